@@ -180,7 +180,7 @@ def differs(session: Session, expected: Expected) -> str:
 def _predict(
     session: Session, name: str, content: bytes, truth: Mapping[bytes, Expected], visits: Visits
 ) -> None:
-    session.got.clear()
+    session.received.clear()
     session.served.clear()
     began = time.monotonic()
     upload = session.upload(name, content)

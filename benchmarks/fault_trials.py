@@ -27,7 +27,7 @@ from core.settings import Settings
 from core.training.config import TrainingConfig
 from tests import shapes
 from tests.core.jobs import at_work
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 Point = tuple[str, str, int, str]
 """Operation, name of the file, number from 1, and moment."""
@@ -129,7 +129,7 @@ def set_up(
         jobs.prepare("tiny", settings)
     source = shapes.shapes_zip(root, classes=3, per_class=14)
     imported = jobs.take_in(source, root / "upload", settings)
-    trial = Trial(root, settings, imported, asked_for(preset, **values), Run(root), ())
+    trial = Trial(root, settings, imported, tiny_config(preset, **values), Run(root), ())
     with planned(root, WORKER, {"how": "watch"}) as folder:
         reference = trial.order()
         until(lambda: ended(reference, settings) or (reference.complete and not exports))

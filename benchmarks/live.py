@@ -148,7 +148,7 @@ def main() -> int:
             over = memory_over(viewer, server, options.minutes)
         frames, troubles = three(browser, server, options.seconds)
         browser.close()
-        troubles += [line for line in server.said(1_000).splitlines() if "Traceback" in line]
+        troubles += [line for line in server.log_tail(1_000).splitlines() if "Traceback" in line]
     figures = {
         "in the browser, frames per second": Figure(len(in_browser) / options.seconds, at_least=15),
         "in the browser, median ms a frame": Figure(float(np.median(in_browser))),

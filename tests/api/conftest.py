@@ -41,7 +41,7 @@ def client(server: Server) -> Iterator[Client]:
     """A client of the server, which must still be up after the test and have logged no bug."""
     yield Client(server.url)
     assert Client(server.url).request("/api/health").json == {"status": "ok"}
-    assert "Traceback" not in server.log.read_text(errors="replace"), server.said()
+    assert "Traceback" not in server.log.read_text(errors="replace"), server.log_tail()
 
 
 @pytest.fixture(scope="session")

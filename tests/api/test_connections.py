@@ -48,14 +48,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     thread.join()
 
 
-def opened(client: Client, content: bytes, source: str = "127.0.0.1") -> socket.socket:
+def open_connection(client: Client, content: bytes, source: str = "127.0.0.1") -> socket.socket:
     port = int(client.url.rpartition(":")[2])
     connection = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
     connection.sendall(content)
     return connection
 
 
-def ended(connection: socket.socket) -> bytes:
+def read_to_end(connection: socket.socket) -> bytes:
     """What was received until the server closed the connection."""
     received = b""
     try:
@@ -72,20 +72,20 @@ BODY = f"POST /api/predict HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\n".enco
 
 def test_an_unfinished_header_is_closed_also_after_a_request(server: Client) -> None:
     for content in (b"", HALF, HALF + b"\r\n" + HALF, HALF + b"\r\n"):
-        with opened(server, content) as connection:
+        with open_connection(server, content) as connection:
             if content == HALF + b"\r\n":  # idle between requests: the server's own limit
                 assert b"200 OK" in connection.recv(65536)
                 connection.sendall(HALF)
-            ended(connection)
+            read_to_end(connection)
 
 
 def test_connections_without_a_header_do_not_keep_others_out(
     server: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 600)
-    halves = [opened(server, HALF) for _ in range(50)]
+    halves = [open_connection(server, HALF) for _ in range(50)]
     assert server.request("/api/health").status == 200
-    assert [ended(half) for half in halves[:25]] == [b""] * 25
+    assert [read_to_end(half) for half in halves[:25]] == [b""] * 25
     halves[-1].sendall(b"\r\n")
     assert b"200 OK" in halves[-1].recv(65536)
     for half in halves:
@@ -94,10 +94,12 @@ def test_connections_without_a_header_do_not_keep_others_out(
 
 def test_slow_bodies_of_one_client_leave_room_for_others_and_are_refused(server: Client) -> None:
     head = BODY + b"Content-Length: 1000000\r\n\r\n"
-    slow = [opened(server, head + b"-") for _ in range(access.MAX_CONCURRENT + 1)]
-    with opened(server, BODY + b"Content-Length: 2\r\n\r\n--", "127.0.0.2") as other:
-        assert b" 422 " in other.recv(65536)
-    replies = [ended(each) for each in slow]
+    slow = [open_connection(server, head + b"-") for _ in range(access.MAX_CONCURRENT + 1)]
+    with open_connection(
+        server, BODY + b"Content-Length: 2\r\n\r\n--", "127.0.0.2"
+    ) as other_client:
+        assert b" 422 " in other_client.recv(65536)
+    replies = [read_to_end(connection) for connection in slow]
     refused = [reply for reply in replies if b" 429 " in reply]
     assert 0 < len(refused) <= len(slow) - access.MAX_ARRIVING_OF_CLIENT
     late = [reply for reply in replies if b" 408 " in reply]

@@ -21,14 +21,14 @@ CONTENT = np.random.default_rng(0).bytes(3_000_001)
 
 def test_a_download_comes_from_the_disk_in_pieces_and_uncompressed(tmp_path: Path) -> None:
     storage = MemoryMediaFileStorage("/media")
-    pressed = MediaFileManager(storage)
-    button = pressed.add_deferred(
+    media = MediaFileManager(storage)
+    button = media.add_deferred(
         lambda: internals.FromDisk(lambda file: file.write(CONTENT), tmp_path),
         "application/octet-stream",
         "its place",
         "model.tflite",
     )
-    path = pressed.execute_deferred(button)
+    path = media.execute_deferred(button)
     app = Starlette(
         routes=create_media_routes(storage, None),
         middleware=[Middleware(Downloads), Middleware(GZipMiddleware)],

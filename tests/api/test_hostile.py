@@ -39,18 +39,18 @@ def zip_bomb() -> bytes:
 
 
 SHAPE = shapes.encoded(shapes.draw(1))
-WHOLE = form(picture(SHAPE))
+FULL_FORM = form(picture(SHAPE))
 BODIES = {
     "nothing": (FORM, b"", 422),
     "an end only": (FORM, f"--{BOUNDARY}--\r\n".encode(), 422),
-    "half a form": (FORM, WHOLE[: len(WHOLE) // 2], 422),
-    "half a header": (FORM, WHOLE[:40], 422),
-    "another boundary": ("multipart/form-data; boundary=other", WHOLE, 400),
-    "no boundary": ("multipart/form-data", WHOLE, 400),
-    "an empty boundary": ("multipart/form-data; boundary=", WHOLE, 400),
-    "a long boundary": (f"multipart/form-data; boundary={'b' * 4000}", WHOLE, 400),
+    "half a form": (FORM, FULL_FORM[: len(FULL_FORM) // 2], 422),
+    "half a header": (FORM, FULL_FORM[:40], 422),
+    "another boundary": ("multipart/form-data; boundary=other", FULL_FORM, 400),
+    "no boundary": ("multipart/form-data", FULL_FORM, 400),
+    "an empty boundary": ("multipart/form-data; boundary=", FULL_FORM, 400),
+    "a long boundary": (f"multipart/form-data; boundary={'b' * 4000}", FULL_FORM, 400),
     "no form": (FORM, b"\x00\xff" * 5000, 400),
-    "an undefined charset": (f"{FORM}; charset=undefined", WHOLE, 400),
+    "an undefined charset": (f"{FORM}; charset=undefined", FULL_FORM, 400),
     "lone surrogates in a name": (f"{FORM}; charset=utf-7", form(picture(b"x", b"+2AA-")), 422),
     "a part without a name": (FORM, form(b"Content-Disposition: form-data\r\n\r\nx"), 400),
     "a thousand pictures": (FORM, form(*[picture(b"x")] * 1000), 422),
@@ -93,7 +93,7 @@ BODIES = {
     "the backbone of the tests": (FORM, form(picture(SHAPE), value("model", "tiny")), 404),
     "an empty body": ("image/png", b"", 422),
     "text that says it is a picture": ("image/jpeg", b"hello", 422),
-    "a form that says it is a picture": ("image/jpeg", WHOLE, 422),
+    "a form that says it is a picture": ("image/jpeg", FULL_FORM, 422),
     "JSON": ("application/json", b"{}", 415),
     "a URL-encoded form": ("application/x-www-form-urlencoded", b"picture=a", 415),
     "bytes": ("application/octet-stream", SHAPE, 415),
@@ -158,10 +158,10 @@ def test_an_invalid_content_length_is_refused(length: str, client: Client) -> No
 def test_clients_that_disconnect_leave_nothing_behind(client: Client, server: Server) -> None:
     url = urlsplit(server.url)
     head = f"POST /api/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n"
-    for cut in (10, 200, len(WHOLE)):
+    for cut in (10, 200, len(FULL_FORM)):
         with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
-            length = f"Content-Length: {len(WHOLE)}\r\n\r\n"
-            connection.sendall((head + length).encode() + WHOLE[:cut])
+            length = f"Content-Length: {len(FULL_FORM)}\r\n\r\n"
+            connection.sendall((head + length).encode() + FULL_FORM[:cut])
     assert client.predict(picture(SHAPE)).status == 200
 
 

@@ -132,14 +132,14 @@ def test_only_the_most_recent_clients_are_remembered(monkeypatch: pytest.MonkeyP
 
 
 def test_addresses_of_one_ipv6_network_are_one_client() -> None:
-    one, same, other, v4, v4_other = (
+    first, same_network, other_network, v4, v4_other = (
         client_of({"client": (host, 1)}, trusted=False)
         for host in (
             *("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
             *("192.0.2.1", "192.0.2.2"),
         )
     )
-    assert one == same != other and v4 != v4_other
+    assert first == same_network != other_network and v4 != v4_other
 
 
 def test_only_a_proxy_that_the_host_named_says_who_the_client_is() -> None:

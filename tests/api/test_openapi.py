@@ -51,7 +51,7 @@ def test_the_limits_are_those_of_the_host() -> None:
     assert properties["picture"]["maxItems"] == 7
     assert properties["top"]["maximum"] == MAX_TOP
     assert "7 pictures and 9 MB" in predict["description"]
-    assert [one["name"] for one in predict["parameters"]] == ["model", "top", "heatmap"]
+    assert [parameter["name"] for parameter in predict["parameters"]] == ["model", "top", "heatmap"]
 
 
 def test_a_token_is_described_but_never_shown() -> None:

@@ -26,9 +26,9 @@ def assert_result_of(classifier: Classifier, content: bytes, result: dict) -> No
     """The result for a picture is what `core` predicts, ten classes of it."""
     answer = classifier.answer(classifier.load(content))
     assert result["verdict"] == classifier.verdict(answer)
-    likely = classifier.prediction_set(answer)
+    prediction_set = classifier.prediction_set(answer)
     assert result["prediction_set"] == (
-        likely and {"level": likely.level, "labels": [*likely.labels]}
+        prediction_set and {"level": prediction_set.level, "labels": [*prediction_set.labels]}
     )
     expected = classifier.top(answer.probabilities, 10)
     for returned, prediction in zip(result["predictions"], expected, strict=True):
@@ -72,9 +72,9 @@ def test_a_picture_may_be_the_whole_body(client: Client, flower: bytes) -> None:
     path, content_type = "/api/predict?top=1&heatmap=true", "image/jpeg"
     reply = client.request(path, method="POST", body=flower, Content_Type=content_type)
     (in_form,) = client.predict(picture(flower), query="?top=1").json["pictures"]
-    (whole,) = reply.json["pictures"]
-    assert whole["predictions"] == in_form["predictions"]
-    assert len(whole["predictions"]) == 1
+    (in_body,) = reply.json["pictures"]
+    assert in_body["predictions"] == in_form["predictions"]
+    assert len(in_body["predictions"]) == 1
 
 
 def test_a_heat_map_is_rows_of_numbers_up_to_255(client: Client, flower: bytes) -> None:
@@ -95,11 +95,11 @@ def test_an_unreadable_picture_does_not_affect_the_others(client: Client, flower
 
 
 def test_if_no_picture_can_be_read_the_first_reason_is_given(client: Client) -> None:
-    one = client.predict(picture(b"no picture"))
-    two = client.predict(picture(b"no picture"), picture(b""))
-    assert one.status == two.status == 422
-    assert one.error.startswith("Not a picture")
-    assert "None of the 2 pictures" in two.error and one.error in two.error
+    single = client.predict(picture(b"no picture"))
+    double = client.predict(picture(b"no picture"), picture(b""))
+    assert single.status == double.status == 422
+    assert single.error.startswith("Not a picture")
+    assert "None of the 2 pictures" in double.error and single.error in double.error
 
 
 def test_a_parameter_in_the_form_overrides_the_query(client: Client, shape: bytes) -> None:

@@ -47,8 +47,8 @@ class Caller:
 
 
 def reply(sent: list[Message]) -> Reply:
-    start, *rest = sent
-    content = json.loads(b"".join(message.get("body", b"") for message in rest))
+    start, *body_messages = sent
+    content = json.loads(b"".join(message.get("body", b"") for message in body_messages))
     return start["status"], dict(start["headers"]), content.get("error", "")
 
 
@@ -57,12 +57,12 @@ async def never() -> Message:
     raise AssertionError
 
 
-def whole(content: bytes) -> Receive:
+def full_body(content: bytes) -> Receive:
     """Yields a form with one picture, then waits like an open connection."""
-    left = [{"type": "http.request", "body": form(picture(content)), "more_body": False}]
+    messages = [{"type": "http.request", "body": form(picture(content)), "more_body": False}]
 
     async def receive() -> Message:
-        return left.pop() if left else await never()
+        return messages.pop() if messages else await never()
 
     return receive
 
@@ -83,12 +83,12 @@ def test_more_concurrent_requests_than_allowed_are_told_to_retry(
     caller = Caller(settings)
 
     async def requests() -> list[Reply]:
-        async with anyio.create_task_group() as others:
-            others.start_soon(caller.predict, never)
-            others.start_soon(caller.predict, never)
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(caller.predict, never)
+            task_group.start_soon(caller.predict, never)
             await anyio.sleep(0.1)
-            rejected = await caller.predict(whole(shape))
-        return [rejected, await caller.predict(whole(shape))]
+            rejected = await caller.predict(full_body(shape))
+        return [rejected, await caller.predict(full_body(shape))]
 
     rejected, accepted = loop.run(requests)
     assert (rejected[0], accepted[0]) == (429, 200)
@@ -108,7 +108,7 @@ def test_a_bug_is_logged_with_an_id_and_shown_by_that_id_only(
     caller = Caller(settings)
     # Starlette raises the exception again for the server's log.
     with caplog.at_level(logging.ERROR), pytest.raises(ZeroDivisionError):
-        loop.run(caller.predict, whole(shape))
+        loop.run(caller.predict, full_body(shape))
     status, _, message = reply(caller.sent)
     assert status == 500 and "secret" not in message
     (record,) = [record for record in caplog.records if record.name == "api.errors"]

@@ -9,7 +9,7 @@ from tests import shapes
 
 
 @pytest.fixture(scope="session")
-def taken(tmp_path_factory: pytest.TempPathFactory) -> ImportedDataset:
+def imported_shapes(tmp_path_factory: pytest.TempPathFactory) -> ImportedDataset:
     """Three classes of 14 pictures."""
     folder = tmp_path_factory.mktemp("taken")
     return jobs.take_in(shapes.shapes_zip(folder, per_class=14), folder / "in", Settings())

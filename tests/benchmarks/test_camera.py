@@ -8,9 +8,9 @@ import pytest
 from benchmarks import camera, jobs
 
 
-def test_every_camera_is_tried_with_ten_pictures_and_with_one(tiny_home, taken, tmp_path):
+def test_every_camera_is_tried_with_ten_pictures_and_with_one(tiny_home, imported_shapes, tmp_path):
     home = jobs.new_home(tmp_path / "home", tiny_home)
-    classifier, views = camera.train(taken, home, "tiny")
+    classifier, views = camera.train(imported_shapes, home, "tiny")
     figures = camera.figures("shapes", classifier, views, groups=3)
     assert len(figures) == 2 * 2 * len(camera.CAMERAS)
     assert all(0 <= figure.value <= 1 for figure in figures.values())

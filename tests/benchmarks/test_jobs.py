@@ -33,23 +33,23 @@ def test_a_picture_in_two_classes_is_left_out(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         for name in ("circle", "square"):
             archive.writestr(f"{name}/both.jpg", shapes.encoded(shapes.draw(5, 99)))
-    taken = jobs.take_in(path, tmp_path / "in", Settings(home=tmp_path))
-    assert len(taken.dataset.examples) == 16
-    assert not any("both" in example.name for example in taken.dataset.examples)
+    imported = jobs.take_in(path, tmp_path / "in", Settings(home=tmp_path))
+    assert len(imported.dataset.examples) == 16
+    assert not any("both" in example.name for example in imported.dataset.examples)
 
 
 @pytest.mark.slow
-def test_a_model_is_evaluated_before_what_follows_its_report(tmp_path, tiny_home, taken):
+def test_a_model_is_evaluated_before_what_follows_its_report(tmp_path, tiny_home, imported_shapes):
     home = jobs.new_home(tmp_path / "home", tiny_home)
-    seen = []
-    done = jobs.train(
-        taken,
+    samples = []
+    trained = jobs.train(
+        imported_shapes,
         config.preset("quick", backbone="tiny"),
         home,
-        lambda pid, scored: seen.append((pid, scored)),
+        lambda pid, scored: samples.append((pid, scored)),
     )
-    assert 0 < done.first_event < done.scored < done.ended
-    assert done.run.report().pictures == 6
-    assert (done.run.model_folder / "classifier.tflite").is_file()
-    assert len({pid for pid, _ in seen}) == 1
-    assert [scored for _, scored in seen] == sorted(scored for _, scored in seen)
+    assert 0 < trained.first_event < trained.scored < trained.ended
+    assert trained.run.report().pictures == 6
+    assert (trained.run.model_folder / "classifier.tflite").is_file()
+    assert len({pid for pid, _ in samples}) == 1
+    assert [scored for _, scored in samples] == sorted(scored for _, scored in samples)

@@ -19,9 +19,9 @@ def photo(tmp_path):
 def test_calls_take_turns_and_those_that_warm_up_are_not_counted():
     order = []
     calls = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
-    found = prediction.interleaved(calls, rounds=2, warm_up=1)
+    timings = prediction.interleaved(calls, rounds=2, warm_up=1)
     assert order == ["a", "b"] * 3
-    assert set(found) == {"a", "b"}
+    assert set(timings) == {"a", "b"}
 
 
 def test_the_parts_compute_the_same_prediction(photo, settings):

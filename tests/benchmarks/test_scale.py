@@ -60,11 +60,11 @@ def test_links_do_not_count_as_disk_space(tmp_path):
 def test_generated_pictures_are_reproducible_and_evenly_distributed(tmp_path):
     for name in ("a", "b"):
         pictures.tree(tmp_path / name, 12, classes=4)
-    found = sorted((tmp_path / "a").rglob("*.jpg"))
-    assert [path.parent.name for path in found].count("class 1") == 3
-    assert len({path.read_bytes() for path in found}) == 12
-    again = [(tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() for path in found]
-    assert again == [path.read_bytes() for path in found]
+    paths = sorted((tmp_path / "a").rglob("*.jpg"))
+    assert [path.parent.name for path in paths].count("class 1") == 3
+    assert len({path.read_bytes() for path in paths}) == 12
+    second = [(tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() for path in paths]
+    assert second == [path.read_bytes() for path in paths]
 
 
 def test_cuts_of_photographs_have_the_requested_size(tmp_path):

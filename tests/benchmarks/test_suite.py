@@ -15,44 +15,50 @@ ACCURACIES = {"a": (0.80, 0.84), "b": (0.60, 0.66), "c": (0.90, 0.90)}
 
 
 def trials(*, before=0.0):
-    found = []
+    given_trials = []
     for dataset, accuracies in ACCURACIES.items():
         for preset, accuracy in zip(("quick", "balanced"), accuracies, strict=True):
-            for seed, more in ((1, -0.01), (2, 0.01)):
-                trial = Trial(dataset, preset, seed, accuracy + more, 4.0 + seed, 1.0, kept=None)
-                found.append(trial)
+            for seed, shift in ((1, -0.01), (2, 0.01)):
+                trial = Trial(dataset, preset, seed, accuracy + shift, 4.0 + seed, 1.0, kept=None)
+                given_trials.append(trial)
                 if before:
-                    earlier = Trial(dataset, BEFORE + preset, seed, accuracy + more - before, 9.0)
-                    found.append(earlier)
-    return found
+                    earlier = Trial(dataset, BEFORE + preset, seed, accuracy + shift - before, 9.0)
+                    given_trials.append(earlier)
+    return given_trials
 
 
 def test_a_difference_is_the_mean_over_sets_with_students_interval():
-    found = suite.difference(trials(), "balanced", "quick")
-    assert found.sets == pytest.approx({"a": 4, "b": 6, "c": 0})
-    assert found.value == pytest.approx(10 / 3)
+    given_trials = suite.difference(trials(), "balanced", "quick")
+    assert given_trials.sets == pytest.approx({"a": 4, "b": 6, "c": 0})
+    assert given_trials.value == pytest.approx(10 / 3)
     # t(0.975, 2) = 4.3027, standard deviation of 4, 6 and 0: 3.0551
-    assert found.high - found.value == pytest.approx(4.3027 * 3.0551 / 3**0.5, rel=1e-3)
-    assert found.value - found.low == pytest.approx(found.high - found.value)
+    assert given_trials.high - given_trials.value == pytest.approx(
+        4.3027 * 3.0551 / 3**0.5, rel=1e-3
+    )
+    assert given_trials.value - given_trials.low == pytest.approx(
+        given_trials.high - given_trials.value
+    )
 
 
 def test_with_one_set_the_interval_is_over_seeds():
     accuracies = [(1, 0.5, 0.52), (2, 0.6, 0.64)]
-    found = [
+    given_trials = [
         Trial("a", preset, seed, accuracy, 1.0)
         for seed, *pair in accuracies
         for preset, accuracy in zip(("quick", "balanced"), pair, strict=True)
     ]
-    assert suite.difference(found, "balanced", "quick").value == pytest.approx(3)
-    assert suite.difference(found, "balanced", "quick").high == pytest.approx(3 + 12.706, abs=0.01)
-    alone = suite.difference(found[:2], "balanced", "quick")
-    assert (alone.low, alone.high) == (None, None)
+    assert suite.difference(given_trials, "balanced", "quick").value == pytest.approx(3)
+    assert suite.difference(given_trials, "balanced", "quick").high == pytest.approx(
+        3 + 12.706, abs=0.01
+    )
+    single = suite.difference(given_trials[:2], "balanced", "quick")
+    assert (single.low, single.high) == (None, None)
 
 
 def test_a_training_without_its_counterpart_is_left_out():
-    found = [trial for trial in trials() if trial.dataset != "a" or trial.preset == "quick"]
-    assert set(suite.difference(found, "balanced", "quick").sets) == {"b", "c"}
-    assert suite.difference(found, "best", "quick") is None
+    given_trials = [trial for trial in trials() if trial.dataset != "a" or trial.preset == "quick"]
+    assert set(suite.difference(given_trials, "balanced", "quick").sets) == {"b", "c"}
+    assert suite.difference(given_trials, "best", "quick") is None
 
 
 def test_balanced_has_to_beat_quick_and_files_have_to_be_ready():
@@ -112,8 +118,8 @@ def test_a_baseline_is_measured_by_the_modules_of_its_checkout(tmp_path):
 @pytest.mark.slow
 def test_the_output_is_one_line_of_json(tmp_path, capsys):
     shapes.shapes_zip(tmp_path, per_class=14)
-    asked = ["--seeds", "1", "--presets", "quick", "--backbone", "tiny", "--json"]
-    suite.main(["--datasets", str(tmp_path), *asked])
+    options = ["--seeds", "1", "--presets", "quick", "--backbone", "tiny", "--json"]
+    suite.main(["--datasets", str(tmp_path), *options])
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     line = json.loads(out)

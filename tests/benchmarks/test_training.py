@@ -70,10 +70,10 @@ def test_with_random_weights_only_times_have_bounds():
 
 
 @pytest.fixture
-def tree(taken, tmp_path):
+def tree(imported_shapes, tmp_path):
     """The split dataset, and its folder in the layout of the recipe."""
-    dataset = datasets.split(taken.dataset, validation=0.15, test=0.15, seed=0)
-    training.lay_out(dataset, taken.pictures, tmp_path / "tree")
+    dataset = datasets.split(imported_shapes.dataset, validation=0.15, test=0.15, seed=0)
+    training.lay_out(dataset, imported_shapes.pictures, tmp_path / "tree")
     return dataset, tmp_path / "tree"
 
 
@@ -82,8 +82,8 @@ def test_the_recipe_gets_the_same_split_with_one_folder_per_class(tree):
     for split in training.SPLITS:
         classes = sorted(path.name for path in (folder / split).iterdir())
         assert classes == ["0000", "0001", "0002"]
-        found = [path for path in sorted((folder / split).rglob("*.jpg")) if path.is_file()]
-        assert len(found) == len(dataset.of(split))
+        paths = [path for path in sorted((folder / split).rglob("*.jpg")) if path.is_file()]
+        assert len(paths) == len(dataset.of(split))
 
 
 @pytest.mark.slow

@@ -17,31 +17,31 @@ def test_every_cell_of_the_simulation_has_a_coverage_and_a_width():
 @pytest.mark.slow
 def test_planted_copies_are_never_on_two_sides_of_a_split(datasets, tmp_path):
     settings = trust.jobs.new_home(tmp_path / "home")
-    taken = trust.jobs.take_in(datasets / "ants_bees.zip", tmp_path / "intake", settings)
-    assert trust.planted_leaks(taken, tmp_path, settings) == 0
+    imported = trust.jobs.take_in(datasets / "ants_bees.zip", tmp_path / "intake", settings)
+    assert trust.planted_leaks(imported, tmp_path, settings) == 0
 
 
-def test_prediction_sets_are_measured_over_several_splits(taken, tiny_home, tmp_path):
+def test_prediction_sets_are_measured_over_several_splits(imported_shapes, tiny_home, tmp_path):
     settings = jobs.new_home(tmp_path / "home", tiny_home)
-    found = set_coverage.figures("shapes", taken, settings, "tiny", 2)
-    accuracy = found["shapes: accuracy over 2 splits"].value
-    covered = found["shapes: 80 % prediction sets, coverage"]
+    figures = set_coverage.figures("shapes", imported_shapes, settings, "tiny", 2)
+    accuracy = figures["shapes: accuracy over 2 splits"].value
+    covered = figures["shapes: 80 % prediction sets, coverage"]
     assert covered.value >= accuracy
     assert (covered.at_least, covered.at_most) == pytest.approx((0.78, max(0.8, accuracy) + 0.02))
     assert not list((settings.home / "runs").iterdir())
 
 
 def test_planted_wrong_labels_are_searched_among_pictures_and_bursts(
-    taken, tiny_home, tmp_path, monkeypatch
+    imported_shapes, tiny_home, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(planted_labels, "SEEDS", 1)
     monkeypatch.setattr(planted_labels, "BURSTS", 12)
     settings = jobs.new_home(tmp_path / "home", tiny_home)
-    found = planted_labels.figures("shapes", taken, settings, "tiny")
-    assert len(found) == 2 * 2 * 2 * 2, "pictures, errors, rates, and recall with precision"
-    recalls = [figure.value for title, figure in found.items() if title.endswith("recall")]
+    figures = planted_labels.figures("shapes", imported_shapes, settings, "tiny")
+    assert len(figures) == 2 * 2 * 2 * 2, "pictures, errors, rates, and recall with precision"
+    recalls = [figure.value for title, figure in figures.items() if title.endswith("recall")]
     assert all(0 <= recall <= 1 for recall in recalls)
-    means = planted_labels.means(found)
+    means = planted_labels.means(figures)
     assert set(means) == {
         f"wrong labels of {kind}: mean {measure}"
         for kind in ("single pictures", "bursts of 8")

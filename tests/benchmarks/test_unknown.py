@@ -73,12 +73,12 @@ def test_the_number_of_pictures_is_limited(sets, monkeypatch):
     assert 0 < len(unknown.pictures_of_others("shapes", sets, ())["mixed"]) <= 3
 
 
-def test_a_model_is_trained_and_scores_pictures(tiny_home, taken, tmp_path):
+def test_a_model_is_trained_and_scores_pictures(tiny_home, imported_shapes, tmp_path):
     home = jobs.new_home(tmp_path / "home", tiny_home)
     noise = tmp_path / "noise.png"
     noise.write_bytes(shapes.encoded(shapes.draw(7, 1), "PNG"))
     quick = config.preset("quick", backbone="tiny")
-    result = unknown.train(taken, quick, home, {"noise": [noise]})
+    result = unknown.train(imported_shapes, quick, home, {"noise": [noise]})
     assert 0 <= result.false_alarms <= 1
     assert result.pairs["noise"].unknown.shape == (1,)
     assert len(result.pairs["noise"].test) == 6
@@ -86,8 +86,8 @@ def test_a_model_is_trained_and_scores_pictures(tiny_home, taken, tmp_path):
 
 @pytest.mark.slow
 def test_the_output_is_one_line_of_json(datasets, photos, capsys):
-    given = ["--datasets", str(datasets), "--photos", str(photos), "--seeds", "1", "--json"]
-    assert unknown.main(given) == 0
+    options = ["--datasets", str(datasets), "--photos", str(photos), "--seeds", "1", "--json"]
+    assert unknown.main(options) == 0
     line = json.loads(capsys.readouterr().out)
     assert line["pass"] is True
     assert line["figures"]["quick: mean AUROC"]["measured"] > unknown.AUROC

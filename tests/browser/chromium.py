@@ -64,29 +64,29 @@ def find() -> str | None:
 def film(pictures: Sequence[Image.Image], folder: Path, frames: int) -> Path:
     """A film for Chromium's fake camera: so many frames of each picture, over and over."""
     path = folder / "camera.mjpeg"
-    path.write_bytes(b"".join(encoded(framed(picture)) * frames for picture in pictures))
+    path.write_bytes(b"".join(encoded(as_camera_frame(picture)) * frames for picture in pictures))
     return path
 
 
-def framed(picture: Image.Image) -> Image.Image:
+def as_camera_frame(picture: Image.Image) -> Image.Image:
     """A picture as the fake camera shows it."""
     return ImageOps.pad(picture.convert("RGB"), (640, 480))
 
 
 def launch(playwright: Playwright, film: Path | None = None) -> Browser:
     """Start Chromium without a window; `film` is what its camera sees."""
-    return another(playwright.chromium, *seeing(film))
+    return launch_with(playwright.chromium, *camera_arguments(film))
 
 
-def seeing(film: Path | None) -> tuple[str, ...]:
+def camera_arguments(film: Path | None) -> tuple[str, ...]:
     """The argument that makes Chromium's camera show a film."""
     return (f"--use-file-for-fake-video-capture={film}",) if film else ()
 
 
-def another(kind: BrowserType, *more: str, without: Sequence[str] = ()) -> Browser:
+def launch_with(kind: BrowserType, *extra: str, without: Sequence[str] = ()) -> Browser:
     """Start one with more arguments, or without some that are usual."""
-    usual = [argument for argument in ARGUMENTS if argument not in without]
-    return kind.launch(executable_path=find(), args=[*usual, *more])
+    arguments = [argument for argument in ARGUMENTS if argument not in without]
+    return kind.launch(executable_path=find(), args=[*arguments, *extra])
 
 
 def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> BrowserContext:
@@ -119,8 +119,8 @@ def press(page: Page, label: str) -> None:
 
     Buttons of the toolbar that Streamlit lays over a picture are named after the picture.
     """
-    own = page.locator(':not([kind="elementToolbar"])')
-    page.get_by_role("button", name=label).and_(own).first.click()
+    not_in_toolbar = page.locator(':not([kind="elementToolbar"])')
+    page.get_by_role("button", name=label).and_(not_in_toolbar).first.click()
     settle(page)
 
 
@@ -155,23 +155,28 @@ def overflow(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe finds on the page in both colour schemes; nothing where npm has not installed axe.
+def axe_violations(page: Page, *, dark: bool = True) -> list[str]:
+    """Violations that axe finds on a page; none if npm has not installed axe.
 
-    Left out is Streamlit's own frame of an uploader, which axe thinks minor.
+    Left out is the role of Streamlit's own frame of an uploader, which axe calls minor.
+
+    Args:
+        page: a settled page in light colours.
+        dark: whether to check the contrast in dark colours too.
     """
     if not AXE.is_file():
         return []
     page.evaluate(AXE.read_text())
-    found = page.evaluate(_RUN_AXE, None)
-    page.emulate_media(color_scheme="dark")
-    settle(page)
-    found += page.evaluate(_RUN_AXE, ["color-contrast"])
-    page.emulate_media(color_scheme="light")
-    return found
+    violations = page.evaluate(_RUN_AXE, None)
+    if dark:
+        page.emulate_media(color_scheme="dark")
+        settle(page)
+        violations += page.evaluate(_RUN_AXE, ["color-contrast"])
+        page.emulate_media(color_scheme="light")
+    return violations
 
 
-def photograph(page: Page, path: Path) -> None:
+def screenshot(page: Page, path: Path) -> None:
     """Save the whole page as PNG."""
     window = page.viewport_size
     unfold(page)

@@ -29,7 +29,7 @@ from core.settings import Settings
 from core.training import config
 from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
-from tests.core.trainings import take_in, train
+from tests.core.trainings import import_dataset, train
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
@@ -48,7 +48,10 @@ expect.set_options(timeout=chromium.PATIENCE)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app, with an empty home, in personal mode; the runtime of its live view is here too."""
     home = tmp_path_factory.mktemp("browser") / "home"
-    with litert.serve(litert.FOLDER) as place, start(home, TUSKER_LIVE_RUNTIME=place) as running:
+    with (
+        litert.serve(litert.FOLDER) as runtime_url,
+        start(home, TUSKER_LIVE_RUNTIME=runtime_url) as running,
+    ):
         yield running
 
 
@@ -60,20 +63,20 @@ def runtime(shared: Callable[..., Any]) -> None:
 
 
 @pytest.fixture(scope="session")
-def filmed() -> list[Image.Image]:
+def camera_pictures() -> list[Image.Image]:
     """What the fake camera sees in turn: two photographs of different classes."""
     return moving_camera.photographs()
 
 
 @pytest.fixture(scope="session")
 def chrome(
-    tmp_path_factory: pytest.TempPathFactory, filmed: list[Image.Image]
+    tmp_path_factory: pytest.TempPathFactory, camera_pictures: list[Image.Image]
 ) -> Iterator[Browser]:
     """Chromium with a fake camera. Without one the tests are skipped, but not in CI."""
     if not chromium.find():
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
         absent("no Chromium on this machine; on Debian: apt-get install chromium")
-    film = chromium.film(filmed, tmp_path_factory.mktemp("camera"), FILM_FRAMES)
+    film = chromium.film(camera_pictures, tmp_path_factory.mktemp("camera"), FILM_FRAMES)
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright, film)
         yield browser
@@ -95,12 +98,12 @@ def open_page(
     Fails the test if a page logged an error or asked another machine for anything.
     """
     pages = request.node.stash.setdefault(PAGES, [])
-    troubles: list[str] = []
+    page_errors: list[str] = []
 
     def open_(path: str = "", *, width: int = chromium.WIDE, scheme: str = "light") -> Page:
         page = visitors(width, scheme).new_page()
         pages.append(page)
-        _listen(page, troubles)
+        _listen(page, page_errors)
         page.goto(f"{server.url}/{path}")
         chromium.settle(page)
         return page
@@ -108,7 +111,7 @@ def open_page(
     yield open_
     for page in pages:
         page.close()
-    assert not troubles, "\n".join(troubles)
+    assert not page_errors, "\n".join(page_errors)
 
 
 @pytest.fixture
@@ -118,43 +121,43 @@ def page(open_page: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture(scope="session")
-def taught(server: Server, shared: Callable[..., Any]) -> Run:
+def trained_run(server: Server, shared: Callable[..., Any]) -> Run:
     """A Quick run on shapes, without exports."""
 
     def build(folder: Path) -> Run:
         path = folder / ("0123456789abcdef" * 2)
-        done = train(take_in(folder), config.preset("quick"), path, Settings(home=folder))
-        job = done.run.job
-        job.open(JobSpec(kind="train", arguments={"pictures": str(done.pictures)}))
+        trained = train(import_dataset(folder), config.preset("quick"), path, Settings(home=folder))
+        job = trained.run.job
+        job.open(JobSpec(kind="train", arguments={"pictures": str(trained.pictures)}))
         job.begin()
-        for event in done.said:
+        for event in trained.events:
             job.events.append(event)
         job.end(State.FINISHED)
-        return done.run
+        return trained.run
 
     original = shared("browser-training", build)
     return Run(shutil.copytree(original.path, server.home / "runs" / original.id))
 
 
-def _listen(page: Page, troubles: list[str]) -> None:
-    def asked(request: Request) -> None:
+def _listen(page: Page, page_errors: list[str]) -> None:
+    def on_request(request: Request) -> None:
         url = urlsplit(request.url)
         if url.scheme in {"http", "https", "ws", "wss"} and url.hostname not in HERE:
-            troubles.append(f"asked another machine: {request.url}")
+            page_errors.append(f"asked another machine: {request.url}")
 
-    def answered(response: Response) -> None:
+    def on_response(response: Response) -> None:
         if response.status >= 400 and not response.url.endswith(PROBES):
-            troubles.append(f"answered {response.status}: {response.url}")
+            page_errors.append(f"answered {response.status}: {response.url}")
 
-    def said(message: ConsoleMessage) -> None:
+    def on_console(message: ConsoleMessage) -> None:
         # What failed to load was told above, with its address.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
-            troubles.append(f"console: {message.text}")
+            page_errors.append(f"console: {message.text}")
 
-    page.on("request", asked)
-    page.on("response", answered)
-    page.on("console", said)
-    page.on("pageerror", lambda error: troubles.append(f"uncaught: {error}"))
+    page.on("request", on_request)
+    page.on("response", on_response)
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: page_errors.append(f"uncaught: {error}"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -166,8 +169,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     folder = Path(tempfile.mkdtemp(prefix="tusker-failed-"))
     for number, page in enumerate(item.stash.get(PAGES, [])):
         file = folder / f"{item.name}-{number}.png"
-        chromium.photograph(page, file)
+        chromium.screenshot(page, file)
         report.sections.append(("screenshot", str(file)))
     if server := item.funcargs.get("server"):
-        report.sections.append(("server log", server.said()))
+        report.sections.append(("server log", server.log_tail()))
     return report

@@ -37,12 +37,12 @@ def install(folder: Path) -> str:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE)
     except (subprocess.SubprocessError, OSError) as error:
         return f"npm could not fetch LiteRT.js: {error}"
-    for name, place in zip(PACKAGES, names, strict=True):
+    for name, folder_name in zip(PACKAGES, names, strict=True):
         unpacked = folder / f"unpacked-{name}"
         with tarfile.open(folder / f"litertjs-{name}-{VERSION}.tgz") as archive:
             archive.extractall(unpacked, filter="data")
-        (folder / place).parent.mkdir(exist_ok=True)
-        shutil.move(unpacked / "package", folder / place)
+        (folder / folder_name).parent.mkdir(exist_ok=True)
+        shutil.move(unpacked / "package", folder / folder_name)
     return ""
 
 

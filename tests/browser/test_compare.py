@@ -11,35 +11,37 @@ from tests.browser import chromium
 
 
 @pytest.fixture
-def rivals(taught: Run) -> Iterator[tuple[Run, Run]]:
+def two_runs(trained_run: Run) -> Iterator[tuple[Run, Run]]:
     """The run twice more: wrong on its first test picture, and right on all."""
-    found = [Run(taught.path.with_name(start + taught.id[4:])) for start in ("bad0", "900d")]
-    for run, wrong in zip(found, (1, 0), strict=True):
+    runs = [
+        Run(trained_run.path.with_name(start + trained_run.id[4:])) for start in ("bad0", "900d")
+    ]
+    for run, wrong in zip(runs, (1, 0), strict=True):
         # Without what is still being written: exports, and what takes another's place.
         ignored = shutil.ignore_patterns("model", ".*")
-        shutil.copytree(taught.path, run.path, ignore=ignored)
-        _answer(run, wrong)
-    yield found[0], found[1]
-    for run in found:  # other tests read the list
+        shutil.copytree(trained_run.path, run.path, ignore=ignored)
+        _write_predictions(run, wrong)
+    yield runs[0], runs[1]
+    for run in runs:  # other tests read the list
         shutil.rmtree(run.path)
 
 
-def _answer(run: Run, wrong: int) -> None:
+def _write_predictions(run: Run, wrong: int) -> None:
     """Let a run be wrong on its first so many test pictures, and right on the others."""
     report, manifest = run.report(), run.manifest()
-    labels = np.array([said.label for said in report.predictions])
-    said = np.where(np.arange(len(labels)) < wrong, (labels + 1) % len(report.classes), labels)
-    given = np.full((len(labels), len(report.classes)), 0.1, np.float32)
-    given[np.arange(len(labels)), said] = 1 - 0.1 * (len(report.classes) - 1)
-    names = [one.name for one in report.predictions]
-    run.write_report(evaluate(labels, given, report.classes, names), given)
+    labels = np.array([predicted.label for predicted in report.predictions])
+    predicted = np.where(np.arange(len(labels)) < wrong, (labels + 1) % len(report.classes), labels)
+    probabilities = np.full((len(labels), len(report.classes)), 0.1, np.float32)
+    probabilities[np.arange(len(labels)), predicted] = 1 - 0.1 * (len(report.classes) - 1)
+    names = [prediction.name for prediction in report.predictions]
+    run.write_report(evaluate(labels, probabilities, report.classes, names), probabilities)
     run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
 
 
 def test_runs_are_compared_by_a_link_also_on_a_telephone_and_their_reports_read(
-    open_page: Callable[..., Page], rivals: tuple[Run, Run]
+    open_page: Callable[..., Page], two_runs: tuple[Run, Run]
 ) -> None:
-    bad, good = rivals
+    bad, good = two_runs
     picture = bad.report().predictions[0].name
     page = open_page(f"reports?compare={bad.id},{good.id}")
     expect(page.get_by_text("No difference that")).to_be_visible()

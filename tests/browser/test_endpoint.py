@@ -19,10 +19,10 @@ def test_the_endpoint_serves_the_pages_and_a_reload_finds_the_visitors_own_runs(
     app = ROOT / "server.py"
     with (
         start(tmp_path / "home", app=app, TUSKER_MODE="public") as server,
-        chromium.context(chrome) as mine,
-        chromium.context(chrome) as another,
+        chromium.context(chrome) as owner,
+        chromium.context(chrome) as other_visitor,
     ):
-        page = mine.new_page()
+        page = owner.new_page()
         page.goto(f"{server.url}/reports?run={'0' * 32}")
         expect(page.get_by_text("No run with this id")).to_be_visible()
         chromium.follow(page, "Predict")
@@ -31,7 +31,11 @@ def test_the_endpoint_serves_the_pages_and_a_reload_finds_the_visitors_own_runs(
         models = page.request.get(f"{server.url}/api/models").json()
         assert models["default"] == "efficientnet-lite0"
 
-        (cookie,) = [each for each in mine.cookies() if each.get("name") == visitors.COOKIE]
+        (cookie,) = [
+            visitor_cookie
+            for visitor_cookie in owner.cookies()
+            if visitor_cookie.get("name") == visitors.COOKIE
+        ]
         assert cookie.get("httpOnly") and cookie.get("sameSite") == "Lax"
         assert visitors.COOKIE not in page.evaluate("document.cookie")
         run = Run(runs.new_path(Settings(home=server.home)))
@@ -41,7 +45,7 @@ def test_the_endpoint_serves_the_pages_and_a_reload_finds_the_visitors_own_runs(
         for _ in range(2):  # a new session each
             page.goto(f"{server.url}/reports")
             expect(page.get_by_role("button", name="Digits of mine", exact=True)).to_be_visible()
-        page = another.new_page()
+        page = other_visitor.new_page()
         page.goto(f"{server.url}/reports")
         chromium.settle(page)
         expect(page.locator("h1")).to_be_visible()

@@ -22,7 +22,7 @@ window.addEventListener("securitypolicyviolation", e => console.error("policy: "
 
 
 @dataclass
-class Opened:
+class ReportWindow:
     """The file in a window.
 
     Attributes:
@@ -52,12 +52,12 @@ def file(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def open_file(
     visitors: Callable[[int, str], BrowserContext], file: Path
-) -> Iterator[Callable[..., Opened]]:
+) -> Iterator[Callable[..., ReportWindow]]:
     """`open_file(width=1400, scheme="light")`: the file, its charts drawn."""
     pages: list[Page] = []
 
-    def open_(*, width: int = chromium.WIDE, scheme: str = "light") -> Opened:
-        opened = Opened(visitors(width, scheme).new_page())
+    def open_(*, width: int = chromium.WIDE, scheme: str = "light") -> ReportWindow:
+        opened = ReportWindow(visitors(width, scheme).new_page())
         page = opened.page
         pages.append(page)
         page.on("request", lambda request: opened.requests.append(request.url))
@@ -82,7 +82,7 @@ def open_file(
     [(chromium.NARROW, "light"), pytest.param(chromium.WIDE, "dark", marks=pytest.mark.slow)],
 )
 def test_the_file_loads_nothing_else_fits_the_window_and_follows_the_colour_scheme(
-    open_file: Callable[..., Opened], file: Path, width: int, scheme: str
+    open_file: Callable[..., ReportWindow], file: Path, width: int, scheme: str
 ) -> None:
     opened = open_file(width=width, scheme=scheme)
     page = opened.page
@@ -109,7 +109,7 @@ def test_the_file_loads_nothing_else_fits_the_window_and_follows_the_colour_sche
 
 
 def test_hostile_names_are_shown_as_text_and_an_injected_script_does_not_run(
-    open_file: Callable[..., Opened], run: Run
+    open_file: Callable[..., ReportWindow], run: Run
 ) -> None:
     opened = open_file()
     page = opened.page
@@ -137,7 +137,7 @@ def test_hostile_names_are_shown_as_text_and_an_injected_script_does_not_run(
     assert len(opened.errors) >= 2, "the content security policy reports what it blocks"
 
 
-def test_it_is_read_by_keyboard_and_printed_in_full(open_file: Callable[..., Opened]) -> None:
+def test_it_is_read_by_keyboard_and_printed_in_full(open_file: Callable[..., ReportWindow]) -> None:
     page = open_file(width=chromium.NARROW, scheme="dark").page
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

@@ -36,11 +36,11 @@ def run(visitors: Callable[[int, str], BrowserContext], server: Server) -> Run:
     page = visitors(chromium.WIDE, "light").new_page()
     page.goto(f"{server.url}/_stcore/health")
 
-    def ask(name: str, act: str, given: object = None) -> Any:
+    def call(name: str, function: str, argument: object = None) -> Any:
         source = Path(SOURCES / name).read_text()
-        return page.evaluate(IMPORT, {"source": source, "act": act, "given": given})
+        return page.evaluate(IMPORT, {"source": source, "act": function, "given": argument})
 
-    return ask
+    return call
 
 
 def test_a_closed_connection_sends_nothing_more_and_leaves_the_channel_to_the_next(

@@ -19,7 +19,7 @@ from core.settings import Settings
 from core.training import config
 from tests.browser import chromium
 from tests.browser.server import Server
-from tests.core.trainings import take_in, train
+from tests.core.trainings import import_dataset, train
 from tests.shapes import draw
 
 NO_RUNTIME = "**/@litertjs/**"
@@ -64,9 +64,9 @@ def model() -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def names(filmed: list[Image.Image], model: Classifier) -> set[str]:
+def names(camera_pictures: list[Image.Image], model: Classifier) -> set[str]:
     """The classes that the model predicts for the film."""
-    frames = [np.asarray(chromium.framed(picture)) for picture in filmed]
+    frames = [np.asarray(chromium.as_camera_frame(picture)) for picture in camera_pictures]
     answers = [
         model.answer(images.crop_and_resize(frame, model.size, model.crop)) for frame in frames
     ]
@@ -85,7 +85,7 @@ def visit(
     """
     opened: list[Page | BrowserContext] = []
 
-    def come(
+    def open_live(
         path: str = "",
         prepare: Callable[[BrowserContext], None] | None = None,
         script: str = "",
@@ -105,9 +105,9 @@ def visit(
         _choose_live(page)
         return page
 
-    yield come
-    for each in reversed(opened):
-        each.close()
+    yield open_live
+    for page_or_context in reversed(opened):
+        page_or_context.close()
 
 
 def _choose_live(page: Page) -> None:
@@ -152,7 +152,7 @@ def test_the_browser_follows_the_camera_as_python_would_and_sends_nothing(
     runtime: None,
     names: set[str],
     model: Classifier,
-    filmed: list[Image.Image],
+    camera_pictures: list[Image.Image],
 ) -> None:
     sent: list[object] = []
 
@@ -170,7 +170,7 @@ def test_the_browser_follows_the_camera_as_python_would_and_sends_nothing(
     assert sent
     sent.clear()
     _follows(view, names)
-    _agrees(view, model, filmed)
+    _agrees(view, model, camera_pictures)
     assert not sent
 
     parts = "async () => (await (await caches.open('tusker-live')).keys()).length"
@@ -227,10 +227,10 @@ def test_a_camera_that_is_denied_missing_or_busy_is_explained(
     visit: Visit, chrome: Browser
 ) -> None:
     kind, ui = chrome.browser_type, "--use-fake-ui-for-media-stream"
-    with chromium.another(kind, f"{ui}=deny", without=[ui]) as denying:
+    with chromium.launch_with(kind, f"{ui}=deny", without=[ui]) as denying:
         page = visit(browser=denying)
         expect(page.locator(".notice")).to_contain_text("blocked")
-    with chromium.another(kind, without=["--use-fake-device-for-media-stream"]) as blind:
+    with chromium.launch_with(kind, without=["--use-fake-device-for-media-stream"]) as blind:
         page = visit(browser=blind)
         expect(page.locator(".notice")).to_contain_text("No camera")
     page = visit(script=BUSY_CAMERA)
@@ -262,11 +262,15 @@ def test_it_is_paused_mirrored_and_explained_from_the_keyboard(visit: Visit, run
 
 
 def test_a_trained_model_predicts_live_and_warns_when_it_is_unsure(
-    visit: Visit, runtime: None, taught: Run, server: Server, filmed: list[Image.Image]
+    visit: Visit,
+    runtime: None,
+    trained_run: Run,
+    server: Server,
+    camera_pictures: list[Image.Image],
 ) -> None:
-    view = _view(visit(f"?run={taught.id}"), "browser")
-    model = lookup.find(taught.id, Settings(home=server.home))
-    _agrees(view, model, [*filmed, draw(0, size=240)])
+    view = _view(visit(f"?run={trained_run.id}"), "browser")
+    model = lookup.find(trained_run.id, Settings(home=server.home))
+    _agrees(view, model, [*camera_pictures, draw(0, size=240)])
     view.evaluate(UPDATE_MODEL, {"threshold": 2})
     view.evaluate(FAKE_OOD_SCORE, 0.5)
     expect(view.locator(".verdict")).to_contain_text("Not sure")
@@ -291,7 +295,7 @@ def _check(
 ) -> tuple[str, str]:
     """Verdict of a camera that sees the pictures, and the table beside it."""
     film = chromium.film(pictures, folder, 3)
-    with chromium.another(chrome.browser_type, *chromium.seeing(film)) as browser:
+    with chromium.launch_with(chrome.browser_type, *chromium.camera_arguments(film)) as browser:
         page = visit(f"?run={run_id}", browser=browser)
         check = _view(page, "browser").locator(".check")
         check.get_by_role("button").click()
@@ -301,11 +305,11 @@ def _check(
 
 @pytest.mark.slow
 def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
-    visit: Visit, runtime: None, taught: Run, chrome: Browser, tmp_path: Path
+    visit: Visit, runtime: None, trained_run: Run, chrome: Browser, tmp_path: Path
 ) -> None:
     pictures = [draw(label, number) for number in range(12) for label in range(3)]
     dark = [picture.point(lambda level: level // 5) for picture in pictures]
-    verdict, table = _check(visit, chrome, taught.id, dark, tmp_path)
+    verdict, table = _check(visit, chrome, trained_run.id, dark, tmp_path)
     assert re.search(r" unlike .*: darker \(brightness \d+; 98 of 100", verdict)
     assert "darker" in table
 
@@ -315,9 +319,9 @@ def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_n
     visit: Visit, runtime: None, datasets: Path, chrome: Browser, server: Server, tmp_path: Path
 ) -> None:
     home = Settings(home=server.home)
-    taken = take_in(tmp_path, datasets / "ants_bees.zip")
-    run = train(taken, config.preset("quick"), runs.new_path(home), home).run
-    tested = [taken.pictures / example.path for example in run.dataset().of("test")[:40]]
+    imported = import_dataset(tmp_path, datasets / "ants_bees.zip")
+    run = train(imported, config.preset("quick"), runs.new_path(home), home).run
+    tested = [imported.pictures / example.path for example in run.dataset().of("test")[:40]]
     sharp = [Image.open(path).convert("RGB") for path in tested]
     verdict, _ = _check(visit, chrome, run.id, sharp, tmp_path)
     assert "unlike" not in verdict

@@ -20,33 +20,31 @@ PASTE = """(encoded) => {
 }"""
 
 
-def _answer(page: Page) -> Locator:
+def _bars(page: Page) -> Locator:
     """The bars."""
     return page.get_by_test_id("stProgress")
 
 
-def test_an_upload_and_what_the_camera_sees_are_shown_and_answered(
-    page: Page, tmp_path: Path
-) -> None:
+def test_an_upload_and_a_camera_picture_are_predicted(page: Page, tmp_path: Path) -> None:
     picture = tmp_path / "circle.jpg"
     picture.write_bytes(encoded(draw(0, size=300)))
     chromium.upload(page, picture)
-    expect(_answer(page).filter(has_text="%")).to_have_count(3)
+    expect(_bars(page).filter(has_text="%")).to_have_count(3)
     expect(page.get_by_alt_text("circle.jpg: ")).to_be_visible()
     expect(page.get_by_text("of 0–999")).to_be_visible()
 
     chromium.choose(page, "Camera")
     page.get_by_role("button", name="Take Photo").click()
-    expect(_answer(page)).to_have_count(3)
+    expect(_bars(page)).to_have_count(3)
     expect(page.get_by_alt_text("Camera picture: ")).to_be_visible()
 
 
 def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_path: Path) -> None:
-    given = tmp_path / "some.zip"
-    with zipfile.ZipFile(given, "w") as archive:
+    source = tmp_path / "some.zip"
+    with zipfile.ZipFile(source, "w") as archive:
         for number in range(1_500):
             archive.writestr(f"{number}.jpg", encoded(draw(number % 4, size=32)))
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(given)
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(source)
     page.get_by_text("of 1,500 · ").wait_for()
     page.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.get_by_text("Stopped after ")).to_be_visible()
@@ -74,7 +72,7 @@ def test_a_sample_can_be_reached_and_pressed_from_the_keyboard(page: Page) -> No
             break
     assert page.evaluate(focused) == "Cat", f"not reached by {MANY} presses of Tab"
     page.keyboard.press("Enter")
-    expect(_answer(page)).to_have_text(
+    expect(_bars(page)).to_have_text(
         ["tiger cat · 38 %", "Egyptian cat · 36 %", "tabby, tabby cat · 17 %"]
     )
 
@@ -82,4 +80,4 @@ def test_a_sample_can_be_reached_and_pressed_from_the_keyboard(page: Page) -> No
 def test_a_pasted_picture_gets_an_answer(page: Page) -> None:
     photo = base64.b64encode(samples.photographs()["Koala"].content).decode()
     page.evaluate(PASTE, photo)
-    expect(_answer(page).first).to_contain_text("koala")
+    expect(_bars(page).first).to_contain_text("koala")

@@ -14,29 +14,29 @@ from tests.shapes import draw, encoded
 
 
 @pytest.fixture
-def report(taught: Run) -> Report:
+def report(trained_run: Run) -> Report:
     """What the file says."""
-    return Report.model_validate_json((taught.path / "report.json").read_bytes())
+    return Report.model_validate_json((trained_run.path / "report.json").read_bytes())
 
 
 def test_a_report_is_reached_from_the_list_and_left_for_it(
-    page: Page, taught: Run, report: Report
+    page: Page, trained_run: Run, report: Report
 ) -> None:
     chromium.follow(page, "Reports")
-    page.locator(f".st-key-open-{taught.id}").get_by_role("button").click()
+    page.locator(f".st-key-open-{trained_run.id}").get_by_role("button").click()
     expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
     accuracy = page.get_by_test_id("stMetric").filter(has_text="Accuracy")
     expect(accuracy).to_contain_text(describe(report.accuracy))
     chromium.press(page, "All runs")
     expect(page.get_by_role("heading", name="How good is it")).to_be_visible()
-    assert taught.id not in page.url, "the list stays until a run is clicked"
+    assert trained_run.id not in page.url, "the list stays until a run is clicked"
 
 
-def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
-    open_page: Callable[..., Page], taught: Run
+def test_a_run_is_named_deleted_and_restored_by_keyboard(
+    open_page: Callable[..., Page], trained_run: Run
 ) -> None:
-    copy = taught.path.with_name(secrets.token_hex(16))
-    shutil.copytree(taught.path, copy)
+    copy = trained_run.path.with_name(secrets.token_hex(16))
+    shutil.copytree(trained_run.path, copy)
     page = open_page("reports?find=shapes")
 
     def open_menu() -> Locator:
@@ -67,9 +67,9 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
 
 @pytest.mark.slow
 def test_a_cell_of_the_matrix_shows_its_pictures(
-    open_page: Callable[..., Page], taught: Run, report: Report
+    open_page: Callable[..., Page], trained_run: Run, report: Report
 ) -> None:
-    page = open_page(f"reports?run={taught.id}&view=Confusions")
+    page = open_page(f"reports?run={trained_run.id}&view=Confusions")
     cell = (report.predictions[0].label, report.predictions[0].predicted)
     row, column = cell
     grid = page.locator(".nsewdrag").bounding_box()
@@ -78,17 +78,17 @@ def test_a_cell_of_the_matrix_shows_its_pictures(
         grid["x"] + grid["width"] * (column + 0.5) / size,
         grid["y"] + grid["height"] * (row + 0.5) / size,
     )
-    there = [p for p in report.predictions if (p.label, p.predicted) == cell]
-    for prediction in there:
+    predictions_in_cell = [p for p in report.predictions if (p.label, p.predicted) == cell]
+    for prediction in predictions_in_cell:
         expect(page.get_by_alt_text(prediction.name)).to_be_visible()
     maps = 1 if cell[0] == cell[1] else 2
-    expect(page.get_by_test_id("stImage")).to_have_count((1 + maps) * len(there))
+    expect(page.get_by_test_id("stImage")).to_have_count((1 + maps) * len(predictions_in_cell))
 
 
-def test_the_trained_model_answers_on_the_predict_page(
-    open_page: Callable[..., Page], taught: Run, tmp_path: Path
+def test_the_trained_model_predicts_on_the_predict_page(
+    open_page: Callable[..., Page], trained_run: Run, tmp_path: Path
 ) -> None:
-    page = open_page(f"reports?run={taught.id}")
+    page = open_page(f"reports?run={trained_run.id}")
     page.get_by_role("button", name="Try it").click()
     expect(page.get_by_role("heading", name="What is in this picture?")).to_be_visible()
     picture = tmp_path / "square.png"

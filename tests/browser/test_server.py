@@ -16,18 +16,18 @@ def test_a_fresh_server_opens_links_stays_small_and_loads_no_tensorflow(
         chromium.context(chrome) as visitor,
     ):
         page = visitor.new_page()
-        told: list[bytes] = []
+        frames: list[bytes] = []
         page.on(
             "websocket",
             lambda socket: socket.on(
                 "framereceived",
-                lambda frame: told.append(frame if isinstance(frame, bytes) else frame.encode()),
+                lambda frame: frames.append(frame if isinstance(frame, bytes) else frame.encode()),
             ),
         )
         # A link may be the first thing that a server is asked for.
         page.goto(f"{server.url}/reports?run={'0' * 32}")
         expect(page.get_by_text("No run with this id")).to_be_visible()
-        assert str(ROOT).encode() not in b"".join(told), "where the app is"
+        assert str(ROOT).encode() not in b"".join(frames), "where the app is"
         assert page.request.get(f"{server.url}/_stcore/metrics").status == 404
         expect(page.get_by_test_id("stTopNavLink")).to_contain_text(["Predict", "Train", "Reports"])
         chromium.follow(page, "Predict")

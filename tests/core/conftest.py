@@ -21,8 +21,8 @@ from core.runs import Run
 from core.settings import Settings
 from tests import shapes
 from tests.core.jobs import at_work
-from tests.core.jobs.at_work import until
-from tests.core.trainings import Taken, Trained, asked_for, take_in, train
+from tests.core.jobs.at_work import wait_until
+from tests.core.trainings import ImportedDataset, TrainedRun, import_dataset, tiny_config, train
 
 PR_SET_CHILD_SUBREAPER = 36
 DERIVED = shutil.ignore_patterns("*_relu.tflite")
@@ -37,43 +37,43 @@ def tiny(tiny_home: Path, settings: Settings) -> Backbone:
 
 
 @pytest.fixture(scope="session")
-def some_shapes(shared: Callable[..., Any]) -> Taken:
+def shapes_dataset(shared: Callable[..., Any]) -> ImportedDataset:
     """Three classes of 14 pictures. Must not be changed."""
-    return shared("shapes", partial(take_in, classes=3, per_class=14))
+    return shared("shapes", partial(import_dataset, classes=3, per_class=14))
 
 
 @pytest.fixture(scope="session")
 def trainings(
-    tiny_home: Path, some_shapes: Taken, shared: Callable[..., Any]
-) -> Callable[[str], Trained]:
+    tiny_home: Path, shapes_dataset: ImportedDataset, shared: Callable[..., Any]
+) -> Callable[[str], TrainedRun]:
     """`trainings("quick")`: a run of that preset, trained once. Must not be changed."""
 
-    def trained(preset: str) -> Trained:
-        def build(folder: Path) -> Trained:
+    def train_once(preset: str) -> TrainedRun:
+        def build(folder: Path) -> TrainedRun:
             home = Settings(home=folder / "home")
             shutil.copytree(tiny_home, home.home)
             path = folder / ("0123456789abcdef" * 2)
-            return train(some_shapes, asked_for(preset), path, home)
+            return train(shapes_dataset, tiny_config(preset), path, home)
 
         return shared(f"training-{preset}", build)
 
-    return cache(trained)
+    return cache(train_once)
 
 
 @pytest.fixture
-def trained(
-    trainings: Callable[[str], Trained], tiny: Backbone, settings: Settings
-) -> Callable[..., Trained]:
-    """`trained("quick")`: a copy of such a run in the home of this test, which may be changed."""
+def trained_run(
+    trainings: Callable[[str], TrainedRun], tiny: Backbone, settings: Settings
+) -> Callable[..., TrainedRun]:
+    """`trained_run("quick")`: a copy of such a run in this home, which may be changed."""
 
-    def copy(preset: str = "quick") -> Trained:
+    def copy(preset: str = "quick") -> TrainedRun:
         original = trainings(preset)
         path = runs.new_path(settings)
         shutil.copytree(original.run.path, path)
         # Its exports have put files for bundles beside the backbone.
         prepared = original.settings.home / "backbones"
         shutil.copytree(prepared, settings.home / prepared.name, ignore=DERIVED, dirs_exist_ok=True)
-        return Trained(Run(path), original.pictures, settings, original.said)
+        return TrainedRun(Run(path), original.pictures, settings, original.events)
 
     return copy
 
@@ -95,7 +95,7 @@ def ray_head() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def tidied_nodes(request: pytest.FixtureRequest) -> Iterator[None]:
+def remove_added_nodes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Remove the nodes that a test has added."""
     if "ray_head" not in request.fixturenames:
         yield
@@ -114,8 +114,8 @@ def nodes(ray_head: Any) -> list[Any]:
 
 
 @pytest.fixture
-def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
-    """`stranger(folder)`: a node with one core that does not see the content of a folder."""
+def isolated_node(ray_head: Any) -> Iterator[Callable[[Path], None]]:
+    """`isolated_node(folder)`: a node with one core that does not see the content of a folder."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("only root on Linux can hide a folder from a process")
     started: list[subprocess.Popen[bytes]] = []
@@ -137,25 +137,25 @@ def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
                 stderr=subprocess.DEVNULL,
             )
         )
-        until(lambda: living() > before)
+        wait_until(lambda: living() > before)
 
     yield start
     left = living() - len(started)
     for node in started:
         node.terminate()
         node.wait()
-    until(lambda: living() <= left)
+    wait_until(lambda: living() <= left)
 
 
 @pytest.fixture
 def job_settings(settings: Settings) -> Iterator[Settings]:
     """Settings whose dispatchers and workers are killed after the test."""
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield settings
 
 
 @pytest.fixture
-def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unresponsive_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A network that accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -167,7 +167,7 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def unreaped() -> Iterator[None]:
+def no_init_process() -> Iterator[None]:
     """As in a container without an init process: orphaned processes stay zombies."""
     if not sys.platform.startswith("linux"):
         yield
@@ -182,7 +182,7 @@ def unreaped() -> Iterator[None]:
 
 
 @pytest.fixture
-def a_zip(tmp_path: Path) -> Path:
+def small_zip(tmp_path: Path) -> Path:
     """Eight pictures of two classes."""
     return shapes.shapes_zip(tmp_path, classes=2, per_class=4, size=32)
 

@@ -21,7 +21,7 @@ from tests import shapes
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportedDataset:
     """Imported pictures."""
 
     dataset: Dataset
@@ -29,16 +29,16 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRun:
     """A trained run, its pictures and its events."""
 
     run: Run
     pictures: Path
     settings: Settings
-    said: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
 
-def asked_for(preset: str, **values: object) -> TrainingConfig:
+def tiny_config(preset: str, **values: object) -> TrainingConfig:
     """A preset for the tiny backbone, whose random weights need a higher learning rate.
 
     It fine-tunes on two views although a few shapes leave few errors to mend, its head takes the
@@ -53,16 +53,16 @@ def asked_for(preset: str, **values: object) -> TrainingConfig:
     return config.parse(options | several_steps | values)
 
 
-def take_in(folder: Path, source: Path | None = None, **options: int) -> Taken:
+def import_dataset(folder: Path, source: Path | None = None, **options: int) -> ImportedDataset:
     """Import a zip; by default one of shapes with the options of `shapes_zip`."""
     folder.mkdir(parents=True, exist_ok=True)
     source = source or shapes.shapes_zip(folder, **options)
     taken = intake.take_in(source, source.stem, folder / "intake", Settings(home=folder))
-    return Taken(taken.dataset, intake.pictures(folder / "intake"))
+    return ImportedDataset(taken.dataset, intake.pictures(folder / "intake"))
 
 
 def train(
-    taken: Taken,
+    taken: ImportedDataset,
     config: TrainingConfig,
     path: Path,
     settings: Settings,
@@ -70,7 +70,7 @@ def train(
     exports: bool = False,
     features: Path | None = None,
     start: Path | None = None,
-) -> Trained:
+) -> TrainedRun:
     """Train a run at `path`. One that is cancelled is returned as far as it came.
 
     Args:
@@ -79,21 +79,21 @@ def train(
         start: folder of a model to start from.
     """
     features = features or path.with_name(f"features-of-{path.name}")
-    trained = Trained(runs.create(config, taken.dataset, path), taken.pictures, settings)
+    trained_run = TrainedRun(runs.create(config, taken.dataset, path), taken.pictures, settings)
 
     def emit(event: Event) -> None:
-        trained.said.append(event)
+        trained_run.events.append(event)
 
     with contextlib.suppress(Cancelled):
-        training_job.train(trained.run, trained.pictures, settings, emit, features, start)
+        training_job.train(trained_run.run, trained_run.pictures, settings, emit, features, start)
     if exports:
-        build.export(trained.run, FORMATS, trained.pictures, settings, emit)
-        manifest = trained.run.manifest()
-        trained.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
-    return trained
+        build.export(trained_run.run, FORMATS, trained_run.pictures, settings, emit)
+        manifest = trained_run.run.manifest()
+        trained_run.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    return trained_run
 
 
-def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
+def bundle_bytes(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
     """The bundle of a run."""
     packing.write_bundle(run, settings, file := io.BytesIO(), chosen)
     return file.getvalue()

@@ -24,8 +24,8 @@ from core.runs import Run
 from core.settings import Settings
 from core.training import config
 from tests.core.jobs import at_work
-from tests.core.trainings import Taken, Trained, take_in, train
-from tests.pages import visitor as visitor_room
+from tests.core.trainings import ImportedDataset, TrainedRun, import_dataset, train
+from tests.pages import visitor as visitor_module
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
 
@@ -38,7 +38,7 @@ PER_CLASS = 12
 def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A machine in personal mode with an empty home, which no test before has used."""
     monkeypatch.setenv("TUSKER_MODE", "personal")
-    monkeypatch.setattr(app_test, "MemoryMediaFileStorage", visitor_room.Storage)
+    monkeypatch.setattr(app_test, "MemoryMediaFileStorage", visitor_module.Storage)
     st.cache_data.clear()
     st.cache_resource.clear()
     with ThreadPoolExecutor(1) as imports:
@@ -73,10 +73,10 @@ def visitor(host: Settings) -> Visitor:
 
 
 @pytest.fixture(scope="session")
-def pictures(shared: Callable[..., Any]) -> Taken:
+def pictures(shared: Callable[..., Any]) -> ImportedDataset:
     """Four classes with names that are not harmless, and one file that is no picture."""
 
-    def build(folder: Path) -> Taken:
+    def build(folder: Path) -> ImportedDataset:
         source = folder / "=odd_names **bold**.zip"
         with zipfile.ZipFile(source, "w") as archive:
             for label, name in enumerate(NAMES):
@@ -85,16 +85,16 @@ def pictures(shared: Callable[..., Any]) -> Taken:
                     content = encoded(draw(min(label, 2), 100 * label + number))
                     archive.writestr(f"{name}/{number:02}.jpg", content)
             archive.writestr(f"{NAMES[0]}/=broken.jpg", b"no picture")
-        return take_in(folder, source)
+        return import_dataset(folder, source)
 
     return shared("odd-names", build)
 
 
 @pytest.fixture(scope="session")
-def trained(pictures: Taken, shared: Callable[..., Any]) -> Trained:
+def trained_run(pictures: ImportedDataset, shared: Callable[..., Any]) -> TrainedRun:
     """A Quick training on them with the default backbone, without exports. Not to be changed."""
 
-    def build(folder: Path) -> Trained:
+    def build(folder: Path) -> TrainedRun:
         path = folder / ("0123456789abcdef" * 2)
         return train(pictures, config.preset("quick"), path, Settings(home=folder))
 
@@ -102,21 +102,21 @@ def trained(pictures: Taken, shared: Callable[..., Any]) -> Trained:
 
 
 @pytest.fixture
-def run_in(trained: Trained, host: Settings) -> Callable[..., Run]:
+def run_in(trained_run: TrainedRun, host: Settings) -> Callable[..., Run]:
     """`run_in(State.FAILED, "Why.")`: a run in that state; one that is done is complete."""
 
     def make(state: State = State.FINISHED, sentence: str = "") -> Run:
         path = runs.new_path(host)
         if state is State.FINISHED:
-            shutil.copytree(trained.run.path, path)
+            shutil.copytree(trained_run.run.path, path)
             run = Run(path)
         else:
-            run = runs.create(config.preset("quick"), trained.run.dataset(), path)
-        run.job.open(JobSpec(kind="train", arguments={"pictures": str(trained.pictures)}))
+            run = runs.create(config.preset("quick"), trained_run.run.dataset(), path)
+        run.job.open(JobSpec(kind="train", arguments={"pictures": str(trained_run.pictures)}))
         if state is not State.QUEUED:
             run.job.begin()
             # Opening a job clears the log of an earlier one.
-            for event in trained.said if state is State.FINISHED else ():
+            for event in trained_run.events if state is State.FINISHED else ():
                 run.job.events.append(event)
         if state.ended:
             run.job.end(state, sentence)
@@ -138,7 +138,7 @@ def report(run: Run) -> Report:
 
 
 @pytest.fixture
-def upload(pictures: Taken, host: Settings) -> Upload:
+def upload(pictures: ImportedDataset, host: Settings) -> Upload:
     """The pictures as an upload that has been examined."""
     examined = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
     shutil.copytree(pictures.pictures.parent, examined.path)
@@ -155,6 +155,6 @@ def picture(tmp_path: Path) -> Callable[[int], bytes]:
 
 
 @pytest.fixture
-def begun(host: Settings) -> Callable[[Visitor], Run]:
-    """`begun(visitor)`: the run that the visitor's address leads to."""
+def run_of_visitor(host: Settings) -> Callable[[Visitor], Run]:
+    """`run_of_visitor(visitor)`: the run that the visitor's address leads to."""
     return lambda visitor: runs.get(host, visitor.at.query_params["run"])

@@ -18,11 +18,11 @@ from tests.pages.visitor import Visitor
 
 QUICK = config.preset("quick")
 LITE0, LITE2 = "efficientnet-lite0", "efficientnet-lite2"
-ASK = "Compare backbones"
+COMPARE = "Compare backbones"
 
 
 @pytest.fixture
-def ordered(upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch) -> Upload:
+def queued_comparison(upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch) -> Upload:
     """An upload that is to be compared, but nobody comes to do it."""
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     comparisons.start(upload, upload.intake().dataset, QUICK, host)
@@ -30,12 +30,12 @@ def ordered(upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def compared(ordered: Upload) -> Callable[..., Upload]:
+def finished_comparison(queued_comparison: Upload) -> Callable[..., Upload]:
     """`compared(config)`: an upload whose comparison with these settings has ended."""
 
-    def made(asked: TrainingConfig = QUICK) -> Upload:
-        job = ordered.comparison
-        contenders = (
+    def finish(run_config: TrainingConfig = QUICK) -> Upload:
+        job = queued_comparison.comparison
+        candidates = (
             Candidate(
                 backbone=LITE2,
                 right=33,
@@ -53,25 +53,25 @@ def compared(ordered: Upload) -> Callable[..., Upload]:
                 megabytes=18.6,
             ),
         )
-        found = Comparison(
-            terms=result.conditions_of(ordered.intake().dataset, asked),
+        comparison = Comparison(
+            terms=result.conditions_of(queued_comparison.intake().dataset, run_config),
             pictures=40,
             held_out=8,
-            contenders=contenders,
+            contenders=candidates,
         )
-        result.write(job.path, found)
+        result.write(job.path, comparison)
         job.end(State.FINISHED)
-        return ordered
+        return queued_comparison
 
-    return made
+    return finish
 
 
-def _taken(visitor: Visitor) -> list[bool]:
+def _in_use(visitor: Visitor) -> list[bool]:
     """Of each contender in turn, whether it is the one in use."""
     return [b.disabled for b in visitor.at.button if b.key and b.key.startswith("use ")]
 
 
-def _chosen(visitor: Visitor) -> str:
+def _chosen_backbone(visitor: Visitor) -> str:
     (chosen,) = [field.value for field in visitor.at.selectbox if field.label == "Backbone"]
     return str(chosen)
 
@@ -81,21 +81,21 @@ def test_a_comparison_starts_with_one_press_and_is_there_for_the_next_visit(
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     visitor.open("train", upload=upload.id)
-    assert "Tries EfficientNet-Lite0 and EfficientNet-Lite2 on them" in visitor.reads()
-    visitor.fill("Seed", 5).press(ASK)
+    assert "Tries EfficientNet-Lite0 and EfficientNet-Lite2 on them" in visitor.text()
+    visitor.fill("Seed", 5).press(COMPARE)
     job = upload.comparison
     assert job.recorded().state is State.QUEUED
     assert job.spec().arguments["config"]["seed"] == 5
-    assert ASK not in visitor.buttons()
-    again = Visitor().open("train", upload=upload.id)
-    assert ASK not in again.buttons()
-    assert "Cancel" in again.buttons()
+    assert COMPARE not in visitor.buttons()
+    next_visit = Visitor().open("train", upload=upload.id)
+    assert COMPARE not in next_visit.buttons()
+    assert "Cancel" in next_visit.buttons()
 
 
 def test_a_comparison_shows_its_progress_and_can_be_cancelled(
-    visitor: Visitor, ordered: Upload
+    visitor: Visitor, queued_comparison: Upload
 ) -> None:
-    job = ordered.comparison
+    job = queued_comparison.comparison
     job.begin()
     job.events.append(
         Step(
@@ -103,66 +103,66 @@ def test_a_comparison_shows_its_progress_and_can_be_cancelled(
         )
     )
     with job.lock():
-        visitor.open("train", upload=ordered.id)
-        assert "EfficientNet-Lite2: training heads: 2 of 5 · about 3 s left" in visitor.reads()
+        visitor.open("train", upload=queued_comparison.id)
+        assert "EfficientNet-Lite2: training heads: 2 of 5 · about 3 s left" in visitor.text()
         visitor.press("Cancel")
         assert job.cancel_requested
     job.end(State.CANCELLED)
-    visitor.see()
-    assert ASK in visitor.buttons()
+    visitor.rerun()
+    assert COMPARE in visitor.buttons()
 
 
 def test_the_result_shows_accuracy_time_and_size_of_each_backbone(
-    visitor: Visitor, compared: Callable[..., Upload]
+    visitor: Visitor, finished_comparison: Callable[..., Upload]
 ) -> None:
-    visitor.open("train", upload=compared().id)
-    said = visitor.reads()
-    assert "EfficientNet-Lite0 is as good within the margin of error, and faster" in said
+    visitor.open("train", upload=finished_comparison().id)
+    text = visitor.text()
+    assert "EfficientNet-Lite0 is as good within the margin of error, and faster" in text
     for figure in ("83 % (68–92)", "80 % (65–90)", "8 ms", "4 ms", "24.3 MB", "18.6 MB"):
-        assert figure in said
+        assert figure in text
     (alt,) = [alt for alt in visitor.charts() if alt.startswith("Accuracy by time: ")]
     assert "EfficientNet-Lite2 83 % (68–92) in 8 ms" in alt
-    assert "Compare again to be sure" not in said
+    assert "Compare again to be sure" not in text
 
 
 def test_the_chosen_backbone_is_kept_for_every_preset_and_page(
-    visitor: Visitor, compared: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, finished_comparison: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[TrainingConfig] = []
-    monkeypatch.setattr("ui.launch.start", lambda *given, **_: asked.append(given[2]))
-    upload = compared()
+    configs: list[TrainingConfig] = []
+    monkeypatch.setattr("ui.launch.start", lambda *arguments, **_: configs.append(arguments[2]))
+    upload = finished_comparison()
     visitor.open("train", upload=upload.id)
-    assert _taken(visitor) == [False, True]
+    assert _in_use(visitor) == [False, True]
     visitor.press("Use this")
-    assert _taken(visitor) == [True, False]
-    assert _chosen(visitor) == LITE2
+    assert _in_use(visitor) == [True, False]
+    assert _chosen_backbone(visitor) == LITE2
     visitor.choose("Balanced", "balanced")
-    assert _chosen(visitor) == LITE2
+    assert _chosen_backbone(visitor) == LITE2
     visitor.open("predict").open("train", upload=upload.id)
-    assert _chosen(visitor) == LITE2
+    assert _chosen_backbone(visitor) == LITE2
     visitor.press("Start training")
-    assert asked[0].backbone == LITE2
+    assert configs[0].backbone == LITE2
     visitor.press("Use this")
-    assert _chosen(visitor) == LITE0
+    assert _chosen_backbone(visitor) == LITE0
 
 
 @pytest.mark.parametrize("changed", ["Seed", "Share for the test"])
 def test_a_result_for_other_settings_says_so(
-    visitor: Visitor, compared: Callable[..., Upload], changed: str
+    visitor: Visitor, finished_comparison: Callable[..., Upload], changed: str
 ) -> None:
-    visitor.open("train", upload=compared().id)
-    assert "Compare again to be sure" not in visitor.reads()
+    visitor.open("train", upload=finished_comparison().id)
+    assert "Compare again to be sure" not in visitor.text()
     visitor.fill(changed, {"Seed": 3}.get(changed, 0.25))
-    assert "Compare again to be sure" in visitor.reads()
+    assert "Compare again to be sure" in visitor.text()
 
 
 def test_a_failed_comparison_says_why_and_can_be_started_again(
-    visitor: Visitor, ordered: Upload
+    visitor: Visitor, queued_comparison: Upload
 ) -> None:
-    ordered.comparison.end(State.FAILED, "The disk is full. Delete runs.")
-    visitor.open("train", upload=ordered.id)
-    assert "The disk is full. Delete runs." in visitor.reads()
-    assert ASK in visitor.buttons()
+    queued_comparison.comparison.end(State.FAILED, "The disk is full. Delete runs.")
+    visitor.open("train", upload=queued_comparison.id)
+    assert "The disk is full. Delete runs." in visitor.text()
+    assert COMPARE in visitor.buttons()
 
 
 def test_a_full_queue_refuses_a_comparison(
@@ -172,6 +172,6 @@ def test_a_full_queue_refuses_a_comparison(
         raise LimitExceeded("The queue is full.")
 
     monkeypatch.setattr("core.bakeoff.job.start", full)
-    visitor.open("train", upload=upload.id).press(ASK)
-    assert "The queue is full." in visitor.reads()
+    visitor.open("train", upload=upload.id).press(COMPARE)
+    assert "The queue is full." in visitor.text()
     assert not upload.comparison.exists

@@ -23,7 +23,7 @@ from ui.predict import batch
 TITLE = "=HYPERLINK(1) **bold**.jpg"
 
 
-def packed(pictures: dict[str, bytes]) -> bytes:
+def zip_of(pictures: dict[str, bytes]) -> bytes:
     """A zip without folders."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -39,10 +39,10 @@ def noise() -> bytes:
 
 
 @pytest.fixture
-def many(picture: Callable[[int], bytes]) -> dict[str, bytes]:
+def many_pictures(picture: Callable[[int], bytes]) -> dict[str, bytes]:
     """Eleven pictures, one unreadable and one with a hostile name, and notes."""
-    found = {f"{number}.jpg": picture(number % 4) for number in range(10)}
-    return found | {TITLE: picture(0), "bad.jpg": b"no picture", "notes.txt": b"none of it"}
+    pictures = {f"{number}.jpg": picture(number % 4) for number in range(10)}
+    return pictures | {TITLE: picture(0), "bad.jpg": b"no picture", "notes.txt": b"none of it"}
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +50,8 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "SLICE", 0.0)
 
 
-def finished(visitor: Visitor) -> Visitor:
-    return visitor.until(
+def wait_until_finished(visitor: Visitor) -> Visitor:
+    return visitor.wait_until(
         lambda: "Excel" in visitor.buttons() and "Continue" not in visitor.buttons()
     )
 
@@ -61,36 +61,39 @@ def uploads(host: Settings) -> list[Path]:
 
 
 def test_a_zip_without_folders_becomes_a_table_and_three_files(
-    visitor: Visitor, host: Settings, many: dict[str, bytes]
+    visitor: Visitor, host: Settings, many_pictures: dict[str, bytes]
 ) -> None:
-    visitor.open().give(("some.zip", packed(many)))
-    finished(visitor)
-    assert "12 pictures" in visitor.reads()
+    visitor.open().upload(("some.zip", zip_of(many_pictures)))
+    wait_until_finished(visitor)
+    assert "12 pictures" in visitor.text()
     classifier = Classifier.of_backbone(get("efficientnet-lite0"), host)
-    answers = [classifier.answer(classifier.load(many[f"{n}.jpg"])) for n in range(4)]
+    answers = [classifier.answer(classifier.load(many_pictures[f"{n}.jpg"])) for n in range(4)]
     verdicts = [classifier.verdict(answer).value for answer in answers]
     doubtful = sum(verdicts[number % 4] == "not sure" for number in (*range(10), 0))
-    counted = f"{11 - doubtful} answered · {doubtful} not sure · 1 not readable"
+    counts = f"{11 - doubtful} answered · {doubtful} not sure · 1 not readable"
     assert 0 < doubtful < 11
-    assert counted in visitor.reads()
-    best, then = classifier.top(answers[3].probabilities, 2)
-    answered = classifier.top(answers[verdicts.index("sure")].probabilities, 1)[0]
-    shown = visitor.table("File", "Label", "Next label", "Verdict", "Problem")
-    assert len(shown) == 12
-    assert ("3.jpg", best.label, then.label, verdicts[3]) in [row[:4] for row in shown]
-    (bad,) = [row for row in shown if row[0] == "bad.jpg"]
-    assert bad[3] == "not readable"
-    assert bad[4].startswith("Not a picture")
+    assert counts in visitor.text()
+    best, second = classifier.top(answers[3].probabilities, 2)
+    sure_prediction = classifier.top(answers[verdicts.index("sure")].probabilities, 1)[0]
+    table = visitor.table("File", "Label", "Next label", "Verdict", "Problem")
+    assert len(table) == 12
+    assert ("3.jpg", best.label, second.label, verdicts[3]) in [row[:4] for row in table]
+    (unreadable,) = [row for row in table if row[0] == "bad.jpg"]
+    assert unreadable[3] == "not readable"
+    assert unreadable[4].startswith("Not a picture")
     assert max(share for (share,) in visitor.table("Probability") if share) > 1, "in per cents"
     rows = list(csv.DictReader(io.StringIO(visitor.download("CSV").decode())))
-    assert {row["file"] for row in rows} == {*many, f"'{TITLE}"} - {TITLE, "notes.txt"}
+    assert {row["file"] for row in rows} == {*many_pictures, f"'{TITLE}"} - {TITLE, "notes.txt"}
     lines = [json.loads(line) for line in visitor.download("JSON lines").decode().splitlines()]
     assert [line["label"] for line in lines] == [row["label"] or None for row in rows]
     assert zipfile.is_zipfile(io.BytesIO(visitor.download("Excel")))
-    assert answered.label in " ".join(visitor.bars())
+    assert sure_prediction.label in " ".join(visitor.bars())
     with zipfile.ZipFile(io.BytesIO(visitor.download("Sorted into folders"))) as archive:
         sorted_names = archive.namelist()
-        assert archive.read(next(n for n in sorted_names if n.endswith("/3.jpg"))) == many["3.jpg"]
+        assert (
+            archive.read(next(n for n in sorted_names if n.endswith("/3.jpg")))
+            == many_pictures["3.jpg"]
+        )
     assert len(sorted_names) == 12
     assert "_not readable/bad.jpg" in sorted_names
     visitor.press("Clear")
@@ -98,39 +101,42 @@ def test_a_zip_without_folders_becomes_a_table_and_three_files(
 
 
 def test_more_pictures_than_fit_a_grid_become_a_table(
-    visitor: Visitor, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, many_pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_PREDICT_PICTURES", "5")
-    given = [(name, many[name]) for name in ("2.jpg", "1.jpg", "0.jpg", "3.jpg", "4.jpg")]
-    visitor.open().give(*given)
+    files = [(name, many_pictures[name]) for name in ("2.jpg", "1.jpg", "0.jpg", "3.jpg", "4.jpg")]
+    visitor.open().upload(*files)
     assert "Excel" not in visitor.buttons()
-    visitor.give(*given, (TITLE, many[TITLE]))
-    finished(visitor)
-    assert [row[0] for row in visitor.table("File")] == [*(name for name, _ in given), TITLE]
+    visitor.upload(*files, (TITLE, many_pictures[TITLE]))
+    wait_until_finished(visitor)
+    assert [row[0] for row in visitor.table("File")] == [*(name for name, _ in files), TITLE]
 
 
 def test_a_batch_can_be_cancelled_and_continued(
-    visitor: Visitor, host: Settings, many: dict[str, bytes]
+    visitor: Visitor, host: Settings, many_pictures: dict[str, bytes]
 ) -> None:
-    visitor.open().give(("some.zip", packed(many)))
+    visitor.open().upload(("some.zip", zip_of(many_pictures)))
     assert "of 13" in visitor.at.get("progress")[0].proto.text
     visitor.press("Cancel")
-    assert "Stopped after 1 of 13 files" in visitor.reads()
+    assert "Stopped after 1 of 13 files" in visitor.text()
     assert len(visitor.table("File")) == 1
     assert "CSV" in visitor.buttons()
-    visitor.see()
+    visitor.rerun()
     assert len(visitor.table("File")) == 1
     visitor.press("Continue")
-    finished(visitor)
+    wait_until_finished(visitor)
     assert len(visitor.table("File")) == 12
 
 
 def test_other_pictures_replace_a_batch(
-    visitor: Visitor, host: Settings, many: dict[str, bytes], picture: Callable[[int], bytes]
+    visitor: Visitor,
+    host: Settings,
+    many_pictures: dict[str, bytes],
+    picture: Callable[[int], bytes],
 ) -> None:
-    visitor.open().give(("some.zip", packed(many)))
+    visitor.open().upload(("some.zip", zip_of(many_pictures)))
     assert len(uploads(host)) == 1
-    visitor.give(("one.jpg", picture(0)))
+    visitor.upload(("one.jpg", picture(0)))
     assert uploads(host) == []
     assert "Cancel" not in visitor.buttons()
     assert visitor.bars()
@@ -140,54 +146,57 @@ def test_other_pictures_replace_a_batch(
     ("content", "sentence"),
     [
         (b"no zip", "This is not a zip."),
-        (packed({"../out.jpg": b"x"}), "out.jpg"),
-        (packed({"notes.txt": b"none of it"}), "found none among 1 file"),
-        (packed({}), "found none among 0 files"),
+        (zip_of({"../out.jpg": b"x"}), "out.jpg"),
+        (zip_of({"notes.txt": b"none of it"}), "found none among 1 file"),
+        (zip_of({}), "found none among 0 files"),
     ],
 )
 def test_a_zip_that_cannot_be_used_says_why(
     visitor: Visitor, host: Settings, content: bytes, sentence: str
 ) -> None:
-    visitor.open().give(("some.zip", content))
-    assert sentence in visitor.see().reads()
+    visitor.open().upload(("some.zip", content))
+    assert sentence in visitor.rerun().text()
     assert uploads(host) == []
 
 
 def test_too_many_pictures_are_refused_with_the_name_of_the_limit(
-    visitor: Visitor, host: Settings, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor,
+    host: Settings,
+    many_pictures: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TUSKER_BATCH_PICTURES", "12")
     assert host_settings.load().batch_pictures == 12
-    visitor.open().give(("some.zip", packed(many)))
-    assert "Expected at most 12 pictures at once, found 13." in visitor.reads()
-    assert "TUSKER_BATCH_PICTURES" in visitor.reads()
+    visitor.open().upload(("some.zip", zip_of(many_pictures)))
+    assert "Expected at most 12 pictures at once, found 13." in visitor.text()
+    assert "TUSKER_BATCH_PICTURES" in visitor.text()
     assert uploads(host) == []
 
 
 def test_unsure_and_ood_pictures_are_counted(
     visitor: Visitor, run: Run, picture: Callable[[int], bytes]
 ) -> None:
-    run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
-    known = {
+    run.annotate(lambda annotations: annotations.model_copy(update={"threshold": 1.0}))
+    training_pictures = {
         f"{number}.jpg": encoded(draw(0, number)) for number in range(6)
     }  # it was taught these
-    given = packed(known | {"noise.png": noise()})
-    visitor.open("predict", run=run.id).give(("some.zip", given))
-    finished(visitor)
+    zipped = zip_of(training_pictures | {"noise.png": noise()})
+    visitor.open("predict", run=run.id).upload(("some.zip", zipped))
+    wait_until_finished(visitor)
     verdicts = [verdict for (verdict,) in visitor.table("Verdict")]
     assert len(verdicts) == 7
     assert verdicts.count("not sure") >= 4
     assert verdicts[-1] == "not like the training pictures"
-    assert f"{verdicts.count('not sure')} not sure" in visitor.reads()
+    assert f"{verdicts.count('not sure')} not sure" in visitor.text()
     assert visitor.bars() == [], "nothing was answered"
 
 
 def test_a_long_table_is_cut_on_the_page_but_not_in_the_file(
-    visitor: Visitor, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, many_pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "SHOWN", 5)
-    visitor.open().give(("some.zip", packed(many)))
-    finished(visitor)
+    visitor.open().upload(("some.zip", zip_of(many_pictures)))
+    wait_until_finished(visitor)
     assert len(visitor.table("File")) == 5
-    assert "The first 5 of 12" in visitor.reads()
+    assert "The first 5 of 12" in visitor.text()
     assert visitor.download("CSV").decode().count("\r\n") == 13

@@ -20,11 +20,11 @@ def test_a_bug_in_a_page_is_an_apology_with_the_id_in_the_log(
     visitor.open("reports")
     monkeypatch.setattr("ui.reports.run_list.show", fail)
     visitor.at.run()
-    (said,) = visitor.apologies()
-    assert SECRET not in said and "Traceback" not in said
+    (apology,) = visitor.apologies()
+    assert SECRET not in apology and "Traceback" not in apology
     assert not visitor.at.exception
-    (name,) = re.findall(r"the log has it as (\w{8})\.", said)
-    assert f"bug {name}" in caplog.text and SECRET in caplog.text
+    (bug_id,) = re.findall(r"the log has it as (\w{8})\.", apology)
+    assert f"bug {bug_id}" in caplog.text and SECRET in caplog.text
 
 
 def test_a_home_that_cannot_be_written_to_is_one_sentence_and_pictures_are_still_answered(

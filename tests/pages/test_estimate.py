@@ -24,7 +24,7 @@ def times(visitor: Visitor) -> list[str]:
 
 
 def line(visitor: Visitor) -> str:
-    return next(line for line in visitor.reads().splitlines() if "until results" in line)
+    return next(line for line in visitor.text().splitlines() if "until results" in line)
 
 
 def may_start(visitor: Visitor) -> bool:
@@ -74,7 +74,7 @@ def test_another_backbone_has_other_times_and_may_have_to_be_prepared(
     before = times(visitor)
     visitor.fill("Backbone", "resnet50")
     assert times(visitor) != before
-    assert "Preparing ResNet50 comes first" in visitor.reads()
+    assert "Preparing ResNet50 comes first" in visitor.text()
 
 
 def test_too_little_memory_is_refused_before_the_start(
@@ -84,7 +84,7 @@ def test_too_little_memory_is_refused_before_the_start(
     visitor.open("train", upload=upload.id)
     assert may_start(visitor), "Quick fits"
     visitor.choose("Best", "best")
-    assert "of free memory, found 500 MB" in visitor.reads()
+    assert "of free memory, found 500 MB" in visitor.text()
     assert not may_start(visitor)
 
 
@@ -96,7 +96,7 @@ def test_a_smaller_batch_is_announced_before_the_start(
     monkeypatch.setattr(capacity, "free_memory", lambda: needed)
     visitor.open("train", upload=upload.id)
     visitor.choose("Best", "best")
-    assert re.search(r"The batch will be \d+ instead of 32", visitor.reads())
+    assert re.search(r"The batch will be \d+ instead of 32", visitor.text())
     assert may_start(visitor)
 
 
@@ -115,7 +115,7 @@ def test_a_training_longer_than_the_host_allows_is_refused_or_warned_of(
     minutes = f"{share * expected / 60:.4g}"
     monkeypatch.setenv("TUSKER_JOB_MINUTES", minutes)
     visitor.open("train", upload=upload.id)
-    assert f"This host allows a training {minutes} min" in visitor.reads()
+    assert f"This host allows a training {minutes} min" in visitor.text()
     assert may_start(visitor) is startable
 
 
@@ -123,9 +123,9 @@ def test_best_leaves_out_what_its_time_budget_does_not_allow(
     visitor: Visitor, upload: Upload, host: Settings
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Best", "best")
-    assert "Left out to fit" not in visitor.reads()
+    assert "Left out to fit" not in visitor.text()
     for name in (LITE.name, "efficientnet-lite2"):
         unit_costs.record(backbones.get(name), host, "step", 60.0)
     visitor.fill("Time budget (minutes)", 1.0)
-    assert "Left out to fit into the time budget: fine-tuning." in visitor.reads()
+    assert "Left out to fit into the time budget: fine-tuning." in visitor.text()
     assert may_start(visitor)

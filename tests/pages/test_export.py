@@ -17,7 +17,7 @@ from core.runs.verification import FileVerification, Verification
 from core.settings import Settings
 from core.system import visitors
 from tests.pages.conftest import NAMES
-from tests.pages.visitor import Visitor, reading
+from tests.pages.visitor import Visitor, plain_text
 from ui.reports.views import export
 
 FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
@@ -41,9 +41,9 @@ def test_the_report_file_of_a_deleted_or_damaged_run_says_so(run: Run) -> None:
 
 def test_the_card_on_the_page_does_not_render_names(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
-    (shown,) = [text for text in visitor.marked() if "## Limits" in text]
+    (shown,) = [text for text in visitor.markdown_texts() if "## Limits" in text]
     for name in NAMES:
-        assert name in reading(shown)
+        assert name in plain_text(shown)
         assert name not in shown, "it would be rendered"
     assert describe(run.report().accuracy) in shown
     assert not [line for line in shown.splitlines() if line.startswith(("# ", "## "))]
@@ -57,7 +57,7 @@ def test_time_size_and_parameters_are_shown(visitor: Visitor, run: Run) -> None:
     assert shown["Size"] == "19 MB"
     assert shown["Parameters"] == "4.1 million"
     (run.path / FOOTPRINT).unlink()
-    assert "Its speed and size were not measured." in visitor.see().reads()
+    assert "Its speed and size were not measured." in visitor.rerun().text()
 
 
 def test_a_file_that_could_not_be_made_is_explained(visitor: Visitor, run: Run) -> None:
@@ -65,9 +65,9 @@ def test_a_file_that_could_not_be_made_is_explained(visitor: Visitor, run: Run) 
     failed = FileVerification(file=storage.LITERT, passed=False, reason=reason)
     run.verification.write(Verification(pictures=12, accuracy=0.875, results=(failed,)))
     visitor.open("reports", run=run.id, view="Export")
-    assert reason in visitor.reads()
+    assert reason in visitor.text()
     assert visitor.buttons().count("Prepare") == len(FORMATS)
-    assert "In your code" not in visitor.reads()
+    assert "In your code" not in visitor.text()
 
 
 def test_a_run_without_job_files_can_be_shown(visitor: Visitor, run: Run) -> None:
@@ -80,7 +80,7 @@ def test_a_run_without_job_files_can_be_shown(visitor: Visitor, run: Run) -> Non
 
 
 @pytest.fixture
-def proven(run: Run) -> Run:
+def verified_run(run: Run) -> Run:
     """A run with files of three formats that passed and one that did not."""
     for name in (storage.LITERT, storage.KERAS, ONNX):
         (run.model_folder / name).write_bytes(name.encode())
@@ -98,75 +98,83 @@ def proven(run: Run) -> Run:
 
 
 def test_each_format_is_shown_with_its_verification_and_withheld_ones_with_the_reason(
-    visitor: Visitor, proven: Run
+    visitor: Visitor, verified_run: Run
 ) -> None:
-    visitor.open("reports", run=proven.id, view="Export")
+    visitor.open("reports", run=verified_run.id, view="Export")
     (table,) = [frame.value for frame in visitor.at.dataframe if "Same class" in frame.value]
     assert list(table["Format"]) == ["LiteRT", "Keras", "ONNX"]
     assert set(table["Same class"]) == {"100 %"}
     assert set(table["Largest difference"]) == {"under 0.0001"}
     assert set(table["Accuracy"]) == {"90.0 %"}
     assert set(table["Time per picture"]) == {"4.3 ms"}
-    assert "evaluated on 12 test pictures" in visitor.reads()
-    assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.reads()
+    assert "evaluated on 12 test pictures" in visitor.text()
+    assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.text()
 
 
-def test_each_format_has_one_button_for_its_state(visitor: Visitor, proven: Run) -> None:
-    visitor.open("reports", run=proven.id, view="Export")
+def test_each_format_has_one_button_for_its_state(visitor: Visitor, verified_run: Run) -> None:
+    visitor.open("reports", run=verified_run.id, view="Export")
     assert visitor.buttons().count("Download") == 3
     assert visitor.buttons().count("Prepare") == 2
-    assert "Verified on 12 test pictures" in visitor.reads()
+    assert "Verified on 12 test pictures" in visitor.text()
 
 
 def test_a_press_orders_a_format_and_it_can_be_cancelled(
-    visitor: Visitor, proven: Run, host: Settings
+    visitor: Visitor, verified_run: Run, host: Settings
 ) -> None:
-    Queue("train", host).add(proven.path.with_name("f" * 32))  # so that it waits
-    visitor.open("reports", run=proven.id, view="Export")
+    Queue("train", host).add(verified_run.path.with_name("f" * 32))  # so that it waits
+    visitor.open("reports", run=verified_run.id, view="Export")
     visitor.at.button("prepare saved-model").click()
-    visitor.see()
-    assert proven.export_job.spec().arguments == {"formats": ["saved-model"]}
+    visitor.rerun()
+    assert verified_run.export_job.spec().arguments == {"formats": ["saved-model"]}
     assert visitor.buttons().count("Preparing") == 1
-    assert "Trainings go first." in visitor.reads()
+    assert "Trainings go first." in visitor.text()
     visitor.press("Cancel")
     assert visitor.buttons().count("Preparing") == 0
-    assert proven.export_job.recorded().state is State.CANCELLED
+    assert verified_run.export_job.recorded().state is State.CANCELLED
 
 
 def test_only_the_owner_can_have_formats_prepared(
-    visitor: Visitor, proven: Run, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, verified_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    visitors.set_owner(proven.path, "somebody else")
-    visitor.open("reports", run=proven.id, view="Export")
+    visitors.set_owner(verified_run.path, "somebody else")
+    visitor.open("reports", run=verified_run.id, view="Export")
     assert "Prepare" not in visitor.buttons()
     assert visitor.buttons().count("Download") == 3
 
 
-def test_the_button_says_how_large_the_chosen_formats_are(visitor: Visitor, proven: Run) -> None:
-    (proven.model_folder / ONNX).write_bytes(bytes(3 * 2**20))
-    visitor.open("reports", run=proven.id, view="Export")
-    (formats,) = [one for one in visitor.at.multiselect if one.label == "Formats in the bundle"]
+def test_the_button_says_how_large_the_chosen_formats_are(
+    visitor: Visitor, verified_run: Run
+) -> None:
+    (verified_run.model_folder / ONNX).write_bytes(bytes(3 * 2**20))
+    visitor.open("reports", run=verified_run.id, view="Export")
+    (formats,) = [
+        field for field in visitor.at.multiselect if field.label == "Formats in the bundle"
+    ]
     assert formats.value == [storage.LITERT, storage.KERAS, ONNX]
     assert "Download the bundle (3.1 MB)" in visitor.buttons()
     formats.set_value([storage.LITERT])
-    assert [name for name in visitor.see().buttons() if "bundle" in name and "kB" in name]
+    assert [name for name in visitor.rerun().buttons() if "bundle" in name and "kB" in name]
 
 
-def test_the_code_for_each_language_is_filled_with_the_model(visitor: Visitor, proven: Run) -> None:
-    visitor.open("reports", run=proven.id, view="Export")
-    (which,) = [one for one in visitor.at.selectbox if one.label == "Language and file"]
-    assert which.options == [
+def test_the_code_for_each_language_is_filled_with_the_model(
+    visitor: Visitor, verified_run: Run
+) -> None:
+    visitor.open("reports", run=verified_run.id, view="Export")
+    (language,) = [field for field in visitor.at.selectbox if field.label == "Language and file"]
+    assert language.options == [
         "Python, LiteRT",
         "Python, Keras",
         "Python, ONNX",
         "JavaScript, ONNX",
         "Kotlin, LiteRT",
     ]
-    for option in which.options:
-        (which,) = [one for one in visitor.at.selectbox if one.label == "Language and file"]
-        which.select(option)
-        visitor.see()
+    for option in language.options:
+        (language,) = [
+            field for field in visitor.at.selectbox if field.label == "Language and file"
+        ]
+        language.select(option)
+        visitor.rerun()
         (written,) = [code.value for code in visitor.at.code]
         assert "SIZE" in written
         assert "224" in written or "32" in written
@@ -176,6 +184,6 @@ def test_the_sample_says_that_it_comes_without_its_model(visitor: Visitor) -> No
     if not runs.SAMPLE.is_dir():
         pytest.skip("the sample is not there")
     visitor.open("reports", run=runs.SAMPLE.name, view="Export")
-    assert "The sample comes with its report and without its model." in visitor.reads()
+    assert "The sample comes with its report and without its model." in visitor.text()
     assert set(visitor.buttons()) >= FILES
     assert not [label for label in visitor.buttons() if "bundle" in label]

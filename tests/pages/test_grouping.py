@@ -20,7 +20,7 @@ TOGETHER = "Keep together in training or test"
 
 
 @pytest.fixture
-def at_sites(tmp_path: Path, host: Settings) -> Upload:
+def sites_upload(tmp_path: Path, host: Settings) -> Upload:
     """An examined upload of pictures at twelve sites."""
     examined = Upload(host.home / "uploads" / ("0a" * 16))
     intake.take_in(sites_zip(tmp_path), "Sites", examined.path, host)
@@ -31,21 +31,21 @@ def at_sites(tmp_path: Path, host: Settings) -> Upload:
 
 
 def test_detected_groups_are_offered_described_and_used(
-    visitor: Visitor, at_sites: Upload, begun: Callable[[Visitor], Run]
+    visitor: Visitor, sites_upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
-    visitor.open("train", upload=at_sites.id)
+    visitor.open("train", upload=sites_upload.id)
     (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
     assert box.value == "", "nothing is preselected"
     assert box.options[1:] == ["12 groups by file-name prefix, such as site00"]
-    assert "Kept together" not in visitor.reads()
+    assert "Kept together" not in visitor.text()
     visitor.fill(TOGETHER, "prefix")
-    assert "12 groups by file-name prefix (site00, site01, site02 and 9 more)" in visitor.reads()
-    assert "With 34 groups" in visitor.reads()
-    reloaded = Visitor().open("train", upload=at_sites.id)
+    assert "12 groups by file-name prefix (site00, site01, site02 and 9 more)" in visitor.text()
+    assert "With 34 groups" in visitor.text()
+    reloaded = Visitor().open("train", upload=sites_upload.id)
     (box,) = [box for box in reloaded.at.selectbox if box.label == TOGETHER]
     assert box.value == "prefix", "a reload begins a new session, which forgets nothing"
     visitor.press("Start training")
-    run = begun(visitor)
+    run = run_of_visitor(visitor)
     assert run.dataset().grouped_by == "prefix"
     assert "groups" in {finding.code for finding in run.findings()}
 
@@ -56,36 +56,36 @@ def test_pictures_without_groups_are_offered_none(visitor: Visitor, upload: Uplo
 
 
 def test_a_table_beside_the_pictures_groups_them(
-    visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     names = [example.name for example in upload.intake().dataset.examples]
-    visitor.open("train", upload=upload.id).give(("list.csv", b"something,else\n1,2\n"))
-    assert "found none in list.csv" in visitor.reads()
-    rows = "".join(f"{name},w{place // 2 % 7}\n" for place, name in enumerate(names))
-    visitor.give(("list.csv", f"file,who\n{rows}".encode()))
+    visitor.open("train", upload=upload.id).upload(("list.csv", b"something,else\n1,2\n"))
+    assert "found none in list.csv" in visitor.text()
+    rows = "".join(f"{name},w{number // 2 % 7}\n" for number, name in enumerate(names))
+    visitor.upload(("list.csv", f"file,who\n{rows}".encode()))
     (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
     assert box.value == "list.csv:who"
-    assert "7 groups by the column who of list.csv" in visitor.reads()
+    assert "7 groups by the column who of list.csv" in visitor.text()
     visitor.press("Start training")
-    groups = [example.group_name for example in begun(visitor).dataset().examples]
-    assert groups == [f"w{place // 2 % 7}" for place in range(len(names))]
+    groups = [example.group_name for example in run_of_visitor(visitor).dataset().examples]
+    assert groups == [f"w{number // 2 % 7}" for number in range(len(names))]
 
 
 def test_a_later_table_of_the_same_name_replaces_the_groups(
-    visitor: Visitor, at_sites: Upload
+    visitor: Visitor, sites_upload: Upload
 ) -> None:
-    names = [example.name for example in at_sites.intake().dataset.examples]
+    names = [example.name for example in sites_upload.intake().dataset.examples]
 
     def table(groups: int) -> tuple[str, bytes]:
-        rows = "".join(f"{name},w{place // 2 % groups}\n" for place, name in enumerate(names))
+        rows = "".join(f"{name},w{number // 2 % groups}\n" for number, name in enumerate(names))
         return "list.csv", f"file,who\n{rows}".encode()
 
-    visitor.open("train", upload=at_sites.id)
+    visitor.open("train", upload=sites_upload.id)
     for groups in (7, 9):
-        visitor.give(table(groups))
+        visitor.upload(table(groups))
         (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
         assert box.value == "list.csv:who"
-        assert f"{groups} groups by the column who of list.csv" in visitor.reads()
+        assert f"{groups} groups by the column who of list.csv" in visitor.text()
 
 
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
@@ -93,7 +93,7 @@ def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
 ) -> None:
     question = "How much would an ordinary split have flattered?"
     visitor.open("reports", run=run.id, view="Data")
-    assert question not in visitor.reads()
+    assert question not in visitor.text()
     run.inflation.write(
         Inflation(
             pictures=120,
@@ -104,5 +104,5 @@ def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
         )
     )
     visitor.open("reports", run=run.id, view="Data")
-    assert question in visitor.reads()
+    assert question in visitor.text()
     assert "+42 points (+24 to +58)" in [metric.value for metric in visitor.at.metric]

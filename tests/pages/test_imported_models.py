@@ -24,49 +24,49 @@ from ui import state
 
 
 @pytest.fixture
-def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
+def bundle_content(run_in: Callable[..., Run], host: Settings) -> bytes:
     """The bundle of a run that is gone since."""
     run = run_in()
-    content = trainings.packed(run, host)
+    content = trainings.bundle_bytes(run, host)
     shutil.rmtree(run.path)
     return content
 
 
 @pytest.fixture
-def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+def never_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models that lack what they answer with, and no worker that would make it."""
     monkeypatch.setattr(ImportedModel, "ready", lambda *_: False)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
 
 
-def _bring(visitor: Visitor, content: bytes, name: str = "=flowers_<b>.zip") -> Visitor:
+def _import(visitor: Visitor, content: bytes, name: str = "=flowers_<b>.zip") -> Visitor:
     _open(visitor.open())
     (uploader,) = [u for u in visitor.at.file_uploader if u.label == "Drop a bundle here"]
     uploader.set_value((name, content, "application/zip"))
-    return visitor.see()
+    return visitor.rerun()
 
 
-def _ask(visitor: Visitor, *files: tuple[str, bytes]) -> Visitor:
+def _predict(visitor: Visitor, *files: tuple[str, bytes]) -> Visitor:
     """Give pictures; the uploader for bundles is closed."""
-    return visitor.give(*files)
+    return visitor.upload(*files)
 
 
 def test_an_imported_model_is_chosen_and_answers(
-    visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
+    visitor: Visitor, bundle_content: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    _bring(visitor, packed)
-    (made,) = imported.list_models(host)
+    _import(visitor, bundle_content)
+    (imported_model,) = imported.list_models(host)
     chosen = visitor.at.selectbox[0]
-    assert chosen.value == made.id
+    assert chosen.value == imported_model.id
     assert "=flowers_<b> · imported, 4 classes" in chosen.options
-    assert visitor.at.query_params[state.MODEL] in (made.id, [made.id])
-    assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.reads()
+    assert visitor.at.query_params[state.MODEL] in (imported_model.id, [imported_model.id])
+    assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.text()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
-    _ask(visitor, ("circle.jpg", picture(0)))
-    classifier = lookup.find(made.id, host)
+    _predict(visitor, ("circle.jpg", picture(0)))
+    classifier = lookup.find(imported_model.id, host)
     best = classifier.top(classifier.answer(classifier.load(picture(0))).probabilities, 1)[0]
     assert visitor.bars()[0].startswith(best.label)
-    assert "4 classes" in visitor.reads()
+    assert "4 classes" in visitor.text()
 
 
 @pytest.mark.parametrize("page", ["reports", "predict", "train"])
@@ -78,101 +78,109 @@ def test_after_a_host_lost_its_disk_a_bundle_restores_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    content = trainings.packed(run, host)
+    content = trainings.bundle_bytes(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
-    assert "No run with this id is on this machine." in visitor.reads()
-    assert "has forgotten its disk" in visitor.reads()
-    _ask(_bring(visitor, content), ("circle.jpg", picture(0)))
-    assert "4 classes" in visitor.reads()
+    assert "No run with this id is on this machine." in visitor.text()
+    assert "has forgotten its disk" in visitor.text()
+    _predict(_import(visitor, content), ("circle.jpg", picture(0)))
+    assert "4 classes" in visitor.text()
     assert visitor.bars()
 
 
 def test_an_imported_model_answers_many_pictures(
-    visitor: Visitor, packed: bytes, picture: Callable[[int], bytes]
+    visitor: Visitor, bundle_content: bytes, picture: Callable[[int], bytes]
 ) -> None:
-    _bring(visitor, packed)
+    _import(visitor, bundle_content)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number in range(6):
             archive.writestr(f"{number}.jpg", encoded(draw(number % 2, 900 + number)))
-    _ask(visitor, ("many.zip", buffer.getvalue()))
-    visitor.until(lambda: "CSV" in visitor.buttons())
+    _predict(visitor, ("many.zip", buffer.getvalue()))
+    visitor.wait_until(lambda: "CSV" in visitor.buttons())
     rows = list(csv.DictReader(io.StringIO(visitor.download("CSV").decode())))
     assert len(rows) == 6
 
 
 def test_the_threshold_of_an_imported_model_is_set_on_the_page(
-    visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
+    visitor: Visitor, bundle_content: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    _ask(_bring(visitor, packed), ("circle.jpg", picture(0)))
-    (made,) = imported.list_models(host)
-    assert "Not sure. The best answer" not in visitor.reads()
-    visitor.at.slider(key=f"threshold {made.id}").set_value(100)
-    visitor.see()
-    assert made.annotations().threshold == 1.0
+    _predict(_import(visitor, bundle_content), ("circle.jpg", picture(0)))
+    (imported_model,) = imported.list_models(host)
+    assert "Not sure. The best answer" not in visitor.text()
+    visitor.at.slider(key=f"threshold {imported_model.id}").set_value(100)
+    visitor.rerun()
+    assert imported_model.annotations().threshold == 1.0
     assert (
-        "Not sure. The best answer" in visitor.reads() or "Not like the training" in visitor.reads()
+        "Not sure. The best answer" in visitor.text() or "Not like the training" in visitor.text()
     )
 
 
 def test_a_file_that_is_not_a_bundle_is_refused(visitor: Visitor, host: Settings) -> None:
-    _bring(visitor, b"no zip at all")
-    assert "Expected a bundle, the zip that a report offers to download" in visitor.reads()
+    _import(visitor, b"no zip at all")
+    assert "Expected a bundle, the zip that a report offers to download" in visitor.text()
     assert not imported.folder(host).exists()
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
-    _bring(visitor, b"PK\3\4 neither")
-    assert "The end of this zip is missing or damaged" in visitor.reads()
+    _import(visitor, b"PK\3\4 neither")
+    assert "The end of this zip is missing or damaged" in visitor.text()
 
 
-def test_a_refusal_disappears_with_the_next_bundle(visitor: Visitor, packed: bytes) -> None:
-    _bring(_bring(visitor, b"no zip at all"), packed)
-    assert "Expected a bundle" not in _open(visitor).reads()
+def test_a_refusal_disappears_with_the_next_bundle(visitor: Visitor, bundle_content: bytes) -> None:
+    _import(_import(visitor, b"no zip at all"), bundle_content)
+    assert "Expected a bundle" not in _open(visitor).text()
 
 
 def test_building_a_network_is_shown(
-    visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor,
+    bundle_content: bytes,
+    host: Settings,
+    never_built: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _bring(visitor, packed)
-    assert "must be built here once" in visitor.reads()
-    (made,) = imported.list_models(host)
+    _import(visitor, bundle_content)
+    assert "must be built here once" in visitor.text()
+    (imported_model,) = imported.list_models(host)
     monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
-    work(JobFolder(made.path), host)
+    work(JobFolder(imported_model.path), host)
     monkeypatch.undo()
-    assert "must be built" not in visitor.see().reads()
+    assert "must be built" not in visitor.rerun().text()
 
 
 def test_a_failed_build_says_why_and_can_be_started_again(
-    visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor,
+    bundle_content: bytes,
+    host: Settings,
+    never_built: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _bring(visitor, packed)
-    (made,) = imported.list_models(host)
+    _import(visitor, bundle_content)
+    (imported_model,) = imported.list_models(host)
 
     def fail(*_: object) -> None:
         raise TuskerError("The *weights* could not be had.")
 
     monkeypatch.setattr(ImportedModel, "build", fail)
     with pytest.raises(TuskerError):
-        work(JobFolder(made.path), host)
-    visitor.see()
-    assert "The *weights* could not be had." in visitor.reads()
+        work(JobFolder(imported_model.path), host)
+    visitor.rerun()
+    assert "The *weights* could not be had." in visitor.text()
     visitor.press("Try again")
-    assert "must be built here once" in visitor.reads()
+    assert "must be built here once" in visitor.text()
 
 
 def test_a_cancelled_build_can_be_started_again(
-    visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
+    visitor: Visitor, bundle_content: bytes, host: Settings, never_built: None
 ) -> None:
-    _bring(visitor, packed)
-    (made,) = imported.list_models(host)
-    scheduling.cancel(made.job, host)
-    assert "must be built here once" in visitor.see().reads()
+    _import(visitor, bundle_content)
+    (imported_model,) = imported.list_models(host)
+    scheduling.cancel(imported_model.job, host)
+    assert "must be built here once" in visitor.rerun().text()
     visitor.press("Build it")
-    assert "must be built here once" in visitor.reads()
+    assert "must be built here once" in visitor.text()
 
 
 def test_a_full_queue_refuses_a_bundle(
-    visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
+    visitor: Visitor, bundle_content: bytes, host: Settings, never_built: None
 ) -> None:
     small = host.model_copy(update={"queue_length": 1})
     scheduling.enqueue(host.home / "other", JobSpec(kind="adopt"), small)
@@ -182,54 +190,54 @@ def test_a_full_queue_refuses_a_bundle(
     resources.settings.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUSKER_QUEUE_LENGTH", "1")
-        _bring(visitor, packed)
-    assert "The queue is full" in visitor.reads()
+        _import(visitor, bundle_content)
+    assert "The queue is full" in visitor.text()
     assert imported.list_models(host) == ()
 
 
 def test_on_a_public_host_an_imported_model_is_visible_to_its_owner_and_by_its_link(
-    packed: bytes, host: Settings, monkeypatch: pytest.MonkeyPatch
+    bundle_content: bytes, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    mine = _bring(Visitor(), packed)
-    (made,) = imported.list_models(host)
-    assert mine.at.selectbox[0].value == made.id
-    assert "Delete this model" in mine.buttons()
-    other = Visitor().open()
-    assert not [option for option in other.at.selectbox[0].options if "imported" in option]
-    linked = Visitor().open("predict", **{state.MODEL: made.id})
-    assert linked.at.selectbox[0].value == made.id
+    owner_visit = _import(Visitor(), bundle_content)
+    (imported_model,) = imported.list_models(host)
+    assert owner_visit.at.selectbox[0].value == imported_model.id
+    assert "Delete this model" in owner_visit.buttons()
+    other_visit = Visitor().open()
+    assert not [option for option in other_visit.at.selectbox[0].options if "imported" in option]
+    linked = Visitor().open("predict", **{state.MODEL: imported_model.id})
+    assert linked.at.selectbox[0].value == imported_model.id
     assert "Delete this model" not in linked.buttons()
-    assert "deleted here 2 hours after" in _open(mine).reads()
+    assert "deleted here 2 hours after" in _open(owner_visit).text()
 
 
 def test_in_personal_mode_an_imported_model_is_visible_to_all(
-    packed: bytes, host: Settings
+    bundle_content: bytes, host: Settings
 ) -> None:
-    _bring(Visitor(), packed)
-    other = Visitor().open()
-    assert [option for option in other.at.selectbox[0].options if "imported" in option]
+    _import(Visitor(), bundle_content)
+    other_visit = Visitor().open()
+    assert [option for option in other_visit.at.selectbox[0].options if "imported" in option]
 
 
-def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, packed: bytes) -> None:
-    _ask(_bring(visitor, packed), ("circle.jpg", encoded(draw(0, 999, size=200))))
+def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, bundle_content: bytes) -> None:
+    _predict(_import(visitor, bundle_content), ("circle.jpg", encoded(draw(0, 999, size=200))))
     assert any(name in visitor.bars()[0] for name in NAMES)
 
 
 def _open(visitor: Visitor) -> Visitor:
-    given = visitor.at.query_params.get(state.MODEL, "")
-    wanted = given if isinstance(given, str) else given[0]
-    visitor.at.session_state[f"{state.IMPORTING} {wanted}"] = True
-    return visitor.see()
+    parameter = visitor.at.query_params.get(state.MODEL, "")
+    model_id = parameter if isinstance(parameter, str) else parameter[0]
+    visitor.at.session_state[f"{state.IMPORTING} {model_id}"] = True
+    return visitor.rerun()
 
 
-@pytest.mark.parametrize("how", ["deleted", "damaged"])
+@pytest.mark.parametrize("change", ["deleted", "damaged"])
 def test_a_deleted_or_damaged_model_is_not_offered(
-    visitor: Visitor, packed: bytes, host: Settings, how: str
+    visitor: Visitor, bundle_content: bytes, host: Settings, change: str
 ) -> None:
-    _bring(visitor, packed)
+    _import(visitor, bundle_content)
     (model,) = imported.list_models(host)
-    if how == "deleted":
+    if change == "deleted":
         visitor.press("Delete this model")
         assert imported.list_models(host) == ()
     else:

@@ -7,40 +7,42 @@ from core.settings import Settings
 from tests.pages.visitor import Visitor
 
 
-def doubted(run: Run, number: int = 2) -> list[LabelIssue]:
+def add_label_issues(run: Run, number: int = 2) -> list[LabelIssue]:
     """Some of its training pictures are in doubt."""
-    taught = run.dataset().of("train")[:number]
-    found = tuple(
+    examples = run.dataset().of("train")[:number]
+    issues = tuple(
         LabelIssue(name=e.name, label=e.label, suggested=(e.label + 1) % 4, probability=0.9)
-        for e in taught
+        for e in examples
     )
-    run.write_label_issues(found, [run.thumbnail(0).read_bytes()] * number)
-    return list(found)
+    run.write_label_issues(issues, [run.thumbnail(0).read_bytes()] * number)
+    return list(issues)
 
 
-def doubts(visitor: Visitor) -> list:
+def issue_fields(visitor: Visitor) -> list:
     return [box for box in visitor.at.selectbox if str(box.key).startswith("label issue")]
 
 
 def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: Run) -> None:
-    first, second = doubted(run)
+    first, second = add_label_issues(run)
     visitor.open("reports", run=run.id, view="Data")
-    assert "2 training pictures may have the wrong label" in visitor.reads()
+    assert "2 training pictures may have the wrong label" in visitor.text()
     classes = run.dataset().classes
-    doubts(visitor)[0].set_value(run.dataset().classes[first.suggested])
-    visitor.see()
-    doubts(visitor)[1].set_value("")
-    visitor.see()
-    made = {one.name: one.label for one in run.annotations().corrections}
-    assert made == {first.name: classes[first.suggested], second.name: None}
+    issue_fields(visitor)[0].set_value(run.dataset().classes[first.suggested])
+    visitor.rerun()
+    issue_fields(visitor)[1].set_value("")
+    visitor.rerun()
+    labels = {correction.name: correction.label for correction in run.annotations().corrections}
+    assert labels == {first.name: classes[first.suggested], second.name: None}
     assert "Train again with 2 corrections" in visitor.buttons()
     visitor.at.button(f"undo {run.annotations().corrections[0].sha256}").click()
-    visitor.see()
-    assert [one.name for one in run.annotations().corrections] == [second.name]
-    assert doubts(visitor)[0].proto.set_value, "or the browser would send the correction again"
-    assert doubts(visitor)[0].value is None
-    doubts(visitor)[1].set_value(None)
-    visitor.see()
+    visitor.rerun()
+    assert [correction.name for correction in run.annotations().corrections] == [second.name]
+    assert issue_fields(visitor)[0].proto.set_value, (
+        "or the browser would send the correction again"
+    )
+    assert issue_fields(visitor)[0].value is None
+    issue_fields(visitor)[1].set_value(None)
+    visitor.rerun()
     assert run.annotations().corrections == ()
     assert not [label for label in visitor.buttons() if label.startswith("Train again")]
 
@@ -48,30 +50,30 @@ def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: R
 def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
     visitor: Visitor, run: Run, host: Settings
 ) -> None:
-    (first,) = doubted(run, 1)
+    (first,) = add_label_issues(run, 1)
     visitor.open("reports", run=run.id, view="Data")
-    doubts(visitor)[0].set_value(run.dataset().classes[first.suggested])
-    visitor.see()
+    issue_fields(visitor)[0].set_value(run.dataset().classes[first.suggested])
+    visitor.rerun()
     visitor.press("Train again with 1 correction")
-    (again,) = (other for other in runs.list_runs(host) if other.id != run.id)
-    assert visitor.at.query_params["run"] in (again.id, [again.id])
-    visitor.until(lambda: again.complete)
+    (retrained,) = (listed_run for listed_run in runs.list_runs(host) if listed_run.id != run.id)
+    assert visitor.at.query_params["run"] in (retrained.id, [retrained.id])
+    visitor.wait_until(lambda: retrained.complete)
     # Another visit: in this one a view may be chosen by now, if it was done when last looked at.
-    later = Visitor().open("reports", run=again.id, view="Data")
-    assert "Trained again from" in later.reads()
+    later = Visitor().open("reports", run=retrained.id, view="Data")
+    assert "Trained again from" in later.text()
     assert "Compare with it" in later.buttons()
-    by_name = {e.name: e.label for e in again.dataset().examples}
+    by_name = {e.name: e.label for e in retrained.dataset().examples}
     assert by_name[first.name] == first.suggested
-    assert again.origin().run == run.id  # type: ignore[union-attr]
+    assert retrained.origin().run == run.id  # type: ignore[union-attr]
 
 
 def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, run: Run) -> None:
-    (first,) = doubted(run, 1)
+    (first,) = add_label_issues(run, 1)
     order = run.job.spec()
     moved = order.model_copy(update={"arguments": {"pictures": "/nowhere"}})
     (run.path / "order.json").write_text(moved.model_dump_json())
     visitor.open("reports", run=run.id, view="Data")
-    doubts(visitor)[0].set_value(run.dataset().classes[first.suggested])
-    visitor.see()
-    assert "no longer on this host" in visitor.reads()
+    issue_fields(visitor)[0].set_value(run.dataset().classes[first.suggested])
+    visitor.rerun()
+    assert "no longer on this host" in visitor.text()
     assert not [label for label in visitor.buttons() if label.startswith("Train again")]

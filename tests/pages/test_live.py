@@ -18,12 +18,12 @@ from core.jobs.queue import Queue
 from core.runs.filenames import MANIFEST, REPORT
 from core.runs.run import Run
 from core.settings import Settings
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.pages.visitor import Visitor
 
-AGAIN = "Start again with the same settings"
-GO_ON = "Continue"
-OTHERS = "Other pictures"
+START_AGAIN = "Start again with the same settings"
+CONTINUE = "Continue"
+OTHER_PICTURES = "Other pictures"
 HEADINGS = {
     State.QUEUED: "Queued",
     State.RUNNING: "Training",
@@ -32,18 +32,18 @@ HEADINGS = {
     State.INTERRUPTED: "Interrupted",
 }
 SENTENCE = "Memory ran out. Try a smaller *batch*."
-EARLY = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
+ENDED_EARLY = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
 
 
 @pytest.fixture(autouse=True)
-def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is ordered stays in its queue."""
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
 
 @pytest.fixture
 def stopped(
-    run_in: Callable[..., Run], upload: Upload, trained: Trained, host: Settings
+    run_in: Callable[..., Run], upload: Upload, trained_run: TrainedRun, host: Settings
 ) -> Callable[..., Run]:
     """`stopped(State.FAILED)`: a run that ended early, whose pictures are still here."""
 
@@ -51,7 +51,7 @@ def stopped(
         run = run_in(State.QUEUED)
         run.job.open(JobSpec(kind="train", arguments={"pictures": str(upload.pictures)}))
         run.job.begin()
-        for event in trained.said:
+        for event in trained_run.events:
             if isinstance(event, Epoch):
                 run.job.events.append(event)
                 break
@@ -62,10 +62,10 @@ def stopped(
 
 
 def subheaders(visitor: Visitor) -> list[str]:
-    return [each.value for each in visitor.at.header]
+    return [item.value for item in visitor.at.header]
 
 
-@pytest.mark.parametrize("state", EARLY, ids=str)
+@pytest.mark.parametrize("state", ENDED_EARLY, ids=str)
 def test_a_run_that_ended_early_says_why_and_what_was_kept(
     visitor: Visitor, stopped: Callable[..., Run], state: State
 ) -> None:
@@ -75,19 +75,21 @@ def test_a_run_that_ended_early_says_why_and_what_was_kept(
     assert subheaders(visitor) == [HEADINGS[state]]
     log = [] if state is State.CANCELLED else ["the last words of the worker"]
     assert [code.value for code in visitor.at.code] == log
-    said = visitor.reads()
-    assert SENTENCE in said
-    assert not [text for text in visitor.marked() if SENTENCE in text], "it would be rendered"
-    assert "There is no model" in said
-    assert "a new start is faster" in said
+    text = visitor.text()
+    assert SENTENCE in text
+    assert not [text for text in visitor.markdown_texts() if SENTENCE in text], (
+        "it would be rendered"
+    )
+    assert "There is no model" in text
+    assert "a new start is faster" in text
     assert len(visitor.charts()) == 1, "how far it came"
-    way_on = GO_ON if state is State.INTERRUPTED else AGAIN
-    for way in (way_on, "Same pictures, other settings", OTHERS, "All runs"):
-        assert way in visitor.buttons()
+    main_button = CONTINUE if state is State.INTERRUPTED else START_AGAIN
+    for label in (main_button, "Same pictures, other settings", OTHER_PICTURES, "All runs"):
+        assert label in visitor.buttons()
     assert "Try it" not in visitor.buttons()
     listed = Visitor().open("reports", state=HEADINGS[state])
     assert [b.key for b in listed.at.button if b.key.startswith("open ")] == [f"open {run.id}"]
-    assert HEADINGS[state] in listed.reads()
+    assert HEADINGS[state] in listed.text()
 
 
 def test_a_queued_run_can_be_cancelled_and_one_without_a_worker_was_interrupted(
@@ -96,7 +98,7 @@ def test_a_queued_run_can_be_cancelled_and_one_without_a_worker_was_interrupted(
     queued = run_in(State.QUEUED)
     visitor.open("reports", run=queued.id)
     assert subheaders(visitor) == ["Queued"]
-    assert AGAIN not in visitor.buttons()
+    assert START_AGAIN not in visitor.buttons()
     visitor.press("Cancel")
     assert subheaders(visitor) == ["Cancelled"]
     assert "before it began" in visitor.at.info[0].value
@@ -119,8 +121,8 @@ def test_a_failed_run_is_repeated_with_one_press(
 ) -> None:
     run = stopped(State.FAILED)
     run.findings.write((Finding(severity=Severity.WARNS, code="few", sentence="Few."),))
-    visitor.open(page, run=run.id).press(AGAIN)
-    (new,) = [each for each in runs.list_runs(host) if each.id != run.id]
+    visitor.open(page, run=run.id).press(START_AGAIN)
+    (new,) = [item for item in runs.list_runs(host) if item.id != run.id]
     assert visitor.at.query_params["run"] == new.id
     assert new.status(host).state is State.QUEUED
     assert new.config() == run.config()
@@ -137,15 +139,15 @@ def test_an_interrupted_run_continues_in_its_folder(
     run = stopped(State.INTERRUPTED)
     (run.path / "model").mkdir()
     (run.path / "model" / "half.keras").touch()
-    other = Visitor().open(page, run=run.id)
-    visitor.open(page, run=run.id).press(GO_ON)
-    other.press(GO_ON)
-    assert [each.id for each in runs.list_runs(host)] == [run.id]
+    second_tab = Visitor().open(page, run=run.id)
+    visitor.open(page, run=run.id).press(CONTINUE)
+    second_tab.press(CONTINUE)
+    assert [item.id for item in runs.list_runs(host)] == [run.id]
     assert run.status(host).state is State.QUEUED
     assert len(Queue("train", host).tickets()) == 1, "two tabs, one job"
     assert not run.model_folder.exists()
     assert subheaders(visitor) == [HEADINGS[State.QUEUED]]
-    assert GO_ON not in visitor.buttons()
+    assert CONTINUE not in visitor.buttons()
 
 
 def test_an_interrupted_run_cannot_continue_without_its_pictures(
@@ -154,9 +156,9 @@ def test_an_interrupted_run_cannot_continue_without_its_pictures(
     run = stopped(State.INTERRUPTED)
     visitor.open("reports", run=run.id)
     shutil.rmtree(upload.path)
-    visitor.press(GO_ON)
-    assert "are no longer here" in visitor.reads()
-    assert "Upload them again" in visitor.reads()
+    visitor.press(CONTINUE)
+    assert "are no longer here" in visitor.text()
+    assert "Upload them again" in visitor.text()
     assert run.status(host).state is State.INTERRUPTED
 
 
@@ -169,7 +171,7 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
     visitor.open("train", upload=upload.id)
     monkeypatch.setattr("core.runs.artifacts.JsonFile.write", full)
     visitor.press("Start training")
-    assert "could not be stored on this host (No space left on device)" in visitor.reads()
+    assert "could not be stored on this host (No space left on device)" in visitor.text()
     assert runs.list_runs(host) == ()
 
 
@@ -178,9 +180,9 @@ def test_a_run_that_cannot_be_repeated_says_why(
 ) -> None:
     run = stopped(State.FAILED)
     (run.path / "config.json").write_bytes(b"{")
-    visitor.open("reports", run=run.id).press(AGAIN)
-    assert "config.json of this run cannot be read" in visitor.reads()
-    assert [each.id for each in runs.list_runs(host)] == [run.id]
+    visitor.open("reports", run=run.id).press(START_AGAIN)
+    assert "config.json of this run cannot be read" in visitor.text()
+    assert [item.id for item in runs.list_runs(host)] == [run.id]
 
 
 def test_a_refused_repetition_says_why(
@@ -190,8 +192,8 @@ def test_a_refused_repetition_says_why(
         raise LimitExceeded("Expected at most 240 minutes of training, found 250.")
 
     monkeypatch.setattr("core.jobs.quotas.check_minutes", refuse)
-    visitor.open("reports", run=stopped(State.FAILED).id).press(AGAIN)
-    assert "found 250" in visitor.reads()
+    visitor.open("reports", run=stopped(State.FAILED).id).press(START_AGAIN)
+    assert "found 250" in visitor.text()
 
 
 def test_same_pictures_lead_to_the_settings_and_other_pictures_to_the_start(
@@ -201,8 +203,8 @@ def test_same_pictures_lead_to_the_settings_and_other_pictures_to_the_start(
     visitor.open("reports", run=run.id).press("Same pictures, other settings")
     assert "Start training" in visitor.buttons()
     assert visitor.at.query_params == {"upload": upload.id}
-    visitor.open("reports", run=run.id).press(OTHERS)
-    assert [each.value for each in visitor.at.title] == ["Train your own classes"]
+    visitor.open("reports", run=run.id).press(OTHER_PICTURES)
+    assert [item.value for item in visitor.at.title] == ["Train your own classes"]
     assert "Start training" not in visitor.buttons()
 
 
@@ -210,37 +212,37 @@ def test_deleted_pictures_must_be_uploaded_again(
     visitor: Visitor, run_in: Callable[..., Run]
 ) -> None:
     visitor.open("reports", run=run_in(State.FAILED, SENTENCE).id)
-    assert "Its pictures are no longer here. To try again, upload them again." in visitor.reads()
-    assert AGAIN not in visitor.buttons()
-    assert OTHERS in visitor.buttons()
+    assert "Its pictures are no longer here. To try again, upload them again." in visitor.text()
+    assert START_AGAIN not in visitor.buttons()
+    assert OTHER_PICTURES in visitor.buttons()
 
 
 def test_a_visitor_cannot_use_the_pictures_of_another(
     stopped: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    stranger = Visitor().open("reports", run=stopped(State.FAILED).id)
-    assert SENTENCE in stranger.reads()
-    assert AGAIN not in stranger.buttons()
-    stranger = Visitor().open("reports", run=stopped(State.INTERRUPTED).id)
-    assert GO_ON not in stranger.buttons(), "who goes on with a run owns it"
-    assert "Same pictures, other settings" not in stranger.buttons()
+    other_visitor = Visitor().open("reports", run=stopped(State.FAILED).id)
+    assert SENTENCE in other_visitor.text()
+    assert START_AGAIN not in other_visitor.buttons()
+    other_visitor = Visitor().open("reports", run=stopped(State.INTERRUPTED).id)
+    assert CONTINUE not in other_visitor.buttons(), "who goes on with a run owns it"
+    assert "Same pictures, other settings" not in other_visitor.buttons()
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])
-@pytest.mark.parametrize("spoiled", [REPORT, "dataset.json", "config.json", MANIFEST])
+@pytest.mark.parametrize("damaged_file", [REPORT, "dataset.json", "config.json", MANIFEST])
 def test_a_damaged_run_says_which_file_and_what_that_means(
-    visitor: Visitor, run: Run, page: str, spoiled: str
+    visitor: Visitor, run: Run, page: str, damaged_file: str
 ) -> None:
-    if spoiled == MANIFEST:
-        (run.path / spoiled).unlink()
+    if damaged_file == MANIFEST:
+        (run.path / damaged_file).unlink()
     else:
-        (run.path / spoiled).write_bytes(b"{")
+        (run.path / damaged_file).write_bytes(b"{")
     visitor.open(page, run=run.id)
     assert subheaders(visitor) == ["Damaged"]
-    said = visitor.reads()
-    assert f"{spoiled} of this run" in said
-    assert "so they are not used" in said
+    text = visitor.text()
+    assert f"{damaged_file} of this run" in text
+    assert "so they are not used" in text
     assert str(run.path) in [code.value for code in visitor.at.code]
     assert "Try it" not in visitor.buttons()
 

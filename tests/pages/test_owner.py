@@ -22,7 +22,7 @@ NAME = "<b>Roses</b> & **tulips**"
 def open_menu(visitor: Visitor, run: Run) -> list[str]:
     """Open the menu of a run, if the page has one. Returns what can be pressed in it."""
     visitor.at.session_state[owner.MENU.format(run.id)] = True
-    labels = visitor.see().buttons()
+    labels = visitor.rerun().buttons()
     return [label for label in labels if label in ("Save", "Publish", "Delete")]
 
 
@@ -32,11 +32,11 @@ def public(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
 
 
-@pytest.mark.parametrize("place", ["list", "report"])
+@pytest.mark.parametrize("location", ["list", "report"])
 def test_a_name_and_tags_are_shown_unrendered_on_every_page(
-    visitor: Visitor, run: Run, place: str
+    visitor: Visitor, run: Run, location: str
 ) -> None:
-    visitor.open("reports", **({"run": run.id} if place == "report" else {}))
+    visitor.open("reports", **({"run": run.id} if location == "report" else {}))
     open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value(f"  {NAME} ")
     visitor.at.multiselect(key=owner.TAG.format(run.id)).set_value(["to keep", "*new*"])
@@ -45,16 +45,16 @@ def test_a_name_and_tags_are_shown_unrendered_on_every_page(
     assert run.annotations().tags == ("to keep", "*new*")
     assert "Save" not in visitor.buttons()
     for page in (visitor.open("reports"), visitor.open("reports", run=run.id)):
-        assert NAME in page.reads()
-        assert "*new*" in page.reads()
-        assert not [text for text in page.marked() if NAME in text or "*new*" in text]
+        assert NAME in page.text()
+        assert "*new*" in page.text()
+        assert not [text for text in page.markdown_texts() if NAME in text or "*new*" in text]
     assert [title.value for title in visitor.at.title] != [NAME], "it would be rendered"
-    assert NAME in visitor.open("train", run=run.id).reads()
+    assert NAME in visitor.open("train", run=run.id).text()
     assert any(NAME in option for option in visitor.open("predict").at.selectbox[0].options)
 
 
 def test_without_a_name_a_run_is_called_after_its_pictures(visitor: Visitor, run: Run) -> None:
-    run.annotate(lambda said: said.named(NAME))
+    run.annotate(lambda annotations: annotations.named(NAME))
     visitor.open("reports", run=run.id)
     open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("")
@@ -78,7 +78,7 @@ def test_a_name_that_cannot_be_saved_is_reported(visitor: Visitor, run: Run) -> 
     open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("New")
     visitor.press("Save")
-    assert "could not be stored" in visitor.reads()
+    assert "could not be stored" in visitor.text()
     assert "Save" in visitor.buttons()
 
 
@@ -86,36 +86,36 @@ def test_deleting_says_what_is_lost_first(visitor: Visitor, run: Run, host: Sett
     visitor.open("reports", run=run.id)
     open_menu(visitor, run)
     assert run.path.is_dir()
-    said = visitor.reads()
-    assert "its model and its report" in said
-    assert re.search(r": [0-9.]+ [kM]B\.", said)
-    assert "pictures that you uploaded are not part of it" in said
+    text = visitor.text()
+    assert "its model and its report" in text
+    assert re.search(r": [0-9.]+ [kM]B\.", text)
+    assert "pictures that you uploaded are not part of it" in text
     visitor.press("Delete")
     assert not runs.list_runs(host)
-    assert "was deleted" in visitor.reads()
+    assert "was deleted" in visitor.text()
     assert [title.value for title in visitor.at.title] == [
         "How good is it, and where does it fail?"
     ]
-    assert "No run with this id" in Visitor().open("reports", run=run.id).reads()
+    assert "No run with this id" in Visitor().open("reports", run=run.id).text()
 
 
 def test_a_deletion_can_be_undone_until_the_run_is_swept(
     visitor: Visitor, run: Run, host: Settings
 ) -> None:
-    run.annotate(lambda said: said.named("Mine"))
+    run.annotate(lambda annotations: annotations.named("Mine"))
     headline = run.report().headline
     visitor.open("reports")
     open_menu(visitor, run)
     visitor.press("Delete")
-    assert "Mine was deleted." in visitor.reads()
+    assert "Mine was deleted." in visitor.text()
     visitor.press("Undo")
-    assert [each.id for each in runs.list_runs(host)] == [run.id]
-    assert "was deleted" not in visitor.reads()
-    assert headline in visitor.open("reports", run=run.id).reads()
+    assert [listed_run.id for listed_run in runs.list_runs(host)] == [run.id]
+    assert "was deleted" not in visitor.text()
+    assert headline in visitor.open("reports", run=run.id).text()
     open_menu(visitor, run)
     visitor.press("Delete")
     shutil.rmtree(runs.folder(host) / f"{runs.store.TRASH}{run.id}")
-    assert "Undo" not in visitor.see().buttons()
+    assert "Undo" not in visitor.rerun().buttons()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_run_can_be_deleted_however_it_ended(
 
 def test_a_visitor_with_the_link_can_read_and_not_change(public: None, run: Run) -> None:
     friend = Visitor().open("reports", run=run.id)
-    assert run.report().headline in friend.reads()
+    assert run.report().headline in friend.text()
     assert not open_menu(friend, run)
     friend.press("All runs")
     assert len(friend.at.button) >= 1
@@ -155,7 +155,7 @@ def test_a_visitor_with_the_link_can_read_and_not_change(public: None, run: Run)
 def test_a_visitor_with_the_link_cannot_cancel(public: None, run_in: Callable[..., Run]) -> None:
     run = run_in(State.QUEUED)
     friend = Visitor().open("train", run=run.id)
-    assert "Queued" in friend.reads()
+    assert "Queued" in friend.text()
     assert "Cancel" not in friend.buttons()
 
 
@@ -165,7 +165,7 @@ def test_a_visitor_with_the_link_does_not_see_the_log(
     run = run_in(State.FAILED, "Memory ran out.")
     run.job.log_path.write_text("/home/host/tusker/core/training\n")
     friend = Visitor().open("reports", run=run.id)
-    assert "Memory ran out." in friend.reads()
+    assert "Memory ran out." in friend.text()
     assert not friend.at.code
 
 
@@ -173,11 +173,11 @@ def test_only_the_visit_that_started_a_run_may_change_it(
     public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
-    mine = Visitor().open("train", upload=upload.id).press("Start training")
+    owner_visit = Visitor().open("train", upload=upload.id).press("Start training")
     (run,) = runs.list_runs(host)
-    mine.open("reports", run=run.id)
-    assert open_menu(mine, run) == ["Save"]
-    assert "Cancel it" in mine.buttons()
+    owner_visit.open("reports", run=run.id)
+    assert open_menu(owner_visit, run) == ["Save"]
+    assert "Cancel it" in owner_visit.buttons()
     assert not open_menu(Visitor().open("reports", run=run.id), run)
 
 
@@ -190,5 +190,5 @@ def test_everybody_can_read_the_sample_and_nobody_can_change_it(
     assert not open_menu(visitor.open("reports"), sample)
     assert not open_menu(visitor.open("reports", run=sample.id, view=view), sample)
     assert not visitor.at.error
-    assert "Sample" in visitor.reads()
+    assert "Sample" in visitor.text()
     assert {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")} == before

@@ -14,7 +14,7 @@ from tests.pages.visitor import Visitor
 from tests.shapes import NAMES, draw, encoded
 from ui import text
 
-CLASSES, EACH = 3, 14
+CLASSES, PER_CLASS = 3, 14
 
 
 @pytest.fixture(scope="session")
@@ -22,20 +22,20 @@ def files() -> list[tuple[str, bytes]]:
     """Pictures whose names begin with their class."""
     return [
         (f"{label}-{number:02}.jpg", encoded(draw(label, number, 96)))
-        for number in range(EACH)
+        for number in range(PER_CLASS)
         for label in range(CLASSES)
     ]
 
 
-def zipped(files: list[tuple[str, bytes]], folder: str = "") -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+def zip_of(files: list[tuple[str, bytes]], folder: str = "") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files:
             archive.writestr(folder + name, content)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
-def of(visitor: Visitor, host: Settings) -> Labels:
+def labels_of(visitor: Visitor, host: Settings) -> Labels:
     """The labels of the pile that the visitor looks at, as they are on disk."""
     pile = "".join(visitor.at.query_params["pile"])
     return Labels(labelling.load(host.home / "uploads" / pile))
@@ -65,46 +65,48 @@ def test_a_pile_becomes_a_run_whose_test_set_was_labelled_picture_by_picture(
     visitor: Visitor,
     host: Settings,
     files: list[tuple[str, bytes]],
-    begun: Callable[[Visitor], Run],
+    run_of_visitor: Callable[[Visitor], Run],
 ) -> None:
-    visitor.open("train").choose("Unsorted").give(*files)
-    visitor.until(lambda: "Train on these" in visitor.buttons())
-    labels = of(visitor, host)
-    assert f"Pictures · {CLASSES * EACH} pictures, 0 labelled" in visitor.reads()
+    visitor.open("train").choose("Unsorted").upload(*files)
+    visitor.wait_until(lambda: "Train on these" in visitor.buttons())
+    labels = labels_of(visitor, host)
+    assert f"Pictures · {CLASSES * PER_CLASS} pictures, 0 labelled" in visitor.text()
     assert visitor.button("Train on these").disabled
-    while left := labels.untested():
-        answer(visitor, labels, left[0])
-        labels = of(visitor, host)
+    while untested := labels.untested():
+        answer(visitor, labels, untested[0])
+        labels = labels_of(visitor, host)
     assert set(labels.names) == {None, *NAMES[:CLASSES]}
 
     visitor.press("Continue: Groups").press("Fewer groups")
-    while groups := (labels := of(visitor, host)).unnamed():
+    while groups := (labels := labels_of(visitor, host)).unnamed():
         answer(visitor, labels, groups[0][1][0])
     learned = learn(labels)
     assert learned is not None and learned.tested == len(labels.pile.test)
-    said = f"{learned.correct} of {learned.tested} test pictures correct, 95 % confidence interval"
-    assert said in visitor.reads()
+    sentence = (
+        f"{learned.correct} of {learned.tested} test pictures correct, 95 % confidence interval"
+    )
+    assert sentence in visitor.text()
 
     visitor.press("Continue: Doubtful")
     first = learned.doubtful(labels)[0]
-    assert f"Predicted: {learned.classes[learned.probabilities[first].argmax()]}" in visitor.reads()
+    assert f"Predicted: {learned.classes[learned.probabilities[first].argmax()]}" in visitor.text()
     visitor.press("Skip")
-    visitor.press(actual(labels, learned.doubtful(of(visitor, host))[0]))
-    assert sum(of(visitor, host).single) == learned.tested + 1
+    visitor.press(actual(labels, learned.doubtful(labels_of(visitor, host))[0]))
+    assert sum(labels_of(visitor, host).single) == learned.tested + 1
     visitor.press("Undo")
-    assert sum(of(visitor, host).single) == learned.tested
+    assert sum(labels_of(visitor, host).single) == learned.tested
 
-    again = Visitor().open("train").choose("Unsorted")
-    again.press(f"Continue with Pictures · {CLASSES * EACH} pictures")
-    assert said in again.reads(), "nothing is lost by a new visit"
+    next_visit = Visitor().open("train").choose("Unsorted")
+    next_visit.press(f"Continue with Pictures · {CLASSES * PER_CLASS} pictures")
+    assert sentence in next_visit.text(), "nothing is lost by a new visit"
 
     with zipfile.ZipFile(io.BytesIO(visitor.download("Download class folders"))) as archive:
-        assert len(archive.namelist()) == CLASSES * EACH
-    visitor.press("Train on these").until(lambda: "Start training" in visitor.buttons())
-    assert "has its own test set" in visitor.reads()
-    assert f"{learned.tested} test pictures one by one" in visitor.reads()
+        assert len(archive.namelist()) == CLASSES * PER_CLASS
+    visitor.press("Train on these").wait_until(lambda: "Start training" in visitor.buttons())
+    assert "has its own test set" in visitor.text()
+    assert f"{learned.tested} test pictures one by one" in visitor.text()
     visitor.choose("Quick", "quick").press("Start training")
-    dataset = begun(visitor).dataset()
+    dataset = run_of_visitor(visitor).dataset()
     tested = {labels.pile.pictures[picture].sha256 for picture in labels.pile.test}
     assert {example.sha256 for example in dataset.of("test")} == tested
     assert "pile" not in visitor.at.query_params, "the link of a run leads to no pictures"
@@ -115,7 +117,7 @@ def test_single_pictures_are_moved_and_classes_renamed(
 ) -> None:
     source = host.home / "pile.zip"
     source.parent.mkdir(exist_ok=True)
-    source.write_bytes(zipped(files))
+    source.write_bytes(zip_of(files))
     path = host.home / "uploads" / ("0123456789abcdef" * 2)
     pile = labelling.take_in(source, "pile", path, host, lambda *_: None)
     job = JobFolder(path)
@@ -128,31 +130,31 @@ def test_single_pictures_are_moved_and_classes_renamed(
     labels.label([last], "square", single=False)
     visitor.open("train", pile=path.name).choose("Classes")
     submit(visitor, "circle", "Rename")
-    assert of(visitor, host).classes == ["circle", "square"]
-    first, second = of(visitor, host).of("circle")[:2]
+    assert labels_of(visitor, host).classes == ["circle", "square"]
+    first, second = labels_of(visitor, host).of("circle")[:2]
     for picture in (first, second):
         visitor.fill(text.plain(pile.pictures[picture].name), True)
     visitor.fill("Move the chosen pictures to", "square").press("Move 2 pictures")
-    assert of(visitor, host).of("square") == [first, second, last]
+    assert labels_of(visitor, host).of("square") == [first, second, last]
     submit(visitor, "con", "Rename")
-    assert "Expected a name that a folder can have, found 'con'" in visitor.reads()
+    assert "Expected a name that a folder can have, found 'con'" in visitor.text()
 
 
 def test_a_zip_without_class_folders_is_not_a_dead_end(
     visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
 ) -> None:
-    visitor.open("train").give(("photos.zip", zipped(files, "DCIM/")))
-    visitor.until(lambda: "At least two classes are needed" in visitor.reads())
+    visitor.open("train").upload(("photos.zip", zip_of(files, "DCIM/")))
+    visitor.wait_until(lambda: "At least two classes are needed" in visitor.text())
     visitor.press("Group and label these pictures here")
-    visitor.until(lambda: "Train on these" in visitor.buttons())
-    assert f"photos · {CLASSES * EACH} pictures, 0 labelled" in visitor.reads()
+    visitor.wait_until(lambda: "Train on these" in visitor.buttons())
+    assert f"photos · {CLASSES * PER_CLASS} pictures, 0 labelled" in visitor.text()
     assert "upload" not in visitor.at.query_params
     visitor.press("Choose other pictures")
     assert visitor.at.file_uploader
 
 
 def test_too_few_pictures_say_so(visitor: Visitor, files: list[tuple[str, bytes]]) -> None:
-    visitor.open("train").choose("Unsorted").give(("photos.zip", zipped(files[:5])))
-    visitor.until(lambda: "found 5 in photos" in visitor.reads())
+    visitor.open("train").choose("Unsorted").upload(("photos.zip", zip_of(files[:5])))
+    visitor.wait_until(lambda: "found 5 in photos" in visitor.text())
     visitor.press("Choose other pictures")
     assert visitor.at.file_uploader

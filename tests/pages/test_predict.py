@@ -13,8 +13,8 @@ from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from tests.core.trainings import Trained
-from tests.pages.visitor import SERVED, Visitor, reading
+from tests.core.trainings import TrainedRun
+from tests.pages.visitor import SERVED, Visitor, plain_text
 from tests.shapes import encoded
 
 BROKEN = ("broken.jpg", b"no picture")
@@ -25,13 +25,13 @@ def _twelve_bits() -> tuple[str, bytes]:
     return "microscope.png", encoded(Image.fromarray(values), "PNG")
 
 
-def _likeliest(content: bytes, settings: Settings, count: int = 3) -> list[str]:
+def _expected_labels(content: bytes, settings: Settings, count: int = 3) -> list[str]:
     model = Classifier.of_backbone(get("efficientnet-lite0"), settings)
     probabilities = model.answer(model.load(content)).probabilities
     return [guess.label for guess in model.top(probabilities, count)]
 
 
-def _answers(visitor: Visitor) -> list[str]:
+def _shown_labels(visitor: Visitor) -> list[str]:
     """Labels of the bars, from the top."""
     return [bar.rpartition(" · ")[0] for bar in visitor.bars()]
 
@@ -40,46 +40,46 @@ def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) ->
     visitor.open()
     assert not visitor.bars()
     visitor.press("Cat")
-    assert _answers(visitor) == _likeliest(samples.photographs()["Cat"].content, host)
-    assert _answers(visitor)[0] == "tiger cat"
-    assert re.search(r"class \d+ of 0–999 · \d+ ms · EfficientNet-Lite0$", visitor.reads(), re.M)
+    assert _shown_labels(visitor) == _expected_labels(samples.photographs()["Cat"].content, host)
+    assert _shown_labels(visitor)[0] == "tiger cat"
+    assert re.search(r"class \d+ of 0–999 · \d+ ms · EfficientNet-Lite0$", visitor.text(), re.M)
 
 
 def test_a_picture_and_its_answer_are_still_there_after_a_visit_to_another_page(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    visitor.open().give(("circle.jpg", picture(0)))
+    visitor.open().upload(("circle.jpg", picture(0)))
     visitor.at.switch_page("pages/reports.py")
-    visitor.see()
+    visitor.rerun()
     visitor.at.switch_page("pages/predict.py")
-    assert _answers(visitor.see()) == _likeliest(picture(0), host)
+    assert _shown_labels(visitor.rerun()) == _expected_labels(picture(0), host)
     visitor.press("Clear")
-    assert not _answers(visitor)
+    assert not _shown_labels(visitor)
 
 
 def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: Run) -> None:
     visitor.open("predict", run=run.id)
     classes = run.dataset().classes
-    offered = [reading(b.label) for b in visitor.at.button if str(b.key).startswith("sample ")]
+    offered = [plain_text(b.label) for b in visitor.at.button if str(b.key).startswith("sample ")]
     assert set(offered) == set(classes)
-    assert "Test pictures, which the model has not learned from." in visitor.reads()
+    assert "Test pictures, which the model has not learned from." in visitor.text()
     visitor.at.button(key="sample 0").click()
-    assert set(_answers(visitor.see())) <= set(classes)
+    assert set(_shown_labels(visitor.rerun())) <= set(classes)
 
 
 def test_an_upload_gets_answers_the_likeliest_first(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    visitor.open().give(("circle.jpg", picture(0)))
-    assert _answers(visitor) == _likeliest(picture(0), host)
+    visitor.open().upload(("circle.jpg", picture(0)))
+    assert _shown_labels(visitor) == _expected_labels(picture(0), host)
     assert "Download as CSV" not in visitor.buttons()
 
 
 def test_a_nearly_black_picture_is_said_to_be_so(visitor: Visitor) -> None:
-    visitor.open().give(_twelve_bits())
-    assert "nearly black" in visitor.reads()
+    visitor.open().upload(_twelve_bits())
+    assert "nearly black" in visitor.text()
     visitor.open().press("Cat")
-    assert "nearly black" not in visitor.reads()
+    assert "nearly black" not in visitor.text()
 
 
 def test_pictures_are_shown_with_the_scale_of_the_model(visitor: Visitor, run: Run) -> None:
@@ -88,10 +88,14 @@ def test_pictures_are_shown_with_the_scale_of_the_model(visitor: Visitor, run: R
     model.write_text(json.dumps(stored), "utf-8")
     listed = run.manifest().files | {"model/model.json": files.sha256(model)}
     run.manifest.write(run.manifest().model_copy(update={"files": listed}))
-    visitor.open("predict", run=run.id).give(_twelve_bits(), _twelve_bits())
-    assert "nearly black" not in visitor.reads()
-    shown = [SERVED[each.url] for image in visitor.at.get("image") for each in image.proto.imgs]
-    assert [np.asarray(Image.open(io.BytesIO(each))).max() > 200 for each in shown] == [True] * 3
+    visitor.open("predict", run=run.id).upload(_twelve_bits(), _twelve_bits())
+    assert "nearly black" not in visitor.text()
+    contents = [
+        SERVED[element.url] for image in visitor.at.get("image") for element in image.proto.imgs
+    ]
+    assert [np.asarray(Image.open(io.BytesIO(element))).max() > 200 for element in contents] == [
+        True
+    ] * 3
 
 
 def test_a_camera_picture_is_classified(
@@ -100,36 +104,36 @@ def test_a_camera_picture_is_classified(
     visitor.open().choose("Camera")
     assert not visitor.bars()
     visitor.at.camera_input[0].upload("camera.jpg", picture(1))
-    assert _answers(visitor.see()) == _likeliest(picture(1), host)
+    assert _shown_labels(visitor.rerun()) == _expected_labels(picture(1), host)
 
 
 def test_the_number_of_answers_is_the_number_of_bars(visitor: Visitor) -> None:
     visitor.open().press("Palace")
-    assert len(_answers(visitor)) == 3
+    assert len(_shown_labels(visitor)) == 3
     visitor.fill("Answers", 7)
-    assert len(_answers(visitor)) == 7
-    assert len(set(_answers(visitor)) & set(imagenet_labels())) == 7
+    assert len(_shown_labels(visitor)) == 7
+    assert len(set(_shown_labels(visitor)) & set(imagenet_labels())) == 7
 
 
 def test_several_pictures_make_a_grid_to_choose_from(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    visitor.open().give(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
-    first, second = (_likeliest(picture(label), host) for label in (0, 3))
-    assert _answers(visitor) == first
+    visitor.open().upload(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
+    first, second = (_expected_labels(picture(label), host) for label in (0, 3))
+    assert _shown_labels(visitor) == first
     (chosen,) = [b for b in visitor.at.button if b.help and "cross" in b.help]
     assert chosen.label.startswith(("Not sure", second[0].split(",")[0]))
     chosen.click()
-    assert _answers(visitor.see()) == second
+    assert _shown_labels(visitor.rerun()) == second
 
 
 def test_several_answers_can_be_downloaded_as_csv(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    visitor.open().give(("=1+1.jpg", picture(0)), BROKEN)
+    visitor.open().upload(("=1+1.jpg", picture(0)), BROKEN)
     rows = list(csv.DictReader(io.StringIO(visitor.download("Download as CSV").decode())))
     answered = [row for row in rows if row["label"] in imagenet_labels()]
-    assert [row["label"] for row in answered] == _likeliest(picture(0), host)
+    assert [row["label"] for row in answered] == _expected_labels(picture(0), host)
     assert [row["rank"] for row in answered] == ["1", "2", "3"]
     assert {row["file"] for row in answered} == {"'=1+1.jpg"}, "a spreadsheet would run it"
     assert [row["file"] for row in rows if row not in answered] == ["broken.jpg"]
@@ -138,39 +142,39 @@ def test_several_answers_can_be_downloaded_as_csv(
 def test_an_unreadable_file_says_why_and_the_others_are_classified(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    visitor.open().give(BROKEN, ("circle.jpg", picture(0)))
-    assert "broken.jpg" in visitor.reads()
-    assert "not a picture" in visitor.reads().lower() or "could not" in visitor.reads().lower()
+    visitor.open().upload(BROKEN, ("circle.jpg", picture(0)))
+    assert "broken.jpg" in visitor.text()
+    assert "not a picture" in visitor.text().lower() or "could not" in visitor.text().lower()
     (readable,) = [b for b in visitor.at.button if b.help and "circle" in b.help]
     readable.click()
-    assert _answers(visitor.see()) == _likeliest(picture(0), host)
+    assert _shown_labels(visitor.rerun()) == _expected_labels(picture(0), host)
 
 
 def test_an_unprepared_backbone_says_what_preparing_takes(visitor: Visitor) -> None:
     visitor.open().fill("Model", "resnet50")
-    said = visitor.reads()
-    assert "ResNet50 has not been used on this machine yet" in said
-    assert "102 MB" in said
-    assert "a minute or two" in said
+    text = visitor.text()
+    assert "ResNet50 has not been used on this machine yet" in text
+    assert "102 MB" in text
+    assert "a minute or two" in text
     assert "Prepare ResNet50" in visitor.buttons()
 
 
 def test_a_model_trained_here_answers_with_its_own_classes(
-    visitor: Visitor, run: Run, trained: Trained
+    visitor: Visitor, run: Run, trained_run: TrainedRun
 ) -> None:
     visitor.open("predict", run=run.id)
     assert visitor.at.selectbox[0].value == run.id
-    known = next(example for example in run.dataset().of("train") if example.label == 1)
-    visitor.give(("triangle.jpg", (trained.pictures / known.path).read_bytes()))
-    assert _answers(visitor)[0] == run.dataset().classes[1]
-    assert "Likeliest: class 1 of 0–3 · " in visitor.reads()
+    example = next(example for example in run.dataset().of("train") if example.label == 1)
+    visitor.upload(("triangle.jpg", (trained_run.pictures / example.path).read_bytes()))
+    assert _shown_labels(visitor)[0] == run.dataset().classes[1]
+    assert "Likeliest: class 1 of 0–3 · " in visitor.text()
 
 
 def test_a_model_is_called_what_its_pictures_are_called(visitor: Visitor, run: Run) -> None:
     visitor.open("predict")
-    (shown,) = [name for name in visitor.at.selectbox[0].options if run.dataset().name in name]
+    (option,) = [name for name in visitor.at.selectbox[0].options if run.dataset().name in name]
     # A list of options is no Markdown: an escape would be seen.
-    assert shown.startswith(f"{run.dataset().name} · ")
+    assert option.startswith(f"{run.dataset().name} · ")
 
 
 def test_the_live_view_works_with_a_backbone_and_with_a_trained_model(
@@ -178,5 +182,5 @@ def test_the_live_view_works_with_a_backbone_and_with_a_trained_model(
 ) -> None:
     for parameters in ({}, {"run": run.id}):
         visitor.open("predict", **parameters).choose("Live")
-        assert "Hold something up to the camera." in visitor.reads()
-        assert "The answer will appear here." not in visitor.reads()
+        assert "Hold something up to the camera." in visitor.text()
+        assert "The answer will appear here." not in visitor.text()

@@ -24,7 +24,7 @@ def public(monkeypatch: pytest.MonkeyPatch) -> None:
 def owned(run_in: Callable[..., Run]) -> tuple[Visitor, Run]:
     """Somebody with a finished run."""
     run, token = run_in(), visitors.new_token()
-    run.annotate(lambda said: said.named(NAME))
+    run.annotate(lambda annotations: annotations.named(NAME))
     visitors.set_owner(run.path, visitors.visitor_id(token))
     owner = Visitor()
     owner.at.session_state[state.VISITOR] = token
@@ -33,33 +33,33 @@ def owned(run_in: Callable[..., Run]) -> tuple[Visitor, Run]:
 
 def open_menu(visitor: Visitor, run: Run) -> None:
     visitor.at.session_state[MENU.format(run.id)] = True
-    visitor.see()
+    visitor.rerun()
 
 
 def test_a_published_run_is_listed_for_others_until_it_is_unpublished(
     owned: tuple[Visitor, Run],
 ) -> None:
     owner, run = owned
-    assert NAME in owner.open("reports").reads()
-    assert NAME not in Visitor().open("reports").reads()
+    assert NAME in owner.open("reports").text()
+    assert NAME not in Visitor().open("reports").text()
     open_menu(owner, run)
-    assert "All visitors of this host will find" in owner.reads()
+    assert "All visitors of this host will find" in owner.text()
     assert not run.published, "it takes a second press"
     owner.press("Publish")
-    assert "Published" in owner.reads()
+    assert "Published" in owner.text()
 
-    other = Visitor().open("reports")
-    assert NAME in other.reads()
-    open_menu(other, run)
-    assert not {"Publish", "Unpublish", "Save", "Delete"} & set(other.buttons())
+    other_visitor = Visitor().open("reports")
+    assert NAME in other_visitor.text()
+    open_menu(other_visitor, run)
+    assert not {"Publish", "Unpublish", "Save", "Delete"} & set(other_visitor.buttons())
     assert any(NAME in option for option in Visitor().open("predict").at.selectbox[0].options)
 
     open_menu(owner.open("reports"), run)
-    assert "Those who kept its link can still open it" in owner.reads()
+    assert "Those who kept its link can still open it" in owner.text()
     owner.press("Unpublish")
     assert not run.published
-    assert NAME not in Visitor().open("reports").reads()
-    assert NAME in owner.open("reports").reads()
+    assert NAME not in Visitor().open("reports").text()
+    assert NAME in owner.open("reports").text()
 
 
 def test_others_cannot_publish_a_run(owned: tuple[Visitor, Run]) -> None:
@@ -73,10 +73,10 @@ def test_without_a_cookie_the_list_says_that_a_reload_starts_a_new_visit(
     owned: tuple[Visitor, Run],
 ) -> None:
     owner, _ = owned
-    said = owner.open("reports").reads()
-    assert "a reload starts a new visit" in said
-    assert "deleted 30 days after they ended, unless they are published" in said
-    assert NAME not in Visitor().open("reports").reads(), "the session is another"
+    text = owner.open("reports").text()
+    assert "a reload starts a new visit" in text
+    assert "deleted 30 days after they ended, unless they are published" in text
+    assert NAME not in Visitor().open("reports").text(), "the session is another"
 
 
 def test_with_a_cookie_the_list_says_that_runs_are_found_again(
@@ -87,5 +87,5 @@ def test_with_a_cookie_the_list_says_that_runs_are_found_again(
     visitors.set_owner(run.path, visitors.visitor_id(token))
 
     monkeypatch.setattr("streamlit.context", SimpleNamespace(cookies={visitors.COOKIE: token}))
-    said = Visitor().open("reports").reads()
-    assert NAME in said and "finds again by a cookie" in said
+    text = Visitor().open("reports").text()
+    assert NAME in text and "finds again by a cookie" in text

@@ -10,7 +10,7 @@ from core.runs.filenames import HEATMAPS
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
-from tests.pages.visitor import Visitor, reading
+from tests.pages.visitor import Visitor, plain_text
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
 from ui.reports.views.summary import NARROW, interval
@@ -18,7 +18,7 @@ from ui.reports.views.summary import NARROW, interval
 
 def test_the_most_important_figures_come_first(visitor: Visitor, run: Run, report: Report) -> None:
     visitor.open("reports", run=run.id)
-    assert report.headline in visitor.reads()
+    assert report.headline in visitor.text()
     assert [(metric.label, metric.value) for metric in visitor.at.metric] == [
         ("Accuracy", describe(report.accuracy)),
         ("Macro F1", describe(report.macro.f1)),
@@ -58,7 +58,7 @@ def test_classes_are_listed_with_numbers_that_can_be_sorted(
         assert row[:3] == (score.name, score.support, score.predicted)
         assert row[3] == pytest.approx(100 * score.recall.value)
         assert row[4] == interval(score.recall)
-    (table,) = (one for one in visitor.at.dataframe if "Predicted" in one.value.columns)
+    (table,) = (frame for frame in visitor.at.dataframe if "Predicted" in frame.value.columns)
     assert table.proto.placeholder == "–", "and not None, where a class has no test pictures"
 
 
@@ -66,7 +66,7 @@ def test_curves_of_classes_are_drawn_once_they_are_asked_for(visitor: Visitor, r
     visitor.open("reports", run=run.id)
     assert not [alt for alt in visitor.charts() if alt.startswith("ROC")]
     visitor.at.session_state["curves"] = True
-    visitor.see()
+    visitor.rerun()
     assert [alt for alt in visitor.charts() if alt == f"ROC of {len(NAMES)} classes"]
     visitor.choose("Precision–recall", "precision_recall")
     assert [alt for alt in visitor.charts() if alt.startswith("Precision–recall of")]
@@ -77,13 +77,13 @@ def test_a_pair_of_the_summary_leads_to_its_cell(
 ) -> None:
     worst = report.confusion.worst[0]
     visitor.open("reports", run=run.id)
-    was, said = report.classes[worst.label], report.classes[worst.predicted]
+    actual, predicted = report.classes[worst.label], report.classes[worst.predicted]
     (button,) = [b for b in visitor.at.button if b.key == f"pair {worst.label} {worst.predicted}"]
     button.click()
-    visitor.see()
+    visitor.rerun()
     address = visitor.at.query_params
     assert (address["was"], address["said"]) == (str(worst.label), str(worst.predicted))
-    assert f"Actual {was}, predicted {said}: {worst.count} picture" in visitor.reads()
+    assert f"Actual {actual}, predicted {predicted}: {worst.count} picture" in visitor.text()
 
 
 def test_the_address_opens_a_cell_with_its_pictures_and_predictions(
@@ -92,12 +92,12 @@ def test_the_address_opens_a_cell_with_its_pictures_and_predictions(
     first = report.predictions[0]
     cell = (first.label, first.predicted)
     visitor.open("reports", run=run.id, view="Confusions", was=str(cell[0]), said=str(cell[1]))
-    there = [p for p in report.predictions if (p.label, p.predicted) == cell]
-    assert len(visitor.at.image) == 2 * len(there), "each with its heat map"
-    assert len([b for b in visitor.buttons() if b == "Look closer"]) == len(there)
-    for said in there:
-        for label, _ in said.top[:3]:
-            assert report.classes[label][:20] in visitor.reads()
+    predictions = [p for p in report.predictions if (p.label, p.predicted) == cell]
+    assert len(visitor.at.image) == 2 * len(predictions), "each with its heat map"
+    assert len([b for b in visitor.buttons() if b == "Look closer"]) == len(predictions)
+    for prediction in predictions:
+        for label, _ in prediction.top[:3]:
+            assert report.classes[label][:20] in visitor.text()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_address_that_names_no_cell_opens_none(
     visitor: Visitor, run: Run, address: dict[str, str]
 ) -> None:
     visitor.open("reports", run=run.id, view="Confusions", **address)
-    assert "Click a cell, or choose both classes" in visitor.reads()
+    assert "Click a cell, or choose both classes" in visitor.text()
     assert not visitor.at.image
 
 
@@ -118,12 +118,12 @@ def test_a_cell_can_be_chosen_by_its_classes_or_from_the_list(
     for label, value in (("Actual", 0), ("Predicted", 1)):
         (field,) = [box for box in visitor.at.selectbox if box.label == label]
         field.set_value(value)
-        visitor.see()
-    assert f"Actual {NAMES[0]}, predicted {NAMES[1]}" in visitor.reads()
+        visitor.rerun()
+    assert f"Actual {NAMES[0]}, predicted {NAMES[1]}" in visitor.text()
     worst = report.confusion.worst[0]
     (button,) = [b for b in visitor.at.button if b.key == f"worst {(worst.label, worst.predicted)}"]
     button.click()
-    visitor.see()
+    visitor.rerun()
     assert visitor.at.query_params["was"] == str(worst.label)
     assert len(visitor.at.image) == 3 * worst.count, "evidence for both classes"
 
@@ -131,16 +131,16 @@ def test_a_cell_can_be_chosen_by_its_classes_or_from_the_list(
 def test_a_cell_of_one_run_is_not_chosen_in_the_report_of_the_next(
     visitor: Visitor, run: Run, run_in: Callable[..., Run], report: Report
 ) -> None:
-    other = run_in()
+    second = run_in()
     first = report.predictions[0]
     cell = {"was": str(first.label), "said": str(first.predicted)}
     visitor.open("reports", run=run.id, view="Confusions", **cell)
     visitor.press("All runs")
     assert not {"run", *cell} & set(visitor.at.query_params)
-    (button,) = [one for one in visitor.at.button if one.key == f"open {other.id}"]
+    (button,) = [item for item in visitor.at.button if item.key == f"open {second.id}"]
     button.click()
-    visitor.see()
-    assert visitor.at.query_params["run"] == other.id
+    visitor.rerun()
+    assert visitor.at.query_params["run"] == second.id
     assert not set(cell) & set(visitor.at.query_params)
 
 
@@ -152,62 +152,66 @@ def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
     visitor.open(
         "reports", run=run.id, view="Confusions", was=str(first.label), said=str(first.predicted)
     )
-    assert "This run has no heat maps" in visitor.reads()
+    assert "This run has no heat maps" in visitor.text()
     assert visitor.at.image
 
 
 def test_every_picture_is_listed_the_wrong_ones_first(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
-    wrong = [said for said in report.predictions if said.label != said.predicted]
+    wrong = [
+        prediction for prediction in report.predictions if prediction.label != prediction.predicted
+    ]
     assert wrong, "two classes look the same"
     visitor.open("reports", run=run.id, view="Pictures")
-    assert f"{report.pictures} pictures of {report.pictures}, {len(wrong)} wrong" in visitor.reads()
+    assert f"{report.pictures} pictures of {report.pictures}, {len(wrong)} wrong" in visitor.text()
     assert len(visitor.at.image) == min(report.pictures, 24)
     names = [image.proto.imgs[0].alt or image.proto.alt for image in visitor.at.image]
-    assert set(names[: len(wrong)]) == {said.name for said in wrong}
-    for said in wrong:
-        assert f"Actual: {report.classes[said.label]}" in visitor.reads()
+    assert set(names[: len(wrong)]) == {prediction.name for prediction in wrong}
+    for prediction in wrong:
+        assert f"Actual: {report.classes[prediction.label]}" in visitor.text()
 
 
 @pytest.mark.parametrize("only", ["Wrong", "Right"])
 def test_the_address_and_old_links_hold_the_filters(
     visitor: Visitor, run: Run, report: Report, only: str
 ) -> None:
-    named = report.predictions[0].name.rpartition("/")[2]
+    file_name = report.predictions[0].name.rpartition("/")[2]
     visitor.open(
-        "reports", run=run.id, view="Pictures", only=only, file=named, order="Least sure",
+        "reports", run=run.id, view="Pictures", only=only, file=file_name, order="Least sure",
         **{"class": report.classes[report.predictions[0].label]},
     )  # fmt: skip
     expected = [
-        said
-        for said in report.predictions
-        if (said.label == said.predicted) == (only == "Right")
-        and said.label == report.predictions[0].label
-        and named in said.name
+        prediction
+        for prediction in report.predictions
+        if (prediction.label == prediction.predicted) == (only == "Right")
+        and prediction.label == report.predictions[0].label
+        and file_name in prediction.name
     ]
     assert len(visitor.at.image) == len(expected)
-    assert f" of {report.pictures}" in visitor.reads()
+    assert f" of {report.pictures}" in visitor.text()
 
 
 def test_pictures_are_filtered_by_probability_and_by_verdict(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
-    middle = sorted(said.probability for said in report.predictions)[report.pictures // 2]
-    run.annotate(lambda said: said.model_copy(update={"threshold": middle}))
-    strange = run.ood_scores()
+    middle = sorted(prediction.probability for prediction in report.predictions)[
+        report.pictures // 2
+    ]
+    run.annotate(lambda prediction: prediction.model_copy(update={"threshold": middle}))
+    ood_scores = run.ood_scores()
     visitor.open("reports", run=run.id, view="Pictures", answered="not sure")
     unsure = [
-        said
-        for place, said in enumerate(report.predictions)
-        if said.probability < middle and (strange is None or strange.scores[place] <= 1)
+        prediction
+        for index, prediction in enumerate(report.predictions)
+        if prediction.probability < middle and (ood_scores is None or ood_scores.scores[index] <= 1)
     ]
-    assert f"{len(unsure)} picture" in visitor.reads()
+    assert f"{len(unsure)} picture" in visitor.text()
     assert len(visitor.at.image) == len(unsure)
-    sure = [said for said in report.predictions if said.probability <= 0.6]
+    sure = [prediction for prediction in report.predictions if prediction.probability <= 0.6]
     visitor.fill("Verdict", None)
     visitor.at.slider[0].set_value((0, 60))
-    visitor.see()
+    visitor.rerun()
     assert len(visitor.at.image) == len(sure)
 
 
@@ -227,15 +231,15 @@ def test_the_csv_holds_the_filtered_pictures(run: Run, report: Report, host: Set
 def test_a_picture_opens_in_a_dialog(visitor: Visitor, run: Run, report: Report) -> None:
     visitor.open("reports", run=run.id, view="Pictures", only="Wrong")
     (button, *_) = [b for b in visitor.at.button if b.key and b.key.startswith("open ")]
-    place = int(button.key.split()[-1])
+    index = int(button.key.split()[-1])
     button.click()
-    visitor.see()
-    said = report.predictions[place]
-    told = "\n".join(map(reading, visitor.marked()))
-    was, called = report.classes[said.label], report.classes[said.predicted]
-    assert f"Predicted {called}, actual {was}" in told
-    assert f"Evidence for {called}" in told
-    assert f"Evidence for {was}" in told
+    visitor.rerun()
+    prediction = report.predictions[index]
+    text = "\n".join(map(plain_text, visitor.markdown_texts()))
+    actual, predicted = report.classes[prediction.label], report.classes[prediction.predicted]
+    assert f"Predicted {predicted}, actual {actual}" in text
+    assert f"Evidence for {predicted}" in text
+    assert f"Evidence for {actual}" in text
 
 
 @pytest.mark.parametrize("view", ["Summary", "Confusions", "Pictures", "Training"])

@@ -35,18 +35,18 @@ def test_training_says_which_epoch_was_kept_and_with_which_settings(
 ) -> None:
     visitor.open("reports", run=run.id, view="Training")
     assert visitor.charts()
-    (kept,) = run.kept()
-    assert f"in {kept.epoch} iterations" in visitor.reads()
+    (kept_event,) = run.kept()
+    assert f"in {kept_event.epoch} iterations" in visitor.text()
     assert '"backbone"' in visitor.at.json[0].value
 
 
 def test_training_says_whether_more_pictures_would_help(visitor: Visitor, run: Run) -> None:
     curve = run.learning_curve()
     assert curve is not None
-    named = curve.model_copy(update={"sentence": f"Begin with {NAMES[0]} and {NAMES[1]}."})
-    run.learning_curve.write(named)
+    named_curve = curve.model_copy(update={"sentence": f"Begin with {NAMES[0]} and {NAMES[1]}."})
+    run.learning_curve.write(named_curve)
     visitor.open("reports", run=run.id, view="Training")
-    assert named.sentence in visitor.reads()
+    assert named_curve.sentence in visitor.text()
     assert any(alt.startswith("Learning curve: ") for alt in visitor.charts())
     rows = visitor.table("Class", "Recall", "Gain from doubling the data")
     assert {name for name, *_ in rows} == set(NAMES)
@@ -55,7 +55,7 @@ def test_training_says_whether_more_pictures_would_help(visitor: Visitor, run: R
 def test_a_run_without_a_learning_curve_says_nothing_about_it(visitor: Visitor, run: Run) -> None:
     (run.path / LEARNING_CURVE).unlink()
     visitor.open("reports", run=run.id, view="Training")
-    assert "more pictures" not in visitor.reads()
+    assert "more pictures" not in visitor.text()
     assert len(visitor.charts()) == 1
 
 
@@ -63,39 +63,39 @@ def test_a_queued_run_says_what_it_waits_for(visitor: Visitor, run_in: Callable[
     run = run_in(State.QUEUED)
     run.job.set_waiting_reason("It waits for a machine.")
     visitor.open("reports", run=run.id)
-    assert "It waits for a machine." in visitor.reads()
+    assert "It waits for a machine." in visitor.text()
 
 
 def test_a_running_training_shows_its_progress(
-    visitor: Visitor, run_in: Callable[..., Run], trained: object
+    visitor: Visitor, run_in: Callable[..., Run], trained_run: object
 ) -> None:
     run = run_in(State.RUNNING)
-    said = trained.said  # type: ignore[attr-defined]
-    first = next(place for place, event in enumerate(said) if event.kind == "epoch")
-    for event in said[: first + 1]:
+    events = trained_run.events  # type: ignore[attr-defined]
+    first = next(index for index, event in enumerate(events) if event.kind == "epoch")
+    for event in events[: first + 1]:
         run.job.events.append(event)
     with run.job.lock().acquire():
         visitor.open("reports", run=run.id)
         assert [heading.value for heading in visitor.at.header] == ["Training"]
-        assert "iteration" in visitor.reads()
+        assert "iteration" in visitor.text()
         assert "Cancel" in visitor.buttons()
 
 
-@pytest.mark.parametrize("spoiled", [REPORT, "dataset.json", "config.json", "status.json"])
+@pytest.mark.parametrize("damaged_file", [REPORT, "dataset.json", "config.json", "status.json"])
 @pytest.mark.parametrize("content", [b"{", None], ids=["garbled", "missing"])
 def test_a_damaged_run_says_so_and_the_list_still_opens(
-    visitor: Visitor, run_in: Callable[..., Run], spoiled: str, content: bytes | None
+    visitor: Visitor, run_in: Callable[..., Run], damaged_file: str, content: bytes | None
 ) -> None:
-    run, whole = run_in(), run_in()
-    path = run.path / spoiled
+    run, undamaged = run_in(), run_in()
+    path = run.path / damaged_file
     path.unlink() if content is None else path.write_bytes(content)
     visitor.open("reports", run=run.id)
-    said = [*visitor.at.error, *visitor.at.warning]
-    if spoiled != "status.json":  # the report can be read without it
-        assert said, visitor.reads()
+    messages = [*visitor.at.error, *visitor.at.warning]
+    if damaged_file != "status.json":  # the report can be read without it
+        assert messages, visitor.text()
         assert "All runs" in visitor.buttons()
     visitor.open("reports")
-    assert f"open {whole.id}" in {button.key for button in visitor.at.button}
+    assert f"open {undamaged.id}" in {button.key for button in visitor.at.button}
 
 
 @pytest.mark.parametrize("changed", ["model/weights.safetensors", "model/model.json"])
@@ -104,8 +104,8 @@ def test_a_changed_model_file_is_refused(
 ) -> None:
     path = run.path / changed
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    visitor.open("predict", run=run.id).give(("circle.jpg", picture(0)))
-    assert "not the file that the training wrote" in visitor.reads()
+    visitor.open("predict", run=run.id).upload(("circle.jpg", picture(0)))
+    assert "not the file that the training wrote" in visitor.text()
     assert not visitor.charts()
 
 
@@ -114,36 +114,36 @@ def test_a_run_whose_report_is_damaged_cannot_be_chosen_to_predict(
 ) -> None:
     (run.path / REPORT).write_bytes(b"{")
     visitor.open("predict", run=run.id)
-    assert not _taught(visitor)
+    assert not _trained_models(visitor)
 
 
 @pytest.mark.parametrize("run_id", ["0" * 32, "../../etc", "<b>", ""])
 def test_an_unknown_run_says_so_and_leads_back_to_the_list(visitor: Visitor, run_id: str) -> None:
     visitor.open("reports", run=run_id)
     if run_id:
-        assert "No run with this id is on this machine." in visitor.reads()
-        assert "forgotten its disk" not in visitor.reads(), "a machine of one's own forgets nothing"
+        assert "No run with this id is on this machine." in visitor.text()
+        assert "forgotten its disk" not in visitor.text(), "a machine of one's own forgets nothing"
         visitor.press("All runs")
-    assert "You have not trained a model yet." in visitor.reads()
+    assert "You have not trained a model yet." in visitor.text()
 
 
 def test_in_public_mode_others_runs_are_not_listed_but_a_link_opens_one(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    stranger = Visitor().open("reports")
-    assert "You have not trained a model yet." in stranger.reads()
-    assert run.dataset().name not in stranger.reads()
-    assert not _taught(stranger.open("predict"))
+    other_visitor = Visitor().open("reports")
+    assert "You have not trained a model yet." in other_visitor.text()
+    assert run.dataset().name not in other_visitor.text()
+    assert not _trained_models(other_visitor.open("predict"))
 
     friend = Visitor().open("reports", run=run.id)
-    assert run.report().headline in friend.reads()
+    assert run.report().headline in friend.text()
     friend.press("All runs")
-    assert run.dataset().name in friend.reads(), "a run whose link was opened is of this visit"
-    assert len(_taught(friend.open("predict"))) == 1
-    assert not _taught(stranger.open("predict")), "the visits of others change nothing"
+    assert run.dataset().name in friend.text(), "a run whose link was opened is of this visit"
+    assert len(_trained_models(friend.open("predict"))) == 1
+    assert not _trained_models(other_visitor.open("predict")), "the visits of others change nothing"
 
 
-def _taught(visitor: Visitor) -> list[str]:
+def _trained_models(visitor: Visitor) -> list[str]:
     options = visitor.at.selectbox[0].options
     return [name for name in options if "ImageNet" not in name and "sample" not in name]

@@ -40,60 +40,60 @@ def _disabled(visitor: Visitor) -> set[str]:
 
 
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(
-    visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
+    visitor: Visitor, host: Settings, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train")
     assert _steps(visitor) == FIRST
     visitor.press("Use the sample")
-    found = visitor.at.query_params["upload"]
-    visitor.until(lambda: _steps(visitor) == [*STEPS])
-    assert "Handwritten digits · 10 classes · 400 pictures" in visitor.reads()
+    upload_id = visitor.at.query_params["upload"]
+    visitor.wait_until(lambda: _steps(visitor) == [*STEPS])
+    assert "Handwritten digits · 10 classes · 400 pictures" in visitor.text()
     visitor.at.session_state["strips"] = True
-    assert len(visitor.see().at.image) >= 10, "a strip of pictures for each class, unfolded"
+    assert len(visitor.rerun().at.image) >= 10, "a strip of pictures for each class, unfolded"
 
     visitor.choose("Quick", "quick").press("Start training")
-    run = begun(visitor)
+    run = run_of_visitor(visitor)
     assert "upload" not in visitor.at.query_params, (
         "the link of a run does not hand out its pictures"
     )
-    assert run.pictures is not None and run.pictures.parent.name in found
+    assert run.pictures is not None and run.pictures.parent.name in upload_id
     assert run.config() == config.preset("quick").model_copy(
         update={"augmentation": config.Augmentation(flip=False)}  # digits are not mirrored
     )
-    assert "10 classes · 400 pictures" in visitor.reads()
+    assert "10 classes · 400 pictures" in visitor.text()
     assert "Cancel" in visitor.buttons()
     visitor.press("Cancel")
-    visitor.until(lambda: "Cancelled" in visitor.reads())
+    visitor.wait_until(lambda: "Cancelled" in visitor.text())
     assert run.status(host).state is State.CANCELLED
 
 
 def test_a_preset_is_used_unchanged(
-    visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Best", "best")
     visitor.fill("Name of the run", "Of May").press("Start training")
-    run = begun(visitor)
+    run = run_of_visitor(visitor)
     assert run.config() == config.preset("best")
     assert run.annotations().name == "Of May"
 
 
 def test_advanced_settings_are_used(
-    visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Best", "best")
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
     visitor.fill("Views of each picture", 3)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
     visitor.fill("Stages to unfreeze", 1).press("Start training")
-    asked = begun(visitor).config()
-    assert asked.preset == "custom"
-    assert (asked.batch_size, asked.seed, asked.test) == (8, 7, 0.25)
-    assert asked.augmentation.rotation == 30
-    assert asked.head.hidden == (64, 16)
-    assert asked.unfreeze.stages == 1
+    run_config = run_of_visitor(visitor).config()
+    assert run_config.preset == "custom"
+    assert (run_config.batch_size, run_config.seed, run_config.test) == (8, 7, 0.25)
+    assert run_config.augmentation.rotation == 30
+    assert run_config.head.hidden == (64, 16)
+    assert run_config.unfreeze.stages == 1
     best = config.preset("best")
-    assert asked.fine_tune_phase == best.fine_tune_phase, "the rest is the preset's"
-    assert asked.head_phase == best.head_phase
+    assert run_config.fine_tune_phase == best.fine_tune_phase, "the rest is the preset's"
+    assert run_config.head_phase == best.head_phase
 
 
 def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
@@ -104,7 +104,7 @@ def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
     assert visitor.at.error
     visitor.fill("Hidden layers", "64").fill("Share for the test", 0.95)
     assert visitor.button("Start training").disabled
-    assert "Share for the test: expected 0.05 to 0.5, found 0.95." in visitor.reads()
+    assert "Share for the test: expected 0.05 to 0.5, found 0.95." in visitor.text()
     visitor.fill("Share for the test", 0.2)
     assert not visitor.button("Start training").disabled
     assert not visitor.at.error
@@ -121,7 +121,7 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
     visitor.fill("Views of each picture", 3)
     assert "Rotation (degrees)" not in _disabled(visitor)
     assert len(visitor.at.image) > shown
-    assert "One of your pictures, as it will be varied" in visitor.reads()
+    assert "One of your pictures, as it will be varied" in visitor.text()
     assert not solved & _disabled(visitor.fill("Hidden layers", "64"))
 
 
@@ -132,11 +132,11 @@ def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor
         for label in range(2)
         for number in range(8)
     }
-    visitor.open("train").give(("split.zip", _zip(**pictures)))
-    visitor.until(lambda: "Start training" in visitor.buttons())
+    visitor.open("train").upload(("split.zip", _zip(**pictures)))
+    visitor.wait_until(lambda: "Start training" in visitor.buttons())
     assert "Share for the test" in _disabled(visitor)
     assert "Share for validation" not in _disabled(visitor)
-    assert "has its own test pictures" in visitor.reads()
+    assert "has its own test pictures" in visitor.text()
 
 
 def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> None:
@@ -145,8 +145,8 @@ def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> Non
         for label in range(2)
         for number in range(8)
     }
-    visitor.open("train").give(("wide.zip", _zip(**wide)))
-    visitor.until(lambda: "Start training" in visitor.buttons())
+    visitor.open("train").upload(("wide.zip", _zip(**wide)))
+    visitor.wait_until(lambda: "Start training" in visitor.buttons())
     shown = [part.url for image in visitor.at.image for part in image.proto.imgs]
     urls = [url for url in shown if url.startswith("data:")]  # not those of findings
     assert len(urls) == 16
@@ -166,12 +166,12 @@ def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> Non
 def test_a_bad_zip_is_refused_in_a_sentence_and_others_can_be_chosen(
     visitor: Visitor, content: bytes, why: str
 ) -> None:
-    visitor.open("train").give(("flowers.zip", content))
-    visitor.until(lambda: visitor.at.error)
+    visitor.open("train").upload(("flowers.zip", content))
+    visitor.wait_until(lambda: visitor.at.error)
     (refusal,) = visitor.at.error
     assert why in refusal.value
     assert refusal.value.rstrip().endswith(("\\.", "…")), "a sentence"
-    assert "Traceback" not in visitor.reads()
+    assert "Traceback" not in visitor.text()
     assert _steps(visitor) == FIRST
     visitor.press("Choose other pictures")
     assert "upload" not in visitor.at.query_params
@@ -196,24 +196,26 @@ def test_findings_are_shown(visitor: Visitor, upload: Upload) -> None:
     sentences = [finding.sentence for finding in upload.intake().findings]
     assert sentences
     for sentence in sentences:
-        assert sentence in visitor.reads()
+        assert sentence in visitor.text()
 
 
 def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id)
     assert set(upload.intake().dataset.classes) == set(NAMES)
     for name in NAMES:
-        assert name in visitor.reads()
-        assert not [text for text in visitor.marked() if name in text], "it would be rendered"
+        assert name in visitor.text()
+        assert not [text for text in visitor.markdown_texts() if name in text], (
+            "it would be rendered"
+        )
 
 
 def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
-    assert f"on {run.report().pictures} pictures that were not" in visitor.reads()
+    assert f"on {run.report().pictures} pictures that were not" in visitor.text()
     assert visitor.charts(), "its curves"
     visitor.press("Read the report")
     assert visitor.at.query_params["run"] == run.id
-    assert run.report().headline in visitor.reads()
+    assert run.report().headline in visitor.text()
     visitor.open("train", run=run.id).press("Try it")
     assert visitor.at.selectbox[0].value == run.id
 
@@ -224,7 +226,7 @@ def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, ru
     run.job.begin()
     with run.job.lock().acquire():
         visitor.open("train", run=run.id)
-        assert "The LiteRT file is being verified." in visitor.reads()
+        assert "The LiteRT file is being verified." in visitor.text()
         assert "Try it" in visitor.buttons(), "nobody has to wait for it"
         assert not visitor.at.download_button
         run.verification.write(verification)
@@ -232,30 +234,30 @@ def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, ru
         assert "Download LiteRT" in visitor.buttons()
 
 
-def test_a_safe_remedy_is_applied_said_undone_and_kept_with_the_upload(visitor: Visitor) -> None:
-    same = encoded(draw(0, size=64, seed=99))
+def test_a_safe_remedy_is_applied_and_can_be_undone(visitor: Visitor) -> None:
+    content = encoded(draw(0, size=64, seed=99))
     pictures = {
         f"{name}/{i}.png": encoded(draw(label, size=64, seed=i))
         for label, name in enumerate(("Daisy", "rose", "daisy"))
         for i in range(4)
     }
-    visitor.open("train").give(
-        ("twice.zip", _zip(**pictures, **{"Daisy/x.png": same, "rose/x.png": same}))
+    visitor.open("train").upload(
+        ("twice.zip", _zip(**pictures, **{"Daisy/x.png": content, "rose/x.png": content}))
     )
-    visitor.until(lambda: "in two classes" in visitor.reads())
+    visitor.wait_until(lambda: "in two classes" in visitor.text())
     assert _steps(visitor) == [*STEPS], "nothing blocks"
-    assert "2 classes · 12 pictures" in visitor.reads()
-    assert "Merge into Daisy: done." in visitor.reads()
+    assert "2 classes · 12 pictures" in visitor.text()
+    assert "Merge into Daisy: done." in visitor.text()
     visitor.at.button(key="undo 0").click()  # what blocks comes first
-    visitor.see()
+    visitor.rerun()
     assert _steps(visitor) == FIRST
-    assert "2 classes · 14 pictures" in visitor.reads()
+    assert "2 classes · 14 pictures" in visitor.text()
 
     later = Visitor().open("train", upload=visitor.at.query_params["upload"])
     assert _steps(later) == FIRST, "it is not applied again"
     later.press("Leave out 2 pictures")
     assert _steps(later) == [*STEPS]
-    assert "2 classes · 12 pictures" in later.reads()
+    assert "2 classes · 12 pictures" in later.text()
 
 
 def test_two_tabs_start_two_separate_trainings(
@@ -267,7 +269,7 @@ def test_two_tabs_start_two_separate_trainings(
         tab.press("Start training")
     first, second = runs.list_runs(host)
     assert {tab.at.query_params["run"] for tab in tabs} == {first.id, second.id}
-    tabs[0].see()  # what a second click of the same tab comes to: the button is gone
+    tabs[0].rerun()  # what a second click of the same tab comes to: the button is gone
     assert "Start training" not in tabs[0].buttons()
     assert len(Queue("train", host).tickets()) == len(runs.list_runs(host)) == 2
 
@@ -282,7 +284,7 @@ def test_a_refused_start_says_why_and_creates_no_run(
     visitor.open("train", upload=upload.id)
     monkeypatch.setattr(check, refuse)
     visitor.press("Start training")
-    assert "At most 9 minutes." in visitor.reads()
+    assert "At most 9 minutes." in visitor.text()
     assert "run" not in visitor.at.query_params
     assert not runs.list_runs(host)
 
@@ -294,5 +296,5 @@ def test_a_link_to_nothing_says_so_and_the_page_can_be_used(
     visitor: Visitor, name: str, sentence: str
 ) -> None:
     visitor.open("train", **{name: "0" * 32})
-    assert sentence in visitor.reads()
+    assert sentence in visitor.text()
     assert visitor.at.file_uploader

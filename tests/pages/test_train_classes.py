@@ -27,19 +27,19 @@ def of_12_bits(label: int, number: int) -> bytes:
     return encoded(Image.fromarray(16 * grey), "PNG")
 
 
-def packed(**classes: int) -> bytes:
+def zip_of(**classes: int) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for label, (name, number) in enumerate(classes.items()):
-            for each in range(number):
-                archive.writestr(f"{name}/{each}.png", picture(label, each))
+            for index in range(number):
+                archive.writestr(f"{name}/{index}.png", picture(label, index))
     return out.getvalue()
 
 
 def resolved(visitor: Visitor, host: Settings) -> Dataset:
     upload = uploads.get(host, visitor.at.query_params["upload"])
-    made = choices.read(upload.path)
-    return intake.apply_remedies(upload.path, made.remedies, host).dataset
+    stored_choices = choices.read(upload.path)
+    return intake.apply_remedies(upload.path, stored_choices.remedies, host).dataset
 
 
 def counts(dataset: Dataset) -> dict[str, int]:
@@ -49,15 +49,15 @@ def counts(dataset: Dataset) -> dict[str, int]:
 def test_an_upload_of_one_class_gets_a_second_one_and_pictures_are_moved(
     visitor: Visitor, host: Settings
 ) -> None:
-    visitor.open("train").give(("flowers.zip", packed(rose=5)))
-    visitor.until(lambda: "At least two classes are needed" in visitor.reads())
+    visitor.open("train").upload(("flowers.zip", zip_of(rose=5)))
+    visitor.wait_until(lambda: "At least two classes are needed" in visitor.text())
     assert "Group and label these pictures here" in visitor.buttons()
     assert "Start training" not in visitor.buttons()
 
     visitor.fill("To the class", "tulip")
-    visitor.give(*((f"{number}.png", of_12_bits(1, number)) for number in range(4)))
-    visitor.until(lambda: "2 classes · 9 pictures" in visitor.reads())
-    assert "Add 4 pictures to tulip: done." in visitor.reads()
+    visitor.upload(*((f"{number}.png", of_12_bits(1, number)) for number in range(4)))
+    visitor.wait_until(lambda: "2 classes · 9 pictures" in visitor.text())
+    assert "Add 4 pictures to tulip: done." in visitor.text()
     assert "Start training" in visitor.buttons()
 
     examples = resolved(visitor, host).examples
@@ -67,13 +67,13 @@ def test_an_upload_of_one_class_gets_a_second_one_and_pictures_are_moved(
     names = [example.name for example in examples]
     moved = next(box for box in visitor.at.checkbox if box.key.endswith(names[0]))
     moved.check()
-    visitor.see().fill("Move the chosen pictures to", "tulip").press("Move 1 picture")
+    visitor.rerun().fill("Move the chosen pictures to", "tulip").press("Move 1 picture")
     assert counts(resolved(visitor, host)) == {"rose": 4, "tulip": 5}
 
     later = Visitor().open("train", upload=visitor.at.query_params["upload"])
-    assert "Move 1 picture to tulip: done." in later.reads(), "a reload forgets nothing"
+    assert "Move 1 picture to tulip: done." in later.text(), "a reload forgets nothing"
     later.at.button(key="undo 0").click()
-    later.see()
+    later.rerun()
     assert "Start training" not in later.buttons()
     assert counts(resolved(later, host)) == {"rose": 4, "tulip": 1}
 
@@ -82,34 +82,36 @@ def test_added_pictures_that_cannot_be_used_are_refused_and_nothing_else_is_lost
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id)
-    before = visitor.reads()
-    visitor.fill("To the class", "tulip").give(("notes.txt", b"no picture"))
-    visitor.until(lambda: "No readable pictures" in visitor.reads())
+    before = visitor.text()
+    visitor.fill("To the class", "tulip").upload(("notes.txt", b"no picture"))
+    visitor.wait_until(lambda: "No readable pictures" in visitor.text())
     assert "Start training" in visitor.buttons()
-    assert "4 classes" in before and "4 classes" in visitor.reads()
+    assert "4 classes" in before and "4 classes" in visitor.text()
 
 
 def test_an_edited_table_renames_merges_and_leaves_out(tmp_path: Path, settings: Settings) -> None:
     folder = tmp_path / "upload"
-    taken = intake.take_in(shapes_zip(tmp_path, classes=4, per_class=4), "Shapes", folder, settings)
-    one, two, three, four = taken.dataset.classes
+    imported = intake.take_in(
+        shapes_zip(tmp_path, classes=4, per_class=4), "Shapes", folder, settings
+    )
+    first, second, third, fourth = imported.dataset.classes
     edits = {
         0: {"Class": "  Disc "},
-        1: {"Class": three},
+        1: {"Class": third},
         3: {"Include": False},
-        2: {"Class": three},
+        2: {"Class": third},
     }
-    remedies = choices.edited(taken.dataset.classes, edits)
+    remedies = choices.edited(imported.dataset.classes, edits)
     assert [remedy.label for remedy in remedies] == [
-        f"Rename {one} to Disc",
-        f"Merge {two} into {three}",
-        f"Leave out {four}",
+        f"Rename {first} to Disc",
+        f"Merge {second} into {third}",
+        f"Leave out {fourth}",
     ]
-    made = choices.Choices().changing(*remedies)
-    after = intake.apply_remedies(folder, made.remedies, settings).dataset
-    assert counts(after) == {"Disc": 4, three: 8}
+    changed = choices.Choices().changing(*remedies)
+    after = intake.apply_remedies(folder, changed.remedies, settings).dataset
+    assert counts(after) == {"Disc": 4, third: 8}
     assert len(after.skipped) == 4
-    undone = intake.apply_remedies(folder, made.without(1).remedies, settings).dataset
-    assert counts(undone) == {"Disc": 4, two: 4, three: 4}
+    undone = intake.apply_remedies(folder, changed.without(1).remedies, settings).dataset
+    assert counts(undone) == {"Disc": 4, second: 4, third: 4}
     with pytest.raises(BadDataset, match="folder"):
-        choices.edited(taken.dataset.classes, {0: {"Class": "a/b"}})
+        choices.edited(imported.dataset.classes, {0: {"Class": "a/b"}})

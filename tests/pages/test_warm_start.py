@@ -18,14 +18,14 @@ from tests.core import trainings
 from tests.pages.visitor import Visitor
 from ui import state
 
-ANEW = "A published backbone"
+PUBLISHED_BACKBONE = "A published backbone"
 
 
 @pytest.fixture
 def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
     """A model of the very classes of the upload, brought by somebody on this machine."""
     run = run_in()
-    content = trainings.packed(run, host)
+    content = trainings.bundle_bytes(run, host)
     shutil.rmtree(run.path)
     return imported.import_bundle(io.BytesIO(content), "mine", host)
 
@@ -65,10 +65,10 @@ def test_a_training_starts_from_an_imported_model(
     host: Settings,
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    assert "knows 4 of these classes" in visitor.reads()
-    assert warm_start.TEST_NOTE in visitor.reads()
+    assert "knows 4 of these classes" in visitor.text()
+    assert warm_start.TEST_NOTE in visitor.text()
     assert "Backbone" not in _fields(visitor)
-    assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.reads()
+    assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.text()
     assert "Compare backbones" not in visitor.buttons()
     visitor.press("Start training")
     (run,) = runs.list_runs(host)
@@ -91,7 +91,7 @@ def test_a_run_whose_start_was_deleted_says_so(
     shutil.rmtree(model.path)
     with pytest.raises(Exception, match="Import its bundle again"):
         work(JobFolder(run.path), host)
-    assert "Import its bundle again" in visitor.see().reads()
+    assert "Import its bundle again" in visitor.rerun().text()
 
 
 def test_a_queued_training_keeps_its_model_on_a_public_host(
@@ -118,6 +118,6 @@ def test_a_repeated_run_starts_from_the_same_model(
     visitor.press("Start training")
     (run,) = runs.list_runs(host)
     scheduling.cancel(run.job, host)
-    visitor.see().press("Start again with the same settings")
-    (again,) = [one for one in runs.list_runs(host) if one.id != run.id]
-    assert (again.config(), again.start) == (run.config(), model.path)
+    visitor.rerun().press("Start again with the same settings")
+    (repeated,) = [listed_run for listed_run in runs.list_runs(host) if listed_run.id != run.id]
+    assert (repeated.config(), repeated.start) == (run.config(), model.path)

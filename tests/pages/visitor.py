@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
 PATIENCE = 120.0
 """Seconds that a page, or a job that a page waits for, may take on a busy machine."""
-ABOUT = ("label", "help")
-MARKDOWN = (*ABOUT, "body", "text", "caption", "captions", "options", "content", "title", "delta")
+LABELS = ("label", "help")
+MARKDOWN = (*LABELS, "body", "text", "caption", "captions", "options", "content", "title", "delta")
 """Fields of elements that a browser renders as Markdown."""
 VERBATIM = {"text", "code", "json", "dataframe", "selectbox", "multiselect", "text_input"}
 """Elements of which it renders no more than `ABOUT`."""
@@ -100,16 +100,16 @@ class Visitor:
         """Go to a page by its address."""
         self.at.query_params = dict(parameters)
         self.at.switch_page(f"{PAGES}/{page}.py")
-        return self.see()
+        return self.rerun()
 
-    def see(self) -> Self:
+    def rerun(self) -> Self:
         """Have the page drawn again, as it does by itself while a job runs."""
         self.at.run()
         self.at._page_hash = ""  # else a page that led to another would be gone back to
         assert not self.at.exception, [trouble.message for trouble in self.at.exception]
         # What it was is in the log that pytest shows.
         assert not self.apologies(), self.apologies()
-        rendered = [text for text in self.marked() if MARKUP.search(text)]
+        rendered = [text for text in self.markdown_texts() if MARKUP.search(text)]
         assert not rendered, f"names that are not escaped: {rendered}"
         return self
 
@@ -118,40 +118,40 @@ class Visitor:
         begins = frame.SORRY.partition("{")[0]
         return [error.value for error in self.at.error if error.value.startswith(begins)]
 
-    def until(self, there: Callable[[], Any]) -> Self:
+    def wait_until(self, condition: Callable[[], Any]) -> Self:
         """Look at the page until something is there."""
-        began = time.monotonic()
-        deadline, drawn = began + PATIENCE, began
-        while not there():
+        started = time.monotonic()
+        deadline, ended = started + PATIENCE, started
+        while not condition():
             # A page must not take the processor from the worker that it waits for.
-            time.sleep(max(0.1, drawn - began))
-            began = time.monotonic()
-            assert began < deadline, f"waited in vain; the page says: {self.reads()}"
-            self.see()
-            drawn = time.monotonic()
+            time.sleep(max(0.1, ended - started))
+            started = time.monotonic()
+            assert started < deadline, f"waited in vain; the page says: {self.text()}"
+            self.rerun()
+            ended = time.monotonic()
         return self
 
     def press(self, label: str) -> Self:
         """Press the button of that label."""
         self.button(label).click()
-        return self.see()
+        return self.rerun()
 
     def button(self, label: str) -> Any:
         """The button of that label, as it reads."""
-        found = [button for button in self.at.button if reading(button.label) == label]
-        assert len(found) == 1, f"{len(found)} buttons called {label!r} among {self.buttons()}"
-        return found[0]
+        buttons = [button for button in self.at.button if plain_text(button.label) == label]
+        assert len(buttons) == 1, f"{len(buttons)} buttons called {label!r} among {self.buttons()}"
+        return buttons[0]
 
     def buttons(self) -> list[str]:
         """Labels of all buttons, as they read."""
-        return [reading(button.label) for button in (*self.at.button, *self.at.download_button)]
+        return [plain_text(button.label) for button in (*self.at.button, *self.at.download_button)]
 
     def choose(self, option: str, value: str = "") -> Self:
         """Choose an option of a radio; `value` if it is not what is shown."""
         for control in self.at.radio:
-            if option in map(reading, control.options):
+            if option in map(plain_text, control.options):
                 control.set_value(value or option)
-                return self.see()
+                return self.rerun()
         raise AssertionError(f"nothing offers {option!r}")
 
     def fill(self, label: str, value: Any) -> Self:
@@ -162,21 +162,21 @@ class Visitor:
             *self.at.text_input,
             *self.at.checkbox,
         )
-        found = [field for field in fields if field.label == label]
-        assert len(found) == 1, f"{len(found)} fields called {label!r}"
-        found[0].set_value(value)
-        return self.see()
+        matching = [field for field in fields if field.label == label]
+        assert len(matching) == 1, f"{len(matching)} fields called {label!r}"
+        matching[0].set_value(value)
+        return self.rerun()
 
-    def give(self, *files: tuple[str, bytes]) -> Self:
+    def upload(self, *files: tuple[str, bytes]) -> Self:
         """Give files to the uploader of the page."""
         uploader = self.at.file_uploader[0]
         triples = [(name, content, "application/octet-stream") for name, content in files]
         uploader.set_value(triples if uploader.accept_multiple_files else triples[0])
-        return self.see()
+        return self.rerun()
 
     def download(self, label: str) -> bytes:
         """What the download button of that label gives."""
-        (button,) = [b for b in self.at.download_button if reading(b.label) == label]
+        (button,) = [b for b in self.at.download_button if plain_text(b.label) == label]
         if not button.proto.deferred_file_id:
             return SERVED[button.proto.url]
         content = DEFERRED[button.proto.deferred_file_id]()
@@ -184,13 +184,13 @@ class Visitor:
             return bytes(content.read())
         return content.encode() if isinstance(content, str) else content
 
-    def marked(self) -> list[str]:
+    def markdown_texts(self) -> list[str]:
         """Every text of the page that a browser would render as Markdown."""
         return [text for node in self.at._tree for text in _markdown(node)]
 
-    def reads(self) -> str:
+    def text(self) -> str:
         """All text of the page as it reads, one line a text."""
-        return "\n".join(map(reading, self.marked()))
+        return "\n".join(map(plain_text, self.markdown_texts()))
 
     def table(self, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of the table that has these columns."""
@@ -205,8 +205,8 @@ class Visitor:
         What a model that is not sure would answer is grey text instead.
         """
         grey = [line.value for line in self.at.markdown if line.value.startswith(":gray[")]
-        return [reading(bar.proto.text) for bar in self.at.get("progress")] + [
-            reading(line.removeprefix(":gray[").removesuffix("]")) for line in grey
+        return [plain_text(bar.proto.text) for bar in self.at.get("progress")] + [
+            plain_text(line.removeprefix(":gray[").removesuffix("]")) for line in grey
         ]
 
     def charts(self) -> list[str]:
@@ -214,7 +214,7 @@ class Visitor:
         return [chart.proto.alt for chart in self.at.get("plotly_chart")]
 
 
-def reading(markdown: str) -> str:
+def plain_text(markdown: str) -> str:
     """What a text reads like: no icons, no emphasis of the page's own, no escapes."""
     text = re.sub(r":material/\w+:\s*", "", markdown)
     text = re.sub(r"(?<!\\)\*\*", "", text)
@@ -226,13 +226,13 @@ def _markdown(node: Any) -> Iterator[str]:
     if getattr(node, "type", "") == "table":
         yield from map(str, (*node.value.columns, *node.value.index, *node.value.to_numpy().flat))
     elif (proto := getattr(node, "proto", None)) is not None:
-        yield from _texts(proto, ABOUT if getattr(node, "type", "") in VERBATIM else MARKDOWN)
+        yield from _texts(proto, LABELS if getattr(node, "type", "") in VERBATIM else MARKDOWN)
 
 
 def _texts(proto: Any, names: tuple[str, ...]) -> Iterator[str]:
     for field, value in proto.ListFields() if hasattr(proto, "ListFields") else ():
-        for each in value if field.is_repeated else [value]:
-            if isinstance(each, str) and field.name in names:
-                yield each
-            elif hasattr(each, "ListFields") and names is MARKDOWN:
-                yield from _texts(each, names)
+        for item in value if field.is_repeated else [value]:
+            if isinstance(item, str) and field.name in names:
+                yield item
+            elif hasattr(item, "ListFields") and names is MARKDOWN:
+                yield from _texts(item, names)

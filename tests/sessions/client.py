@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from core.system import visitors
 
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 MEDIA = re.compile(rb"/media/[\w.-]+")
 
 
@@ -28,14 +28,14 @@ class Session:
     Attributes:
         url: of the server.
         cookie: the visitor's token; empty for a new visitor, who gets one with the first page.
-        got: every message of the server, as it was received.
+        received: every message of the server, as it was received.
         served: content by address of the files that the pages show or offer as downloads.
     """
 
     url: str
     cookie: str = ""
     header: str = ""
-    got: list[bytes] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     served: dict[str, bytes] = field(default_factory=dict)
     _offered: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Session:
             additional_headers=self._headers(),
             subprotocols=["streamlit"],  # type: ignore[list-item]
             max_size=None,
-            open_timeout=PATIENCE,
+            open_timeout=TIMEOUT_SECONDS,
         )
         self._socket = self._connection.__enter__()
         return self
@@ -63,7 +63,7 @@ class Session:
         self._connection.__exit__(None, None, None)
 
     def open(self, page: str = "", query: str = "", widgets: tuple[WidgetState, ...] = ()) -> Self:
-        """Run a page with these values of its widgets; `got` has those of all runs."""
+        """Run a page with these values of its widgets; `received` has those of all runs."""
         message = BackMsg()
         message.rerun_script.page_name = page
         message.rerun_script.query_string = query
@@ -78,12 +78,12 @@ class Session:
     def upload(self, name: str, content: bytes) -> WidgetState:
         """Give a file to the uploader of the page. Returns its state, for the next `open`."""
         uploader = next(e.file_uploader for e in self.elements if e.HasField("file_uploader"))
-        place = self.offer(name)
-        assert self.put(place.upload_url, name, content) == 204
+        address = self.offer(name)
+        assert self.put(address.upload_url, name, content) == 204
         state = WidgetState(id=uploader.id)
         info = state.file_uploader_state_value.uploaded_file_info.add()
-        info.name, info.size, info.file_id = name, len(content), place.file_id
-        info.file_urls.CopyFrom(place)
+        info.name, info.size, info.file_id = name, len(content), address.file_id
+        info.file_urls.CopyFrom(address)
         return state
 
     def offer(self, name: str) -> FileURLs:
@@ -93,8 +93,10 @@ class Session:
         message.file_urls_request.file_names.append(name)
         message.file_urls_request.session_id = self._id
         self._send(message)
-        said = self._receive_until(lambda said: said.WhichOneof("type") == "file_urls_response")
-        return said.file_urls_response.file_urls[0]
+        response = self._receive_until(
+            lambda response: response.WhichOneof("type") == "file_urls_response"
+        )
+        return response.file_urls_response.file_urls[0]
 
     def put(self, address: str, name: str, content: bytes) -> int:
         """Send a file to an address. Returns the status."""
@@ -111,16 +113,16 @@ class Session:
 
     def everything(self) -> bytes:
         """Everything that this session has received."""
-        return b"\n".join([*self.got, *self.served.values()])
+        return b"\n".join([*self.received, *self.served.values()])
 
     def _send(self, message: BackMsg) -> None:
         self._socket.send(message.SerializeToString())
 
     def _receive_until(self, condition: Callable[[ForwardMsg], bool]) -> ForwardMsg:
         while True:
-            raw = self._socket.recv(timeout=PATIENCE)
+            raw = self._socket.recv(timeout=TIMEOUT_SECONDS)
             assert isinstance(raw, bytes)
-            self.got.append(raw)
+            self.received.append(raw)
             # Pictures, downloads and pictures in tables, anywhere in a message.
             self._offered.update(path.decode() for path in MEDIA.findall(raw))
             message = ForwardMsg.FromString(raw)
@@ -133,20 +135,23 @@ class Session:
                 return message
 
     def _headers(self) -> dict[str, str]:
-        kept = [f"{visitors.COOKIE}={self.cookie}"] if self.cookie else []
+        cookies = [f"{visitors.COOKIE}={self.cookie}"] if self.cookie else []
         if check := getattr(self, "_check", ""):
-            return {"Cookie": "; ".join([*kept, f"_streamlit_xsrf={check}"]), "X-Xsrftoken": check}
-        return {"Cookie": kept[0]} if kept else {}
+            return {
+                "Cookie": "; ".join([*cookies, f"_streamlit_xsrf={check}"]),
+                "X-Xsrftoken": check,
+            }
+        return {"Cookie": cookies[0]} if cookies else {}
 
     def _request(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_SECONDS)
         connection.request(method, path, body or None, self._headers() | (headers or {}))
         return connection.getresponse()
 
 
 def _finished(message: ForwardMsg) -> bool:
     """Whether a page is complete, and not about to run again."""
-    again = ForwardMsg.FINISHED_EARLY_FOR_RERUN
-    return message.WhichOneof("type") == "script_finished" and message.script_finished != again
+    rerun = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+    return message.WhichOneof("type") == "script_finished" and message.script_finished != rerun

@@ -34,11 +34,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.mark.parametrize("how", ["a page", "a callback"])
-def test_a_bug_is_an_apology_with_an_id_that_is_in_the_log(server: Server, how: str) -> None:
+@pytest.mark.parametrize("source", ["a page", "a callback"])
+def test_a_bug_is_an_apology_with_an_id_that_is_in_the_log(server: Server, source: str) -> None:
     with Session(server.url) as session:
         session.open()
-        if how == "a page":
+        if source == "a page":
             session.open(query="page=1")
         else:
             button = next(e.button for e in session.elements if e.HasField("button"))

@@ -55,7 +55,7 @@ def owner(content: bytes) -> int | None:
     return sum(1 << bit for bit, white in enumerate(stripes) if white)
 
 
-def text(number: int) -> str:
+def mark_of(number: int) -> str:
     return f"mark{number:02d}belongs{number * 7919:06d}"
 
 
@@ -74,7 +74,7 @@ def add_run(server: Server, session: Session, number: int) -> Run:
     for position in range(run.report().pictures):
         if run.thumbnail(position).is_file():
             run.thumbnail(position).write_bytes(jpeg(number))
-    run.annotate(lambda notes: notes.named(text(number)).tagged((f"tag{text(number)}"[:24],)))
+    run.annotate(lambda notes: notes.named(mark_of(number)).tagged((f"tag{mark_of(number)}"[:24],)))
     visitors.set_owner(run.path, visitors.visitor_id(session.cookie))
     return run
 
@@ -84,7 +84,7 @@ def visit(server: Server, number: int) -> tuple[Session, Run]:
     with Session(server.url) as session:
         run = add_run(server, session, number)
         session.open("predict")
-        upload = session.upload(f"{text(number)}.jpg", jpeg(number))
+        upload = session.upload(f"{mark_of(number)}.jpg", jpeg(number))
         session.open("predict", widgets=(upload,))
         for view in VIEWS:
             session.open("reports", f"run={run.id}&view={view}")
@@ -102,51 +102,51 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def visit_at_once(host: Server, visitors: int) -> list[tuple[Session, Run]]:
+def visit_concurrently(host: Server, visitors: int) -> list[tuple[Session, Run]]:
     """The sessions and runs of visitors who visit at the same time."""
     with ThreadPoolExecutor(visitors) as pool:
         return list(pool.map(lambda number: visit(host, number), range(visitors)))
 
 
 @pytest.fixture(scope="module")
-def crowd(host: Server) -> list[tuple[Session, Run]]:
-    return visit_at_once(host, VISITORS)
+def visits(host: Server) -> list[tuple[Session, Run]]:
+    return visit_concurrently(host, VISITORS)
 
 
-def assert_apart(crowd: list[tuple[Session, Run]]) -> None:
-    assert len({session.cookie for session, _ in crowd}) == len(crowd)
-    ids = {run.id.encode() for _, run in crowd}
-    for number, (session, run) in enumerate(crowd):
+def assert_isolated(visits: list[tuple[Session, Run]]) -> None:
+    assert len({session.cookie for session, _ in visits}) == len(visits)
+    ids = {run.id.encode() for _, run in visits}
+    for number, (session, run) in enumerate(visits):
         everything = session.everything()
-        assert set(MARK.findall(everything)) == {text(number).encode()}
+        assert set(MARK.findall(everything)) == {mark_of(number).encode()}
         assert ids_in(everything) & ids == {run.id.encode()}
         owners = {owner(content) for content in session.served.values()} - {None}
         assert owners == {number}, f"visitor {number} received pictures of {owners}"
 
 
 def test_no_visitor_receives_names_ids_or_pictures_of_another(
-    crowd: list[tuple[Session, Run]],
+    visits: list[tuple[Session, Run]],
 ) -> None:
-    assert_apart(crowd)
+    assert_isolated(visits)
 
 
 @pytest.mark.slow
 def test_fifty_visitors_receive_nothing_of_each_other(host: Server) -> None:
-    assert_apart(visit_at_once(host, MANY))
+    assert_isolated(visit_concurrently(host, MANY))
 
 
 def test_a_reload_shows_the_visitors_own_runs_and_no_others(
-    host: Server, crowd: list[tuple[Session, Run]]
+    host: Server, visits: list[tuple[Session, Run]]
 ) -> None:
-    (mine, run), (_, other) = crowd[:2]
-    with Session(host.url, cookie=mine.cookie) as again:
-        page = again.open("reports").everything()
-        assert again.cookie == mine.cookie
-        assert run.id.encode() in page and other.id.encode() not in page
+    (session, run), (_, other_run) = visits[:2]
+    with Session(host.url, cookie=session.cookie) as reloaded:
+        page = reloaded.open("reports").everything()
+        assert reloaded.cookie == session.cookie
+        assert run.id.encode() in page and other_run.id.encode() not in page
         assert b"finds again by a cookie" in page
         assert f"manage {run.id}".encode() in page, "the owner can manage it"
     with Session(host.url) as visitor:
-        assert not any(run.id.encode() in visitor.open("reports").everything() for _, run in crowd)
+        assert not any(run.id.encode() in visitor.open("reports").everything() for _, run in visits)
 
 
 def test_the_cookie_is_random_and_hidden_from_scripts_and_other_sites(host: Server) -> None:
@@ -161,14 +161,14 @@ def test_the_cookie_is_random_and_hidden_from_scripts_and_other_sites(host: Serv
 
 
 def test_everyone_can_read_a_published_run_but_only_its_owner_can_change_it(
-    host: Server, crowd: list[tuple[Session, Run]]
+    host: Server, visits: list[tuple[Session, Run]]
 ) -> None:
-    _, run = crowd[3]
+    _, run = visits[3]
     run.publish(shown=True)
     with Session(host.url) as visitor:
         page = visitor.open("reports").everything()
         assert run.id.encode() in page and b"published" in page
         assert f"manage {run.id}".encode() not in page
         run.publish(shown=False)
-        visitor.got.clear()
+        visitor.received.clear()
         assert run.id.encode() not in visitor.open("reports").everything()

@@ -25,7 +25,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def truth(contents: list[bytes]) -> dict[bytes, Expected]:
+def expected_predictions(contents: list[bytes]) -> dict[bytes, Expected]:
     classifier = Classifier.of_backbone(backbones.get(backbones.DEFAULT), Settings())
     return crowd.serial_predictions(classifier, contents)
 
@@ -38,11 +38,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_concurrent_visitors_get_the_predictions_for_their_own_pictures(
-    host: Server, contents: list[bytes], truth: dict[bytes, Expected]
+    host: Server, contents: list[bytes], expected_predictions: dict[bytes, Expected]
 ) -> None:
     shares = [contents[number::SESSIONS] for number in range(SESSIONS)]
     with crowd.record_memory(host) as megabytes:
-        visits = crowd.predict_at_once(host, shares, truth)
+        visits = crowd.predict_at_once(host, shares, expected_predictions)
     assert (visits.errors, visits.wrong) == ([], [])
     assert len(visits.seconds) == len(contents)
     assert 0 < (visits.percentile(50) or 0) <= (visits.percentile(95) or 0)
@@ -50,23 +50,26 @@ def test_concurrent_visitors_get_the_predictions_for_their_own_pictures(
 
 
 def test_a_wrong_prediction_is_detected(
-    host: Server, contents: list[bytes], truth: dict[bytes, Expected]
+    host: Server, contents: list[bytes], expected_predictions: dict[bytes, Expected]
 ) -> None:
     first, second = contents[:2]
-    swapped = {first: truth[second], second: truth[first]}
+    swapped = {first: expected_predictions[second], second: expected_predictions[first]}
     assert len(crowd.visit_in_turn(host, 2, (first, second), swapped).wrong) == 2
-    near = replace(truth[first], probabilities=tuple(p + 0.01 for p in truth[first].probabilities))
+    near = replace(
+        expected_predictions[first],
+        probabilities=tuple(p + 0.01 for p in expected_predictions[first].probabilities),
+    )
     assert len(crowd.visit_in_turn(host, 1, [first], {first: near}).wrong) == 1
 
 
 def test_a_refused_picture_and_a_lost_connection_are_detected(
-    host: Server, truth: dict[bytes, Expected]
+    host: Server, expected_predictions: dict[bytes, Expected]
 ) -> None:
-    picture, expected = b"no picture", next(iter(truth.values()))
+    picture, expected = b"no picture", next(iter(expected_predictions.values()))
     (wrong,) = crowd.visit_in_turn(host, 1, [picture], {picture: expected}).wrong
     assert "error" in wrong
-    gone = Server("http://127.0.0.1:9", Path(), Path(), host.process)
-    assert len(crowd.predict_at_once(gone, [[b"", b""]], truth).errors) == 1
+    unreachable = Server("http://127.0.0.1:9", Path(), Path(), host.process)
+    assert len(crowd.predict_at_once(unreachable, [[b"", b""]], expected_predictions).errors) == 1
 
 
 GOOD = Visits(seconds=[0.5] * 10, took=1.0)

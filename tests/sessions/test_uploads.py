@@ -85,24 +85,24 @@ def test_a_picture_stays_on_the_disk_until_the_visitor_chooses_another(tmp_path:
         assert host.memory() - before < 40 * MEGABYTE, "it is refused without being read"
 
 
-def test_only_files_that_the_page_asked_for_are_taken_and_none_is_left_behind(
+def test_only_requested_files_are_accepted_and_limited(
     host: Server,
 ) -> None:
     content = b"x" * (90 * MEGABYTE)
-    with Session(host.url) as session, Session(host.url) as other, Session(host.url) as third:
-        for each in (session, other, third):
-            each.open("predict")
+    with Session(host.url) as session, Session(host.url) as second, Session(host.url) as third:
+        for visitor in (session, second, third):
+            visitor.open("predict")
         offered = session.offer("a.zip").upload_url
         folder, _, _ = offered.rpartition("/")
         assert session.put(f"{folder}/{'0' * 32}", "a.zip", b"x") == 403
-        assert other.put(other.offer("a").upload_url.replace("upload_file", "x"), "a", b"") >= 400
+        assert second.put(second.offer("a").upload_url.replace("upload_file", "x"), "a", b"") >= 400
         assert session.put(offered, "a.zip", content) == 204
         assert session.put(session.offer("b.zip").upload_url, "b.zip", content) == 204
         # A file, a session and the host have limits.
         assert session.put(session.offer("c.zip").upload_url, "c.zip", content) == 413
         large = session.offer("d.zip").upload_url
         assert session.put(large, "d.zip", b"x" * (102 * MEGABYTE)) == 413
-        assert other.put(other.offer("e.zip").upload_url, "e.zip", content) == 507
+        assert second.put(second.offer("e.zip").upload_url, "e.zip", content) == 507
         assert len(spooled(host)) == 2
-        assert other.put(other.offer("f.jpg").upload_url, "f.jpg", b"small") == 204
+        assert second.put(second.offer("f.jpg").upload_url, "f.jpg", b"small") == 204
         assert not list(host.home.glob("tmp*")), "nothing is left of what was refused"

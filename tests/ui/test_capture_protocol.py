@@ -52,16 +52,16 @@ def _frames(label: int, *seeds: int) -> list[str]:
 
 
 def _names(header: dict[str, Any]) -> list[str]:
-    return [each["name"] for each in header["classes"]]
+    return [captured_class["name"] for captured_class in header["classes"]]
 
 
 def test_frames_become_pictures_and_the_head_comes_once(
     request_: Request, session: CaptureSession
 ) -> None:
-    first, second = (each.id for each in session.classes)
+    first, second = (captured_class.id for captured_class in session.classes)
     add = {"action": "add pictures"}
     header, head = request_(**add, class_id=first, burst=5, frames=_frames(0, 1, 2))
-    assert [len(each["pictures"]) for each in header["classes"]] == [2, 0]
+    assert [len(captured_class["pictures"]) for captured_class in header["classes"]] == [2, 0]
     assert len(header["thumbnails"]) == 2
     assert (header["labels"], head) == ([], b"")
     last = max(map(int, header["thumbnails"]))
@@ -69,7 +69,9 @@ def test_frames_become_pictures_and_the_head_comes_once(
     header, head = request_(**add, class_id=second, burst=6, frames=frames, last_picture=last)
     assert len(header["thumbnails"]) == 2, "only new ones"
     assert header["labels"] == ["Class 1", "Class 2"]
-    embeddings = np.stack([p.embedding for each in session.classes for p in each.pictures])
+    embeddings = np.stack(
+        [p.embedding for captured_class in session.classes for p in captured_class.pictures]
+    )
     probabilities = DenseHead.from_arrays(load(head)).probabilities(embeddings)
     assert probabilities.argmax(axis=1).tolist() == [0, 0, 1, 1]
     header, head = request_(
@@ -97,8 +99,8 @@ def test_the_server_predicts_frames_where_the_browser_cannot(
     header, _ = request_(frame=frame)
     assert "two classes" in header["error"]
     assert header["version"] == session.version
-    for label, each in enumerate(session.classes):
-        request_(action="add pictures", class_id=each.id, frames=_frames(label, 1, 2, 3))
+    for label, captured_class in enumerate(session.classes):
+        request_(action="add pictures", class_id=captured_class.id, frames=_frames(label, 1, 2, 3))
     header, payload = request_(frame=frame)
     assert header["classes"] == 2
     assert (header["version"], header["head_version"]) == (session.version, session.fitted)
@@ -123,7 +125,7 @@ def test_the_server_predicts_frames_where_the_browser_cannot(
 def test_an_action_that_is_impossible_is_refused_in_a_sentence(
     message: dict[str, Any], error: str, request_: Request, session: CaptureSession
 ) -> None:
-    first, second = (each.id for each in session.classes)
+    first, second = (captured_class.id for captured_class in session.classes)
     request_(action="add pictures", class_id=second, frames=_frames(1, *range(12)))
     header, payload = request_(**{"class_id": first, **message})
     assert error in header["error"]

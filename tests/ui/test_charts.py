@@ -15,19 +15,19 @@ from ui.charts import bars, certainty, comparison, confusion, learning, palette
 from ui.charts.drawing import literal
 from ui.text import share
 
-NASTY = "<b>rose</b> & $x^2$ %{y} *thorn*\n" + "x" * 90
+HOSTILE = "<b>rose</b> & $x^2$ %{y} *thorn*\n" + "x" * 90
 
 
-def report(classes, pictures=300, **more):
+def report(classes, pictures=300, **options):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, len(classes), pictures)
-    given = generator.random((pictures, len(classes)))
-    given[np.arange(pictures), labels] += 0.6
-    given /= given.sum(axis=1, keepdims=True)
-    return evaluate(labels, given, classes, **more)
+    probabilities = generator.random((pictures, len(classes)))
+    probabilities[np.arange(pictures), labels] += 0.6
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return evaluate(labels, probabilities, classes, **options)
 
 
-def named(classes):
+def class_names(classes):
     return tuple(f"class {i}" for i in range(classes))
 
 
@@ -40,11 +40,11 @@ def epochs():
     ]  # fmt: skip
 
 
-def kept(phase, epoch):
+def kept_event(phase, epoch):
     return Kept(phase=phase, epoch=epoch, validation_loss=0.5, validation_accuracy=0.7)
 
 
-def compared():
+def comparison_of_two():
     terms = Conditions(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
     figures = (("resnet50", 90, 40.0, 102.0), ("efficientnet-lite0", 80, 4.0, 18.6))
     contenders = [
@@ -61,7 +61,7 @@ def compared():
     return Comparison(terms=terms, pictures=100, held_out=9, contenders=tuple(contenders))
 
 
-def learned(classes):
+def learning_curve_of(classes):
     points = [
         Point(taught=8 * 2**i, per_class=4 * 2**i, accuracy=proportion(60 + 10 * i, 100))
         for i in range(3)
@@ -79,34 +79,36 @@ def learned(classes):
 
 
 def every_figure(classes):
-    given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
-    given[:, 0] += 0.01
-    given /= given.sum(axis=1, keepdims=True)
-    found = report(classes, validation=Predictions(np.zeros(20, int), given, np.arange(20)))
-    yield learning.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
+    probabilities = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
+    probabilities[:, 0] += 0.01
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    drawn_report = report(
+        classes, validation=Predictions(np.zeros(20, int), probabilities, np.arange(20))
+    )
+    yield learning.training_curves(epochs(), [kept_event("head", 2), kept_event("fine-tune", 3)])
     for values in ("count", "row", "column"):
-        yield confusion.confusion_matrix(found, values=values)
+        yield confusion.confusion_matrix(drawn_report, values=values)
     for measure in ("precision", "recall", "f1"):
-        yield bars.per_class(found, measure)
-    yield certainty.reliability(found.certainty)
-    yield certainty.coverage(found.certainty)
-    yield comparison.accuracy_by_time(compared())
-    yield learning.learning_curve(learned(classes))
-    yield certainty.class_curves(found)
-    yield certainty.class_curves(found, "precision_recall", [0, 1])
+        yield bars.per_class(drawn_report, measure)
+    yield certainty.reliability(drawn_report.certainty)
+    yield certainty.coverage(drawn_report.certainty)
+    yield comparison.accuracy_by_time(comparison_of_two())
+    yield learning.learning_curve(learning_curve_of(classes))
+    yield certainty.class_curves(drawn_report)
+    yield certainty.class_curves(drawn_report, "precision_recall", [0, 1])
 
 
 @pytest.mark.parametrize("size", [2, 100])
 def test_every_figure_is_plain_json_without_title_or_background(size):
-    for figure in every_figure(named(size)):
+    for figure in every_figure(class_names(size)):
         layout = json.loads(figure.to_json())["layout"]
         assert "title" not in layout
         assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == palette.CLEAR
         assert 100 < layout["height"] < 1700
 
 
-def test_names_are_shown_as_they_stand_on_every_figure():
-    for figure in every_figure((NASTY, "**bold** [link](x)", "<script>")):
+def test_names_are_escaped_in_every_figure():
+    for figure in every_figure((HOSTILE, "**bold** [link](x)", "<script>")):
         # The text alternative is an attribute, in which nothing is markup.
         figure.update_layout(template=None, meta=None)
         text = json.dumps(json.loads(figure.to_json()))
@@ -114,7 +116,7 @@ def test_names_are_shown_as_they_stand_on_every_figure():
             assert markup not in text
 
 
-def test_a_literal_name_has_one_line_and_at_most_so_many_letters():
+def test_an_escaped_name_has_one_line_of_bounded_length():
     assert literal("a\n b\t<i>") == "a b &lt;i&gt;"
     assert literal("&amp;") == "&amp;amp;"
     assert literal("abcdefgh", 5) == "abcd…"
@@ -123,12 +125,12 @@ def test_a_literal_name_has_one_line_and_at_most_so_many_letters():
 
 def test_shares_are_never_rounded_to_0_or_100_percent():
     values = (0, 0.0004, 0.004, 0.034, 0.8532, 0.996, 0.9996, 1)
-    said = ["0 %", "< 0.1 %", "0.4 %", "3 %", "85 %", "99.6 %", "> 99.9 %", "100 %"]
-    assert [share(value) for value in values] == said
+    texts = ["0 %", "< 0.1 %", "0.4 %", "3 %", "85 %", "99.6 %", "> 99.9 %", "100 %"]
+    assert [share(value) for value in values] == texts
 
 
 def test_both_phases_share_an_axis_with_a_mark_between_them():
-    figure = learning.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
+    figure = learning.training_curves(epochs(), [kept_event("head", 2), kept_event("fine-tune", 3)])
     by_name = {trace.name: trace for trace in figure.data if trace.yaxis == "y"}
     assert list(by_name["training"].x) == [1, 2, 3, 4, 5, 6]
     assert list(by_name["kept"].x) == [2, 6]
@@ -137,15 +139,15 @@ def test_both_phases_share_an_axis_with_a_mark_between_them():
 
 
 def test_a_phase_that_kept_its_start_is_marked_before_its_first_epoch():
-    figure = learning.training_curves(epochs(), [kept("head", 0), kept("fine-tune", 0)])
+    figure = learning.training_curves(epochs(), [kept_event("head", 0), kept_event("fine-tune", 0)])
     assert [list(t.x) for t in figure.data if t.name == "kept"] == [[0.5, 3.5], [0.5, 3.5]]
     assert [len(t.y) for t in figure.data if t.name == "kept"] == [2, 2]
 
 
-def test_a_start_that_was_measured_is_drawn_as_epoch_0():
+def test_a_measured_start_is_drawn_as_epoch_0():
     start = Epoch(phase="fine-tune", epoch=0, epochs=3, validation_loss=0.4,
                   validation_accuracy=0.9, seconds=0)  # fmt: skip
-    figure = learning.training_curves([start, *epochs()[3:]], [kept("fine-tune", 0)])
+    figure = learning.training_curves([start, *epochs()[3:]], [kept_event("fine-tune", 0)])
     training, validation = (
         next(t for t in figure.data if t.name == name) for name in ("training", "validation")
     )
@@ -156,13 +158,13 @@ def test_a_start_that_was_measured_is_drawn_as_epoch_0():
     assert "epoch: on validation 0.90" in learning.training_curves([start]).layout.meta
 
 
-def test_the_axis_tells_iterations_of_the_solver_from_epochs():
+def test_the_axis_names_iterations_and_epochs():
     solved = [
         Epoch(phase="head", unit="iteration", epoch=number, epochs=200, loss=1.0, accuracy=0.5,
               validation_loss=1.0, validation_accuracy=0.5, seconds=0)
         for number in (0, 1, 2, 30)
     ]  # fmt: skip
-    figure = learning.training_curves(solved, [kept("head", 30)])
+    figure = learning.training_curves(solved, [kept_event("head", 30)])
     assert figure.layout.xaxis2.title.text == "iteration of the solver"
     assert list(figure.layout.xaxis2.ticktext) == [0, 5, 10, 15, 20, 25, 30]
     assert list(figure.data[0].x) == pytest.approx([1, 1.1, 1.2, 4]), "to scale"
@@ -173,40 +175,40 @@ def test_the_axis_tells_iterations_of_the_solver_from_epochs():
 
 def test_curves_can_be_drawn_before_the_first_epoch_and_without_validation():
     assert not any(len(trace.x) for trace in learning.training_curves([]).data)
-    alone = SimpleNamespace(phase="head", unit="epoch", epoch=1, loss=1.0, accuracy=0.5,
+    event = SimpleNamespace(phase="head", unit="epoch", epoch=1, loss=1.0, accuracy=0.5,
                             validation_loss=None, validation_accuracy=None)  # fmt: skip
-    assert {trace.name for trace in learning.training_curves([alone]).data} == {"training"}
+    assert {trace.name for trace in learning.training_curves([event]).data} == {"training"}
 
 
 @pytest.mark.parametrize("size", [3, 21])
-def test_every_cell_with_pictures_can_be_clicked_and_says_which_it_is(size):
-    found = report(named(size))
-    figure = confusion.confusion_matrix(found)
+def test_every_cell_with_pictures_can_be_clicked(size):
+    drawn_report = report(class_names(size))
+    figure = confusion.confusion_matrix(drawn_report)
     squares = figure.data[-1]
-    counts = np.array(found.confusion.counts)
+    counts = np.array(drawn_report.confusion.counts)
     for x, y, (label, predicted, count) in zip(
         squares.x, squares.y, squares.customdata, strict=True
     ):
         assert (y, x) == (label, predicted), "the order of the report's classes"
         assert counts[label, predicted] == count
-    assert sum(count for *_, count in squares.customdata) == found.pictures
+    assert sum(count for *_, count in squares.customdata) == drawn_report.pictures
     assert len(squares.x) == (size * size if size <= 20 else (counts > 0).sum())
-    assert f"{found.classes[2]} {counts[2, 2]} of {counts[2].sum()}" in figure.layout.meta
+    assert f"{drawn_report.classes[2]} {counts[2, 2]} of {counts[2].sum()}" in figure.layout.meta
 
 
 def test_shares_of_a_row_are_written_in_its_cells():
-    found = report(named(3))
-    figure = confusion.confusion_matrix(found, values="row")
+    drawn_report = report(class_names(3))
+    figure = confusion.confusion_matrix(drawn_report, values="row")
     written = {(a.y, a.x): a.text for a in figure.layout.annotations}
-    counts = np.array(found.confusion.counts)[0]
+    counts = np.array(drawn_report.confusion.counts)[0]
     assert written[0, 0] == f"{100 * counts[0] / counts.sum():.0f}"
 
 
 def test_bars_of_classes_keep_their_order_and_mark_undefined_ones():
     labels = np.array([0] * 10 + [1] * 10)
-    given = np.tile([0.8, 0.1, 0.1], (20, 1))
-    given[12:] = [0.1, 0.8, 0.1]
-    figure = bars.per_class(evaluate(labels, given, ("a", "b", "absent")), "recall")
+    probabilities = np.tile([0.8, 0.1, 0.1], (20, 1))
+    probabilities[12:] = [0.1, 0.8, 0.1]
+    figure = bars.per_class(evaluate(labels, probabilities, ("a", "b", "absent")), "recall")
     assert list(figure.layout.yaxis.ticktext) == ["a", "b", "absent"]
     assert list(figure.data[0].x) == [100, 80, 0]
     assert [a.text for a in figure.layout.annotations] == ["no test pictures"]
@@ -214,7 +216,7 @@ def test_bars_of_classes_keep_their_order_and_mark_undefined_ones():
 
 
 def test_the_threshold_is_marked_on_the_coverage_curve():
-    measured = report(named(3)).certainty
+    measured = report(class_names(3)).certainty
     assert len(certainty.coverage(measured).data) == 1
     point = measured.coverage[len(measured.coverage) // 2]
     mark = certainty.coverage(measured, point.threshold).data[1]
@@ -222,17 +224,17 @@ def test_the_threshold_is_marked_on_the_coverage_curve():
     assert mark.y[0] == pytest.approx(100 * point.error)
 
 
-def test_a_class_has_the_same_colour_whatever_else_is_drawn():
-    found = report(named(12))
-    both = certainty.class_curves(found, labels=[3, 11]).data
-    alone = certainty.class_curves(found, "precision_recall", labels=[11]).data
-    assert both[1].line.color == alone[0].line.color == palette.class_colour(11)
+def test_a_class_has_the_same_colour_in_every_chart():
+    drawn_report = report(class_names(12))
+    both = certainty.class_curves(drawn_report, labels=[3, 11]).data
+    single = certainty.class_curves(drawn_report, "precision_recall", labels=[11]).data
+    assert both[1].line.color == single[0].line.color == palette.class_colour(11)
     assert both[0].line.color == both[1].line.color
     assert both[0].line.dash != both[1].line.dash
 
 
-def test_a_backbone_is_a_point_with_its_interval_and_the_one_in_use_is_filled():
-    first, second = comparison.accuracy_by_time(compared(), "efficientnet-lite0").data
+def test_a_backbone_is_a_point_with_its_interval():
+    first, second = comparison.accuracy_by_time(comparison_of_two(), "efficientnet-lite0").data
     assert (first.name, list(first.x), list(first.y)) == ("ResNet50", [40.0], [90.0])
     assert first.y[0] + first.error_y.array[0] == pytest.approx(100 * proportion(90, 100).high)
     assert first.y[0] - first.error_y.arrayminus[0] == pytest.approx(100 * proportion(90, 100).low)
@@ -243,8 +245,8 @@ def test_a_backbone_is_a_point_with_its_interval_and_the_one_in_use_is_filled():
     assert first.marker.symbol.removesuffix("-open") != second.marker.symbol
 
 
-def test_a_learning_curve_has_its_points_in_a_band_of_their_intervals():
-    figure = learning.learning_curve(learned(("a", "b")))
+def test_a_learning_curve_has_points_and_a_band_of_intervals():
+    figure = learning.learning_curve(learning_curve_of(("a", "b")))
     band, line = figure.data
     assert list(line.x) == [4, 8, 16]
     assert list(line.y) == [60, 70, 80]
@@ -255,9 +257,14 @@ def test_a_learning_curve_has_its_points_in_a_band_of_their_intervals():
 
 @pytest.mark.parametrize("right", [0, 5_000, 9_990, 10_000])
 def test_the_axis_shows_every_interval_and_is_not_too_narrow(right):
-    found = proportion(right, 10_000)
-    same = [each.model_copy(update={"accuracy": found}) for each in compared().contenders]
-    figure = comparison.accuracy_by_time(compared().model_copy(update={"contenders": same}))
+    accuracy = proportion(right, 10_000)
+    candidates = [
+        candidate.model_copy(update={"accuracy": accuracy})
+        for candidate in comparison_of_two().contenders
+    ]
+    figure = comparison.accuracy_by_time(
+        comparison_of_two().model_copy(update={"contenders": candidates})
+    )
     low, high = figure.layout.yaxis.range
-    assert low <= 100 * found.low and high >= 100 * found.high
+    assert low <= 100 * accuracy.low and high >= 100 * accuracy.high
     assert high - low > 5

@@ -31,7 +31,16 @@ from ui import html_report
 from ui.html_report import snapshots
 
 VOID = {"meta", "link", "img", "br", "hr"}
-ASKING = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background"}
+ADDRESS_ATTRIBUTES = {
+    "src",
+    "href",
+    "srcset",
+    "poster",
+    "data",
+    "action",
+    "formaction",
+    "background",
+}
 
 
 class Page(HTMLParser):
@@ -56,10 +65,10 @@ class Page(HTMLParser):
         self.text = " ".join(" ".join(self._words).split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.elements.append((tag, given))
+        attributes = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, attributes))
         if tag == "script":
-            self.scripts.append((given, ""))
+            self.scripts.append((attributes, ""))
         if tag not in VOID:
             self._open.append(tag)
 
@@ -69,20 +78,22 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] == "script":
-            given, content = self.scripts[-1]
-            self.scripts[-1] = (given, content + data)
+            attributes, content = self.scripts[-1]
+            self.scripts[-1] = (attributes, content + data)
         elif self._open and self._open[-1] not in ("style", "noscript"):
             self._words.append(data)
 
     def values(self, tag: str, attribute: str) -> list[str]:
         """That attribute of every element of that kind that has it."""
         return [
-            given[attribute] for kind, given in self.elements if kind == tag and attribute in given
+            attributes[attribute]
+            for kind, attributes in self.elements
+            if kind == tag and attribute in attributes
         ]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Four classes, 240 test pictures, everything that a run can have. Not to be changed."""
     run = make(Settings(home=tmp_path_factory.mktemp("made")), classes=4, test=240)
     sentence = f"{hostile.CLASSES[3]} has few pictures."
@@ -93,23 +104,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture
-def run(made: Run, tmp_path: Path) -> Run:
+def run(full_run: Run, tmp_path: Path) -> Run:
     """A copy of it, to spoil."""
-    shutil.copytree(made.path, tmp_path / made.id)
-    return Run(tmp_path / made.id)
+    shutil.copytree(full_run.path, tmp_path / full_run.id)
+    return Run(tmp_path / full_run.id)
 
 
 @pytest.fixture(scope="module")
-def page(made: Run) -> Page:
-    return Page(html_report.render(made))
+def page(full_run: Run) -> Page:
+    return Page(html_report.render(full_run))
 
 
 def flat(name: str) -> str:
     return " ".join(name.split())
 
 
-def test_every_figure_of_the_report_is_in_the_file(made: Run, page: Page) -> None:
-    report = made.report()
+def test_every_figure_of_the_report_is_in_the_file(full_run: Run, page: Page) -> None:
+    report = full_run.report()
     text = page.text.replace("\N{NO-BREAK SPACE}", " ")
     scores = [s for score in report.per_class for s in (score.precision, score.recall, score.f1)]
     averages = [a for mean in (report.macro, report.weighted) for _, a in mean]
@@ -122,22 +133,24 @@ def test_every_figure_of_the_report_is_in_the_file(made: Run, page: Page) -> Non
         assert describe(choice.coverage) in text
 
 
-def test_names_are_escaped(made: Run, page: Page) -> None:
-    for name in (*hostile.CLASSES, hostile.TITLE, *(s.reason for s in made.dataset().skipped)):
+def test_names_are_escaped(full_run: Run, page: Page) -> None:
+    for name in (*hostile.CLASSES, hostile.TITLE, *(s.reason for s in full_run.dataset().skipped)):
         assert flat(name) in page.text
     assert not page.unclosed
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"iframe", "object", "embed", "form", "base", "b"}
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.values("img", "src"))
-    assert not [name for _, given in page.elements for name in given if name.startswith("on")]
-    assert flat(made.report().headline) in page.text
-    assert flat(made.findings()[0].sentence) in page.text
+    assert not [
+        name for _, attributes in page.elements for name in attributes if name.startswith("on")
+    ]
+    assert flat(full_run.report().headline) in page.text
+    assert flat(full_run.findings()[0].sentence) in page.text
 
 
 def test_the_file_refers_to_no_other_address(page: Page) -> None:
-    for tag, given in page.elements:
-        for attribute in ASKING & set(given):
-            assert given[attribute].startswith(("data:", "#")), f"{tag} {attribute}"
+    for tag, attributes in page.elements:
+        for attribute in ADDRESS_ATTRIBUTES & set(attributes):
+            assert attributes[attribute].startswith(("data:", "#")), f"{tag} {attribute}"
     styles = (Path(html_report.__file__).parent / "report.css").read_text()
     assert "url(" not in styles
     assert "@import" not in styles
@@ -150,49 +163,55 @@ def test_the_policy_allows_two_scripts_and_no_requests(page: Page) -> None:
     rules = dict(rule.strip().split(" ", 1) for rule in first["content"].split(";"))
     assert rules["default-src"] == "'none'"
     assert rules["img-src"] == "data:"
-    run = [content for given, content in page.scripts if "type" not in given]
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in run]
-    assert rules["script-src"].split() == [f"'sha256-{found}'" for found in hashes]
-    assert len(run) == 2
+    scripts = [content for attributes, content in page.scripts if "type" not in attributes]
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    assert rules["script-src"].split() == [f"'sha256-{digest}'" for digest in hashes]
+    assert len(scripts) == 2
 
 
 def test_the_data_of_charts_cannot_end_a_script_element(page: Page) -> None:
     figures = {
-        given["id"]: json.loads(content) for given, content in page.scripts if "type" in given
+        attributes["id"]: json.loads(content)
+        for attributes, content in page.scripts
+        if "type" in attributes
     }
-    wanted = {given["data-figure"] for _, given in page.elements if "data-figure" in given}
-    assert wanted == set(figures)
+    chart_ids = {
+        attributes["data-figure"] for _, attributes in page.elements if "data-figure" in attributes
+    }
+    assert chart_ids == set(figures)
     assert len(figures) == 8
     assert all(figure["data"] for figure in figures.values())
-    assert not [content for given, content in page.scripts if "type" in given and "<" in content]
+    assert not [
+        content for attributes, content in page.scripts if "type" in attributes and "<" in content
+    ]
 
 
 def test_pictures_charts_and_tables_have_text_alternatives(page: Page) -> None:
-    for tag, given in page.elements:
+    for tag, attributes in page.elements:
         if tag == "img":
-            assert given["alt"]
-        if "data-figure" in given or "tabindex" in given:
-            assert given["role"]
-            assert given.get("aria-label") or given.get("aria-labelledby")
+            assert attributes["alt"]
+        if "data-figure" in attributes or "tabindex" in attributes:
+            assert attributes["role"]
+            assert attributes.get("aria-label") or attributes.get("aria-labelledby")
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     assert ("html", {"lang": "en"}) in page.elements
-    ids = [given["id"] for _, given in page.elements if "id" in given]
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {link.removeprefix("#") for link in page.values("a", "href")} <= set(ids)
 
 
-def test_every_wrong_picture_is_in_it_with_its_two_heat_maps(made: Run, page: Page) -> None:
-    report = made.report()
+def test_every_mistake_is_shown_with_two_heat_maps(full_run: Run, page: Page) -> None:
+    report = full_run.report()
     wrong = report.pictures - report.correct
     assert wrong
     sources = page.values("img", "src")
-    doubted = len(made.label_issues())
-    assert len(sources) == 3 * wrong + min(report.correct, snapshots.CORRECT) + doubted
+    label_issues = len(full_run.label_issues())
+    assert len(sources) == 3 * wrong + min(report.correct, snapshots.CORRECT) + label_issues
     contents = [base64.b64decode(source.partition(",")[2]) for source in sources]
-    kept = {made.thumbnail(place).read_bytes() for place in range(report.pictures)}
-    assert len([content for content in contents if content not in kept]) >= 2 * wrong
+    thumbnails = {full_run.thumbnail(index).read_bytes() for index in range(report.pictures)}
+    assert len([content for content in contents if content not in thumbnails]) >= 2 * wrong
 
 
 def test_pictures_beyond_the_limits_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +234,7 @@ def test_missing_parts_are_left_out(run: Run) -> None:
     assert "Time per picture" not in page.text
     assert not page.values("img", "src")
     assert not page.unclosed
-    figures = {given["id"] for given, _ in page.scripts if "id" in given}
+    figures = {attributes["id"] for attributes, _ in page.scripts if "id" in attributes}
     assert not figures & {"figure-training", "figure-learning"}
 
 
@@ -237,17 +256,20 @@ def test_a_threshold_in_force_is_shown_with_its_effect(run: Run, page: Page) -> 
     assert f"It then answers {describe(choice.coverage)} of the test pictures" in text
 
 
-def test_the_model_card_is_in_it_under_the_headings_of_the_report(page: Page) -> None:
+def test_the_report_contains_the_model_card(page: Page) -> None:
     assert "Limits" in page.text
 
 
 def test_a_large_report_stays_small_enough_to_send(run: Run) -> None:
     random = np.random.default_rng(0)
-    hardly_shrinks = images.thumbnail(random.integers(0, 256, (160, 160, 3), dtype=np.uint8))
+    incompressible = images.thumbnail(random.integers(0, 256, (160, 160, 3), dtype=np.uint8))
     report = run.report()
-    said = report.predictions * 5
-    wrong = tuple(one.model_copy(update={"predicted": (one.label + 1) % 4}) for one in said)
-    run.write_thumbnails([hardly_shrinks] * len(wrong))
+    predictions = report.predictions * 5
+    wrong = tuple(
+        prediction.model_copy(update={"predicted": (prediction.label + 1) % 4})
+        for prediction in predictions
+    )
+    run.write_thumbnails([incompressible] * len(wrong))
     run.write_heatmaps(random.integers(0, 256, (len(wrong), 2, 7, 7), dtype=np.uint8))
     update = {"predictions": wrong, "pictures": len(wrong), "correct": 0}
     run.write_report(report.model_copy(update=update), run.probabilities())
@@ -257,7 +279,7 @@ def test_a_large_report_stays_small_enough_to_send(run: Run) -> None:
     assert "To keep this file small" in content
 
 
-def test_the_file_does_not_reveal_the_id_of_the_run(made: Run) -> None:
-    content = html_report.render(made)
-    assert made.id not in content
-    assert html.escape(str(made.path)) not in content
+def test_the_file_does_not_reveal_the_id_of_the_run(full_run: Run) -> None:
+    content = html_report.render(full_run)
+    assert full_run.id not in content
+    assert html.escape(str(full_run.path)) not in content

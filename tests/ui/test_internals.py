@@ -16,12 +16,12 @@ from ui import internals
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_internals_were_tried_with_the_installed_versions() -> None:
-    said = internals.__doc__ or ""
-    assert f"Streamlit {version('streamlit')} and Pillow {version('pillow')}" in said
+def test_the_docstring_names_the_installed_versions() -> None:
+    docstring = internals.__doc__ or ""
+    assert f"Streamlit {version('streamlit')} and Pillow {version('pillow')}" in docstring
 
 
-def test_no_other_module_uses_what_is_not_public() -> None:
+def test_only_internals_uses_private_parts_of_streamlit() -> None:
     private = re.compile(r"^\s*(from|import) streamlit\.(?!typing\b)|\bst\._", re.MULTILINE)
     folders = [ROOT / name for name in ("ui", "pages", "core", "api")]
     files = [ROOT / "app.py", ROOT / "server.py", *(p for f in folders for p in f.rglob("*.py"))]
@@ -29,7 +29,7 @@ def test_no_other_module_uses_what_is_not_public() -> None:
     assert using == {"ui/internals.py"}
 
 
-def test_streamlit_and_pillow_have_every_part_that_is_used() -> None:
+def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     assert hasattr(PagesManager, "uses_pages_directory")
     for name in ("get_upload_urls", "remove_file", "remove_session_files"):
         assert callable(getattr(MemoryUploadedFileManager, name))

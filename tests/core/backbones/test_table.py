@@ -10,7 +10,7 @@ from core.errors import UnknownModel
 LICENCES = Path(__file__).parents[3] / "docs" / "licences.md"
 
 
-def test_the_table_holds_the_backbones_in_the_order_they_are_offered():
+def test_the_table_lists_the_backbones_in_the_order_of_the_page():
     assert list(BACKBONES) == [
         "efficientnet-lite0",
         "efficientnet-lite2",
@@ -78,7 +78,7 @@ def test_labels_match_the_names_of_the_photographs(photos):
         assert first.replace(" ", "_").casefold() == label.casefold()
 
 
-def test_the_table_the_labels_and_the_search_for_models_leave_tensorflow_alone():
+def test_tables_labels_and_lookup_do_not_import_tensorflow():
     program = (
         "import sys; from core import settings; from core.backbones import *; "
         "from core.backbones import serving; imagenet_labels(); "

@@ -12,23 +12,23 @@ from core.errors import WeightsUnavailable
 MAGIC = 0x1950A86A20F9469CFC6C
 
 
-def text(value):
+def unicode(value):
     raw = value.encode()
     return b"X" + struct.pack("<I", len(raw)) + raw
 
 
-def whole(value):
+def integer(value):
     return b"J" + struct.pack("<i", value)
 
 
 def numbers(values):
-    return b"(" + b"".join(whole(v) for v in values) + b"t"
+    return b"(" + b"".join(integer(v) for v in values) + b"t"
 
 
 def storage(key, count, kind="FloatStorage"):
     return (
-        b"(" + text("storage") + f"ctorch\n{kind}\n".encode() + text(key) + text("cpu")
-        + whole(count) + b"NtQ"
+        b"(" + unicode("storage") + f"ctorch\n{kind}\n".encode() + unicode(key) + unicode("cpu")
+        + integer(count) + b"NtQ"
     )  # fmt: skip
 
 
@@ -36,13 +36,13 @@ def tensor(key, count, offset, shape, strides, kind="FloatStorage"):
     """A call of `_rebuild_tensor_v2`."""
     return (
         b"ctorch._utils\n_rebuild_tensor_v2\n("
-        + storage(key, count, kind) + whole(offset) + numbers(shape) + numbers(strides)
+        + storage(key, count, kind) + integer(offset) + numbers(shape) + numbers(strides)
         + b"\x89ccollections\nOrderedDict\n)R" + b"tR"
     )  # fmt: skip
 
 
 def table(**tensors):
-    items = b"".join(text(name) + code for name, code in tensors.items())
+    items = b"".join(unicode(name) + code for name, code in tensors.items())
     return b"\x80\x02ccollections\nOrderedDict\n)R(" + items + b"u."
 
 
@@ -64,17 +64,17 @@ def path(tmp_path):
 def test_a_tensor_is_read_with_its_shape_and_type(path):
     values = np.arange(6, dtype="<f4")
     write(path, table(a=tensor("7", 6, 0, (2, 3), (3, 1))), {"7": values})
-    found = torch_file.read(path)["a"]
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, values.reshape(2, 3))
+    array = torch_file.read(path)["a"]
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, values.reshape(2, 3))
 
 
 def test_offset_and_strides_are_honoured(path):
     values = np.arange(10, dtype="<f4")
     write(path, table(a=tensor("7", 10, 2, (3, 2), (1, 3))), {"7": values})
-    found = torch_file.read(path)["a"]
-    np.testing.assert_array_equal(found, [[2, 5], [3, 6], [4, 7]])
-    assert found.flags.c_contiguous
+    array = torch_file.read(path)["a"]
+    np.testing.assert_array_equal(array, [[2, 5], [3, 6], [4, 7]])
+    assert array.flags.c_contiguous
 
 
 def test_tensors_may_share_a_storage_and_be_scalars(path):
@@ -84,10 +84,10 @@ def test_tensors_may_share_a_storage_and_be_scalars(path):
         b=tensor("7", 4, 3, (), (), "LongStorage"),
     )
     write(path, code, {"7": values})
-    found = torch_file.read(path)
-    assert found["a"].tolist() == [0, 1]
-    assert found["b"].shape == ()
-    assert found["b"] == 3
+    tensors = torch_file.read(path)
+    assert tensors["a"].tolist() == [0, 1]
+    assert tensors["b"].shape == ()
+    assert tensors["b"] == 3
 
 
 def refusal(path):
@@ -101,7 +101,7 @@ def refusal(path):
 @pytest.mark.parametrize("code", [b"cos\nsystem\n", b"cbuiltins\neval\n", b"ctorch\nload\n"])
 def test_a_file_that_calls_anything_else_is_refused_and_nothing_runs(path, tmp_path, code):
     touched = tmp_path / "touched"
-    call = b"\x80\x02" + code + b"(" + text(f"touch {touched}") + b"tR."
+    call = b"\x80\x02" + code + b"(" + unicode(f"touch {touched}") + b"tR."
     assert "it asks for" in refusal(write(path, call, {}))
     assert not touched.exists()
 
@@ -147,5 +147,5 @@ def test_a_zip_and_a_missing_file_are_refused(path):
     refusal(path)
 
 
-def test_what_is_not_a_tensor_is_refused(path):
+def test_values_other_than_tensors_are_refused(path):
     assert "besides tensors" in refusal(write(path, table(a=b"K\x01"), {}))

@@ -77,21 +77,21 @@ def test_a_missing_package_is_named(settings):
 
 
 def test_a_download_is_kept_and_reported_as_it_comes(settings, host):
-    seen = []
+    progress_calls = []
     backbone = row(f"{host.url}/w.h5", hashlib.md5(CONTENT).hexdigest())
-    path = weights.fetch(backbone, settings, lambda *said: seen.append(said))
+    path = weights.fetch(backbone, settings, lambda *step: progress_calls.append(step))
     assert path == settings.home / "weights" / "weights.h5"
     assert path.read_bytes() == CONTENT
-    assert seen[-1] == ("Downloading weights", len(CONTENT), len(CONTENT))
+    assert progress_calls[-1] == ("Downloading weights", len(CONTENT), len(CONTENT))
     assert left_behind(settings) == [path]
 
 
-def test_a_second_time_nothing_is_downloaded(settings, host):
+def test_weights_are_downloaded_only_once(settings, host):
     path = weights.fetch(row(f"{host.url}/w.h5"), settings)
     assert weights.fetch(row(f"{host.url}/missing"), settings) == path
 
 
-def test_a_file_put_by_hand_is_taken(settings):
+def test_a_file_put_by_hand_is_used(settings):
     path = weights.folder(settings) / get("resnet50").weights.file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"by hand")
@@ -100,26 +100,26 @@ def test_a_file_put_by_hand_is_taken(settings):
 
 
 @pytest.mark.parametrize(
-    ("way", "md5", "reason"),
+    ("path", "md5", "reason"),
     [
         ("missing", None, "Not Found"),
         ("w.h5", "0" * 32, "not the published file"),
     ],
 )
-def test_a_refused_download_leaves_nothing(settings, host, way, md5, reason):
+def test_a_refused_download_leaves_no_file(settings, host, path, md5, reason):
     with pytest.raises(WeightsUnavailable, match=reason):
-        weights.fetch(row(f"{host.url}/{way}", md5), settings)
+        weights.fetch(row(f"{host.url}/{path}", md5), settings)
     assert left_behind(settings) == []
 
 
-def test_a_download_that_is_cut_leaves_nothing(settings, host):
+def test_a_truncated_download_leaves_no_file(settings, host):
     host.lies = True
     with pytest.raises(WeightsUnavailable, match="could not be downloaded"):
         weights.fetch(row(f"{host.url}/w.h5"), settings)
     assert left_behind(settings) == []
 
 
-def test_a_cancelled_download_leaves_nothing(settings, host):
+def test_a_cancelled_download_leaves_no_file(settings, host):
     def stop(*_):
         raise Cancelled("Stopped.")
 
@@ -128,7 +128,7 @@ def test_a_cancelled_download_leaves_nothing(settings, host):
     assert left_behind(settings) == []
 
 
-def test_without_a_network_one_sentence_says_what_to_do(settings):
+def test_the_error_without_a_network_says_what_to_do(settings):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/w.h5"

@@ -16,112 +16,117 @@ from core.pipeline.extraction import extract
 from core.training import cache, cross_validation, features
 from core.training.config import parse
 from core.training.context import TrainingContext
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
-QUIET = lambda *_: None  # noqa: E731 - a name for saying nothing
+IGNORE_PROGRESS = lambda *_: None  # noqa: E731 - a name for saying nothing
 
 
 @pytest.fixture
-def compare(tiny, settings, some_shapes, monkeypatch):
-    def made(config=None, progress=QUIET, rows=(tiny,), taken=some_shapes):
-        asked = config or asked_for("quick")
+def compare(tiny, settings, shapes_dataset, monkeypatch):
+    def run(config=None, progress=IGNORE_PROGRESS, rows=(tiny,), imported=shapes_dataset):
+        run_config = config or tiny_config("quick")
         monkeypatch.setattr(bakeoff, "available", lambda _settings: rows)
-        return bakeoff.compare(taken.dataset, taken.pictures, asked, settings, progress)
+        return bakeoff.compare(imported.dataset, imported.pictures, run_config, settings, progress)
 
-    return made
+    return run
 
 
 @pytest.fixture
-def looked_at(monkeypatch):
+def extracted(monkeypatch):
     """Names of the pictures that were looked at."""
-    seen = []
+    names = []
     extract = features.extract
 
-    def watched(examples, pictures, row, augmentation, *rest, **more):
+    def watched(examples, pictures, row, augmentation, *positional, **options):
         assert augmentation.views == 1, "each picture as it is, once"
-        seen.extend(example.name for example in examples)
-        return extract(examples, pictures, row, augmentation, *rest, **more)
+        names.extend(example.name for example in examples)
+        return extract(examples, pictures, row, augmentation, *positional, **options)
 
     monkeypatch.setattr(features, "extract", watched)
-    return seen
+    return names
 
 
-def test_figures_are_those_of_pictures_answered_by_heads_not_taught_on_them(
-    compare, tiny, settings, some_shapes
-):
-    found = compare()
-    (one,) = found.contenders
-    assert one.backbone == "tiny"
-    assert one.accuracy.value == one.right / found.pictures
-    assert one.accuracy.low < one.accuracy.value < one.accuracy.high
-    assert one.behind is None
-    assert 0 < one.milliseconds < 1000
-    assert one.megabytes == serving.required(tiny, settings).stat().st_size / 1e6
-    assert found.pictures + found.held_out == len(some_shapes.dataset.examples)
+def test_accuracies_are_cross_validated(compare, tiny, settings, shapes_dataset):
+    comparison = compare()
+    (candidate,) = comparison.contenders
+    assert candidate.backbone == "tiny"
+    assert candidate.accuracy.value == candidate.right / comparison.pictures
+    assert candidate.accuracy.low < candidate.accuracy.value < candidate.accuracy.high
+    assert candidate.behind is None
+    assert 0 < candidate.milliseconds < 1000
+    assert candidate.megabytes == serving.required(tiny, settings).stat().st_size / 1e6
+    assert comparison.pictures + comparison.held_out == len(shapes_dataset.dataset.examples)
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_the_pictures_that_the_run_would_test_take_no_part(compare, some_shapes, looked_at, seed):
-    asked = asked_for("quick", seed=seed, test=0.3)
-    found = compare(asked)
-    parted = dataset.split(
-        some_shapes.dataset, validation=asked.validation, test=asked.test, seed=seed
+def test_test_pictures_of_the_run_are_not_compared_on(compare, shapes_dataset, extracted, seed):
+    run_config = tiny_config("quick", seed=seed, test=0.3)
+    comparison = compare(run_config)
+    split_dataset = dataset.split(
+        shapes_dataset.dataset, validation=run_config.validation, test=run_config.test, seed=seed
     )
-    tested = {example.name for example in parted.of("test")}
-    assert tested and found.held_out == len(tested)
-    assert not tested & set(looked_at)
-    assert len(looked_at) == found.pictures
+    tested = {example.name for example in split_dataset.of("test")}
+    assert tested and comparison.held_out == len(tested)
+    assert not tested & set(extracted)
+    assert len(extracted) == comparison.pictures
 
 
-def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch, some_shapes):
+def test_groups_stay_in_one_fold(compare, monkeypatch, shapes_dataset):
     examples = tuple(
-        example.model_copy(update={"group": place // 2})
-        for place, example in enumerate(some_shapes.dataset.examples)
+        example.model_copy(update={"group": index // 2})
+        for index, example in enumerate(shapes_dataset.dataset.examples)
     )
-    grouped = some_shapes.dataset.model_copy(update={"examples": examples})
-    asked = []
+    grouped = shapes_dataset.dataset.model_copy(update={"examples": examples})
+    groups_used = []
     out_of_fold = cross_validation.out_of_fold
 
-    def watched(embeddings, labels, groups, *rest, **more):
-        asked.append(groups)
-        return out_of_fold(embeddings, labels, groups, *rest, **more)
+    def watched(embeddings, labels, groups, *positional, **options):
+        groups_used.append(groups)
+        return out_of_fold(embeddings, labels, groups, *positional, **options)
 
     monkeypatch.setattr(cross_validation, "out_of_fold", watched)
-    compare(taken=type(some_shapes)(grouped, some_shapes.pictures))
-    parted = dataset.split(grouped, validation=0.15, test=0.15, seed=0)
-    taking_part = [e for e in parted.examples if e.split != "test"]
-    np.testing.assert_array_equal(asked[0], splitting.groups(taking_part))
-    assert len(np.unique(asked[0])) < len(taking_part)
+    compare(taken=type(shapes_dataset)(grouped, shapes_dataset.pictures))
+    split_dataset = dataset.split(grouped, validation=0.15, test=0.15, seed=0)
+    taking_part = [e for e in split_dataset.examples if e.split != "test"]
+    np.testing.assert_array_equal(groups_used[0], splitting.groups(taking_part))
+    assert len(np.unique(groups_used[0])) < len(taking_part)
 
 
-def test_a_training_afterwards_looks_at_the_test_pictures_alone(
-    compare, tiny, settings, some_shapes
-):
-    asked = asked_for("quick")
-    compare(asked)
-    parted = dataset.split(
-        some_shapes.dataset, validation=asked.validation, test=asked.test, seed=asked.seed
+def test_a_later_training_extracts_only_the_test_pictures(compare, tiny, settings, shapes_dataset):
+    run_config = tiny_config("quick")
+    compare(run_config)
+    split_dataset = dataset.split(
+        shapes_dataset.dataset,
+        validation=run_config.validation,
+        test=run_config.test,
+        seed=run_config.seed,
     )
-    folder = cache.cache_folder(some_shapes.pictures, settings)
-    with cache.opened(folder, settings) as kept:
-        context = TrainingContext(asked, parted, some_shapes.pictures, tiny, settings, kept, QUIET)
-        found = extract(context, ("train", "validation"), None)
-    assert [part.passed for part in found.values()] == [0, 0]
-    assert [part.reused for part in found.values()] == [
-        len(parted.of("train")),
-        len(parted.of("validation")),
+    folder = cache.cache_folder(shapes_dataset.pictures, settings)
+    with cache.opened(folder, settings) as feature_cache:
+        context = TrainingContext(
+            run_config,
+            split_dataset,
+            shapes_dataset.pictures,
+            tiny,
+            settings,
+            feature_cache,
+            IGNORE_PROGRESS,
+        )
+        features_by_split = extract(context, ("train", "validation"), None)
+    assert [part.passed for part in features_by_split.values()] == [0, 0]
+    assert [part.reused for part in features_by_split.values()] == [
+        len(split_dataset.of("train")),
+        len(split_dataset.of("validation")),
     ]
 
 
-def test_the_same_pictures_settings_and_seed_give_the_same_answers(compare):
-    one, again = compare(), compare()
-    assert one.contenders[0].right == again.contenders[0].right
-    assert one.terms == again.terms
+def test_the_same_input_gives_the_same_comparison(compare):
+    first, second = compare(), compare()
+    assert first.contenders[0].right == second.contenders[0].right
+    assert first.terms == second.terms
 
 
-def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
-    compare, tiny, settings, monkeypatch
-):
+def test_a_missing_backbone_is_prepared_first_with_progress(compare, tiny, settings, monkeypatch):
     prepared = serving.required(tiny, settings)
     content = {path.name: path.read_bytes() for path in prepared.parent.iterdir() if path.is_file()}
     for name in content:
@@ -134,9 +139,9 @@ def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
         return prepared
 
     monkeypatch.setattr(serving, "prepare", prepare)
-    said = []
-    compare(progress=lambda what, *_: said.append(what))
-    kinds = list(dict.fromkeys(said))
+    steps = []
+    compare(progress=lambda step, *_: steps.append(step))
+    kinds = list(dict.fromkeys(steps))
     assert kinds == [
         f"{tiny.title}: being prepared, once",
         f"{tiny.title}: extracting features",
@@ -145,14 +150,14 @@ def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
     ]
 
 
-def test_one_that_cannot_be_prepared_does_not_stop_the_others(compare, tiny, monkeypatch):
+def test_a_backbone_that_cannot_be_prepared_is_left_out(compare, tiny, monkeypatch):
     def unavailable(row, *_):
         raise WeightsUnavailable(f"{row.title} cannot be had.")
 
     monkeypatch.setattr(serving, "prepare", unavailable)
-    found = compare(rows=(backbones.get("resnet50"), tiny))
-    assert [one.backbone for one in found.contenders] == ["tiny"]
-    assert [(one.backbone, one.why) for one in found.absent] == [
+    comparison = compare(rows=(backbones.get("resnet50"), tiny))
+    assert [candidate.backbone for candidate in comparison.contenders] == ["tiny"]
+    assert [(candidate.backbone, candidate.why) for candidate in comparison.absent] == [
         ("resnet50", "ResNet50 cannot be had.")
     ]
     with pytest.raises(BadDataset, match="ResNet50 cannot be had"):
@@ -160,23 +165,23 @@ def test_one_that_cannot_be_prepared_does_not_stop_the_others(compare, tiny, mon
 
 
 @pytest.mark.parametrize("word", ["extracting", "heads", "Timing"])
-def test_it_can_be_cancelled_at_every_step(compare, word):
-    def cancel(what, *_):
-        if word in what:
+def test_a_comparison_can_be_cancelled_at_every_step(compare, word):
+    def cancel(step, *_):
+        if word in step:
             raise Cancelled("Cancelled.")
 
     with pytest.raises(Cancelled):
         compare(progress=cancel)
 
 
-def test_too_few_pictures_are_refused_in_a_sentence(compare, some_shapes):
-    first = [example for example in some_shapes.dataset.examples if example.label == 0]
-    alone = some_shapes.dataset.model_copy(update={"examples": tuple(first)})
+def test_too_few_pictures_are_refused(compare, shapes_dataset):
+    first = [example for example in shapes_dataset.dataset.examples if example.label == 0]
+    alone = shapes_dataset.dataset.model_copy(update={"examples": tuple(first)})
     with pytest.raises(BadDataset, match=r"found [0-9]+ pictures"):
-        compare(taken=type(some_shapes)(alone, some_shapes.pictures))
+        compare(taken=type(shapes_dataset)(alone, shapes_dataset.pictures))
 
 
-def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
+def test_backbones_are_ranked_with_their_distance_to_the_best():
     right = np.arange(200) < 150
     worse = np.arange(200) < 120
     ranked = bakeoff.ranked(
@@ -203,15 +208,15 @@ def test_the_best_of_eight_equal_backbones_has_no_lead_beyond_chance():
     assert worse <= 0.07 * 200
 
 
-def test_a_lead_on_one_burst_is_no_lead():
-    best, other = np.arange(100) < 90, np.arange(100) < 70
+def test_a_lead_on_one_burst_is_not_significant():
+    best, worse = np.arange(100) < 90, np.arange(100) < 70
     costs = {"resnet50": 1.0, "mobilenetv2": 1.0}
     for groups, as_good in ((np.arange(100), False), (np.arange(100) // 20, True)):
-        ranked = bakeoff.ranked({"resnet50": best, "mobilenetv2": other}, groups, costs, costs)
+        ranked = bakeoff.ranked({"resnet50": best, "mobilenetv2": worse}, groups, costs, costs)
         assert ranked[1].as_good is as_good
 
 
-def test_only_what_needs_no_download_is_at_hand(settings, tiny):
+def test_only_backbones_without_a_download_are_available(settings, tiny):
     names = [row.name for row in bakeoff.available(settings)]
     assert names == ["efficientnet-lite0", "efficientnet-lite2"]
     row = backbones.get("resnet50")
@@ -221,21 +226,23 @@ def test_only_what_needs_no_download_is_at_hand(settings, tiny):
     assert [row.name for row in bakeoff.available(settings)] == [*names, "resnet50"]
 
 
-def test_other_pictures_shares_or_seeds_are_other_terms(some_shapes):
-    config = asked_for("quick")
-    terms = conditions_of(some_shapes.dataset, config)
-    assert terms == conditions_of(some_shapes.dataset, asked_for("best"))
-    for other in ({"seed": 1}, {"test": 0.2}, {"validation": 0.2}, {"crop": 0.8}):
-        changed = parse(json.loads(config.model_dump_json()) | other)
-        assert conditions_of(some_shapes.dataset, changed) != terms
-    fewer = some_shapes.dataset.model_copy(update={"examples": some_shapes.dataset.examples[1:]})
+def test_conditions_depend_on_pictures_shares_and_seed(shapes_dataset):
+    config = tiny_config("quick")
+    terms = conditions_of(shapes_dataset.dataset, config)
+    assert terms == conditions_of(shapes_dataset.dataset, tiny_config("best"))
+    for changes in ({"seed": 1}, {"test": 0.2}, {"validation": 0.2}, {"crop": 0.8}):
+        changed = parse(json.loads(config.model_dump_json()) | changes)
+        assert conditions_of(shapes_dataset.dataset, changed) != terms
+    fewer = shapes_dataset.dataset.model_copy(
+        update={"examples": shapes_dataset.dataset.examples[1:]}
+    )
     assert conditions_of(fewer, config) != terms
 
 
-def test_how_long_it_takes_grows_with_pictures_and_with_backbones_to_prepare(settings):
-    lite, other = (backbones.get(f"efficientnet-lite{number}") for number in (0, 2))
-    unit_costs.record(lite, settings, "view", 0.01)
-    short, long = (bakeoff.seconds(count, (lite,), settings) for count in (100, 1000))
+def test_the_estimate_grows_with_pictures_and_with_backbones_to_prepare(settings):
+    lite0, lite2 = (backbones.get(f"efficientnet-lite{number}") for number in (0, 2))
+    unit_costs.record(lite0, settings, "view", 0.01)
+    short, long = (bakeoff.seconds(count, (lite0,), settings) for count in (100, 1000))
     assert 900 * 0.01 < long - short < 2 * 900 * 0.01
-    both = bakeoff.seconds(1000, (lite, other), settings)
+    both = bakeoff.seconds(1000, (lite0, lite2), settings)
     assert both > long + bakeoff.PREPARES, "it is prepared first"

@@ -21,28 +21,28 @@ from core.jobs.queue import Queue
 from core.pipeline import worker
 from core.settings import Settings
 from tests.core.jobs import at_work
-from tests.core.trainings import Taken, asked_for
+from tests.core.trainings import ImportedDataset, tiny_config
 
 
 @pytest.fixture
 def host(settings: Settings) -> Iterator[Settings]:
     """A host with its own queue, which ends with the test."""
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield settings
 
 
 @pytest.fixture
-def upload(host: Settings, some_shapes: Taken) -> Upload:
+def upload(host: Settings, shapes_dataset: ImportedDataset) -> Upload:
     """The shapes as an upload that has been examined."""
     upload = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
-    shutil.copytree(some_shapes.pictures.parent, upload.path)
+    shutil.copytree(shapes_dataset.pictures.parent, upload.path)
     upload.job.open(JobSpec(kind="intake"))
     upload.job.end(State.FINISHED)
     return upload
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are put in their queue, and nobody comes to work."""
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
@@ -54,30 +54,30 @@ def only_tiny(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     return tiny
 
 
-def test_what_a_worker_found_lies_beside_the_pictures(
-    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+def test_a_worker_writes_the_comparison_beside_the_pictures(
+    host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
 ) -> None:
-    config = asked_for("quick", seed=4)
+    config = tiny_config("quick", seed=4)
     dataset = upload.intake().dataset
     job = comparisons.start(upload, dataset, config, host)
     assert result.read(job.path) is None
     worker.work(job, host)
     assert job.recorded().state is State.FINISHED
-    found = result.read(Upload(upload.path).comparison.path)
-    assert found is not None
-    assert [one.backbone for one in found.contenders] == [only_tiny.name]
-    assert found.terms == result.conditions_of(dataset, config)
+    comparison = result.read(Upload(upload.path).comparison.path)
+    assert comparison is not None
+    assert [candidate.backbone for candidate in comparison.contenders] == [only_tiny.name]
+    assert comparison.terms == result.conditions_of(dataset, config)
     steps = [event for event in job.events.read() if isinstance(event, Step)]
     assert {step.what for step in steps} >= {"Tiny: extracting features", "Tiny: training heads"}
-    assert not at_work.hidden(job.path)
+    assert not at_work.hidden_files(job.path)
 
 
-def test_a_new_comparison_forgets_the_old_one(
-    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+def test_a_new_comparison_replaces_the_old_one(
+    host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
 ) -> None:
     dataset = upload.intake().dataset
-    worker.work(comparisons.start(upload, dataset, asked_for("quick"), host), host)
-    job = comparisons.start(upload, dataset, asked_for("quick", seed=1), host)
+    worker.work(comparisons.start(upload, dataset, tiny_config("quick"), host), host)
+    job = comparisons.start(upload, dataset, tiny_config("quick", seed=1), host)
     assert job.recorded().state is State.QUEUED
     assert result.read(job.path) is None
 
@@ -85,37 +85,42 @@ def test_a_new_comparison_forgets_the_old_one(
 def test_a_comparison_is_cancelled_even_while_a_backbone_is_prepared(
     host: Settings, upload: Upload
 ) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
-    at_work.until(lambda: at_work.said(job, "EfficientNet-Lite2: being prepared, once"))
+    job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
+    at_work.wait_until(lambda: at_work.has_event(job, "EfficientNet-Lite2: being prepared, once"))
     cancel(job, host)
-    assert at_work.ended(job, host).state is State.CANCELLED
+    assert at_work.wait_until_ended(job, host).state is State.CANCELLED
     assert serving.locate(backbones.get("efficientnet-lite2"), host) is None, "it was waited for"
     assert result.read(job.path) is None
 
 
-def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, nobody: None) -> None:
-    other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
-    shutil.copytree(upload.path, other.path)
-    config = asked_for("quick")
-    jobs = [comparisons.start(one, one.intake().dataset, config, host) for one in (upload, other)]
+def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, no_dispatcher: None) -> None:
+    second = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
+    shutil.copytree(upload.path, second.path)
+    config = tiny_config("quick")
+    jobs = [
+        comparisons.start(each_upload, each_upload.intake().dataset, config, host)
+        for each_upload in (upload, second)
+    ]
     tickets = {Queue("compare", host).ticket_of(job) for job in jobs}
     assert None not in tickets and len(tickets) == 2
 
 
-def test_a_full_queue_is_a_sentence(host: Settings, upload: Upload, nobody: None) -> None:
-    host = host.model_copy(update={"queue_length": 1})
-    other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
-    shutil.copytree(upload.path, other.path)
-    dataset = upload.intake().dataset
-    comparisons.start(other, dataset, asked_for("quick"), host)
-    with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
-        comparisons.start(upload, dataset, asked_for("quick"), host)
-
-
-def test_pictures_that_are_gone_are_a_sentence(
-    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+def test_a_full_queue_is_refused_with_the_limit(
+    host: Settings, upload: Upload, no_dispatcher: None
 ) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    host = host.model_copy(update={"queue_length": 1})
+    second = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
+    shutil.copytree(upload.path, second.path)
+    dataset = upload.intake().dataset
+    comparisons.start(second, dataset, tiny_config("quick"), host)
+    with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
+        comparisons.start(upload, dataset, tiny_config("quick"), host)
+
+
+def test_deleted_pictures_end_the_comparison_with_an_error(
+    host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
+) -> None:
+    job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     shutil.rmtree(upload.pictures)
     with pytest.raises(BadDataset):
         worker.work(job, host)
@@ -125,9 +130,9 @@ def test_pictures_that_are_gone_are_a_sentence(
 
 
 def test_pictures_are_kept_while_they_are_compared(
-    host: Settings, upload: Upload, nobody: None
+    host: Settings, upload: Upload, no_dispatcher: None
 ) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     used = time.time() - 3600 * 3
     os.utime(upload.path, (used, used))
     uploads.sweep(host)

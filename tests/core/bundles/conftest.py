@@ -6,15 +6,17 @@ from collections.abc import Callable
 import pytest
 
 from tests.core import trainings
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 
 
 @pytest.fixture
-def packed(trained: Callable[..., Trained]) -> Callable[[str], tuple[Trained, io.BytesIO]]:
+def packed_run(
+    trained_run: Callable[..., TrainedRun],
+) -> Callable[[str], tuple[TrainedRun, io.BytesIO]]:
     """`packed("best")`: a run of that preset and its bundle."""
 
-    def pack(preset: str = "quick") -> tuple[Trained, io.BytesIO]:
-        done = trained(preset)
-        return done, io.BytesIO(trainings.packed(done.run, done.settings))
+    def pack(preset: str = "quick") -> tuple[TrainedRun, io.BytesIO]:
+        trained = trained_run(preset)
+        return trained, io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
 
     return pack

@@ -22,9 +22,9 @@ MODEL, WEIGHTS, OOD, APPEARANCE = (
 )
 
 
-def described(**changes: object) -> bytes:
+def model_json(**changes: object) -> bytes:
     """`model.json` of a linear head on the tiny backbone."""
-    said = {
+    values = {
         "version": 1,
         "backbone": "tiny",
         "classes": CLASSES,
@@ -35,14 +35,14 @@ def described(**changes: object) -> bytes:
         "temperature": 1.5,
         "cut": None,
     }
-    return json.dumps(said | changes).encode()
+    return json.dumps(values | changes).encode()
 
 
-def head(classes: int = 2, width: int = 32, **others: np.ndarray) -> dict[str, np.ndarray]:
+def head(classes: int = 2, width: int = 32, **arrays: np.ndarray) -> dict[str, np.ndarray]:
     """Its arrays."""
     random = np.random.default_rng(0)
     kernel = random.normal(size=(width, classes)).astype(np.float32)
-    return {"head.0.kernel": kernel, "head.0.bias": np.zeros(classes, np.float32), **others}
+    return {"head.0.kernel": kernel, "head.0.bias": np.zeros(classes, np.float32), **arrays}
 
 
 def ood_detector() -> dict[str, np.ndarray]:
@@ -68,10 +68,10 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     return buffer.getvalue()
 
 
-def whole(**changes: bytes) -> dict[str, bytes]:
+def bundle_files(**changes: bytes) -> dict[str, bytes]:
     """The files of a good bundle, some of them replaced."""
     files = {
-        "model": described(),
+        "model": model_json(),
         "weights": save(head()),
         "ood_detector": save(ood_detector()),
         "appearance": appearance(),
@@ -84,23 +84,33 @@ def whole(**changes: bytes) -> dict[str, bytes]:
 def appearance(**changes: object) -> bytes:
     """How the training pictures look, some of it changed."""
     usual = dict.fromkeys(("least", "low", "middle", "high", "most"), 20.0)
-    said = {"version": 1, "pictures": 30, "brightness": usual, "warmth": usual, "sharpness": usual}
-    return json.dumps(said | changes).encode()
+    values = {
+        "version": 1,
+        "pictures": 30,
+        "brightness": usual,
+        "warmth": usual,
+        "sharpness": usual,
+    }
+    return json.dumps(values | changes).encode()
 
 
 def _spread(name: str, **changes: float) -> bytes:
     """A zip with other numbers of one measure."""
     usual = json.loads(appearance())[name]
-    return zipped(whole(appearance=appearance(**{name: usual | changes})))
+    return zipped(bundle_files(appearance=appearance(**{name: usual | changes})))
 
 
 def tensors(header: object, numbers: bytes = b"", length: int | None = None) -> bytes:
     """A safetensors file with any header."""
-    said = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack("<Q", len(said) if length is None else length) + said + numbers
+    encoded_header = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (
+        struct.pack("<Q", len(encoded_header) if length is None else length)
+        + encoded_header
+        + numbers
+    )
 
 
-def place(shape: object, begin: object, end: object, dtype: str = "F32") -> dict[str, object]:
+def array_entry(shape: object, begin: object, end: object, dtype: str = "F32") -> dict[str, object]:
     """What a header says of one array."""
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
@@ -108,8 +118,8 @@ def place(shape: object, begin: object, end: object, dtype: str = "F32") -> dict
 def _weights(**header: object) -> bytes:
     """A zip whose header of the weights says this of the two arrays, with 264 bytes of numbers."""
     names = {"kernel": "head.0.kernel", "bias": "head.0.bias"}
-    said = {names.get(key, key): value for key, value in header.items()}
-    return zipped(whole(weights=tensors(said, bytes(264))))
+    entries = {names.get(key, key): value for key, value in header.items()}
+    return zipped(bundle_files(weights=tensors(entries, bytes(264))))
 
 
 def _patched(content: bytes, name: str, at: int, value: bytes) -> bytes:
@@ -133,21 +143,23 @@ def _symlink() -> bytes:
 def _twice() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
-        for name, content in whole().items():
+        for name, content in bundle_files().items():
             target.writestr(name, content)
-        target.writestr("model.json", described(backbone="resnet50"))
+        target.writestr("model.json", model_json(backbone="resnet50"))
     return buffer.getvalue()
 
 
 def _bomb() -> bytes:
-    """Weights that expand to a gigabyte, though the directory says they are as they should be."""
-    engine = zlib.compressobj(9, zlib.DEFLATED, -15)
-    start = tensors({"head.0.kernel": place([32, 2], 0, 256), "head.0.bias": place([2], 256, 264)})
+    """Weights that expand to 256 MB, although the directory declares their correct size."""
+    engine = zlib.compressobj(1, zlib.DEFLATED, -15)
+    start = tensors(
+        {"head.0.kernel": array_entry([32, 2], 0, 256), "head.0.bias": array_entry([2], 256, 264)}
+    )
     packed = engine.compress(start)
-    for _ in range(64):
+    for _ in range(16):
         packed += engine.compress(bytes(1 << 24))
     packed += engine.flush()
-    good = zipped(whole(weights=packed))
+    good = zipped(bundle_files(weights=packed))
     size = struct.pack("<I", len(start) + 264)
     packed_as_deflate = _patched(_patched(good, WEIGHTS, 10, b"\x08\0"), WEIGHTS, 24, size)
     local = packed_as_deflate.index(b"PK\3\4", packed_as_deflate.index(b"PK\3\4") + 4)
@@ -157,56 +169,58 @@ def _bomb() -> bytes:
 
 
 def _declared_bomb() -> bytes:
-    """The same, and the directory says so."""
-    return zipped(whole(weights=save(head()) + bytes(1 << 28)), zipfile.ZIP_DEFLATED)
+    """Weights of 128 MB, which the directory declares."""
+    return zipped(bundle_files(weights=save(head()) + bytes(1 << 27)), zipfile.ZIP_DEFLATED)
 
 
 def _nan(value: float) -> bytes:
     arrays = head()
     arrays["head.0.kernel"][3, 1] = value
-    return zipped(whole(weights=save(arrays)))
+    return zipped(bundle_files(weights=save(arrays)))
 
 
 def _novelty(**changes: np.ndarray) -> bytes:
-    return zipped(whole(ood_detector=save(ood_detector() | changes)))
+    return zipped(bundle_files(ood_detector=save(ood_detector() | changes)))
 
 
 def _model(**changes: object) -> bytes:
-    return zipped(whole(model=described(**changes)))
+    return zipped(bundle_files(model=model_json(**changes)))
 
 
 def _arrays(arrays: dict[str, np.ndarray], **model: object) -> bytes:
-    return zipped(whole(model=described(**model), weights=save(arrays)))
+    return zipped(bundle_files(model=model_json(**model), weights=save(arrays)))
 
 
-GOOD = place([32, 2], 0, 256)
-BIAS = place([2], 256, 264)
+GOOD = array_entry([32, 2], 0, 256)
+BIAS = array_entry([2], 256, 264)
 RUNS = b"cos\nsystem\n(S'touch /tmp/it_was_run'\ntR."
 """A pickle that runs a command when it is opened."""
 
 BUNDLES: dict[str, Callable[[], bytes]] = {
     # The zip.
     "no zip": lambda: RUNS,
-    "a truncated zip": lambda: zipped(whole())[:-200],
+    "a truncated zip": lambda: zipped(bundle_files())[:-200],
     "no model in it": lambda: zipped({"labels.txt": b"rose"}),
-    "a climbing name": lambda: zipped(whole() | {"../../evil.py": b"import os"}),
-    "an absolute name": lambda: zipped(whole() | {"/etc/cron.d/evil": b""}),
+    "a climbing name": lambda: zipped(bundle_files() | {"../../evil.py": b"import os"}),
+    "an absolute name": lambda: zipped(bundle_files() | {"/etc/cron.d/evil": b""}),
     "two files of one name": _twice,
-    "encrypted": lambda: _patched(zipped(whole()), WEIGHTS, 8, b"\1\0"),
+    "encrypted": lambda: _patched(zipped(bundle_files()), WEIGHTS, 8, b"\1\0"),
     "a symlink for a model": _symlink,
-    "a thousand files": lambda: zipped(whole() | {f"{i}.txt": b"" for i in range(1_000)}),
-    "weights that expand to a gigabyte": _bomb,
-    "weights that say they do": _declared_bomb,
-    "weights with a wrong checksum": lambda: _patched(zipped(whole()), WEIGHTS, 16, b"evil"),
+    "a thousand files": lambda: zipped(bundle_files() | {f"{i}.txt": b"" for i in range(1_000)}),
+    "weights that expand to 256 MB": _bomb,
+    "weights of 128 MB": _declared_bomb,
+    "weights with a wrong checksum": lambda: _patched(zipped(bundle_files()), WEIGHTS, 16, b"evil"),
     "weights packed by a method of its own": lambda: _patched(
-        zipped(whole()), WEIGHTS, 10, b"\x63\0"
+        zipped(bundle_files()), WEIGHTS, 10, b"\x63\0"
     ),
     # model.json
-    "a pickle for a model": lambda: zipped(whole(model=RUNS)),
-    "a huge model.json": lambda: zipped(whole(model=described() + b" " * (2 << 20))),
-    "a deep model.json": lambda: zipped(whole(model=b'{"a":' * 100_000)),
-    "a list for a model": lambda: zipped(whole(model=b"[1, 2]")),
-    "a model.json that is not UTF-8": lambda: zipped(whole(model=b'{"backbone": "\xff\xfe"}')),
+    "a pickle for a model": lambda: zipped(bundle_files(model=RUNS)),
+    "a huge model.json": lambda: zipped(bundle_files(model=model_json() + b" " * (2 << 20))),
+    "a deep model.json": lambda: zipped(bundle_files(model=b'{"a":' * 100_000)),
+    "a list for a model": lambda: zipped(bundle_files(model=b"[1, 2]")),
+    "a model.json that is not UTF-8": lambda: zipped(
+        bundle_files(model=b'{"backbone": "\xff\xfe"}')
+    ),
     "an unknown backbone": lambda: _model(backbone="../../resnet50"),
     "one class": lambda: _model(classes=["rose"]),
     "ten thousand classes": lambda: _model(classes=[str(i) for i in range(10_000)]),
@@ -220,32 +234,36 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
     "a huge size": lambda: _model(size=10**30),
     "another size than the backbone's": lambda: _model(size=64),
     "a crop that is no number": lambda: zipped(
-        whole(model=described(crop=0.5).replace(b"0.5", b"NaN"))
+        bundle_files(model=model_json(crop=0.5).replace(b"0.5", b"NaN"))
     ),
     "huge hidden layers": lambda: _model(hidden=[4096, 10**9, 4096]),
     "four hidden layers": lambda: _model(hidden=[8, 8, 8, 8]),
     "a temperature of zero": lambda: _model(temperature=0),
     "an endless dropout": lambda: zipped(
-        whole(model=described(dropout=0.5).replace(b"0.5", b"Infinity"))
+        bundle_files(model=model_json(dropout=0.5).replace(b"0.5", b"Infinity"))
     ),
     "a cut that is no stage": lambda: _model(cut="__class__"),
     "a word too many": lambda: _model(custom_objects={"Lambda": "os.system"}),
     # weights.safetensors
-    "a pickle for weights": lambda: zipped(whole(weights=RUNS)),
-    "empty weights": lambda: zipped(whole(weights=b"")),
-    "a header longer than the file": lambda: zipped(whole(weights=tensors(b"{}", length=10**6))),
-    "a header of exabytes": lambda: zipped(whole(weights=tensors(b"{}", length=2**63))),
-    "a deep header": lambda: zipped(whole(weights=tensors(b'{"a":' * 40_000))),
-    "a header that is not UTF-8": lambda: zipped(whole(weights=tensors(b'{"\xff": 1}'))),
-    "a header of spaces": lambda: zipped(
-        whole(model=described(hidden=[4096, 4096]), weights=tensors(b"{}" + b" " * (2 << 20)))
+    "a pickle for weights": lambda: zipped(bundle_files(weights=RUNS)),
+    "empty weights": lambda: zipped(bundle_files(weights=b"")),
+    "a header longer than the file": lambda: zipped(
+        bundle_files(weights=tensors(b"{}", length=10**6))
     ),
-    "a shape bomb": lambda: _weights(kernel=place([2**40, 2**40], 0, 256), bias=BIAS),
+    "a header of exabytes": lambda: zipped(bundle_files(weights=tensors(b"{}", length=2**63))),
+    "a deep header": lambda: zipped(bundle_files(weights=tensors(b'{"a":' * 40_000))),
+    "a header that is not UTF-8": lambda: zipped(bundle_files(weights=tensors(b'{"\xff": 1}'))),
+    "a header of spaces": lambda: zipped(
+        bundle_files(
+            model=model_json(hidden=[4096, 4096]), weights=tensors(b"{}" + b" " * (2 << 20))
+        )
+    ),
+    "a shape bomb": lambda: _weights(kernel=array_entry([2**40, 2**40], 0, 256), bias=BIAS),
     "a shape that overflows to the right size": lambda: _weights(
-        kernel=place([2**32, 2**32, 0, 1], 0, 256), bias=BIAS
+        kernel=array_entry([2**32, 2**32, 0, 1], 0, 256), bias=BIAS
     ),
     "a shape of a number with ten thousand digits": lambda: zipped(
-        whole(
+        bundle_files(
             weights=tensors(
                 json.dumps({"head.0.kernel": GOOD, "head.0.bias": BIAS})
                 .replace("32", "9" * 10_000)
@@ -254,23 +272,25 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
             )
         )
     ),
-    "a negative shape": lambda: _weights(kernel=place([-32, -2], 0, 256), bias=BIAS),
-    "a shape of words": lambda: _weights(kernel=place(["32", 2], 0, 256), bias=BIAS),
-    "offsets behind the end": lambda: _weights(kernel=GOOD, bias=place([2], 10**9, 10**9 + 8)),
-    "overlapping offsets": lambda: _weights(kernel=GOOD, bias=place([2], 248, 256)),
+    "a negative shape": lambda: _weights(kernel=array_entry([-32, -2], 0, 256), bias=BIAS),
+    "a shape of words": lambda: _weights(kernel=array_entry(["32", 2], 0, 256), bias=BIAS),
+    "offsets behind the end": lambda: _weights(
+        kernel=GOOD, bias=array_entry([2], 10**9, 10**9 + 8)
+    ),
+    "overlapping offsets": lambda: _weights(kernel=GOOD, bias=array_entry([2], 248, 256)),
     "offsets that leave a gap": lambda: zipped(
-        whole(
+        bundle_files(
             weights=tensors(
-                {"head.0.kernel": GOOD, "head.0.bias": place([2], 260, 268)}, bytes(268)
+                {"head.0.kernel": GOOD, "head.0.bias": array_entry([2], 260, 268)}, bytes(268)
             )
         )
     ),
-    "offsets backwards": lambda: _weights(kernel=place([32, 2], 256, 0), bias=BIAS),
+    "offsets backwards": lambda: _weights(kernel=array_entry([32, 2], 256, 0), bias=BIAS),
     "half precision": lambda: zipped(
-        whole(weights=save({n: a.astype(np.float16) for n, a in head().items()}))
+        bundle_files(weights=save({n: a.astype(np.float16) for n, a in head().items()}))
     ),
     "double precision": lambda: zipped(
-        whole(weights=save({n: a.astype(np.float64) for n, a in head().items()}))
+        bundle_files(weights=save({n: a.astype(np.float64) for n, a in head().items()}))
     ),
     "a number that is none": lambda: _nan(np.nan),
     "an endless number": lambda: _nan(-np.inf),
@@ -295,20 +315,22 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
         head() | trunk() | {"trunk.8.__class__": np.zeros(1, np.float32)}, cut="block 1"
     ),
     # novelty.safetensors
-    "a pickle for novelty": lambda: zipped(whole(ood_detector=RUNS)),
+    "a pickle for novelty": lambda: zipped(bundle_files(ood_detector=RUNS)),
     "a threshold below zero": lambda: _novelty(threshold=-np.ones(1, np.float32)),
     "means of other features": lambda: _novelty(means=np.zeros((2, 8), np.float32)),
     "more means than classes": lambda: _novelty(means=np.zeros((9, 32), np.float32)),
     "directions that stretch": lambda: _novelty(directions=np.ones((1, 32), np.float32)),
     "no means": lambda: _novelty(means=np.zeros((0, 32), np.float32)),
     # looks.json
-    "a pickle for looks": lambda: zipped(whole(appearance=RUNS)),
-    "looks of no picture": lambda: zipped(whole(appearance=appearance(pictures=0))),
-    "looks with more to say": lambda: zipped(whole(appearance=appearance(script="alert(1)"))),
-    "a brightness of none": lambda: zipped(whole(appearance=appearance(brightness=None))),
+    "a pickle for looks": lambda: zipped(bundle_files(appearance=RUNS)),
+    "looks of no picture": lambda: zipped(bundle_files(appearance=appearance(pictures=0))),
+    "looks with more to say": lambda: zipped(
+        bundle_files(appearance=appearance(script="alert(1)"))
+    ),
+    "a brightness of none": lambda: zipped(bundle_files(appearance=appearance(brightness=None))),
     "a brightness that is no number": lambda: _spread("brightness", most=np.nan),
     "a brightness beyond white": lambda: _spread("brightness", most=256.0),
     "a warmth beyond red": lambda: _spread("warmth", least=-1e300),
     "a sharpness upside down": lambda: _spread("sharpness", low=21.0),
-    "looks that go on": lambda: zipped(whole(appearance=appearance() + b" " * 5000)),
+    "looks that go on": lambda: zipped(bundle_files(appearance=appearance() + b" " * 5000)),
 }

@@ -20,165 +20,167 @@ from core.settings import Settings
 from tests.core import trainings
 from tests.core.bundles import hostile
 
-AS_THEY_CAME = (storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
+COPIED_FILES = (storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
 
 
-def same_answers(done, found, settings):
+def assert_same_predictions(trained, model, settings):
     """Whether a model and a run say the same of the run's test pictures."""
-    one, other = done.run.classifier(settings), found.classifier(settings)
-    assert one.labels == other.labels
-    for example in done.run.dataset().of("test"):
-        view = one.load(done.pictures / example.path)
-        expected, answer = one.answer(view), other.answer(view)
+    run_classifier, model_classifier = trained.run.classifier(settings), model.classifier(settings)
+    assert run_classifier.labels == model_classifier.labels
+    for example in trained.run.dataset().of("test"):
+        view = run_classifier.load(trained.pictures / example.path)
+        expected, answer = run_classifier.answer(view), model_classifier.answer(view)
         np.testing.assert_allclose(answer.probabilities, expected.probabilities, atol=1e-6)
         assert answer.ood_score == pytest.approx(expected.ood_score, abs=1e-4)
-        assert other.verdict(answer) is one.verdict(expected)
+        assert model_classifier.verdict(answer) is run_classifier.verdict(expected)
 
 
-def identical(done, found):
+def assert_same_files(trained, model):
     """Whether a model's arrays are a run's, bit by bit."""
-    for name in AS_THEY_CAME:
-        assert (found.path / name).read_bytes() == (done.run.model_folder / name).read_bytes()
-    assert storage.load(found.path)[0] == storage.load(done.run.model_folder)[0]
+    for name in COPIED_FILES:
+        assert (model.path / name).read_bytes() == (trained.run.model_folder / name).read_bytes()
+    assert storage.load(model.path)[0] == storage.load(trained.run.model_folder)[0]
 
 
-def test_a_frozen_model_answers_at_once(packed):
-    done, stream = packed("quick")
-    found = imported.import_bundle(stream, "mine", done.settings)
-    assert found.ready(done.settings)
-    assert not found.job.exists
-    assert lookup.find(found.id, done.settings).title == "mine"
-    identical(done, found)
-    same_answers(done, found, done.settings)
+def test_a_frozen_model_is_ready_at_once(packed_run):
+    trained, stream = packed_run("quick")
+    model = imported.import_bundle(stream, "mine", trained.settings)
+    assert model.ready(trained.settings)
+    assert not model.job.exists
+    assert lookup.find(model.id, trained.settings).title == "mine"
+    assert_same_files(trained, model)
+    assert_same_predictions(trained, model, trained.settings)
     assert (
-        found.classifier(done.settings).appearance == done.run.classifier(done.settings).appearance
+        model.classifier(trained.settings).appearance
+        == trained.run.classifier(trained.settings).appearance
     )
 
 
-def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, monkeypatch):
-    done, stream = packed("best")
-    assert storage.load(done.run.model_folder)[0].fine_tuned
+def test_a_fine_tuned_model_is_ready_once_a_worker_has_built_its_network(packed_run, monkeypatch):
+    trained, stream = packed_run("best")
+    assert storage.load(trained.run.model_folder)[0].fine_tuned
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
-    found = imported.import_bundle(stream, "mine", done.settings)
-    assert not found.ready(done.settings)
+    model = imported.import_bundle(stream, "mine", trained.settings)
+    assert not model.ready(trained.settings)
     with pytest.raises(UnknownModel, match="being prepared"):
-        found.classifier(done.settings)
-    assert scheduling.status(found.job, done.settings).state is State.QUEUED
-    work(found.job, done.settings)
-    assert found.ready(done.settings)
-    identical(done, found)
-    same_answers(done, found, done.settings)
+        model.classifier(trained.settings)
+    assert scheduling.status(model.job, trained.settings).state is State.QUEUED
+    work(model.job, trained.settings)
+    assert model.ready(trained.settings)
+    assert_same_files(trained, model)
+    assert_same_predictions(trained, model, trained.settings)
 
 
 @pytest.mark.slow
-def test_its_worker_is_a_process_of_its_own(packed):
-    done, stream = packed("best")
-    found = imported.import_bundle(stream, "mine", done.settings)
+def test_a_worker_process_builds_the_network(packed_run):
+    trained, stream = packed_run("best")
+    model = imported.import_bundle(stream, "mine", trained.settings)
     deadline = time.monotonic() + 90
-    while not (status := scheduling.status(found.job, done.settings)).state.ended:
+    while not (status := scheduling.status(model.job, trained.settings)).state.ended:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert status.state is State.FINISHED, found.job.log_tail()
-    steps = [event.what for event in found.job.events.read() if event.kind == "step"]
+    assert status.state is State.FINISHED, model.job.log_tail()
+    steps = [event.what for event in model.job.events.read() if event.kind == "step"]
     assert steps[0] == "Starting TensorFlow"
-    same_answers(done, found, done.settings)
+    assert_same_predictions(trained, model, trained.settings)
 
 
-def test_where_no_serving_model_is_at_hand_the_network_is_converted(packed, monkeypatch):
-    done, stream = packed("best")
+@pytest.mark.slow
+def test_without_a_serving_model_the_network_is_converted(packed_run, monkeypatch):
+    trained, stream = packed_run("best")
     monkeypatch.setattr(serving, "locate", lambda *_: None)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
-    found = imported.import_bundle(stream, "mine", done.settings)
-    work(found.job, done.settings)
-    same_answers(done, found, done.settings)
+    model = imported.import_bundle(stream, "mine", trained.settings)
+    work(model.job, trained.settings)
+    assert_same_predictions(trained, model, trained.settings)
 
 
-def test_a_frozen_model_whose_backbone_is_not_here_has_it_prepared(packed, tmp_path, monkeypatch):
-    done, stream = packed("quick")
+def test_a_missing_backbone_of_a_frozen_model_is_prepared(packed_run, tmp_path, monkeypatch):
+    trained, stream = packed_run("quick")
     elsewhere = Settings(home=tmp_path / "elsewhere")
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
-    found = imported.import_bundle(stream, "mine", elsewhere)
-    assert not found.ready(elsewhere)
-    work(found.job, elsewhere)
-    assert found.ready(elsewhere)
-    assert found.classifier(elsewhere).labels == done.run.dataset().classes
+    model = imported.import_bundle(stream, "mine", elsewhere)
+    assert not model.ready(elsewhere)
+    work(model.job, elsewhere)
+    assert model.ready(elsewhere)
+    assert model.classifier(elsewhere).labels == trained.run.dataset().classes
 
 
-def test_its_threshold_is_that_of_whoever_brought_it(packed):
-    done, stream = packed("quick")
-    found = imported.import_bundle(stream, "  two \n words ", done.settings)
-    assert found.title == "two words"
-    found.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.9}))
-    assert lookup.find(found.id, done.settings).decision.threshold == 0.9
+def test_the_owner_of_an_imported_model_sets_its_threshold(packed_run):
+    trained, stream = packed_run("quick")
+    model = imported.import_bundle(stream, "  two \n words ", trained.settings)
+    assert model.title == "two words"
+    model.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.9}))
+    assert lookup.find(model.id, trained.settings).decision.threshold == 0.9
 
 
-def test_a_bundle_brings_the_threshold_and_the_level_of_its_owner(trained, tmp_path):
-    done = trained()
-    levels = storage.load_description(done.run.model_folder).set_levels
+def test_a_bundle_brings_the_threshold_and_the_level_of_its_owner(trained_run, tmp_path):
+    trained = trained_run()
+    levels = storage.load_description(trained.run.model_folder).set_levels
     chosen = {"threshold": 0.7, "level": levels[0].level}
-    done.run.annotate(lambda own: own.model_copy(update=chosen))
+    trained.run.annotate(lambda annotations: annotations.model_copy(update=chosen))
     path = tmp_path / "bundle.zip"
-    path.write_bytes(trainings.packed(done.run, done.settings))
+    path.write_bytes(trainings.bundle_bytes(trained.run, trained.settings))
     expected = Decision(0.7, levels[0])
-    assert done.run.classifier(done.settings).decision == expected
+    assert trained.run.classifier(trained.settings).decision == expected
     with path.open("rb") as stream:
-        found = imported.import_bundle(stream, "mine", done.settings)
-    assert found.classifier(done.settings).decision == expected
-    assert lookup.find(str(path), done.settings).decision == expected
-    found.annotate(lambda own: own.model_copy(update={"level": 0.0}))
-    assert found.classifier(done.settings).decision == Decision(0.7)
+        model = imported.import_bundle(stream, "mine", trained.settings)
+    assert model.classifier(trained.settings).decision == expected
+    assert lookup.find(str(path), trained.settings).decision == expected
+    model.annotate(lambda annotations: annotations.model_copy(update={"level": 0.0}))
+    assert model.classifier(trained.settings).decision == Decision(0.7)
 
 
-def test_a_file_that_changed_is_noticed(packed):
-    done, stream = packed("quick")
-    found = imported.import_bundle(stream, "mine", done.settings)
-    path = found.path / storage.WEIGHTS
+def test_a_changed_file_is_refused(packed_run):
+    trained, stream = packed_run("quick")
+    model = imported.import_bundle(stream, "mine", trained.settings)
+    path = model.path / storage.WEIGHTS
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(RunDamaged, match="Import it again"):
-        found.classifier(done.settings)
+        model.classifier(trained.settings)
 
 
-def test_each_is_found_by_its_id_and_gone_once_deleted(packed):
-    done, stream = packed("quick")
-    one, other = (imported.import_bundle(stream, "mine", done.settings) for _ in range(2))
-    assert {found.id for found in imported.list_models(done.settings)} == {one.id, other.id}
-    assert imported.get(done.settings, one.id).path == one.path
-    shutil.rmtree(one.path)
-    assert [found.id for found in imported.list_models(done.settings)] == [other.id]
-    for name in (one.id, "../runs", "0" * 32):
+def test_imported_models_are_listed_and_found_by_their_ids(packed_run):
+    trained, stream = packed_run("quick")
+    first, second = (imported.import_bundle(stream, "mine", trained.settings) for _ in range(2))
+    assert {model.id for model in imported.list_models(trained.settings)} == {first.id, second.id}
+    assert imported.get(trained.settings, first.id).path == first.path
+    shutil.rmtree(first.path)
+    assert [model.id for model in imported.list_models(trained.settings)] == [second.id]
+    for name in (first.id, "../runs", "0" * 32):
         with pytest.raises(UnknownModel):
-            imported.get(done.settings, name)
+            imported.get(trained.settings, name)
 
 
-def test_what_is_refused_leaves_nothing(settings):
+def test_a_refused_bundle_leaves_no_files(settings):
     with pytest.raises(BadBundle):
         imported.import_bundle(io.BytesIO(hostile.BUNDLES["a shape bomb"]()), "mine", settings)
     assert not settings.home.exists()
 
 
-def test_where_the_queue_is_full_nothing_is_kept(packed, monkeypatch):
-    done, stream = packed("best")
+def test_a_full_queue_leaves_no_files(packed_run, monkeypatch):
+    trained, stream = packed_run("best")
 
     def full(*_, **__):
         raise imported.NotEnoughResources("full")
 
     monkeypatch.setattr(imported, "enqueue", full)
     with pytest.raises(imported.NotEnoughResources):
-        imported.import_bundle(stream, "mine", done.settings)
-    assert list(imported.folder(done.settings).iterdir()) == []
+        imported.import_bundle(stream, "mine", trained.settings)
+    assert list(imported.folder(trained.settings).iterdir()) == []
 
 
-@pytest.mark.parametrize(("mode", "left"), [("public", 1), ("personal", 2)])
-def test_on_a_public_host_what_nobody_uses_goes(packed, mode, left):
-    done, stream = packed("quick")
-    host = done.settings.model_copy(update={"mode": mode})
+@pytest.mark.parametrize(("mode", "remaining"), [("public", 1), ("personal", 2)])
+def test_unused_models_are_removed_from_a_public_host(packed_run, mode, remaining):
+    trained, stream = packed_run("quick")
+    host = trained.settings.model_copy(update={"mode": mode})
     used, unused = (imported.import_bundle(stream, "mine", host) for _ in range(2))
     long_ago = time.time() - 3600 * host.upload_hours - 60
-    for found in (used, unused):
-        os.utime(found.path, (long_ago, long_ago))
+    for model in (used, unused):
+        os.utime(model.path, (long_ago, long_ago))
     used.classifier(host)
     imported.sweep(host)
-    assert len(imported.list_models(host)) == left
+    assert len(imported.list_models(host)) == remaining
     assert ImportedModel(used.path).ready(host)

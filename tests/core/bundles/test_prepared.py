@@ -10,20 +10,20 @@ from core.predict import lookup
 
 
 @pytest.fixture
-def bundle(packed, tmp_path):
+def bundle(packed_run, tmp_path):
     """`bundle("best")`: a run and the path of its bundle."""
 
     def write(preset):
-        done, stream = packed(preset)
+        trained, stream = packed_run(preset)
         path = tmp_path / f"{preset}.zip"
         path.write_bytes(stream.getvalue())
-        return done, path
+        return trained, path
 
     return write
 
 
 @pytest.fixture
-def built(monkeypatch):
+def builds(monkeypatch):
     """Grows by one whenever a network is built."""
     times = []
     build = ImportedModel.build
@@ -33,37 +33,37 @@ def built(monkeypatch):
     return times
 
 
-def test_it_is_built_once_whatever_its_file_is_called(bundle, built, tmp_path):
-    done, path = bundle("best")
-    first = lookup.find(str(path), done.settings)
+def test_a_bundle_is_built_once_under_any_file_name(bundle, builds, tmp_path):
+    trained, path = bundle("best")
+    first = lookup.find(str(path), trained.settings)
     assert first.title == "best"
     path.rename(tmp_path / "another name")
-    second = lookup.find(str(tmp_path / "another name"), done.settings)
-    assert built == [None]
+    second = lookup.find(str(tmp_path / "another name"), trained.settings)
+    assert builds == [None]
     assert first.labels == second.labels
 
 
-def test_another_content_is_another_model(bundle, built):
-    done, path = bundle("best")
-    lookup.find(str(path), done.settings)
+def test_another_content_is_another_model(bundle, builds):
+    trained, path = bundle("best")
+    lookup.find(str(path), trained.settings)
     path.write_bytes(path.read_bytes()[:-2] + b"\1\0!")  # with a comment at its end
-    lookup.find(str(path), done.settings)
-    assert len(built) == 2
+    lookup.find(str(path), trained.settings)
+    assert len(builds) == 2
 
 
-def test_a_frozen_one_needs_nothing_built(bundle, built):
-    done, path = bundle("quick")
-    assert lookup.find(str(path), done.settings).labels == done.run.dataset().classes
-    assert built == []
+def test_a_frozen_model_needs_no_build(bundle, builds):
+    trained, path = bundle("quick")
+    assert lookup.find(str(path), trained.settings).labels == trained.run.dataset().classes
+    assert builds == []
 
 
-def test_it_is_no_brought_model_of_anybody(bundle):
-    done, path = bundle("quick")
-    lookup.find(str(path), done.settings)
-    assert not (done.settings.home / "brought").exists()
+def test_a_bundle_of_the_command_line_is_not_an_imported_model(bundle):
+    trained, path = bundle("quick")
+    lookup.find(str(path), trained.settings)
+    assert not (trained.settings.home / "brought").exists()
 
 
-def test_what_cannot_be_read_is_refused_and_leaves_nothing(tmp_path, settings):
+def test_an_unreadable_bundle_is_refused_and_leaves_no_files(tmp_path, settings):
     path = tmp_path / "bad.zip"
     path.write_bytes(b"PK\3\4 bad")
     with pytest.raises(BadArchive):
@@ -71,8 +71,8 @@ def test_what_cannot_be_read_is_refused_and_leaves_nothing(tmp_path, settings):
     assert not list((settings.home / "bundles").glob("*"))
 
 
-def test_what_failed_half_way_is_tried_again(bundle, monkeypatch):
-    done, path = bundle("best")
+def test_a_failed_build_is_repeated(bundle, monkeypatch):
+    trained, path = bundle("best")
 
     def fail(*_):
         raise BadInput("no")
@@ -80,19 +80,19 @@ def test_what_failed_half_way_is_tried_again(bundle, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ImportedModel, "build", fail)
         with pytest.raises(BadInput):
-            lookup.find(str(path), done.settings)
-    assert list((done.settings.home / "bundles").iterdir()) == []
-    assert lookup.find(str(path), done.settings).labels
+            lookup.find(str(path), trained.settings)
+    assert list((trained.settings.home / "bundles").iterdir()) == []
+    assert lookup.find(str(path), trained.settings).labels
 
 
-def test_of_many_the_longest_unused_go(bundle, monkeypatch, tmp_path):
+def test_the_least_recently_used_bundles_are_removed(bundle, monkeypatch, tmp_path):
     monkeypatch.setattr(imported, "CACHED_BUNDLES", 2)
-    done, path = bundle("quick")
-    found = []
+    trained, path = bundle("quick")
+    paths = []
     for number in range(3):
         copy = tmp_path / f"{number}.zip"
         comment = str(number).encode()
         copy.write_bytes(path.read_bytes()[:-2] + b"\1\0" + comment)
-        found.append(imported.open_bundle(copy, done.settings).path)
-        os.utime(found[-1], (1000 + number, 1000 + number))
-    assert [place.exists() for place in found] == [False, True, True]
+        paths.append(imported.open_bundle(copy, trained.settings).path)
+        os.utime(paths[-1], (1000 + number, 1000 + number))
+    assert [folder.exists() for folder in paths] == [False, True, True]

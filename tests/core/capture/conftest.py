@@ -7,7 +7,7 @@ from core.model.classifier import Classifier
 from core.settings import Settings
 from tests.shapes import draw, encoded
 
-Show = Callable[..., CaptureSession]
+Capture = Callable[..., CaptureSession]
 
 
 @pytest.fixture(scope="session")
@@ -17,23 +17,23 @@ def network() -> Classifier:
 
 
 @pytest.fixture
-def showing(network: Classifier, settings: Settings) -> CaptureSession:
+def session(network: Classifier, settings: Settings) -> CaptureSession:
     return CaptureSession(network, settings)
 
 
 @pytest.fixture
-def show(showing: CaptureSession) -> Show:
+def capture(session: CaptureSession) -> Capture:
     """`show((5, 3), (4,))`: shapes of two classes, in bursts of so many pictures."""
 
     def fill(*classes: tuple[int, ...]) -> CaptureSession:
-        while len(showing.classes) < len(classes):
-            showing.add_class()
+        while len(session.classes) < len(classes):
+            session.add_class()
         for label, bursts in enumerate(classes):
             for number, count in enumerate(bursts):
                 pictures = [encoded(draw(label, 100 * number + i, 160)) for i in range(count)]
-                before = showing.count
-                showing.add(showing.classes[label].id, pictures, number)
-                assert showing.count == before + count
-        return showing
+                before = session.count
+                session.add(session.classes[label].id, pictures, number)
+                assert session.count == before + count
+        return session
 
     return fill

@@ -16,7 +16,7 @@ from core.dataset import layout
 from core.errors import BadDataset
 from core.jobs import State
 from core.settings import Settings
-from tests.core.capture.conftest import Show
+from tests.core.capture.conftest import Capture
 from tests.core.jobs import at_work
 
 NOTHING = np.zeros(1, np.float32)
@@ -28,87 +28,89 @@ def _bursts(*counts: int) -> list[Frame]:
 
 
 @pytest.mark.parametrize("counts", [(5, 5, 5), (1, 1, 1), (40, 3, 2, 9, 1), (2, 2, 30)])
-def test_a_burst_is_never_divided_where_there_are_three(counts: tuple[int, ...]) -> None:
+def test_three_bursts_are_never_divided(counts: tuple[int, ...]) -> None:
     pictures = _bursts(*counts)
-    parted = split_by_burst(pictures)
-    where = defaultdict(set)
+    split = split_by_burst(pictures)
+    splits_of_burst = defaultdict(set)
     for picture in pictures:
-        where[picture.burst].add(parted.splits[picture.id])
-    assert all(len(parts) == 1 for parts in where.values())
-    assert {split for (split,) in where.values()} == {"train", "validation", "test"}
-    assert not parted.single_burst
-    assert parted.count("train") >= max(parted.count("validation"), parted.count("test"))
+        splits_of_burst[picture.burst].add(split.splits[picture.id])
+    assert all(len(parts) == 1 for parts in splits_of_burst.values())
+    assert {split for (split,) in splits_of_burst.values()} == {"train", "validation", "test"}
+    assert not split.single_burst
+    assert split.count("train") >= max(split.count("validation"), split.count("test"))
 
 
-def test_of_two_bursts_the_smaller_is_the_test_and_the_other_is_cut_by_time() -> None:
-    parted = split_by_burst(_bursts(4, 20))
-    parts = [parted.splits.get(i) for i in range(24)]
+def test_the_smaller_of_two_bursts_is_the_test_set() -> None:
+    split = split_by_burst(_bursts(4, 20))
+    parts = [split.splits.get(i) for i in range(24)]
     assert parts[:4] == ["test"] * 4
     assert parts[4:] == ["train"] * 16 + [None] + ["validation"] * 3
-    assert not parted.single_burst
+    assert not split.single_burst
 
 
-def test_a_single_burst_is_cut_by_time_with_gaps_and_that_flatters() -> None:
-    parted = split_by_burst(_bursts(20))
-    parts = [parted.splits.get(i) for i in range(20)]
+def test_a_single_burst_is_cut_by_time_with_gaps() -> None:
+    split = split_by_burst(_bursts(20))
+    parts = [split.splits.get(i) for i in range(20)]
     assert parts == ["train"] * 12 + [None] + ["validation"] * 3 + [None] + ["test"] * 3
-    assert parted.single_burst
+    assert split.single_burst
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_of_hardly_any_pictures_some_are_learned_from(count: int) -> None:
-    parted = split_by_burst(_bursts(count))
-    assert parted.count("train") == min(count, 1)
-    assert len(parted.splits) == count
+def test_a_few_pictures_leave_at_least_one_for_training(count: int) -> None:
+    split = split_by_burst(_bursts(count))
+    assert split.count("train") == min(count, 1)
+    assert len(split.splits) == count
 
 
-def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(show: Show) -> None:
-    showing = show((3, 2), (4,))
-    showing.rename(showing.classes[0].id, "פיל")
-    archive = zipfile.ZipFile(io.BytesIO(saving.as_zip(showing)))
+def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(capture: Capture) -> None:
+    session = capture((3, 2), (4,))
+    session.rename(session.classes[0].id, "פיל")
+    archive = zipfile.ZipFile(io.BytesIO(saving.as_zip(session)))
     inferred = layout.infer(archive.namelist())
     assert inferred.classes == ("Class 2", "פיל")
     assert not inferred.predefined
     contents = {archive.read(name) for name in archive.namelist()}
-    assert contents == {p.content for one in showing.classes for p in one.pictures}
+    assert contents == {
+        p.content for captured_class in session.classes for p in captured_class.pictures
+    }
     assert sum("burst 2, " in name for name in archive.namelist()) == 2
 
 
-def test_what_is_kept_is_taken_in_with_its_split(show: Show, settings: Settings) -> None:
-    showing = show((6, 3, 3), (5, 4))
-    assert saving.missing(showing) == ""
-    assert saving.single_burst_classes(showing) == ()
-    with at_work.tidied(settings):
-        upload = saving.save(showing, settings)
-        assert at_work.ended(upload.job, settings).state is State.FINISHED
+def test_a_saved_capture_is_imported_with_its_split(capture: Capture, settings: Settings) -> None:
+    session = capture((6, 3, 3), (5, 4))
+    assert saving.missing(session) == ""
+    assert saving.single_burst_classes(session) == ()
+    with at_work.killing_processes(settings):
+        upload = saving.save(session, settings)
+        assert at_work.wait_until_ended(upload.job, settings).state is State.FINISHED
     dataset = upload.intake().dataset
     assert dataset.predefined
     assert dataset.classes == ("Class 1", "Class 2")
-    found = {Path(e.name).name: (e.split, dataset.classes[e.label]) for e in dataset.examples}
-    assert len(found) == 21
-    for one in showing.classes:
-        parts = split_by_burst(one.pictures).splits
-        for picture in one.pictures:
-            (name,) = (name for name in found if name.endswith(f"{picture.id:05}.jpg"))
-            assert found[name] == (parts[picture.id], one.name)
+    by_name = {Path(e.name).name: (e.split, dataset.classes[e.label]) for e in dataset.examples}
+    assert len(by_name) == 21
+    for captured_class in session.classes:
+        parts = split_by_burst(captured_class.pictures).splits
+        for picture in captured_class.pictures:
+            (name,) = (name for name in by_name if name.endswith(f"{picture.id:05}.jpg"))
+            assert by_name[name] == (parts[picture.id], captured_class.name)
 
 
-def test_that_a_single_burst_flatters_is_told_with_what_is_found(
-    show: Show, settings: Settings
+def test_a_single_burst_is_a_finding(capture: Capture, settings: Settings) -> None:
+    with at_work.killing_processes(settings):
+        upload = saving.save(capture((8,), (3, 3, 3)), settings)
+        assert at_work.wait_until_ended(upload.job, settings).state is State.FINISHED
+    (finding,) = (other for other in upload.intake().findings if other.code == "one_burst")
+    assert "Class 1" in finding.sentence
+    assert finding in intake.apply_remedies(upload.path, (), settings).findings
+
+
+def test_too_few_pictures_are_refused_and_nothing_is_written(
+    capture: Capture, settings: Settings
 ) -> None:
-    with at_work.tidied(settings):
-        upload = saving.save(show((8,), (3, 3, 3)), settings)
-        assert at_work.ended(upload.job, settings).state is State.FINISHED
-    (told,) = (found for found in upload.intake().findings if found.code == "one_burst")
-    assert "Class 1" in told.sentence
-    assert told in intake.apply_remedies(upload.path, (), settings).findings
-
-
-def test_too_little_is_not_kept_and_nothing_is_written(show: Show, settings: Settings) -> None:
-    assert "two classes" in saving.missing(show((9,)))
-    showing = show((), (3,))
-    assert "More pictures of Class 2" in saving.missing(showing)
+    assert "two classes" in saving.missing(capture((9,)))
+    session = capture((), (3,))
+    assert "More pictures of Class 2" in saving.missing(session)
     with pytest.raises(BadDataset, match="Class 2"):
-        saving.save(showing, settings)
+        saving.save(session, settings)
     assert not list(settings.home.rglob("*"))
-    assert saving.single_burst_classes(showing) == ("Class 1", "Class 2")
+    assert saving.single_burst_classes(session) == ("Class 1", "Class 2")

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -67,54 +68,59 @@ PLANTED: dict[str, Callable[[Image.Image], bytes]] = {
 }
 
 
-def taken(files: dict[str, bytes], folder: Path) -> tuple[Dataset, dict[str, Finding]]:
+def examine_files(files: dict[str, bytes], folder: Path) -> tuple[Dataset, dict[str, Finding]]:
     path = folder / "set.zip"
     with zipfile.ZipFile(path, "w") as target:
         for name, content in files.items():
             target.writestr(name, content)
-    found = intake.take_in(path, "set", folder / "intake", LIMITS)
-    return found.dataset, {finding.code: finding for finding in found.findings}
+    result = intake.take_in(path, "set", folder / "intake", LIMITS)
+    return result.dataset, {finding.code: finding for finding in result.findings}
 
 
-def healthy(per_class: int = 20, **changed: bytes) -> dict[str, bytes]:
+@cache
+def photograph_file(seed: int) -> bytes:
+    return encoded(photograph(seed))
+
+
+def sound_files(per_class: int = 20, **changed: bytes) -> dict[str, bytes]:
     files = {
-        f"{c}/{i}.jpg": encoded(photograph(1_000 * at + i))
+        f"{c}/{i}.jpg": photograph_file(1_000 * at + i)
         for at, c in enumerate(("ant", "bee"))
         for i in range(per_class)
     }
     return files | changed
 
 
-def test_a_healthy_dataset_has_nothing_but_a_glance(tmp_path):
-    grouped, found = taken(healthy(), tmp_path)
-    assert set(found) == {"at_a_glance"}
-    assert found["at_a_glance"].severity is Severity.INFORMS
-    assert found["at_a_glance"].sentence.startswith("40 JPEG, 240 × 180 pixels")
+def test_a_sound_dataset_has_only_a_summary(tmp_path):
+    grouped, findings = examine_files(sound_files(), tmp_path)
+    assert set(findings) == {"at_a_glance"}
+    assert findings["at_a_glance"].severity is Severity.INFORMS
+    assert findings["at_a_glance"].sentence.startswith("40 JPEG, 240 × 180 pixels")
     assert {e.group for e in grouped.examples} == {None}
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, Finding]]:
     """Ten near-duplicates among forty photographs."""
-    files = healthy()
-    for place, (what, change) in enumerate(PLANTED.items()):
-        files[f"ant/{what}"] = change(photograph(place))
-    return taken(files, tmp_path_factory.mktemp("planted"))
+    files = sound_files()
+    for index, (kind, change) in enumerate(PLANTED.items()):
+        files[f"ant/{kind}"] = change(photograph(index))
+    return examine_files(files, tmp_path_factory.mktemp("planted"))
 
 
-@pytest.mark.parametrize(("place", "what"), list(enumerate(PLANTED)))
-def test_a_near_duplicate_is_found_when_it_is(place, what, planted):
+@pytest.mark.parametrize(("index", "kind"), list(enumerate(PLANTED)))
+def test_a_near_duplicate_is_grouped_with_its_original(index, kind, planted):
     groups = {e.name: e.group for e in planted[0].examples}
-    assert groups[f"ant/{what}"] is not None
-    assert groups[f"ant/{what}"] == groups[f"ant/{place}.jpg"]
+    assert groups[f"ant/{kind}"] is not None
+    assert groups[f"ant/{kind}"] == groups[f"ant/{index}.jpg"]
 
 
 def test_only_the_planted_pictures_are_grouped(planted):
-    grouped, found = planted
+    grouped, findings = planted
     assert len({e.group for e in grouped.examples} - {None}) == 10
     assert sum(e.group is not None for e in grouped.examples) == 20
-    assert found["near_copies"].sentence.startswith("10 pictures look the same as another.")
-    files = found["near_copies"].files
+    assert findings["near_copies"].sentence.startswith("10 pictures look the same as another.")
+    files = findings["near_copies"].files
     groups = {e.name: e.group for e in grouped.examples}
     assert all(groups[a] == groups[b] for a, b in zip(files[::2], files[1::2], strict=True))
 
@@ -131,24 +137,24 @@ def test_near_duplicates_stay_on_one_side_of_the_split(seed, planted):
 
 
 def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
-    files = healthy()
+    files = sound_files()
     files["ant/copy.jpg"] = files["ant/copy2.jpg"] = files["ant/3.jpg"]
-    grouped, found = taken(files, tmp_path)
-    assert found["copies"].severity is Severity.WARNS
-    assert set(found["copies"].files) == {"ant/3.jpg", "ant/copy.jpg", "ant/copy2.jpg"}
-    assert set(found["copies"].remedy.files) == {"ant/copy.jpg", "ant/copy2.jpg"}
-    after = apply(grouped, [found["copies"].remedy])
-    assert set(found) - {"copies"} == {
+    grouped, findings = examine_files(files, tmp_path)
+    assert findings["copies"].severity is Severity.WARNS
+    assert set(findings["copies"].files) == {"ant/3.jpg", "ant/copy.jpg", "ant/copy2.jpg"}
+    assert set(findings["copies"].remedy.files) == {"ant/copy.jpg", "ant/copy2.jpg"}
+    after = apply(grouped, [findings["copies"].remedy])
+    assert set(findings) - {"copies"} == {
         f.code for f in checks.run_checks(after, intake.pictures(tmp_path / "intake"), LIMITS)
     }
 
 
 def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
-    files = healthy()
+    files = sound_files()
     files["bee/wrong.jpg"] = files["ant/3.jpg"]
     files["bee/wrong.png"] = encoded(Image.open(io.BytesIO(files["ant/4.jpg"])), "PNG")
-    grouped, found = taken(files, tmp_path)
-    finding = found["in_two_classes"]
+    grouped, findings = examine_files(files, tmp_path)
+    finding = findings["in_two_classes"]
     assert finding.severity is Severity.BLOCKS
     assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg", "ant/4.jpg", "bee/wrong.png"}
     after = apply(grouped, [finding.remedy])
@@ -156,10 +162,10 @@ def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
     assert Severity.BLOCKS not in {f.severity for f in still}
 
 
-def test_what_looks_the_same_in_two_classes_warns(tmp_path):
-    files = healthy()
+def test_near_duplicates_in_two_classes_are_a_warning(tmp_path):
+    files = sound_files()
     files["bee/wrong.jpg"] = PLANTED["cropped all round"](photograph(3))
-    finding = taken(files, tmp_path)[1]["alike_in_two_classes"]
+    finding = examine_files(files, tmp_path)[1]["alike_in_two_classes"]
     assert finding.severity is Severity.WARNS
     assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg"}
 
@@ -185,8 +191,8 @@ def test_classes_that_differ_only_in_colour_are_not_the_same_picture(tmp_path):
         for name, colour in colours.items()
         for number, picture in enumerate(circles(colour, 20))
     }
-    grouped, found = taken(files, tmp_path)
-    assert not {"in_two_classes", "alike_in_two_classes"} & set(found)
+    grouped, findings = examine_files(files, tmp_path)
+    assert not {"in_two_classes", "alike_in_two_classes"} & set(findings)
     sides: dict[int | None, set[int]] = {}
     for example in grouped.examples:
         sides.setdefault(example.group, set()).add(example.label)
@@ -194,20 +200,20 @@ def test_classes_that_differ_only_in_colour_are_not_the_same_picture(tmp_path):
 
 
 def test_scenes_that_differ_only_in_colour_are_not_grouped(tmp_path):
-    files = healthy()
+    files = sound_files()
     # Cb and Cr mirrored at grey: every hue becomes its complement, at the same grey level.
     planes = [np.asarray(plane) for plane in photograph(3).convert("YCbCr").split()]
     complement = np.stack([planes[0], 255 - planes[1], 255 - planes[2]], 2)
-    other = Image.fromarray(complement, "YCbCr").convert("RGB")
-    files["bee/other.jpg"] = encoded(other)
-    grouped, _ = taken(files, tmp_path)
+    recoloured = Image.fromarray(complement, "YCbCr").convert("RGB")
+    files["bee/other.jpg"] = encoded(recoloured)
+    grouped, _ = examine_files(files, tmp_path)
     assert {e.group for e in grouped.examples} == {None}
 
 
 def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
-    files = healthy()
+    files = sound_files()
     files["ant/grey.jpg"] = encoded(photograph(3).convert("L"))
-    groups = {e.name: e.group for e in taken(files, tmp_path)[0].examples}
+    groups = {e.name: e.group for e in examine_files(files, tmp_path)[0].examples}
     assert groups["ant/grey.jpg"] is not None
     assert groups["ant/grey.jpg"] == groups["ant/3.jpg"]
 
@@ -216,13 +222,13 @@ def test_equal_pixels_in_another_format_are_copies_and_one_changed_pixel_is_not(
     picture = Image.open(io.BytesIO(encoded(photograph(3))))
     changed = picture.copy()
     changed.putpixel((7, 9), tuple(value ^ 1 for value in picture.getpixel((7, 9))))
-    files = healthy()
+    files = sound_files()
     files["ant/equal.png"] = encoded(picture, "PNG")
     files["bee/changed.png"] = encoded(changed, "PNG")
-    _, found = taken(files, tmp_path)
-    assert set(found["copies"].files) == {"ant/3.jpg", "ant/equal.png"}
-    assert "in_two_classes" not in found
-    assert "bee/changed.png" in found["alike_in_two_classes"].files
+    _, findings = examine_files(files, tmp_path)
+    assert set(findings["copies"].files) == {"ant/3.jpg", "ant/equal.png"}
+    assert "in_two_classes" not in findings
+    assert "bee/changed.png" in findings["alike_in_two_classes"].files
 
 
 def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
@@ -232,13 +238,13 @@ def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
         for number in range(5):
             noise = np.random.default_rng(number).normal(0, 4, (180, 240, 3))
             noisy = np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8)
-            whole = Image.fromarray(noisy)
-            files[f"{'ab'[scene % 2]}/{scene} whole {number}.jpg"] = encoded(whole)
+            full = Image.fromarray(noisy)
+            files[f"{'ab'[scene % 2]}/{scene} whole {number}.jpg"] = encoded(full)
             edges = (0.05, 0.03 + 0.005 * number, 0.04, 0.02)
             files[f"{'ab'[scene % 2]}/{scene} cropped {number}.jpg"] = encoded(
-                cropped(whole, *edges)
+                cropped(full, *edges)
             )
-    grouped, _ = taken(files, tmp_path)
+    grouped, _ = examine_files(files, tmp_path)
     groups: dict[str, set[int | None]] = {}
     for example in grouped.examples:
         groups.setdefault(example.name.split("/")[1].split()[0], set()).add(example.group)
@@ -253,15 +259,15 @@ def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
 
 
 def test_a_leak_across_a_given_split_is_reported(tmp_path):
-    files = {f"train/{name}": content for name, content in healthy().items()}
+    files = {f"train/{name}": content for name, content in sound_files().items()}
     for at, c in enumerate(("ant", "bee")):
         for i in range(5):
             files[f"val/{c}/{i}.jpg"] = encoded(photograph(1_000 * at + 500 + i))
     files["val/ant/leak.jpg"] = PLANTED["mirrored"](photograph(7))
-    grouped, found = taken(files, tmp_path)
-    assert found["leaks"].remedy.files == ("train/ant/7.jpg",)
-    assert set(found["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
-    after = apply(grouped, [found["leaks"].remedy])
+    grouped, findings = examine_files(files, tmp_path)
+    assert findings["leaks"].remedy.files == ("train/ant/7.jpg",)
+    assert set(findings["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
+    after = apply(grouped, [findings["leaks"].remedy])
     assert "leaks" not in {
         f.code for f in checks.run_checks(after, tmp_path / "intake/pictures", LIMITS)
     }
@@ -278,12 +284,12 @@ def test_poor_pictures_are_found_each_for_its_reason(tmp_path):
         "odd_shape": photograph(78, 600, 100),
     }
     added = {f"ant/{why}.png": encoded(p, "PNG") for why, p in poor.items()}
-    _, found = taken(healthy(**added), tmp_path)
+    _, findings = examine_files(sound_files(**added), tmp_path)
     for why in poor:
-        assert found[why].severity is Severity.WARNS
-        assert found[why].files == (f"ant/{why}.png",), why
-        assert found[why].remedy.files == found[why].files
-        assert found[why].sentence.endswith("Check that it shows its class."), why
+        assert findings[why].severity is Severity.WARNS
+        assert findings[why].files == (f"ant/{why}.png",), why
+        assert findings[why].remedy.files == findings[why].files
+        assert findings[why].sentence.endswith("Check that it shows its class."), why
 
 
 def test_nearly_black_pictures_of_8_bits_are_a_warning_for_all_together(tmp_path):
@@ -294,28 +300,28 @@ def test_nearly_black_pictures_of_8_bits_are_a_warning_for_all_together(tmp_path
             for seed, name in enumerate(names)
         }
         (tmp_path / str(factor)).mkdir()
-        _, found = taken(files, tmp_path / str(factor))
-        assert found.keys().isdisjoint({"empty", "dark"})
-        assert ("black" in found) == (factor == 16)
+        _, findings = examine_files(files, tmp_path / str(factor))
+        assert findings.keys().isdisjoint({"empty", "dark"})
+        assert ("black" in findings) == (factor == 16)
         if factor == 16:
-            assert found["black"].severity is Severity.WARNS
-            assert len(found["black"].files) == 12
+            assert findings["black"].severity is Severity.WARNS
+            assert len(findings["black"].files) == 12
 
 
-def test_a_trait_of_most_pictures_is_how_they_are(tmp_path):
+def test_a_property_of_most_pictures_only_informs(tmp_path):
     files = {
         f"{c}/{i}.png": encoded(photograph(ord(c) + 999 * i, 30, 30), "PNG")
         for c in "ab"
         for i in range(20)
     }
-    finding = taken(files, tmp_path)[1]["tiny"]
+    finding = examine_files(files, tmp_path)[1]["tiny"]
     assert finding.severity is Severity.INFORMS
     assert finding.remedy is None
 
 
-def test_scenes_that_are_only_alike_are_not_taken_for_copies(tmp_path):
+def test_similar_scenes_are_not_grouped(tmp_path):
     alike = {f"ant/x{i}.jpg": encoded(photograph(3, detail=70 + i)) for i in range(4)}
-    grouped, _ = taken(healthy() | alike, tmp_path)
+    grouped, _ = examine_files(sound_files() | alike, tmp_path)
     assert {e.group for e in grouped.examples} == {None}
 
 
@@ -336,43 +342,43 @@ def test_slightly_cropped_line_drawings_are_found_and_others_are_not(tmp_path):
     for i in range(0, count, 2):
         crop = cropped(strokes(i), 0.02, 0.013, 0.009, 0.02)
         files[f"a/{i}-copy.jpg"] = encoded(crop, quality=70)
-    groups = {e.name: e.group for e in taken(files, tmp_path)[0].examples}
-    found = [groups[f"a/{i}.jpg"] == groups[f"a/{i}-copy.jpg"] for i in range(0, count, 2)]
-    alone = [groups[f"b/{i}.jpg"] is None for i in range(1, count, 2)]
-    assert all(found) and all(alone)
+    groups = {e.name: e.group for e in examine_files(files, tmp_path)[0].examples}
+    together = [groups[f"a/{i}.jpg"] == groups[f"a/{i}-copy.jpg"] for i in range(0, count, 2)]
+    ungrouped = [groups[f"b/{i}.jpg"] is None for i in range(1, count, 2)]
+    assert all(together) and all(ungrouped)
     assert len(set(groups.values()) - {None}) == count / 2
 
 
 def test_small_and_unequal_classes_are_found(tmp_path):
-    files = healthy(30)
+    files = sound_files(30)
     files |= {f"cow/{i}.jpg": encoded(photograph(5_000 + i)) for i in range(5)}
     files |= {f"dog/{i}.jpg": encoded(photograph(6_000 + i)) for i in range(2)}
-    grouped, found = taken(files, tmp_path)
-    assert found["too_few"].severity is Severity.BLOCKS
-    assert found["too_few"].remedy.classes == ("dog",)
-    assert found["few"].sentence.startswith("cow has fewer than 20")
-    assert "ant has 15 times as many pictures as dog (30 and 2)" in found["imbalance"].sentence
-    assert "weight" in found["imbalance"].sentence
-    assert apply(grouped, [found["too_few"].remedy]).classes == ("ant", "bee", "cow")
+    grouped, findings = examine_files(files, tmp_path)
+    assert findings["too_few"].severity is Severity.BLOCKS
+    assert findings["too_few"].remedy.classes == ("dog",)
+    assert findings["few"].sentence.startswith("cow has fewer than 20")
+    assert "ant has 15 times as many pictures as dog (30 and 2)" in findings["imbalance"].sentence
+    assert "weight" in findings["imbalance"].sentence
+    assert apply(grouped, [findings["too_few"].remedy]).classes == ("ant", "bee", "cow")
 
 
 def test_fewer_than_two_classes_block(tmp_path):
-    grouped, _ = taken(healthy(4), tmp_path)
+    grouped, _ = examine_files(sound_files(4), tmp_path)
     single = apply(grouped, [Remedy(kind="leave_out", label="", classes=("bee",))])
-    found = checks.run_checks(single, tmp_path / "intake/pictures", LIMITS)
-    assert (found[0].code, found[0].severity) == ("two_classes", Severity.BLOCKS)
+    findings = checks.run_checks(single, tmp_path / "intake/pictures", LIMITS)
+    assert (findings[0].code, findings[0].severity) == ("two_classes", Severity.BLOCKS)
 
 
 def test_the_copy_of_a_class_folder_can_be_merged_with_it(tmp_path):
-    copies = {n.replace("ant/", "ant - Copy/"): c for n, c in healthy(4).items() if "ant/" in n}
-    _, found = taken(healthy(4) | copies, tmp_path)
-    assert found["similar_names"].remedy.classes == ("ant", "ant - Copy")
+    copies = {n.replace("ant/", "ant - Copy/"): c for n, c in sound_files(4).items() if "ant/" in n}
+    _, findings = examine_files(sound_files(4) | copies, tmp_path)
+    assert findings["similar_names"].remedy.classes == ("ant", "ant - Copy")
 
 
-def test_classes_of_nearly_one_name_can_be_merged_and_parted_again(tmp_path):
-    files = healthy() | {f"Ant /{i}.jpg": encoded(photograph(9_000 + i)) for i in range(20)}
-    grouped, found = taken(files, tmp_path)
-    remedy = found["similar_names"].remedy
+def test_classes_with_similar_names_can_be_merged_and_separated_again(tmp_path):
+    files = sound_files() | {f"Ant /{i}.jpg": encoded(photograph(9_000 + i)) for i in range(20)}
+    grouped, findings = examine_files(files, tmp_path)
+    remedy = findings["similar_names"].remedy
     merged = apply(grouped, [remedy])
     assert merged.classes == ("Ant ", "bee")
     assert (merged.count(0), merged.count(1)) == (40, 20)
@@ -381,39 +387,41 @@ def test_classes_of_nearly_one_name_can_be_merged_and_parted_again(tmp_path):
 
 
 def test_files_that_were_left_out_are_reported(tmp_path):
-    _, found = taken(healthy(**{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path)
-    assert found["unreadable"].files == ("ant/x.jpg",)
-    assert found["unreadable"].sentence.startswith("1 file could not be used. Not a picture")
+    _, findings = examine_files(
+        sound_files(**{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path
+    )
+    assert findings["unreadable"].files == ("ant/x.jpg",)
+    assert findings["unreadable"].sentence.startswith("1 file could not be used. Not a picture")
 
 
-def test_findings_come_with_the_gravest_first(tmp_path):
-    files = healthy() | {"dog/1.jpg": encoded(photograph(1))}
+def test_findings_are_sorted_by_severity(tmp_path):
+    files = sound_files() | {"dog/1.jpg": encoded(photograph(1))}
     path = tmp_path / "set.zip"
     with zipfile.ZipFile(path, "w") as target:
         for name, content in files.items():
             target.writestr(name, content)
-    found = intake.take_in(path, "set", tmp_path / "intake", LIMITS).findings
-    order = [list(Severity).index(f.severity) for f in found]
+    findings = intake.take_in(path, "set", tmp_path / "intake", LIMITS).findings
+    order = [list(Severity).index(f.severity) for f in findings]
     assert order == sorted(order)
     assert order[0] == 0
 
 
 @pytest.mark.parametrize("before", ["missing", "of an earlier version"])
 def test_fingerprints_are_computed_again_once_when(before, tmp_path):
-    files = healthy(6)
+    files = sound_files(6)
     files["ant/copy.jpg"] = files["ant/1.jpg"]
-    grouped, found = taken(files, tmp_path)
+    grouped, expected = examine_files(files, tmp_path)
     pictures = tmp_path / "intake/pictures"
-    kept = pictures / "fingerprints.npz"
+    fingerprints = pictures / "fingerprints.npz"
     if before == "missing":
-        kept.unlink()
+        fingerprints.unlink()
     else:
-        with np.load(kept) as data:
+        with np.load(fingerprints) as data:
             earlier = {name: data[name] for name in ("sha256", "grey", "measures")}
-        np.savez(kept, **earlier)
-    again, findings = checks.examine(grouped, pictures, LIMITS)
-    assert again == grouped
-    assert {f.code for f in findings} == set(found)
+        np.savez(fingerprints, **earlier)
+    examined, findings = checks.examine(grouped, pictures, LIMITS)
+    assert examined == grouped
+    assert {f.code for f in findings} == set(expected)
     (pictures / grouped.examples[0].path).unlink()  # no picture is decoded a second time
     assert checks.run_checks(grouped, pictures, LIMITS) == findings
 
@@ -425,15 +433,15 @@ def test_planted_copies_are_found_among_real_photographs(name, datasets, tmp_pat
         files = {n: source.read(n) for n in names}
     chosen = np.random.default_rng(1).permutation(len(names))[: 2 * len(PLANTED)]
     pairs = {}
-    for at, (what, change) in zip(chosen, list(PLANTED.items()) * 2, strict=True):
-        copy = f"{names[at].rsplit('/', 1)[0]}/{at} {what}"
+    for at, (kind, change) in zip(chosen, list(PLANTED.items()) * 2, strict=True):
+        copy = f"{names[at].rsplit('/', 1)[0]}/{at} {kind}"
         with Image.open(io.BytesIO(files[names[at]])) as picture:
             files[copy] = change(picture.convert("RGB"))
         pairs[names[at]] = copy
-    grouped, _ = taken(files, tmp_path)
+    grouped, _ = examine_files(files, tmp_path)
     groups = {e.name: e.group for e in grouped.examples}
     missed = [b for a, b in pairs.items() if groups[a] is None or groups[a] != groups[b]]
     assert not missed
-    others = {g for g in groups.values() if g is not None} - {groups[a] for a in pairs}
+    other_groups = {g for g in groups.values() if g is not None} - {groups[a] for a in pairs}
     # A photograph in two classes, and one of a pair of sunflowers taken a moment apart.
-    assert len(others) <= 2
+    assert len(other_groups) <= 2

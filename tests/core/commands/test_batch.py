@@ -15,22 +15,22 @@ from core.__main__ import main
 from core.jobs.workers import ROOT
 from core.predict import lookup
 from core.settings import Settings
-from tests.core.jobs.at_work import until
+from tests.core.jobs.at_work import wait_until
 from tests.shapes import draw, encoded
 
-Said = Callable[..., tuple[int, str, str]]
+RunCommand = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Said:
+def run_command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCommand:
     """`said("predict", …)`: exit code, standard output, standard error."""
 
-    def typed(*words: object) -> tuple[int, str, str]:
+    def run(*words: object) -> tuple[int, str, str]:
         code = main([str(word) for word in words])
         return code, *capfd.readouterr()
 
     monkeypatch.chdir(ROOT)
-    return typed
+    return run
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def test_folders_zips_and_pictures_make_one_table_in_their_order(
-    said: Said, folder: Path, tmp_path: Path, settings: Settings
+def test_folders_zips_and_pictures_become_one_table_in_their_order(
+    run_command: RunCommand, folder: Path, tmp_path: Path, settings: Settings
 ) -> None:
     tables = {form: tmp_path / f"out.{form}" for form in ("csv", "jsonl", "xlsx")}
-    asked = [folder / "8.jpg", tmp_path / "flat.zip", folder]
+    inputs = [folder / "8.jpg", tmp_path / "flat.zip", folder]
     options = [word for form, path in tables.items() for word in (f"--{form}", path)]
-    code, out, err = said("predict", *asked, *options)
+    code, out, err = run_command("predict", *inputs, *options)
     assert code == 2
     assert out.startswith("7 pictures: ") and out.count("\n") == 1
     assert "1 not readable" in out and "pictures/s" in out
@@ -68,51 +68,60 @@ def test_folders_zips_and_pictures_make_one_table_in_their_order(
     classifier = lookup.find("", settings)
     for row in (rows[0], rows[2]):
         answer = classifier.answer(classifier.load(Path(row["file"])))
-        best, then = classifier.top(answer.probabilities, 2)
-        assert (row["label"], row["next label"]) == (best.label, then.label)
+        best, second = classifier.top(answer.probabilities, 2)
+        assert (row["label"], row["next label"]) == (best.label, second.label)
         assert float(row["probability"]) == pytest.approx(best.probability, abs=1e-5)
     lines = [json.loads(line) for line in tables["jsonl"].read_text().splitlines()]
     assert [line["file"] for line in lines] == [row["file"] for row in rows]
     assert zipfile.is_zipfile(tables["xlsx"])
 
 
-def test_a_folder_without_a_table_is_answered_line_by_line(said: Said, folder: Path) -> None:
-    code, out, _ = said("predict", folder, "--json", "--top", 1)
-    found = [json.loads(line) for line in out.splitlines()]
+def test_predictions_of_a_folder_are_lines_of_json(run_command: RunCommand, folder: Path) -> None:
+    code, out, _ = run_command("predict", folder, "--json", "--top", 1)
+    answers = [json.loads(line) for line in out.splitlines()]
     assert code == 2
-    assert [Path(one["file"]).name for one in found] == ["7.jpg", "8.jpg", "9.jpg", "10.jpg"]
-    assert all(one.keys() == {"file", "predictions", "verdict", "prediction_set"} for one in found)
-    assert all(len(one["predictions"]) == 1 for one in found)
+    assert [Path(answer["file"]).name for answer in answers] == [
+        "7.jpg",
+        "8.jpg",
+        "9.jpg",
+        "10.jpg",
+    ]
+    assert all(
+        answer.keys() == {"file", "predictions", "verdict", "prediction_set"} for answer in answers
+    )
+    assert all(len(answer["predictions"]) == 1 for answer in answers)
 
 
-def test_the_summary_can_be_json(said: Said, folder: Path, tmp_path: Path) -> None:
+def test_the_summary_can_be_json(run_command: RunCommand, folder: Path, tmp_path: Path) -> None:
     (folder / "bad.jpg").unlink()
-    code, out, err = said("predict", folder, "--csv", tmp_path / "out.csv", "--json")
+    code, out, err = run_command("predict", folder, "--csv", tmp_path / "out.csv", "--json")
     summary = json.loads(out)
     assert (code, err) == (0, "")
     assert summary["pictures"] == sum(summary["labels"].values()) + summary["not_sure"] == 4
     assert summary["unreadable"] == 0
 
 
-def test_a_folder_without_pictures_is_refused_in_a_sentence(said: Said, tmp_path: Path) -> None:
+def test_a_folder_without_pictures_is_refused_in_a_sentence(
+    run_command: RunCommand, tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").write_text("none of it")
-    code, out, err = said("predict", tmp_path)
+    code, out, err = run_command("predict", tmp_path)
     assert (code, out) == (2, "") and "found none" in err
 
 
-def test_a_table_goes_to_a_file_of_its_own_or_nowhere(
-    said: Said, folder: Path, tmp_path: Path
+def test_a_table_is_written_only_to_a_separate_file(
+    run_command: RunCommand, folder: Path, tmp_path: Path
 ) -> None:
     picture, table = folder / "7.jpg", tmp_path / "out"
     before = picture.read_bytes()
-    for typed, sentence in (
+    for options, sentence in (
         (("--csv", tmp_path), "found a folder."),
         (("--csv", "/dev/null"), "found something that is no file."),
         (("--xlsx", tmp_path / "none" / "out.xlsx"), "but none can be made there."),
         (("--xlsx", picture), "which is an input."),
         (("--csv", table, "--jsonl", table), "which is another table."),
     ):
-        code, out, err = said("predict", picture, *typed)
+        code, out, err = run_command("predict", picture, *options)
         assert (code, out) == (2, "") and err.endswith(f"{sentence}\n") and err.count("\n") == 1
     assert picture.read_bytes() == before
     assert not table.exists()
@@ -133,7 +142,7 @@ def test_a_cancel_leaves_no_file(folder: Path, tmp_path: Path, number: signal.Si
         stdout=subprocess.PIPE,
     )
     try:
-        until(lambda: process.poll() is not None or list(home.iterdir()))
+        wait_until(lambda: process.poll() is not None or list(home.iterdir()))
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:

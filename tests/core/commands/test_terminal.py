@@ -20,7 +20,7 @@ from core.jobs.events import Epoch, Note, Step
 from core.jobs.workers import ROOT
 
 
-def test_native_chatter_is_dropped_and_our_own_words_arrive(
+def test_native_log_lines_are_dropped_and_our_messages_printed(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with terminal.quiet_libraries():
@@ -40,7 +40,9 @@ def test_a_bug_keeps_its_traceback() -> None:
     assert answer.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
-def test_native_chatter_can_go_to_a_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_native_log_lines_can_go_to_a_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with terminal.quiet_libraries():
         terminal.divert(tmp_path / "worker.log")
         os.write(2, b"INFO: Created a delegate.\n")
@@ -48,7 +50,7 @@ def test_native_chatter_can_go_to_a_log(tmp_path: Path, capfd: pytest.CaptureFix
     assert capfd.readouterr().err == ""
 
 
-def test_a_process_without_standard_error_works_all_the_same() -> None:
+def test_a_process_without_standard_error_works() -> None:
     code = "from core.__main__ import main\nraise SystemExit(main(['backbones']))"
     command = f'exec "{sys.executable}" -c "{code}" 2>&-'
     answer = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
@@ -56,33 +58,33 @@ def test_a_process_without_standard_error_works_all_the_same() -> None:
     assert answer.stdout.startswith(b"efficientnet-lite0")
 
 
-def test_ctrl_c_asks_for_a_cancel_and_interrupts() -> None:
-    asked = []
+def test_a_signal_requests_a_cancel_and_interrupts() -> None:
+    cancel_calls = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), terminal.cancelling(lambda: asked.append(True)):
+    with pytest.raises(KeyboardInterrupt), terminal.cancelling(lambda: cancel_calls.append(True)):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
-    assert asked == [True]
+    assert cancel_calls == [True]
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_ctrl_c_is_heard_where_python_drops_what_it_raises(
+def test_ctrl_c_in_a_callback_that_swallows_exceptions_requests_a_cancel(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    class Gone:
+    class Collected:
         pass
 
-    def called(_: object) -> None:
+    def interrupt(_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.1)
 
-    asked = []
-    gone = Gone()
-    reference = weakref.ref(gone, called)
-    with terminal.cancelling(lambda: asked.append(True)):
-        del gone
+    cancel_calls = []
+    collected = Collected()
+    reference = weakref.ref(collected, interrupt)
+    with terminal.cancelling(lambda: cancel_calls.append(True)):
+        del collected
     assert reference() is None
-    assert asked == [True]
+    assert cancel_calls == [True]
     assert capfd.readouterr().err == ""
 
 
@@ -94,9 +96,9 @@ EVENTS = (
 )
 
 
-def test_progress_is_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "w") as stream:
+def test_progress_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = pty.openpty()
+    with os.fdopen(writer, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
         for watcher in (Watcher(), Watcher(silent=True)):
             for event in EVENTS:
@@ -105,24 +107,24 @@ def test_progress_is_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     # The other end is closed: what was written is followed by an input/output error.
     written = b""
     with suppress(OSError):
-        while some := os.read(ours, 10_000):
-            written += some
-    os.close(ours)
-    seen = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", written.decode())
-    lines = [" ".join(line.split()) for line in seen.replace("\r", "\n").splitlines()]
+        while chunk := os.read(reader, 10_000):
+            written += chunk
+    os.close(reader)
+    text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", written.decode())
+    lines = [" ".join(line.split()) for line in text.replace("\r", "\n").splitlines()]
     assert any(re.fullmatch("Looking ━+ 2/2.*", line) for line in lines)
     assert lines.count("Half-way.") == 1
     assert any(re.fullmatch("head epoch .*1/2.*loss 0.500 accuracy 0.750", line) for line in lines)
 
 
-def test_progress_does_not_go_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_not_written_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     watcher = Watcher()
     for event in EVENTS:
         watcher(event)
     assert capfd.readouterr().err == ""
 
 
-def test_names_from_outside_are_valid_utf_8_and_no_terminal_obeys_them(
+def test_control_characters_are_replaced_in_output(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     terminal.say("\ud800 \x1b]0;title\x07\u2028 95\u202f% é\n")

@@ -11,39 +11,39 @@ from core.distributed import connection
 from core.settings import Settings
 
 
-def test_whoever_joins_ends_as_before_when_asked_to(ray_head: Any, settings: Settings) -> None:
+def test_joining_a_cluster_keeps_the_signal_handlers(ray_head: Any, settings: Settings) -> None:
     import ray
 
-    asked: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    signals: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
     try:
         connection.join(settings.model_copy(update={"ray_address": ray_head.address}))
         signal.raise_signal(signal.SIGTERM)
         ray.shutdown()
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert asked == [signal.SIGTERM]
+    assert signals == [signal.SIGTERM]
 
 
 @pytest.mark.cluster
-def test_a_client_of_a_cluster_elsewhere_says_where_the_project_is(
+def test_a_client_of_a_remote_cluster_sends_the_path_of_the_project(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Ray's server for clients takes half a minute to say that it could not start, now and then.
     ray = pytest.importorskip("ray", reason="Ray is not installed")
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(ray, "init", lambda _address, **how: told.append(how))
+    init_calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray, "init", lambda _address, **options: init_calls.append(options))
     with socket.create_server(("127.0.0.1", 0)) as server:
         for scheme in ("ray://", ""):
             address = f"{scheme}127.0.0.1:{server.getsockname()[1]}"
             connection.join(settings.model_copy(update={"ray_address": address}))
-    client, member = told
+    client, member = init_calls
     assert client["runtime_env"]["env_vars"] == {"PYTHONPATH": str(connection.ROOT)}
     assert member["runtime_env"] is None
 
 
 @pytest.mark.cluster
-def test_a_bound_on_memory_leaves_room_for_the_object_store(
+def test_a_memory_limit_is_raised_by_the_object_store(
     ray_head: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_job_and_what_it_starts_have_as_many_cores_as_were_asked_for(tmp_path: Path) -> None:
+def test_a_job_and_its_threads_have_the_reserved_cores(tmp_path: Path) -> None:
     before = threads.cores()
     with cores.reserved(1, tmp_path) as count, ThreadPoolExecutor(1) as pool:
         assert (count, threads.cores()) == (1, 1)
@@ -22,18 +22,18 @@ def test_a_job_and_what_it_starts_have_as_many_cores_as_were_asked_for(tmp_path:
     assert threads.cores() == before
 
 
-def test_two_jobs_are_on_different_cores_and_a_third_goes_where_it_is_put(tmp_path: Path) -> None:
-    every = os.sched_getaffinity(0)
-    if len(every) < 2:
+def test_two_jobs_have_different_cores_and_a_third_keeps_all(tmp_path: Path) -> None:
+    all_cores = os.sched_getaffinity(0)
+    if len(all_cores) < 2:
         pytest.skip("this machine has one core")
 
-    def where() -> set[int]:
+    def reserved_cores() -> set[int]:
         with cores.reserved(1, tmp_path):
             return os.sched_getaffinity(0)
 
     with ThreadPoolExecutor(1) as pool, cores.reserved(1, tmp_path):
-        mine = os.sched_getaffinity(0)
-        pool.submit(os.sched_setaffinity, 0, every).result()
-        assert not mine & pool.submit(where).result()
-    with cores.reserved(len(every), tmp_path), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(where).result() == every
+        own_cores = os.sched_getaffinity(0)
+        pool.submit(os.sched_setaffinity, 0, all_cores).result()
+        assert not own_cores & pool.submit(reserved_cores).result()
+    with cores.reserved(len(all_cores), tmp_path), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(reserved_cores).result() == all_cores

@@ -18,18 +18,18 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 TWO_VIEWS = Augmentation(views=2)
 
 
 @pytest.fixture(scope="module")
-def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
-    return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=40)
+def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> ImportedDataset:
+    return import_dataset(tmp_path_factory.mktemp("shapes"), classes=3, per_class=40)
 
 
 @pytest.fixture
-def spread(
+def cluster_settings(
     ray_head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a host with a cluster, whose shards are of eight views."""
@@ -38,7 +38,7 @@ def spread(
 
 
 @pytest.fixture
-def filed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def stored_shards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the shards that came from the cluster and were filed."""
     sizes: list[int] = []
     file = extraction._SharedPass._store
@@ -51,17 +51,17 @@ def filed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-class Passed:
+class SharedExtraction:
     """A pass over all pictures, shared out, with what was said of its progress."""
 
-    def __init__(self, taken: Taken, spread: Settings, cache: Path) -> None:
-        self.said: list[int] = []
+    def __init__(self, imported: ImportedDataset, cluster_settings: Settings, cache: Path) -> None:
+        self.events: list[int] = []
         self.context = TrainingContext(
-            asked_for("best"),
-            dataset.split(taken.dataset, validation=0.2, test=0.2, seed=0),
-            taken.pictures,
+            tiny_config("best"),
+            dataset.split(imported.dataset, validation=0.2, test=0.2, seed=0),
+            imported.pictures,
             backbones.get("tiny"),
-            spread,
+            cluster_settings,
             FeatureCache(cache),
             _say_nothing,
         )
@@ -69,7 +69,7 @@ class Passed:
 
     def share_out(self, happens: Any = None) -> None:
         def progress(done: int, total: int) -> None:
-            self.said.append(done)
+            self.events.append(done)
             if happens is not None:
                 happens(done)
 
@@ -80,30 +80,39 @@ class Passed:
         return _extract(self.context, self.engine, self.context.cache)
 
 
-def test_features_from_two_nodes_are_those_of_one_machine(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, filed: list[int], tmp_path: Path
-) -> None:
-    passed = Passed(many_shapes, spread, tmp_path / "together")
-    passed.share_out()
-    assert filed
-    together = passed.extract()
-    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
-    assert (together.passed, alone.passed) == (0, 240)
-    assert np.array_equal(together.embeddings, alone.embeddings)
-    every, view = np.arange(120), np.ones(120, np.int64)
-    assert np.array_equal(together.cuts(every, view), alone.cuts(every, view))
-    assert passed.said == sorted(passed.said) and passed.said[-1] == 120
-
-
-def test_a_node_that_dies_costs_no_picture(
-    spread: Settings,
-    many_shapes: Taken,
-    ray_head: Any,
+def test_features_from_two_nodes_equal_those_of_one_machine(
+    cluster_settings: Settings,
     nodes: list[Any],
-    filed: list[int],
+    many_shapes: ImportedDataset,
+    stored_shards: list[int],
     tmp_path: Path,
 ) -> None:
-    passed = Passed(many_shapes, spread, tmp_path / "together")
+    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
+    shared_extraction.share_out()
+    assert stored_shards
+    distributed = shared_extraction.extract()
+    local = _extract(
+        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
+    )
+    assert (distributed.passed, local.passed) == (0, 240)
+    assert np.array_equal(distributed.embeddings, local.embeddings)
+    every, view = np.arange(120), np.ones(120, np.int64)
+    assert np.array_equal(distributed.cuts(every, view), local.cuts(every, view))
+    assert (
+        shared_extraction.events == sorted(shared_extraction.events)
+        and shared_extraction.events[-1] == 120
+    )
+
+
+def test_a_node_that_dies_loses_no_picture(
+    cluster_settings: Settings,
+    many_shapes: ImportedDataset,
+    ray_head: Any,
+    nodes: list[Any],
+    stored_shards: list[int],
+    tmp_path: Path,
+) -> None:
+    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
     killed: list[int] = []
 
     def kill(done: int) -> None:
@@ -111,39 +120,43 @@ def test_a_node_that_dies_costs_no_picture(
             killed.append(done)
             ray_head.remove_node(nodes[0], allow_graceful=False)
 
-    passed.share_out(kill)
-    assert killed and killed[0] < 120 and filed
-    together = passed.extract()
-    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
-    assert together.passed == 0
-    assert np.array_equal(together.embeddings, alone.embeddings)
+    shared_extraction.share_out(kill)
+    assert killed and killed[0] < 120 and stored_shards
+    distributed = shared_extraction.extract()
+    local = _extract(
+        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
+    )
+    assert distributed.passed == 0
+    assert np.array_equal(distributed.embeddings, local.embeddings)
 
 
-def test_a_machine_that_does_not_see_the_pictures_helps_all_the_same(
-    spread: Settings,
-    stranger: Callable[[Path], None],
-    many_shapes: Taken,
-    filed: list[int],
+def test_a_machine_without_the_pictures_extracts_too(
+    cluster_settings: Settings,
+    isolated_node: Callable[[Path], None],
+    many_shapes: ImportedDataset,
+    stored_shards: list[int],
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    stranger(tmp_path_factory.getbasetemp())
-    passed = Passed(many_shapes, spread, tmp_path / "together")
-    passed.share_out()
-    assert filed
-    together = passed.extract()
-    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
-    assert (together.passed, alone.passed) == (0, 240)
-    assert np.array_equal(together.embeddings, alone.embeddings)
+    isolated_node(tmp_path_factory.getbasetemp())
+    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
+    shared_extraction.share_out()
+    assert stored_shards
+    distributed = shared_extraction.extract()
+    local = _extract(
+        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
+    )
+    assert (distributed.passed, local.passed) == (0, 240)
+    assert np.array_equal(distributed.embeddings, local.embeddings)
 
 
-def test_a_shard_is_of_so_many_views_or_bytes_at_most(
-    many_shapes: Taken, monkeypatch: pytest.MonkeyPatch
+def test_a_shard_has_a_limited_number_of_views_and_bytes(
+    many_shapes: ImportedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "BYTES", 1000)
-    one = many_shapes.dataset.examples[0]
+    example = many_shapes.dataset.examples[0]
     sizes = [10] * 130 + [600, 600, 5000, 10, 980, 20]
-    cut = extraction._shards([one.model_copy(update={"size": size}) for size in sizes], 1)
+    cut = extraction._shards([example.model_copy(update={"size": size}) for size in sizes], 1)
     assert [[example.size for example in shard] for shard in cut] == [
         [10] * 100,
         [10] * 30 + [600],
@@ -153,84 +166,93 @@ def test_a_shard_is_of_so_many_views_or_bytes_at_most(
         [20],
     ]
     monkeypatch.setattr(extraction, "BYTES", 10**6)
-    assert [len(shard) for shard in extraction._shards([one] * 300, 1)] == [128, 128, 44]
-    assert [len(shard) for shard in extraction._shards([one] * 40, 8)] == [16, 16, 8]
+    assert [len(shard) for shard in extraction._shards([example] * 300, 1)] == [128, 128, 44]
+    assert [len(shard) for shard in extraction._shards([example] * 40, 8)] == [16, 16, 8]
 
 
-def test_features_of_another_shape_are_computed_here(
-    spread: Settings,
+def test_features_of_another_shape_are_recomputed_locally(
+    cluster_settings: Settings,
     nodes: list[Any],
-    many_shapes: Taken,
+    many_shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    passed, spoiled = Passed(many_shapes, spread, tmp_path / "together"), []
+    shared_extraction, truncated = (
+        SharedExtraction(many_shapes, cluster_settings, tmp_path / "together"),
+        [],
+    )
     file = extraction._SharedPass._store
 
-    def spoil(sharing: Any, examples: Sequence[Example], embeddings: Any, cuts: Any) -> None:
-        if not spoiled:
-            spoiled.append(len(examples))
+    def truncate(sharing: Any, examples: Sequence[Example], embeddings: Any, cuts: Any) -> None:
+        if not truncated:
+            truncated.append(len(examples))
             embeddings = embeddings[..., :-1]
         file(sharing, examples, embeddings, cuts)
 
-    monkeypatch.setattr(extraction._SharedPass, "_store", spoil)
-    passed.share_out()
-    assert spoiled
-    together = passed.extract()
-    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
-    assert together.passed == 0
-    assert np.array_equal(together.embeddings, alone.embeddings)
+    monkeypatch.setattr(extraction._SharedPass, "_store", truncate)
+    shared_extraction.share_out()
+    assert truncated
+    distributed = shared_extraction.extract()
+    local = _extract(
+        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
+    )
+    assert distributed.passed == 0
+    assert np.array_equal(distributed.embeddings, local.embeddings)
 
 
-def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
-    spread: Settings, nodes: list[Any], tmp_path: Path
+def test_an_unreadable_picture_is_refused_as_on_one_machine(
+    cluster_settings: Settings, nodes: list[Any], tmp_path: Path
 ) -> None:
-    taken = take_in(tmp_path / "taken", classes=3, per_class=40)
-    for example in taken.dataset.examples[::3]:
-        (taken.pictures / example.path).write_bytes(b"no picture")
-    passed = Passed(taken, spread, tmp_path / "together")
+    imported = import_dataset(tmp_path / "taken", classes=3, per_class=40)
+    for example in imported.dataset.examples[::3]:
+        (imported.pictures / example.path).write_bytes(b"no picture")
+    shared_extraction = SharedExtraction(imported, cluster_settings, tmp_path / "together")
     with pytest.raises(BadImage) as refusal:
-        passed.share_out()
+        shared_extraction.share_out()
     assert "Traceback" not in str(refusal.value) and "ray" not in str(refusal.value).lower()
 
 
-def test_a_cancelled_pass_leaves_the_cluster(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path
+def test_a_cancelled_extraction_leaves_the_cluster(
+    cluster_settings: Settings, nodes: list[Any], many_shapes: ImportedDataset, tmp_path: Path
 ) -> None:
     import ray
 
-    passed = Passed(many_shapes, spread, tmp_path / "together")
+    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
 
     def stop(_done: int) -> None:
         raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        passed.share_out(stop)
+        shared_extraction.share_out(stop)
     assert not ray.is_initialized()
 
 
-def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, filed: list[int], tmp_path: Path
+def test_a_training_over_two_nodes_has_the_report_of_one_machine(
+    cluster_settings: Settings,
+    nodes: list[Any],
+    many_shapes: ImportedDataset,
+    stored_shards: list[int],
+    tmp_path: Path,
 ) -> None:
-    quick = asked_for("quick")
-    together = train(many_shapes, quick, tmp_path / ("a" * 32), spread)
-    assert filed
-    one = spread.model_copy(update={"runner": "local"})
-    alone = train(many_shapes, quick, tmp_path / ("b" * 32), one)
-    assert together.run.report() == alone.run.report()
+    quick = tiny_config("quick")
+    distributed = train(many_shapes, quick, tmp_path / ("a" * 32), cluster_settings)
+    assert stored_shards
+    local_settings = cluster_settings.model_copy(update={"runner": "local"})
+    local = train(many_shapes, quick, tmp_path / ("b" * 32), local_settings)
+    assert distributed.run.report() == local.run.report()
 
 
-def test_where_there_is_no_cluster_the_pass_is_made_here(
+def test_without_a_cluster_features_are_extracted_locally(
     tiny: Backbone,
     settings: Settings,
-    many_shapes: Taken,
+    many_shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extraction, "VIEWS", 8)
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
-    trained = train(many_shapes, asked_for("quick"), tmp_path / ("c" * 32), nowhere)
-    assert trained.run.complete
+    trained_run = train(many_shapes, tiny_config("quick"), tmp_path / ("c" * 32), nowhere)
+    assert trained_run.run.complete
 
 
 def _extract(

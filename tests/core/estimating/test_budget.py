@@ -7,7 +7,7 @@ from core.dataset import Dataset
 from core.estimating import budget, estimate, unit_costs
 from core.settings import Settings
 from core.training import config
-from tests.core.trainings import Taken
+from tests.core.trainings import ImportedDataset
 
 BEST = config.preset("best")
 
@@ -22,8 +22,8 @@ def measured(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def pictures(some_shapes: Taken) -> Dataset:
-    return some_shapes.dataset
+def pictures(shapes_dataset: ImportedDataset) -> Dataset:
+    return shapes_dataset.dataset
 
 
 def minutes(pictures: Dataset, settings: Settings, **left_out: object) -> float:
@@ -31,14 +31,12 @@ def minutes(pictures: Dataset, settings: Settings, **left_out: object) -> float:
     return estimate.estimate(pictures, reduced, settings).scored / 60
 
 
-def test_what_fits_is_left_as_it_is(pictures: Dataset, measured: Settings) -> None:
+def test_a_training_within_the_budget_is_unchanged(pictures: Dataset, measured: Settings) -> None:
     assert budget.within(BEST, pictures, measured, 60) == BEST
     assert budget.describe(BEST, BEST) == ""
 
 
-def test_epochs_are_left_out_first_with_the_views_that_they_would_show(
-    pictures: Dataset, measured: Settings
-) -> None:
+def test_epochs_and_their_views_are_left_out_first(pictures: Dataset, measured: Settings) -> None:
     enough = 0.9 * minutes(pictures, measured)
     reduced = budget.within(BEST, pictures, measured, enough)
     epochs = reduced.fine_tune_phase.epochs
@@ -50,7 +48,7 @@ def test_epochs_are_left_out_first_with_the_views_that_they_would_show(
     assert f"{left_out} of {BEST.fine_tune_phase.epochs} epochs" in budget.describe(BEST, reduced)
 
 
-def test_then_fine_tuning_and_at_last_the_comparison_of_backbones(
+def test_fine_tuning_is_left_out_next_and_the_comparison_of_backbones_last(
     pictures: Dataset, measured: Settings
 ) -> None:
     plain = {"unfreeze": {"stages": 0}, "augmentation": {"views": 1}}

@@ -12,18 +12,18 @@ from core.estimating.estimate import Estimate
 from core.settings import Settings
 from core.training import config as training_config
 from core.training.config import TrainingConfig, parse
-from tests.core.trainings import Taken
+from tests.core.trainings import ImportedDataset
 
 LITE = backbones.get("efficientnet-lite0")
 QUICK, BALANCED, BEST = map(training_config.preset, training_config.PRESETS)
 
 
 @pytest.fixture
-def pictures(some_shapes: Taken) -> Dataset:
+def pictures(shapes_dataset: ImportedDataset) -> Dataset:
     """A thousand pictures."""
-    examples = some_shapes.dataset.examples
+    examples = shapes_dataset.dataset.examples
     many = tuple(examples[i % len(examples)] for i in range(1_000))
-    return some_shapes.dataset.model_copy(update={"examples": many})
+    return shapes_dataset.dataset.model_copy(update={"examples": many})
 
 
 def seconds(pictures: Dataset, config: TrainingConfig, settings: Settings) -> float:
@@ -45,20 +45,18 @@ def test_a_more_thorough_preset_takes_longer_and_needs_more(
     assert quick.disk < balanced.disk < best.disk
 
 
-def test_each_view_and_each_step_costs_what_earlier_trainings_recorded(
-    pictures: Dataset, settings: Settings
-) -> None:
+def test_recorded_costs_determine_the_estimate(pictures: Dataset, settings: Settings) -> None:
     unit_costs.record(LITE, settings, "view", 0.5)
     unit_costs.record(LITE, settings, "step", 20.0)
     assert seconds(pictures, QUICK, settings) == pytest.approx(500, rel=0.02)
     views = [changed(QUICK, augmentation={"views": count}) for count in (1, 3)]
-    one, three = (seconds(pictures, config, settings) for config in views)
-    assert three - one == pytest.approx(2 * 700 * 0.5)
-    alone = changed(BEST, alternatives=())
-    epochs = [changed(alone, fine_tune_phase={"epochs": count}) for count in (1, 3)]
-    one, three = (seconds(pictures, config, settings) for config in epochs)
+    with_one, with_three = (seconds(pictures, config, settings) for config in views)
+    assert with_three - with_one == pytest.approx(2 * 700 * 0.5)
+    without_alternatives = changed(BEST, alternatives=())
+    epochs = [changed(without_alternatives, fine_tune_phase={"epochs": count}) for count in (1, 3)]
+    with_one, with_three = (seconds(pictures, config, settings) for config in epochs)
     two_stages = (91.6 + 49.5) / 384.3  # their share of the multiply-adds
-    assert three - one == pytest.approx(2 * 700 * 20 * two_stages)
+    assert with_three - with_one == pytest.approx(2 * 700 * 20 * two_stages)
 
 
 def test_the_sentence_has_times_memory_and_disk() -> None:
@@ -80,7 +78,7 @@ def test_fine_tuning_that_may_be_left_out_makes_the_time_a_range(
         assert " to " not in expected.sentence
 
 
-def test_a_training_that_the_host_would_stop_is_refused_or_warned_of(
+def test_a_training_over_the_time_limit_is_refused_or_warned_of(
     pictures: Dataset, settings: Settings
 ) -> None:
     expected = dataclasses.replace(estimate.estimate(pictures, QUICK, settings), scored=90.0)

@@ -13,7 +13,7 @@ from core.settings import MEGABYTE, Settings
 from core.system import capacity, threads
 from core.training import config as training_config
 from core.training import depth
-from tests.core.trainings import Taken
+from tests.core.trainings import ImportedDataset
 
 GIGABYTE = 1024 * MEGABYTE
 QUICK = training_config.preset("quick")
@@ -32,25 +32,25 @@ def of_pictures(count: int, classes: int = 4) -> Dataset:
 PICTURES = of_pictures(500)
 
 
-def test_splits_are_counted_as_they_will_be_made(some_shapes: Taken) -> None:
+def test_splits_are_counted_as_they_will_be_made(shapes_dataset: ImportedDataset) -> None:
     split = datasets.split(
-        some_shapes.dataset, validation=QUICK.validation, test=QUICK.test, seed=0
+        shapes_dataset.dataset, validation=QUICK.validation, test=QUICK.test, seed=0
     )
-    before, after = (resources.counts(d, QUICK) for d in (some_shapes.dataset, split))
+    before, after = (resources.counts(d, QUICK) for d in (shapes_dataset.dataset, split))
     assert after == (len(split.of("train")), len(split.of("validation")), len(split.of("test")))
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) <= len(split.classes)
 
 
-def test_a_given_test_set_is_counted() -> None:
+def test_a_predefined_test_set_is_counted() -> None:
     plain = of_pictures(100)
     examples = tuple(
-        example.model_copy(update={"split": "test" if place < 60 else "train"})
-        for place, example in enumerate(plain.examples)
+        example.model_copy(update={"split": "test" if index < 60 else "train"})
+        for index, example in enumerate(plain.examples)
     )
-    given = plain.model_copy(update={"examples": examples, "predefined": True})
-    counts = resources.counts(given, BEST)
+    predefined = plain.model_copy(update={"examples": examples, "predefined": True})
+    counts = resources.counts(predefined, BEST)
     assert counts.test == 60
-    split = datasets.split(given, validation=0.15, test=0.15, seed=0)
+    split = datasets.split(predefined, validation=0.15, test=0.15, seed=0)
     assert abs(counts.validation - len(split.of("validation"))) <= 4
 
 
@@ -85,7 +85,7 @@ def test_the_batch_is_halved_until_it_fits(
     assert resources.check(PICTURES, BEST, settings).batch_size == 16
 
 
-def test_what_does_not_fit_is_refused_with_both_figures(
+def test_too_little_memory_or_disk_is_refused_with_both_figures(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capacity, "free_memory", lambda: 700 * MEGABYTE)
@@ -99,7 +99,7 @@ def test_what_does_not_fit_is_refused_with_both_figures(
 
 
 @pytest.mark.parametrize(("available", "enough"), [(2 * GIGABYTE, True), (1 * GIGABYTE, False)])
-def test_a_tenth_of_what_is_free_stays_free(available: int, *, enough: bool) -> None:
+def test_a_tenth_of_the_free_space_is_reserved(available: int, *, enough: bool) -> None:
     if enough:
         resources.require("disk", available * 8 // 10, available)
     else:

@@ -54,7 +54,7 @@ def test_a_damaged_file_is_read_as_empty_and_replaced(settings: Settings, damage
     assert unit_costs.read(LITE, settings).view == 0.25
 
 
-def test_costs_that_earlier_versions_recorded_are_left_aside(settings: Settings) -> None:
+def test_unknown_costs_of_earlier_versions_are_ignored(settings: Settings) -> None:
     settings.home.mkdir()
     (settings.home / FILE).write_text('{"efficientnet-lite0": {"view": 0.25, "exports": 77}}')
     costs = unit_costs.read(LITE, settings)

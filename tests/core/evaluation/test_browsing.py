@@ -13,33 +13,33 @@ NAMES = ("ant/A.JPG", "ant/b.jpg", "ant/c.jpg", "bee/a.jpg", "bee/d.jpg", "İ/e.
 
 
 @pytest.fixture
-def found():
-    given = np.repeat((1 - PROBABILITY)[:, None] / 2, 3, axis=1)
-    given[np.arange(6), PREDICTED] = PROBABILITY
-    report = evaluate(LABELS, given, ("ant", "bee", "cat"), NAMES)
+def table():
+    probabilities = np.repeat((1 - PROBABILITY)[:, None] / 2, 3, axis=1)
+    probabilities[np.arange(6), PREDICTED] = PROBABILITY
+    report = evaluate(LABELS, probabilities, ("ant", "bee", "cat"), NAMES)
     scores = (0.2, 0.3, 1.2, 0.4, 0.5, 0.6)
     return rows(report, OodScores(scores=scores, false_alarms=proportion(1, 6)))
 
 
-def names_of(found, order="Surest", **filters):
-    return find(found, order, **filters).tolist()
+def find_indices(table, order="Surest", **filters):
+    return find(table, order, **filters).tolist()
 
 
-def test_wrong_first_goes_through_the_confusions(found):
-    assert names_of(found, "Wrong first") == [2, 1, 4, 3, 0, 5]
+def test_wrong_first_goes_through_the_confusions(table):
+    assert find_indices(table, "Wrong first") == [2, 1, 4, 3, 0, 5]
 
 
-def test_most_surely_wrong_sorts_all_mistakes_by_probability(found):
-    assert names_of(found, "Most surely wrong") == [2, 4, 1, 3, 0, 5]
+def test_most_surely_wrong_sorts_all_mistakes_by_probability(table):
+    assert find_indices(table, "Most surely wrong") == [2, 4, 1, 3, 0, 5]
 
 
-def test_pictures_are_sorted_by_probability(found):
-    assert names_of(found, "Surest") == [5, 0, 2, 4, 1, 3]
-    assert names_of(found, "Least sure") == names_of(found, "Surest")[::-1]
+def test_pictures_are_sorted_by_probability(table):
+    assert find_indices(table, "Surest") == [5, 0, 2, 4, 1, 3]
+    assert find_indices(table, "Least sure") == find_indices(table, "Surest")[::-1]
 
 
 @pytest.mark.parametrize(
-    ("filters", "places"),
+    ("filters", "indices"),
     [
         ({"label": 0}, {0, 1, 2}),
         ({"predicted": 0}, {0, 4}),
@@ -54,11 +54,11 @@ def test_pictures_are_sorted_by_probability(found):
     ],
     ids=str,
 )
-def test_filters_select_pictures(found, filters, places):
+def test_filters_select_pictures(table, filters, indices):
     for order in ORDERS:
-        assert set(names_of(found, order, **filters)) == places
+        assert set(find_indices(table, order, **filters)) == indices
 
 
-def test_a_cell_starts_with_the_most_probable_picture(found):
-    assert found.cell(0, 1).tolist() == [2, 1]
-    assert found.cell(2, 0).tolist() == []
+def test_a_cell_starts_with_the_most_probable_picture(table):
+    assert table.cell(0, 1).tolist() == [2, 1]
+    assert table.cell(2, 0).tolist() == []

@@ -12,7 +12,7 @@ from core.evaluation.calibration import Predictions
 from core.evaluation.report import VERSION
 
 
-def fake(pictures, classes, *, seed=0, sharp=2.0, labels=None, never=()):
+def draw_predictions(pictures, classes, *, seed=0, sharp=2.0, labels=None, never=()):
     """Labels and float32 probabilities of a model that is right more often than not."""
     generator = np.random.default_rng(seed)
     if labels is None:
@@ -24,24 +24,27 @@ def fake(pictures, classes, *, seed=0, sharp=2.0, labels=None, never=()):
     return np.asarray(labels), (exponent / exponent.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def named(classes):
+def class_names(classes):
     return tuple(f"class {i}" for i in range(classes))
 
 
 CASES = {
-    "two classes": (fake(60, 2), 2),
-    "three classes": (fake(153, 3), 3),
-    "a hundred classes": (fake(1500, 100), 100),
-    "one picture a class": (fake(0, 12, labels=np.arange(12)), 12),
-    "one picture in all": (fake(0, 3, labels=np.array([1])), 3),
-    "a class without pictures": (fake(0, 5, labels=np.array([0, 1, 2, 4] * 12), sharp=1), 5),
-    "a class never predicted": (fake(90, 4, never=[2]), 4),
+    "two classes": (draw_predictions(60, 2), 2),
+    "three classes": (draw_predictions(153, 3), 3),
+    "a hundred classes": (draw_predictions(1500, 100), 100),
+    "one picture a class": (draw_predictions(0, 12, labels=np.arange(12)), 12),
+    "one picture in all": (draw_predictions(0, 3, labels=np.array([1])), 3),
+    "a class without pictures": (
+        draw_predictions(0, 5, labels=np.array([0, 1, 2, 4] * 12), sharp=1),
+        5,
+    ),
+    "a class never predicted": (draw_predictions(90, 4, never=[2]), 4),
     "a class neither there nor predicted": (
-        fake(0, 4, labels=np.array([0, 1, 2] * 9), never=[3]),
+        draw_predictions(0, 4, labels=np.array([0, 1, 2] * 9), never=[3]),
         4,
     ),
-    "never right": (fake(40, 3, sharp=-9.0), 3),
-    "always right": (fake(40, 3, sharp=30.0), 3),
+    "never right": (draw_predictions(40, 3, sharp=-9.0), 3),
+    "always right": (draw_predictions(40, 3, sharp=30.0), 3),
 }
 
 
@@ -50,7 +53,7 @@ def case(request):
     (labels, probabilities), classes = request.param
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield labels, probabilities, classes, evaluate(labels, probabilities, named(classes))
+        yield labels, probabilities, classes, evaluate(labels, probabilities, class_names(classes))
 
 
 def test_averages_equal_scikit_learns(case):
@@ -61,13 +64,15 @@ def test_averages_equal_scikit_learns(case):
         metrics.balanced_accuracy_score(labels, predicted)
     )
     for average, undefined in (("macro", np.nan), ("weighted", 0)):
-        found = getattr(report, average)
+        averages = getattr(report, average)
         expected = metrics.precision_recall_fscore_support(
             labels, predicted, average=average, zero_division=undefined
         )
-        assert (found.precision.value, found.recall.value, found.f1.value) == pytest.approx(
-            expected[:3]
-        )
+        assert (
+            averages.precision.value,
+            averages.recall.value,
+            averages.f1.value,
+        ) == pytest.approx(expected[:3])
 
 
 def test_log_loss_and_top_k_equal_scikit_learns(case):
@@ -78,9 +83,9 @@ def test_log_loss_and_top_k_equal_scikit_learns(case):
     )
     assert len(report.top) == min(5, classes - 1)
     for k, estimate in enumerate(report.top, start=1):
-        given = probabilities[:, 1] if classes == 2 else probabilities
+        scores = probabilities[:, 1] if classes == 2 else probabilities
         assert estimate.value == pytest.approx(
-            metrics.top_k_accuracy_score(labels, given, k=k, labels=every)
+            metrics.top_k_accuracy_score(labels, scores, k=k, labels=every)
         )
 
 
@@ -137,19 +142,19 @@ def test_a_report_survives_json_without_nan(case):
 
 
 def test_ties_go_to_the_first_class_in_accuracy_and_top_k_alike():
-    report = evaluate([0, 1], [[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]], named(3))
+    report = evaluate([0, 1], [[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]], class_names(3))
     assert report.accuracy.value == report.top[0].value == 0.5
     assert report.top[1].value == 1.0
 
 
 def test_equal_input_gives_an_equal_report():
-    given = *fake(80, 3), named(3)
-    assert evaluate(*given) == evaluate(*given)
+    arguments = *draw_predictions(80, 3), class_names(3)
+    assert evaluate(*arguments) == evaluate(*arguments)
 
 
 def test_predictions_have_names_and_the_best_classes_first():
-    labels, probabilities = fake(9, 30)
-    report = evaluate(labels, probabilities, named(30), [f"{i}.jpg" for i in range(9)])
+    labels, probabilities = draw_predictions(9, 30)
+    report = evaluate(labels, probabilities, class_names(30), [f"{i}.jpg" for i in range(9)])
     for i, prediction in enumerate(report.predictions):
         best = np.argsort(-probabilities[i])
         assert prediction.name == f"{i}.jpg"
@@ -157,56 +162,57 @@ def test_predictions_have_names_and_the_best_classes_first():
         assert prediction.predicted == prediction.top[0].label == best[0]
         assert [choice.label for choice in prediction.top] == best[:5].tolist()
         assert prediction.probability == pytest.approx(probabilities[i].max(), abs=1e-6)
-    assert len(evaluate(*fake(9, 20), named(20)).predictions[0].top) == 20
+    assert len(evaluate(*draw_predictions(9, 20), class_names(20)).predictions[0].top) == 20
 
 
 def test_the_baseline_predicts_the_most_common_training_class():
     labels, probabilities = np.array([0, 0, 0, 1]), np.tile([0.9, 0.1], (4, 1))
-    report = evaluate(labels, probabilities, named(2))
+    report = evaluate(labels, probabilities, class_names(2))
     assert (report.baseline.label, report.baseline.accuracy.value) == (0, 0.75)
     assert report.baseline.gain.value == 0
-    report = evaluate(labels, probabilities, named(2), training_counts=[3, 7])
+    report = evaluate(labels, probabilities, class_names(2), training_counts=[3, 7])
     assert (report.baseline.label, report.baseline.accuracy.value) == (1, 0.25)
     assert report.baseline.gain.value == 0.5
 
 
 def test_certainty_compares_probabilities_with_and_without_temperature():
-    labels, unsure = fake(400, 4, seed=1)
+    labels, unsure = draw_predictions(400, 4, seed=1)
     # By Bayes' rule these pictures deserve twice the logits, and not six times.
     probabilities, before = (
         sharp / sharp.sum(axis=1, keepdims=True)
         for sharp in (unsure.astype(float) ** n for n in (2, 6))
     )
-    without = evaluate(labels[:200], before[:200], named(4)).certainty
+    without = evaluate(labels[:200], before[:200], class_names(4)).certainty
     assert (without.temperature, without.after, without.choices) == (None, None, ())
-    found = evaluate(
+    certainty = evaluate(
         labels[:200],
         probabilities[:200],
-        named(4),
+        class_names(4),
         temperature=3.0,
         validation=Predictions(labels[200:], probabilities[200:], np.arange(200)),
     ).certainty
-    assert found.before.error.value == pytest.approx(without.before.error.value)
-    assert found.after.error.value < found.before.error.value
-    assert found.temperature == 3
+    assert certainty.before.error.value == pytest.approx(without.before.error.value)
+    assert certainty.after.error.value < certainty.before.error.value
+    assert certainty.temperature == 3
     assert (
-        found.coverage == evaluate(labels[:200], probabilities[:200], named(4)).certainty.coverage
+        certainty.coverage
+        == evaluate(labels[:200], probabilities[:200], class_names(4)).certainty.coverage
     )
-    assert found.choices[0].coverage.value == 1
-    assert found.choices[-1].error.value < found.choices[0].error.value
-    nothing = Predictions(labels[:0], probabilities[:0], labels[:0])
-    given = labels[:200], probabilities[:200], named(4)
-    assert evaluate(*given, validation=nothing).certainty.choices == ()
+    assert certainty.choices[0].coverage.value == 1
+    assert certainty.choices[-1].error.value < certainty.choices[0].error.value
+    no_validation = Predictions(labels[:0], probabilities[:0], labels[:0])
+    arguments = labels[:200], probabilities[:200], class_names(4)
+    assert evaluate(*arguments, validation=no_validation).certainty.choices == ()
 
 
 def test_an_empty_test_set_is_refused():
     with pytest.raises(BadDataset, match="test picture"):
-        evaluate(np.zeros(0, int), np.zeros((0, 3)), named(3))
+        evaluate(np.zeros(0, int), np.zeros((0, 3)), class_names(3))
 
 
 def test_probabilities_that_are_not_numbers_are_refused():
     with pytest.raises(BadInput, match="1 of 2 test pictures"):
-        evaluate([0, 1], [[0.5, 0.5], [np.nan, 0.5]], named(2))
+        evaluate([0, 1], [[0.5, 0.5], [np.nan, 0.5]], class_names(2))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +225,7 @@ def test_probabilities_that_are_not_numbers_are_refused():
 )
 def test_wrong_shapes_and_ranges_raise_value_errors(labels, probabilities, classes):
     with pytest.raises(ValueError, match="expected"):
-        evaluate(labels, probabilities, named(classes))
+        evaluate(labels, probabilities, class_names(classes))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1}', "\x00"])

@@ -68,10 +68,12 @@ def test_an_edge_belongs_to_the_lower_bin():
     assert [(b.low, b.high, b.count) for b in bins] == [(0.4, 0.5, 1), (0.9, 1.0, 1)]
 
 
-def choices(validation, labels, probabilities, own=None):
-    own = np.zeros(len(validation), int) if own is None else own
+def choices(validation, labels, probabilities, validation_labels=None):
+    validation_labels = (
+        np.zeros(len(validation), int) if validation_labels is None else validation_labels
+    )
     return calibration.choices(
-        Predictions(own, validation, np.arange(len(own))),
+        Predictions(validation_labels, validation, np.arange(len(validation_labels))),
         Predictions(labels, probabilities, np.arange(len(labels))),
     )
 
@@ -113,11 +115,11 @@ def test_thresholds_are_chosen_on_validation_and_measured_on_test(predictions):
 
 def test_the_error_to_choose_by_is_that_of_the_validation_pictures(predictions):
     labels, probabilities = predictions
-    own, validation, test = labels[:200], probabilities[:200], probabilities[200:]
-    result = choices(validation, labels[200:], test, own)
+    validation_labels, validation, test = labels[:200], probabilities[:200], probabilities[200:]
+    result = choices(validation, labels[200:], test, validation_labels)
     for choice in result:
         covered = validation.max(axis=1) >= choice.value
-        wrong = validation[covered].argmax(axis=1) != own[covered]
+        wrong = validation[covered].argmax(axis=1) != validation_labels[covered]
         assert choice.validation.value == pytest.approx(wrong.mean())
         assert choice.validation.low < choice.validation.high
     assert any(choice.validation.value != choice.error.value for choice in result)

@@ -41,5 +41,5 @@ def test_shuffled_blocks_are_recovered():
     generator = np.random.default_rng(0)
     block = generator.permutation(np.repeat(np.arange(20), 5))
     counts = np.where(block[:, None] == block, 3, 0) + 30 * np.eye(100, dtype=int)
-    found = block[list(confusion.order(counts))]
-    assert (np.diff(found) != 0).sum() == 19
+    blocks_in_order = block[list(confusion.order(counts))]
+    assert (np.diff(blocks_in_order) != 0).sum() == 19

@@ -18,30 +18,30 @@ def scored(request):
 def test_roc_points_equal_scikit_learns(scored):
     labels, probabilities = scored
     x, y, _ = roc_curve(labels, probabilities[:, 1])
-    found = curves.class_curves(labels, probabilities, points=1000)[1].roc
-    assert found.x == pytest.approx(x, abs=1e-4)
-    assert found.y == pytest.approx(y, abs=1e-4)
+    roc = curves.class_curves(labels, probabilities, points=1000)[1].roc
+    assert roc.x == pytest.approx(x, abs=1e-4)
+    assert roc.y == pytest.approx(y, abs=1e-4)
 
 
 def test_precision_recall_points_are_among_scikit_learns(scored):
     labels, probabilities = scored
     precision, recall, _ = precision_recall_curve(labels, probabilities[:, 1])
     expected = set(zip(recall.round(4).tolist(), precision.round(4).tolist(), strict=True))
-    found = curves.class_curves(labels, probabilities, points=1000)[1].precision_recall
-    assert set(zip(found.x, found.y, strict=True)) <= expected
+    curve = curves.class_curves(labels, probabilities, points=1000)[1].precision_recall
+    assert set(zip(curve.x, curve.y, strict=True)) <= expected
     for x, y in expected:
         # Between two kept points of one recall, precision lies between theirs.
-        same = [v for u, v in zip(found.x, found.y, strict=True) if u == x]
-        assert min(same) <= y <= max(same) or x == 1
+        precisions = [v for u, v in zip(curve.x, curve.y, strict=True) if u == x]
+        assert min(precisions) <= y <= max(precisions) or x == 1
 
 
 def test_thinning_keeps_the_ends_and_the_shape():
     generator = np.random.default_rng(0)
     x, y = np.sort(generator.random((2, 5000)))
-    kept = curves.thin(x, y, 200)
-    assert len(kept) <= 200
-    assert (kept[0], kept[-1]) == (0, 4999)
-    assert np.abs(np.interp(x, x[kept], y[kept]) - y).max() < 0.02
+    indices = curves.thin(x, y, 200)
+    assert len(indices) <= 200
+    assert (indices[0], indices[-1]) == (0, 4999)
+    assert np.abs(np.interp(x, x[indices], y[indices]) - y).max() < 0.02
     assert curves.thin(x[:50], y[:50], 200).tolist() == list(range(50))
 
 

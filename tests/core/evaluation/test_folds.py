@@ -4,24 +4,24 @@ import pytest
 from core.evaluation import folds
 
 
-def some(n=60, classes=3, sizes=(1, 1, 1, 2, 3), seed=0):
+def labels_and_groups(n=60, classes=3, sizes=(1, 1, 1, 2, 3), seed=0):
     """Labels, and groups of several sizes within a class."""
     random = np.random.default_rng(seed)
     labels = np.arange(n) % classes
     groups = np.empty(n, np.int64)
     number = 0
     for label in range(classes):
-        places = list(np.flatnonzero(labels == label))
-        while places:
+        indices = list(np.flatnonzero(labels == label))
+        while indices:
             size = int(random.choice(sizes))
-            groups[places[:size]] = number
-            places, number = places[size:], number + 1
+            groups[indices[:size]] = number
+            indices, number = indices[size:], number + 1
     return labels, groups
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_group_is_in_one_fold(count):
-    labels, groups = some()
+    labels, groups = labels_and_groups()
     fold = folds.assign(labels, groups, count, 0)
     for group in np.unique(groups):
         assert len(np.unique(fold[groups == group])) == 1
@@ -29,7 +29,7 @@ def test_a_group_is_in_one_fold(count):
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_every_class_is_divided_evenly(count):
-    labels, groups = some()
+    labels, groups = labels_and_groups()
     fold = folds.assign(labels, groups, count, 0)
     for label in range(3):
         counts = np.bincount(fold[labels == label], minlength=count)
@@ -39,17 +39,17 @@ def test_every_class_is_divided_evenly(count):
 
 
 def test_the_folds_depend_on_the_seed():
-    labels, groups = some()
-    first, again, different = (folds.assign(labels, groups, 5, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
+    labels, groups = labels_and_groups()
+    first, repeated, different = (folds.assign(labels, groups, 5, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, repeated)
     assert not np.array_equal(first, different)
 
 
 def test_the_rarest_class_limits_the_number_of_folds():
     labels = np.array([0] * 9 + [1] * 6)
-    alone = np.arange(15)
-    assert folds.feasible(labels, alone, 5) == 5
-    groups = np.concatenate([alone[:9], [20, 20, 20, 21, 21, 22]])
+    single_groups = np.arange(15)
+    assert folds.feasible(labels, single_groups, 5) == 5
+    groups = np.concatenate([single_groups[:9], [20, 20, 20, 21, 21, 22]])
     assert folds.feasible(labels, groups, 5) == 3
     groups[9:] = 20
     assert folds.feasible(labels, groups, 5) == 1, "none can be held out and taught"

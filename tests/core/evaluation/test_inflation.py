@@ -5,7 +5,7 @@ from core.evaluation.inflation import inflation
 from core.training import cross_validation
 
 
-def sites(prior: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw_sites(prior: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features that tell the site and nothing else, labels, and groups of 20 sites of 12."""
     random = np.random.default_rng(seed)
     groups = np.repeat(np.arange(20), 12)
@@ -17,40 +17,40 @@ def sites(prior: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def test_a_class_that_goes_with_the_site_inflates_the_score_of_an_ordinary_split():
-    features, labels, groups = sites(0.9)
-    found = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
-    assert (found.pictures, found.groups) == (240, 20)
-    assert found.ordinary.value > 0.8
-    assert found.grouped.value < 0.65
-    change = found.ordinary.value - found.grouped.value
-    assert found.difference.value == pytest.approx(change)
-    assert 0.1 < found.difference.low < found.difference.value < found.difference.high
-    assert "would have inflated the score by" in found.sentence
+    features, labels, groups = draw_sites(0.9)
+    result = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
+    assert (result.pictures, result.groups) == (240, 20)
+    assert result.ordinary.value > 0.8
+    assert result.grouped.value < 0.65
+    change = result.ordinary.value - result.grouped.value
+    assert result.difference.value == pytest.approx(change)
+    assert 0.1 < result.difference.low < result.difference.value < result.difference.high
+    assert "would have inflated the score by" in result.sentence
 
 
 def test_without_a_difference_none_is_claimed():
     random = np.random.default_rng(0)
     labels, groups = np.arange(240) % 2, np.repeat(np.arange(20), 12)
     features = (random.normal(0, 1, (240, 16)) + labels[:, None]).astype(np.float32)
-    found = cross_validation.inflation(features, labels, groups, np.arange(240), seed=0)
-    assert found.difference.low < 0 < found.difference.high
-    assert found.sentence.startswith("No inflation by an ordinary split that 20 groups can show")
+    result = cross_validation.inflation(features, labels, groups, np.arange(240), seed=0)
+    assert result.difference.low < 0 < result.difference.high
+    assert result.sentence.startswith("No inflation by an ordinary split that 20 groups can show")
 
 
 def test_groups_widen_the_interval():
     random = np.random.default_rng(0)
     groups = np.repeat(np.arange(10), 30)
     grouped = (random.random(10) < 0.5)[groups].astype(float)
-    whole = inflation(grouped, np.ones(300), groups)
-    single = inflation(grouped, np.ones(300), np.arange(300))
-    width = whole.difference.high - whole.difference.low
-    assert width > 2 * (single.difference.high - single.difference.low)
+    by_group = inflation(grouped, np.ones(300), groups)
+    by_picture = inflation(grouped, np.ones(300), np.arange(300))
+    width = by_group.difference.high - by_group.difference.low
+    assert width > 2 * (by_picture.difference.high - by_picture.difference.low)
 
 
 def test_classes_of_one_group_take_no_part():
-    features, labels, groups = sites(0.9)
+    features, labels, groups = draw_sites(0.9)
     labels = np.where(groups == 3, 2, labels)
-    found = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
-    assert (found.pictures, found.groups) == (228, 19)
+    result = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
+    assert (result.pictures, result.groups) == (228, 19)
     pure = groups % 2  # both classes in one group each
     assert cross_validation.inflation(features, pure, pure, np.arange(240), seed=0) is None

@@ -26,10 +26,10 @@ def test_the_interval_of_f1_follows_from_that_of_the_jaccard_index():
 
 
 def test_a_paired_difference_has_a_narrow_interval():
-    alone = np.arange(200)
-    same = intervals.gain(np.zeros(200), alone)
+    groups = np.arange(200)
+    same = intervals.gain(np.zeros(200), groups)
     assert same.value == 0 and same.high < 0.02
-    better = intervals.gain(np.repeat([1, -1, 0], [30, 10, 160]), alone)
+    better = intervals.gain(np.repeat([1, -1, 0], [30, 10, 160]), groups)
     assert better.value == 0.1 and 0 < better.low < better.high < 0.2
 
 
@@ -39,10 +39,10 @@ def test_the_bootstrap_does_not_depend_on_its_chunks(monkeypatch):
     def draw():
         return intervals.bootstrap(values[:, None], np.arange(50))[:, 0]
 
-    whole = draw()
+    draws = draw()
     monkeypatch.setattr(intervals, "CHUNK", 300)
-    assert np.array_equal(draw(), whole)
-    assert whole.std() == pytest.approx(values.std() / np.sqrt(50), rel=0.1)
+    assert np.array_equal(draw(), draws)
+    assert draws.std() == pytest.approx(values.std() / np.sqrt(50), rel=0.1)
 
 
 def test_a_bootstrap_draws_whole_groups():
@@ -57,8 +57,8 @@ def test_pictures_without_groups_keep_their_interval():
     for groups in (np.arange(153), np.random.default_rng(0).permutation(153)):
         assert intervals.design_effect(correct, groups) == pytest.approx(1, abs=1e-12)
         low, high = intervals.wilson(143, 153)
-        found = intervals.share(correct, groups)
-        assert (found.low, found.high) == pytest.approx((float(low), float(high)), abs=1e-9)
+        interval = intervals.share(correct, groups)
+        assert (interval.low, interval.high) == pytest.approx((float(low), float(high)), abs=1e-9)
 
 
 def test_ten_scenes_of_ten_frames_are_worth_about_ten_pictures():
@@ -89,18 +89,18 @@ def burst_results(generator, model, accuracy, correlation, sizes):
 
 @pytest.mark.parametrize("burst", [1, 3, 10, 30])
 def test_95_percent_intervals_contain_the_truth_93_to_97_times_in_100(burst):
-    generator, held = np.random.default_rng(burst), []
+    generator, covered = np.random.default_rng(burst), []
     for model in ("beta", "latent"):
         for accuracy in (0.7, 0.85, 0.95):
             for correlation in (0.1, 0.3, 0.6, 0.9):
                 for bursts in (12, 50):
                     for _ in range(60):
                         sizes = np.full(bursts, burst)
-                        drawn = burst_results(generator, model, accuracy, correlation, sizes)
-                        found = intervals.share(*drawn)
-                        held.append(found.low <= accuracy <= found.high)
-    assert len(held) == 2_880
-    assert 0.93 <= np.mean(held) <= 0.975
+                        results = burst_results(generator, model, accuracy, correlation, sizes)
+                        interval = intervals.share(*results)
+                        covered.append(interval.low <= accuracy <= interval.high)
+    assert len(covered) == 2_880
+    assert 0.93 <= np.mean(covered) <= 0.975
 
 
 def test_every_interval_of_a_report_is_wider_for_bursts_than_for_single_pictures():
@@ -110,10 +110,12 @@ def test_every_interval_of_a_report_is_wider_for_bursts_than_for_single_pictures
     probabilities = generator.dirichlet(np.ones(4), 40).repeat(10, axis=0)
     probabilities[np.arange(400), labels] += 1
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    given = labels, probabilities, ("a", "b", "c", "d")
+    predictions = labels, probabilities, ("a", "b", "c", "d")
     single, burst = (
-        evaluate(*given, validation=Predictions(*given[:2], groups), groups=some)
-        for some in (None, groups)
+        evaluate(
+            *predictions, validation=Predictions(*predictions[:2], groups), groups=group_numbers
+        )
+        for group_numbers in (None, groups)
     )
 
     def width(report, path):
@@ -181,11 +183,11 @@ def test_intervals_of_macro_f1_contain_the_truth_as_often_as_they_should():
     shares = np.array([[0.9, 0.08, 0.02], [0.1, 0.85, 0.05], [0.0, 0.1, 0.9]])
     support = np.array([40, 25, 15])
     truth = metrics.mean(metrics.count(1_000_000 * shares * support[:, None]), "f1", "macro")
-    held = 0
+    covered = 0
     for _ in range(200):
         counts = np.array(
             [generator.multinomial(n, row) for n, row in zip(support, shares, strict=True)]
         )
-        found = average(counts)[1].f1
-        held += found.low <= truth <= found.high
-    assert held >= 0.91 * 200
+        interval = average(counts)[1].f1
+        covered += interval.low <= truth <= interval.high
+    assert covered >= 0.91 * 200

@@ -14,7 +14,7 @@ from core.evaluation.report import Estimate
 NAMES = ("ants", "bees", "<b>wasps</b>")
 
 
-def pictures(per_class=40, classes=3, same=1):
+def make_pictures(per_class=40, classes=3, same=1):
     """The embedding of a picture is its number; `same` neighbours look alike."""
     n = per_class * classes
     return (
@@ -24,7 +24,7 @@ def pictures(per_class=40, classes=3, same=1):
     )
 
 
-class Learner:
+class RecordingFit:
     """Heads that are right about a class as often as `chance(label, taught)` says."""
 
     def __init__(self, labels, chance, strengths=1):
@@ -32,22 +32,22 @@ class Learner:
         self.calls = []
 
     def __call__(self, taught, taught_labels, held_out):
-        asked = held_out[:, 0].astype(int)
-        self.calls.append((taught[:, 0].astype(int), asked))
+        numbers = held_out[:, 0].astype(int)
+        self.calls.append((taught[:, 0].astype(int), numbers))
         classes = self.labels.max() + 1
-        found = np.full((self.strengths, len(asked), classes), 0.1)
-        for row, picture in enumerate(asked):
+        probabilities = np.full((self.strengths, len(numbers), classes), 0.1)
+        for row, picture in enumerate(numbers):
             label = self.labels[picture]
             draw = np.random.default_rng(picture).random()
             right = draw < self.chance(label, np.sum(taught_labels == label))
-            found[-1, row, label if right else (label + 1) % classes] = 0.8
-        found[:-1, :, :] = 0.01  # heads with a high loss
-        return found
+            probabilities[-1, row, label if right else (label + 1) % classes] = 0.8
+        probabilities[:-1, :, :] = 0.01  # heads with a high loss
+        return probabilities
 
 
 def curve_of(chance, per_class=40, same=1, strengths=1, seed=0):
-    embeddings, labels, groups = pictures(per_class, same=same)
-    learner = Learner(labels, chance, strengths)
+    embeddings, labels, groups = make_pictures(per_class, same=same)
+    learner = RecordingFit(labels, chance, strengths)
     return learning_curve(embeddings, labels, groups, NAMES, seed, learner), learner
 
 
@@ -70,21 +70,21 @@ def test_each_point_has_twice_the_pictures_of_the_one_before():
 
 def test_no_group_is_in_training_and_held_out():
     _, learner = curve_of(rising, same=4)
-    for taught, asked in learner.calls:
-        assert not {picture // 4 for picture in taught} & {picture // 4 for picture in asked}
+    for taught, held_out in learner.calls:
+        assert not {picture // 4 for picture in taught} & {picture // 4 for picture in held_out}
 
 
 def test_every_picture_is_predicted_at_every_size():
     _, learner = curve_of(rising)
-    whole = [asked for taught, asked in learner.calls if len(taught) == 96]
-    assert sorted(np.concatenate(whole)) == list(range(120))
+    held_out_of_largest = [held_out for taught, held_out in learner.calls if len(taught) == 96]
+    assert sorted(np.concatenate(held_out_of_largest)) == list(range(120))
 
 
 def test_subsets_are_nested_and_contain_every_class():
     _, learner = curve_of(rising, per_class=400)  # one subset of each size in each fold
     by_fold = {}
-    for taught, asked in learner.calls:
-        by_fold.setdefault(asked[0], []).append(set(taught))
+    for taught, held_out in learner.calls:
+        by_fold.setdefault(held_out[0], []).append(set(taught))
     for parts in by_fold.values():
         parts.sort(key=len)
         for smaller, larger in itertools.pairwise(parts):
@@ -102,7 +102,9 @@ def test_subsets_hold_whole_groups_and_about_their_share_of_the_pictures():
 def test_another_seed_gives_other_subsets_of_the_same_folds(monkeypatch):
     monkeypatch.setattr(folds, "assign", lambda labels, *_: np.arange(len(labels)) % 5)
     first, different = (curve_of(rising, seed=seed)[1].calls for seed in (1, 2))
-    assert [list(asked) for _, asked in first] == [list(asked) for _, asked in different]
+    assert [list(held_out) for _, held_out in first] == [
+        list(held_out) for _, held_out in different
+    ]
     assert [list(taught) for taught, _ in first] != [list(taught) for taught, _ in different]
 
 
@@ -114,10 +116,10 @@ def test_the_regularisation_with_the_lowest_loss_counts():
 
 def test_of_many_pictures_only_enough_are_predicted():
     curve, learner = curve_of(flat, per_class=1_500)
-    asked = np.unique(np.concatenate([asked for _, asked in learner.calls]))
-    assert PICTURES_PREDICTED <= len(asked) < 4_500
+    held_out = np.unique(np.concatenate([held_out for _, held_out in learner.calls]))
+    assert PICTURES_PREDICTED <= len(held_out) < 4_500
     half_width = (curve.points[-1].accuracy.high - curve.points[-1].accuracy.low) / 2
-    assert half_width == pytest.approx(1.96 * np.sqrt(0.21 / len(asked)), rel=0.05)
+    assert half_width == pytest.approx(1.96 * np.sqrt(0.21 / len(held_out)), rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +178,8 @@ def test_a_class_whose_recall_does_not_rise_is_not_named():
     ],
 )
 def test_the_verdict_depends_on_the_whole_interval(value, low, high, verdict):
-    found = Estimate(value=0.7, low=0.6, high=0.8)
-    points = [advice.Point(taught=n, per_class=n / 2, accuracy=found) for n in (40, 80)]
+    accuracy = Estimate(value=0.7, low=0.6, high=0.8)
+    points = [advice.Point(taught=n, per_class=n / 2, accuracy=accuracy) for n in (40, 80)]
     gain = Estimate(value=value, low=low, high=high)
     assert advice.advise(NAMES, tuple(points), gain, ()).verdict == verdict
 

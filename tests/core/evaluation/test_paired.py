@@ -20,11 +20,11 @@ from core.evaluation.verdict import chance, verdict
 CLASSES = ("rose", "tulip", "daisy")
 
 
-def model(labels, predicted, classes=CLASSES, keys=None, probability=0.7):
+def evaluated_model(labels, predicted, classes=CLASSES, keys=None, probability=0.7):
     """A model evaluated on pictures with these actual and predicted classes."""
     index = {name: i for i, name in enumerate(classes)}
-    rest = (1 - probability) / (len(classes) - 1)
-    probabilities = np.full((len(labels), len(classes)), rest, np.float32)
+    remainder = (1 - probability) / (len(classes) - 1)
+    probabilities = np.full((len(labels), len(classes)), remainder, np.float32)
     probabilities[np.arange(len(labels)), [index[name] for name in predicted]] = probability
     report = evaluate([index[name] for name in labels], probabilities, classes)
     keys = tuple(keys or (f"{i:064x}" for i in range(len(labels))))
@@ -34,10 +34,10 @@ def model(labels, predicted, classes=CLASSES, keys=None, probability=0.7):
 def correct_on(correct, pictures=20):
     """A model that is correct on the pictures with these numbers."""
     labels = [CLASSES[i % 3] for i in range(pictures)]
-    return model(labels, [CLASSES[(i + (i not in correct)) % 3] for i in range(pictures)])
+    return evaluated_model(labels, [CLASSES[(i + (i not in correct)) % 3] for i in range(pictures)])
 
 
-def drawn(seed, pictures, accuracy):
+def draw_predictions(seed, pictures, accuracy):
     generator = np.random.default_rng(seed)
     labels, guesses = generator.choice(CLASSES, (2, pictures))
     return labels, np.where(generator.random(pictures) < accuracy, labels, guesses)
@@ -127,7 +127,7 @@ def test_changes_both_ways_are_not_significant():
 
 
 def test_one_picture_shows_no_difference():
-    result = compare(model(["rose"], ["tulip"]), model(["rose"], ["rose"]))
+    result = compare(evaluated_model(["rose"], ["tulip"]), evaluated_model(["rose"], ["rose"]))
     assert result.fixed == ((0, 0),)
     assert result.log_loss is None and result.favours("log_loss") == 0
     for difference in (result.accuracy, result.balanced_accuracy, result.macro_f1):
@@ -136,17 +136,17 @@ def test_one_picture_shows_no_difference():
 
 
 def test_the_order_of_pictures_and_classes_does_not_matter():
-    labels, predicted = drawn(0, 30, 0.6)
-    _, better = drawn(0, 30, 0.9)
-    first = model(labels, predicted)
+    labels, predicted = draw_predictions(0, 30, 0.6)
+    _, better = draw_predictions(0, 30, 0.9)
+    first = evaluated_model(labels, predicted)
     order = np.random.default_rng(1).permutation(30)
-    second = model(
+    second = evaluated_model(
         labels[order],
         better[order],
         classes=("daisy", "rose", "tulip"),
         keys=[first.keys[i] for i in order],
     )
-    plain, mixed = compare(first, model(labels, better)), compare(first, second)
+    plain, mixed = compare(first, evaluated_model(labels, better)), compare(first, second)
     assert [p.first for p in mixed.fixed] == [p.first for p in plain.fixed]
     assert all(order[p.second] == p.first for p in (*mixed.fixed, *mixed.broken))
     for name in ("accuracy", "balanced_accuracy", "macro_f1"):
@@ -155,9 +155,9 @@ def test_the_order_of_pictures_and_classes_does_not_matter():
 
 
 def test_differences_equal_scikit_learns_and_those_of_the_reports():
-    labels, before = drawn(2, 60, 0.5)
-    _, after = drawn(3, 60, 0.5)
-    first, second = model(labels, before), model(labels, after, probability=0.9)
+    labels, before = draw_predictions(2, 60, 0.5)
+    _, after = draw_predictions(3, 60, 0.5)
+    first, second = evaluated_model(labels, before), evaluated_model(labels, after, probability=0.9)
     result = compare(first, second)
     f1 = [f1_score(labels, predicted, average="macro") for predicted in (before, after)]
     balanced = [balanced_accuracy_score(labels, predicted) for predicted in (before, after)]
@@ -174,32 +174,34 @@ def test_differences_equal_scikit_learns_and_those_of_the_reports():
 )
 def test_different_test_sets_are_not_comparable(keys, shared):
     count = len(keys)
-    second = model(["rose"] * count, ["rose"] * count, keys=[f"{key:064x}" for key in keys])
+    second = evaluated_model(
+        ["rose"] * count, ["rose"] * count, keys=[f"{key:064x}" for key in keys]
+    )
     result = compare(correct_on(range(10)), second)
     assert isinstance(result, NotComparable) and result.shared == shared
     assert f"of their 20 and {count} test pictures, {shared or 'none'} " in verdict(result)
 
 
 def test_different_labels_and_classes_are_not_comparable():
-    first = model(["rose", "tulip"], ["rose", "rose"])
-    relabelled = compare(first, model(["rose", "daisy"], ["rose", "rose"]))
+    first = evaluated_model(["rose", "tulip"], ["rose", "rose"])
+    relabelled = compare(first, evaluated_model(["rose", "daisy"], ["rose", "rose"]))
     assert relabelled.relabelled == 1 and "1 picture has" in verdict(relabelled)
-    more = model(["rose", "tulip"], ["rose", "rose"], classes=(*CLASSES, "lily"))
-    assert isinstance(compare(first, more), NotComparable)
-    assert "their classes are not" in verdict(compare(first, more))
+    more_classes = evaluated_model(["rose", "tulip"], ["rose", "rose"], classes=(*CLASSES, "lily"))
+    assert isinstance(compare(first, more_classes), NotComparable)
+    assert "their classes are not" in verdict(compare(first, more_classes))
 
 
 def test_a_duplicate_picture_counts_twice():
     labels = ["rose", "tulip", "rose"]
-    first = model(labels, ["rose", "rose", "rose"], keys=["a", "a", "b"])
-    second = model(labels, ["rose", "tulip", "tulip"], keys=["b", "a", "a"])
+    first = evaluated_model(labels, ["rose", "rose", "rose"], keys=["a", "a", "b"])
+    second = evaluated_model(labels, ["rose", "tulip", "tulip"], keys=["b", "a", "a"])
     result = compare(first, second)
     assert (result.fixed, result.broken) == (((1, 1),), ((0, 2),))
 
 
 def test_p_values_are_adjusted_for_the_number_of_models():
     first = correct_on(range(10))
-    models = [correct_on(range(16)), correct_on(range(17)), model(["rose"], ["rose"])]
+    models = [correct_on(range(16)), correct_on(range(17)), evaluated_model(["rose"], ["rose"])]
     results = compare_with(first, models)
     assert [type(r) for r in results] == [PairedComparison, PairedComparison, NotComparable]
     alone = compare(first, models[0])

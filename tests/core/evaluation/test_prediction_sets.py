@@ -12,9 +12,9 @@ ROUNDS = 300
 def draw(generator, groups, sizes, *, classes=4, correlation=0.0):
     """Labels, probabilities and groups of pictures; difficulties of a group may be shared."""
     group = np.repeat(np.arange(groups), sizes)
-    shared = generator.normal(size=groups)[group]
-    own = generator.normal(size=len(group))
-    spread = np.exp(np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own)
+    of_group = generator.normal(size=groups)[group]
+    of_picture = generator.normal(size=len(group))
+    spread = np.exp(np.sqrt(correlation) * of_group + np.sqrt(1 - correlation) * of_picture)
     logits = generator.normal(size=(len(group), classes)) * spread[:, None]
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = weights / weights.sum(axis=1, keepdims=True)
@@ -38,8 +38,8 @@ def test_a_level_needs_as_many_groups_as_its_promise_can_be_counted_on():
         *(4, 9, 19, 99)
     ]
     for count, offered in [(0, 0), (3, 0), (4, 1), (18, 2), (19, 3), (98, 3), (99, 4)]:
-        found = prediction_sets.calibrate(*draw(generator, count, 1))
-        assert [level.level for level in found] == list(prediction_sets.LEVELS[:offered])
+        limits = prediction_sets.calibrate(*draw(generator, count, 1))
+        assert [level.level for level in limits] == list(prediction_sets.LEVELS[:offered])
         bursts = prediction_sets.calibrate(*draw(generator, count, 5))
         assert len(bursts) == offered, "five frames of a burst are worth one picture"
 
@@ -66,11 +66,11 @@ def test_a_picture_of_a_new_group_is_covered_as_promised(sizes, correlation, lev
     generator = np.random.default_rng(2)
     covered = []
     for _ in range(ROUNDS):
-        known = sizes(generator) if callable(sizes) else sizes
-        calibration = draw(generator, 60, known, correlation=correlation)
-        (found,) = prediction_sets.calibrate(*calibration, levels=[level])
+        group_sizes = sizes(generator) if callable(sizes) else sizes
+        calibration = draw(generator, 60, group_sizes, correlation=correlation)
+        (limit,) = prediction_sets.calibrate(*calibration, levels=[level])
         new = draw(generator, 100, 1, correlation=correlation)
-        (measured,) = prediction_sets.measure(*new, [found])
+        (measured,) = prediction_sets.measure(*new, [limit])
         covered.append(measured.coverage.value)
     assert level - 0.01 < np.mean(covered) < level + 0.025
 
@@ -88,14 +88,14 @@ def test_a_large_group_counts_no_more_than_a_small_one():
 def test_what_is_measured_are_the_sets_of_the_test_pictures():
     probabilities = np.array([[0.9, 0.1, 0], [0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.4, 0.3, 0.3]])
     labels = np.array([0, 1, 2, 2])
-    (found,) = prediction_sets.measure(
+    (measurement,) = prediction_sets.measure(
         labels, probabilities, np.arange(4), [SetLevel(level=0.8, limit=0.75)]
     )
-    assert found.coverage.value == 0.75
-    assert found.several.value == 0.75
-    assert found.covered_of_several is not None
-    assert found.covered_of_several.value == pytest.approx(2 / 3)
-    assert found.size == pytest.approx((1 + 2 + 2 + 3) / 4)
+    assert measurement.coverage.value == 0.75
+    assert measurement.several.value == 0.75
+    assert measurement.covered_of_several is not None
+    assert measurement.covered_of_several.value == pytest.approx(2 / 3)
+    assert measurement.size == pytest.approx((1 + 2 + 2 + 3) / 4)
     (alone,) = prediction_sets.measure(
         labels, probabilities, np.arange(4), [SetLevel(level=0.8, limit=0)]
     )
@@ -112,5 +112,5 @@ def test_without_a_choice_the_level_is_95_percent_or_the_highest_below_it():
         (4, 0.0, None),
         (2, 0.99, None),
     ]:
-        found = prediction_sets.in_force(levels[:offered], chosen)
-        assert (found and found.level) == expected
+        level_in_force = prediction_sets.in_force(levels[:offered], chosen)
+        assert (level_in_force and level_in_force.level) == expected

@@ -11,9 +11,9 @@ def headline(counts, classes=("ants", "bees", "wasps", "flies")):
     labels, predicted = np.nonzero(counts)
     times = counts[labels, predicted]
     size = len(counts)
-    given = np.full((times.sum(), size), 0.1 / (size - 1))
-    given[np.arange(times.sum()), np.repeat(predicted, times)] = 0.9
-    return evaluate(np.repeat(labels, times), given, classes[:size]).headline
+    probabilities = np.full((times.sum(), size), 0.1 / (size - 1))
+    probabilities[np.arange(times.sum()), np.repeat(predicted, times)] = 0.9
+    return evaluate(np.repeat(labels, times), probabilities, classes[:size]).headline
 
 
 def test_the_headline_has_the_accuracy_and_the_main_confusion():

@@ -13,26 +13,28 @@ from core.export import train_program
 @pytest.mark.parametrize(
     "name", ["tiny", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)]
 )
-def test_it_answers_as_the_network_and_can_be_cut_where_ours_is(settings, tmp_path, name):
+def test_the_file_gives_the_features_of_the_network_and_has_its_stages(settings, tmp_path, name):
     row = backbones.get(name)
     train_program.write_backbone(row, tmp_path / train_program.BACKBONE_FILE, settings)
-    found = keras.models.load_model(tmp_path / train_program.BACKBONE_FILE, compile=False)
-    ours = build.trunk(row, settings=settings)
+    loaded = keras.models.load_model(tmp_path / train_program.BACKBONE_FILE, compile=False)
+    trunk = build.trunk(row, settings=settings)
     noise = np.random.default_rng(1).uniform(0, 255, (2, row.size, row.size, 3)).astype("float32")
-    np.testing.assert_allclose(found(noise), ours(noise), atol=1e-4)
+    np.testing.assert_allclose(loaded(noise), trunk(noise), atol=1e-4)
     for stage in row.stages:
-        assert found.get_layer(stage.layer).output.shape == ours.get_layer(stage.layer).output.shape
+        assert (
+            loaded.get_layer(stage.layer).output.shape == trunk.get_layer(stage.layer).output.shape
+        )
 
 
-def test_only_what_keras_has_not_goes_with_a_run():
+def test_only_backbones_that_keras_lacks_are_part_of_a_bundle():
     names = {name for name, row in backbones.BACKBONES.items() if not row.in_keras}
     assert names == {"efficientnet-lite0", "efficientnet-lite2"}
 
 
-def test_a_file_that_answers_otherwise_is_withheld(settings, tmp_path, monkeypatch):
-    other = build.trunk(backbones.get("tiny"), "random")
-    other.set_weights([2 * array for array in other.get_weights()])
-    monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: other)
+def test_a_file_with_other_outputs_is_withheld(settings, tmp_path, monkeypatch):
+    other_network = build.trunk(backbones.get("tiny"), "random")
+    other_network.set_weights([2 * array for array in other_network.get_weights()])
+    monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: other_network)
     path = tmp_path / train_program.BACKBONE_FILE
     with pytest.raises(RunDamaged, match="does not compute what Tiny does"):
         train_program.write_backbone(backbones.get("tiny"), path, settings)

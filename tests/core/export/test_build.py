@@ -23,155 +23,161 @@ ROOT = Path(__file__).parents[3]
 ALL = {form.file for form in FORMATS}
 
 
-def export(done, *names, said=lambda _: None):
+def export(trained, *names, emit=lambda _: None):
     """Make formats again; all of them for no name."""
-    return build.export(done.run, named(names), done.pictures, done.settings, said)
+    return build.export(trained.run, named(names), trained.pictures, trained.settings, emit)
 
 
-def there(run):
+def exported_files(run):
     return {path.name for path in run.model_folder.iterdir()} & ALL
 
 
-def test_labels_outside_ascii_are_written_as_they_are(trained):
-    done = trained()
-    saved, arrays = storage.load(done.run.model_folder)
+def test_labels_outside_ascii_are_written_in_utf_8(trained_run):
+    trained = trained_run()
+    saved, arrays = storage.load(trained.run.model_folder)
     classes = ("ćma", "蜂", saved.classes[2])
-    storage.save(done.run.model_folder, saved.model_copy(update={"classes": classes}), arrays)
-    found = export(done, "litert", "onnx")
-    assert all(result.passed for result in found.results)
-    written = (done.run.model_folder / "labels.txt").read_text(encoding="utf-8")
+    storage.save(trained.run.model_folder, saved.model_copy(update={"classes": classes}), arrays)
+    verification = export(trained, "litert", "onnx")
+    assert all(result.passed for result in verification.results)
+    written = (trained.run.model_folder / "labels.txt").read_text(encoding="utf-8")
     assert written == "".join(f"{name}\n" for name in classes)
 
 
-def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reason(trained):
-    done = trained()
-    saved, arrays = storage.load(done.run.model_folder)
+def test_files_that_disagree_with_the_report_are_withheld_with_the_reason(trained_run):
+    trained = trained_run()
+    saved, arrays = storage.load(trained.run.model_folder)
     wrong = arrays | {"head.0.bias": arrays["head.0.bias"] + np.float32([0, 50, 0])}
-    storage.save(done.run.model_folder, saved, wrong)
-    said = []
-    found = export(done, "litert", "int8", "onnx", said=said.append)
-    assert there(done.run) == {storage.KERAS, SAVED_MODEL}, "the old ones went too"
-    assert not list(done.run.model_folder.glob(".*"))
-    for one in found.results:
-        if one.file in (storage.KERAS, SAVED_MODEL):
-            assert one.passed, "these were not made again"
+    storage.save(trained.run.model_folder, saved, wrong)
+    events = []
+    verification = export(trained, "litert", "int8", "onnx", emit=events.append)
+    assert exported_files(trained.run) == {storage.KERAS, SAVED_MODEL}, "the old ones went too"
+    assert not list(trained.run.model_folder.glob(".*"))
+    for result in verification.results:
+        if result.file in (storage.KERAS, SAVED_MODEL):
+            assert result.passed, "these were not made again"
             continue
-        assert not one.passed
-        if one.file == INT8:
-            assert "held-out pictures right, the report " in one.reason
+        assert not result.passed
+        if result.file == INT8:
+            assert "held-out pictures right, the report " in result.reason
         else:
-            assert one.reason.startswith(f"{one.file} differs from the report by ")
-    notes = [event.sentence for event in said if isinstance(event, Note)]
-    assert {one.reason for one in found.results if not one.passed} <= set(notes)
-    assert done.run.verification() == found
+            assert result.reason.startswith(f"{result.file} differs from the report by ")
+    notes = [event.sentence for event in events if isinstance(event, Note)]
+    assert {result.reason for result in verification.results if not result.passed} <= set(notes)
+    assert trained.run.verification() == verification
 
 
-def test_a_format_that_fails_does_not_affect_the_others(trained, monkeypatch):
-    done = trained()
+def test_a_format_that_fails_does_not_affect_the_others(trained_run, monkeypatch):
+    trained = trained_run()
 
     def fail(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(onnx_file, "write", lambda _, path, *__: path.write_bytes(b"half"))
     monkeypatch.setattr(keras_file, "write", fail)
-    found = export(done, "litert", "onnx", "keras")
-    assert found.of(storage.LITERT).passed
-    assert "could not be opened in a fresh process" in found.of(ONNX).reason
-    assert "could not be made" in found.of(storage.KERAS).reason
-    assert there(done.run) == ALL - {ONNX, storage.KERAS}
+    verification = export(trained, "litert", "onnx", "keras")
+    assert verification.of(storage.LITERT).passed
+    assert "could not be opened in a fresh process" in verification.of(ONNX).reason
+    assert "could not be made" in verification.of(storage.KERAS).reason
+    assert exported_files(trained.run) == ALL - {ONNX, storage.KERAS}
 
 
-def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, monkeypatch):
-    done = trained()
+def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained_run, monkeypatch):
+    trained = trained_run()
     monkeypatch.setattr(capacity, "free_memory", lambda: 300 * 2**20)
-    found = export(done, "litert", "saved-model")
-    assert found.of(storage.LITERT).passed
-    assert "Expected about 641 MB of free memory, found 300 MB" in found.of(SAVED_MODEL).reason
+    verification = export(trained, "litert", "saved-model")
+    assert verification.of(storage.LITERT).passed
+    assert (
+        "Expected about 641 MB of free memory, found 300 MB" in verification.of(SAVED_MODEL).reason
+    )
 
 
-def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trained):
-    done = trained()
+def test_cancelling_ends_the_verification_and_leaves_no_files(trained_run):
+    trained = trained_run()
 
     def stop(event):
         if isinstance(event, Step):
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        export(done, "litert", said=stop)
-    assert there(done.run) == ALL - {storage.LITERT}
-    assert not list(done.run.model_folder.glob(".*"))
+        export(trained, "litert", emit=stop)
+    assert exported_files(trained.run) == ALL - {storage.LITERT}
+    assert not list(trained.run.model_folder.glob(".*"))
 
 
-def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
-    trained, monkeypatch
+def test_held_out_pictures_are_test_pictures_with_the_probabilities_of_the_report(
+    trained_run, monkeypatch
 ):
-    done = trained()
+    trained = trained_run()
     monkeypatch.setattr(build, "VERIFICATION_PICTURES", 4)
-    known = build.held_out(done.run, done.pictures, done.settings)
-    tests = done.run.dataset().of("test")
-    assert len(known.paths) == 4
-    for path, label, said in zip(known.paths, known.labels, known.probabilities, strict=True):
-        place = [done.pictures / example.path for example in tests].index(path)
-        assert tests[place].label == label
-        np.testing.assert_array_equal(said, done.run.probabilities()[place])
+    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
+    tests = trained.run.dataset().of("test")
+    assert len(held_out.paths) == 4
+    for path, label, probabilities in zip(
+        held_out.paths, held_out.labels, held_out.probabilities, strict=True
+    ):
+        index = [trained.pictures / example.path for example in tests].index(path)
+        assert tests[index].label == label
+        np.testing.assert_array_equal(probabilities, trained.run.probabilities()[index])
 
 
-def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(trained, tmp_path):
-    done = trained()
-    known = build.held_out(done.run, done.pictures, done.settings)
-    strange = tmp_path / "strange.heic"
-    strange.write_bytes(b"not for Pillow")
+def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_run, tmp_path):
+    trained = trained_run()
+    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
+    unreadable = tmp_path / "strange.heic"
+    unreadable.write_bytes(b"not for Pillow")
     mixed = verify.HeldOut(
-        (strange, *known.paths[1:]), known.labels, known.probabilities, Settings()
+        (unreadable, *held_out.paths[1:]), held_out.labels, held_out.probabilities, Settings()
     )
-    saved, _ = storage.load(done.run.model_folder)
+    saved, _ = storage.load(trained.run.model_folder)
     form = FORMATS[0]
     counted = []
-    made = {form: done.run.model_folder / form.file}
+    paths = {form: trained.run.model_folder / form.file}
 
     def count(*step):
         counted.append(step)
 
-    (found,) = verify.verify(made, saved, mixed, count)
-    assert found.passed
+    (result,) = verify.verify(paths, saved, mixed, count)
+    assert result.passed
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
     # A PNG whose end is missing: the app reads it, Pillow alone does not.
     (tmp_path / "cut.png").write_bytes(encoded(draw(0, 0, size=96), "PNG")[:-40])
-    classifier = done.run.classifier(done.settings)
-    said = classifier.answer(classifier.load(tmp_path / "cut.png")).probabilities[None]
+    classifier = trained.run.classifier(trained.settings)
+    probabilities = classifier.answer(classifier.load(tmp_path / "cut.png")).probabilities[None]
     for count_whole in (0, 3):
         part = verify.HeldOut(
-            (tmp_path / "cut.png", *known.paths[:count_whole]),
-            np.concatenate([[said.argmax()], known.labels[:count_whole]]),
-            np.concatenate([said, known.probabilities[:count_whole]]),
+            (tmp_path / "cut.png", *held_out.paths[:count_whole]),
+            np.concatenate([[probabilities.argmax()], held_out.labels[:count_whole]]),
+            np.concatenate([probabilities, held_out.probabilities[:count_whole]]),
             Settings(),
         )
-        (found,) = verify.verify(made, saved, part, count)
-        assert found.passed
-        assert found.unopened == ("PNG",)
-        assert found.difference <= verify.TOLERANCE
-        assert "PNG" in found.reservation
-    only = verify.HeldOut((strange,), known.labels[:1], known.probabilities[:1], Settings())
-    (found,) = verify.verify(made, saved, only, count)
-    assert "could not be verified" in found.reason
+        (result,) = verify.verify(paths, saved, part, count)
+        assert result.passed
+        assert result.unopened == ("PNG",)
+        assert result.difference <= verify.TOLERANCE
+        assert "PNG" in result.reservation
+    only = verify.HeldOut(
+        (unreadable,), held_out.labels[:1], held_out.probabilities[:1], Settings()
+    )
+    (result,) = verify.verify(paths, saved, only, count)
+    assert "could not be verified" in result.reason
 
 
-def test_without_the_pictures_the_small_copies_of_the_run_are_used(trained):
-    done = trained()
-    before = done.run.verification()
-    build.export(done.run, named(["litert", "int8"]), None, done.settings, lambda _: None)
-    made = [done.run.verification().of(name) for name in (storage.LITERT, INT8)]
-    assert all(result.passed and result.thumbnails for result in made)
-    assert made[0].difference <= 1e-3
-    after = done.run.verification()
+def test_without_the_pictures_the_thumbnails_of_the_run_are_used(trained_run):
+    trained = trained_run()
+    before = trained.run.verification()
+    build.export(trained.run, named(["litert", "int8"]), None, trained.settings, lambda _: None)
+    results = [trained.run.verification().of(name) for name in (storage.LITERT, INT8)]
+    assert all(result.passed and result.thumbnails for result in results)
+    assert results[0].difference <= 1e-3
+    after = trained.run.verification()
     assert [result.file for result in after.results] == [form.file for form in FORMATS]
     assert (after.of(ONNX), after.accuracy) == (before.of(ONNX), before.accuracy), "they stay"
-    known = build.held_out(done.run, None, done.settings)
-    assert known.paths == tuple(done.run.thumbnail(place) for place in range(6))
+    held_out = build.held_out(trained.run, None, trained.settings)
+    assert held_out.paths == tuple(trained.run.thumbnail(index) for index in range(6))
 
 
-def test_files_that_the_same_library_opens_share_a_process(trained):
-    steps = dict.fromkeys(event.what for event in trained().said if isinstance(event, Step))
+def test_files_that_the_same_library_opens_share_a_process(trained_run):
+    steps = dict.fromkeys(event.what for event in trained_run().events if isinstance(event, Step))
     assert list(steps) == [
         "Verifying classifier.tflite and classifier-int8.tflite",
         "Verifying classifier.onnx",
@@ -204,34 +210,36 @@ keras_file.write(base, *storage.load(run.model_folder), run.model_folder / stora
 """
 
 
-def test_from_the_second_run_of_a_backbone_on_only_a_saved_model_takes_tensorflow(trained):
-    done = trained()
+def test_once_a_backbone_is_prepared_only_a_saved_model_needs_tensorflow(trained_run):
+    trained = trained_run()
     for form in FORMATS:
-        files.remove(done.run.model_folder / form.file)
-    told = subprocess.run(
-        [sys.executable, "-c", BLOCKED, done.run.path, done.pictures],
+        files.remove(trained.run.model_folder / form.file)
+    process = subprocess.run(
+        [sys.executable, "-c", BLOCKED, trained.run.path, trained.pictures],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TUSKER_HOME": str(done.settings.home)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TUSKER_HOME": str(trained.settings.home)},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
-    assert told.stdout.strip() == "[]", told.stderr
-    assert there(done.run) == ALL - {SAVED_MODEL}
+    assert process.stdout.strip() == "[]", process.stderr
+    assert exported_files(trained.run) == ALL - {SAVED_MODEL}
 
 
 @pytest.mark.parametrize("form", [FORMATS[0], named(["onnx"])[0]])
-def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(trained, form):
-    done = trained()
-    known = build.held_out(done.run, done.pictures, done.settings)
-    assert known.decision.threshold > 0, "so that some pictures are not sure"
-    assert known.decision.set_level is not None
-    saved, _ = storage.load(done.run.model_folder)
-    made = {form: done.run.model_folder / form.file}
-    (found,) = verify.verify(made, saved, known, lambda *_: None)
-    assert (found.passed, found.verdicts) == (True, 1.0)
-    unlike = replace(known, ood_scores=np.full(len(known.labels), 2.0))
-    (found,) = verify.verify(made, saved, unlike, lambda *_: None)
-    assert not found.passed
-    assert f"verdict or prediction set than the model for {len(known.labels)} of" in found.reason
+def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(trained_run, form):
+    trained = trained_run()
+    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
+    assert held_out.decision.threshold > 0, "so that some pictures are not sure"
+    assert held_out.decision.set_level is not None
+    saved, _ = storage.load(trained.run.model_folder)
+    paths = {form: trained.run.model_folder / form.file}
+    (result,) = verify.verify(paths, saved, held_out, lambda *_: None)
+    assert (result.passed, result.verdicts) == (True, 1.0)
+    unlike = replace(held_out, ood_scores=np.full(len(held_out.labels), 2.0))
+    (result,) = verify.verify(paths, saved, unlike, lambda *_: None)
+    assert not result.passed
+    assert (
+        f"verdict or prediction set than the model for {len(held_out.labels)} of" in result.reason
+    )

@@ -25,7 +25,7 @@ def base(settings, tmp_path):
     return tmp_path / "backbone.keras"
 
 
-def trained():
+def fine_tuned_trunk():
     """A network whose layers above the stem were trained, and their weights."""
     trunk = build.trunk(get("tiny"))
     above = build.top_model(get("tiny"), 0, trunk)
@@ -35,32 +35,32 @@ def trained():
 
 
 @pytest.mark.parametrize(("hidden", "dropout"), [((), 0.0), ((16, 5), 0.3)])
-def test_the_file_is_the_network_pooled_under_the_head(base, tmp_path, hidden, dropout):
+def test_the_file_has_the_network_pooling_and_the_head(base, tmp_path, hidden, dropout):
     random = np.random.default_rng(0)
     layers = [
         (random.normal(0, 0.3, pair).astype(np.float32), random.normal(size=pair[1]))
         for pair in itertools.pairwise((32, *hidden, 2))
     ]
-    head, (trunk, arrays) = DenseHead(tuple(layers)), trained()
+    head, (trunk, arrays) = DenseHead(tuple(layers)), fine_tuned_trunk()
     saved = SAVED.model_copy(update={"hidden": hidden, "dropout": dropout})
     keras_file.write(base, saved, arrays | head.arrays(), tmp_path / "whole.keras")
-    whole = keras.models.load_model(tmp_path / "whole.keras", compile=False)
+    model = keras.models.load_model(tmp_path / "whole.keras", compile=False)
     pictures = random.uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     maps = np.asarray(trunk(pictures, training=False))
-    wanted = head.probabilities(maps.mean((1, 2)))
-    np.testing.assert_allclose(whole(pictures, training=False), wanted, atol=1e-5)
-    rates = [layer.rate for layer in whole.layers if isinstance(layer, keras.layers.Dropout)]
+    expected = head.probabilities(maps.mean((1, 2)))
+    np.testing.assert_allclose(model(pictures, training=False), expected, atol=1e-5)
+    rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     assert rates == ([dropout] * len(layers) if dropout else []), "it can be trained further"
-    config = json.dumps(whole.get_config())
+    config = json.dumps(model.get_config())
     assert "Random" not in config
     assert "Lambda" not in config
     assert '"module": "core' not in config, "it could not be opened elsewhere"
 
 
-def test_a_head_that_weighs_small_differences_is_not_rounded_with_the_network(base, tmp_path):
+def test_the_head_of_an_int8_file_is_not_quantised(base, tmp_path):
     """Between two views alike but for a detail, whole numbers would see none."""
     views = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3)).astype(np.uint8)
-    trunk, arrays = trained()
+    trunk, arrays = fine_tuned_trunk()
     embeddings = np.asarray(trunk(views.astype(np.float32), training=False)).mean((1, 2))
     first = np.linalg.svd(embeddings - embeddings.mean(axis=0))[2][0]
     kernel = np.stack([first, -first], axis=1) * 4 / (embeddings @ first).std()
@@ -72,17 +72,17 @@ def test_a_head_that_weighs_small_differences_is_not_rounded_with_the_network(ba
     file = LitertFile(path)
     file.add_head(head.after(rounded.scale, rounded.shift))
     file.write(path)
-    ask = Interpreter(str(path)).get_signature_runner()
-    found = np.concatenate(
-        [ask(picture=v[None].astype(np.float32))["probabilities"] for v in views]
+    signature = Interpreter(str(path)).get_signature_runner()
+    probabilities = np.concatenate(
+        [signature(picture=v[None].astype(np.float32))["probabilities"] for v in views]
     )
-    wanted = head.probabilities(embeddings)
-    assert np.abs(found.mean(axis=0) - wanted.mean(axis=0)).max() < 0.02
-    assert np.mean(found.argmax(axis=1) == wanted.argmax(axis=1)) > 0.9
+    expected = head.probabilities(embeddings)
+    assert np.abs(probabilities.mean(axis=0) - expected.mean(axis=0)).max() < 0.02
+    assert np.mean(probabilities.argmax(axis=1) == expected.argmax(axis=1)) > 0.9
     assert path.stat().st_size < 0.6 * (4 * sum(array.size for array in trunk.get_weights()))
 
 
-def test_the_head_is_told_by_how_much_rounding_moves_the_embedding():
+def test_the_head_corrects_the_shift_of_a_quantised_embedding():
     random = np.random.default_rng(0)
     embeddings = random.normal(size=(50, 8)).astype(np.float32)
     embeddings[:, 3] = 0

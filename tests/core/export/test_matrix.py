@@ -12,7 +12,7 @@ from core.backbones import build, weights
 from core.export.formats import FORMATS, INT8
 from core.settings import Settings
 from core.training import config
-from tests.core.trainings import take_in, train
+from tests.core.trainings import import_dataset, train
 from tests.shapes import NAMES, draw, encoded
 
 CLASSES = {"two classes": 2, "many classes": 20}
@@ -45,10 +45,10 @@ def save_as_published(network, path):
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """`pictures(20)`: shapes in as many kinds, some of which differ in colour alone."""
-    kept = {}
+    datasets = {}
 
-    def taken(count):
-        if count not in kept:
+    def import_once(count):
+        if count not in datasets:
             folder = tmp_path_factory.mktemp("many")
             path = folder / "many.zip"
             with zipfile.ZipFile(path, "w") as archive:
@@ -59,10 +59,10 @@ def pictures(tmp_path_factory):
                         picture = Image.fromarray(np.roll(drawn, turn, axis=2))
                         name = f"{NAMES[label % len(NAMES)]} {turn}/{number:02}.jpg"
                         archive.writestr(name, encoded(picture))
-            kept[count] = take_in(folder / "taken", path)
-        return kept[count]
+            datasets[count] = import_dataset(folder / "taken", path)
+        return datasets[count]
 
-    return taken
+    return import_once
 
 
 @pytest.mark.slow
@@ -70,21 +70,22 @@ def pictures(tmp_path_factory):
 @pytest.mark.parametrize("backbone", ["efficientnet-lite0", *RANDOM])
 @pytest.mark.parametrize("preset", ["quick", "best"])
 @pytest.mark.parametrize("count", CLASSES.values(), ids=CLASSES.keys())
-def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backbone, preset, count):
-    asked = config.preset(preset, backbone=backbone)
-    run = train(pictures(count), asked, tmp_path / "run", home, exports=True).run
-    found = run.verification()
-    assert found.pictures > 10
-    assert [result.file for result in found.results] == [form.file for form in FORMATS]
-    for result in found.results:
+def test_every_format_agrees_with_the_report(home, pictures, tmp_path, backbone, preset, count):
+    run_config = config.preset(preset, backbone=backbone)
+    run = train(pictures(count), run_config, tmp_path / "run", home, exports=True).run
+    verification = run.verification()
+    assert verification.pictures > 10
+    assert [result.file for result in verification.results] == [form.file for form in FORMATS]
+    for result in verification.results:
         print(
-            f"{backbone}, {preset}, {count} classes, {found.pictures} pictures: {result.file} "
-            f"{result.agreement} same, off by {result.difference}, {result.accuracy} right "
-            f"(report {found.accuracy}), {result.milliseconds} ms, {result.megabytes} MB"
+            f"{backbone}, {preset}, {count} classes, {verification.pictures} pictures: "
+            f"{result.file} {result.agreement} same, off by {result.difference}, "
+            f"{result.accuracy} right (report {verification.accuracy}), "
+            f"{result.milliseconds} ms, {result.megabytes} MB"
         )
-    for result in found.results:
+    for result in verification.results:
         if result.file == INT8:
-            close = found.accuracy - result.accuracy <= max(0.02, 1 / found.pictures)
+            close = verification.accuracy - result.accuracy <= max(0.02, 1 / verification.pictures)
             assert result.passed == close, "what loses more is withheld"
             # Each channel of a random depthwise network differs by less than int8 can tell.
             assert close or (backbone == "mobilenetv2" and count > 2)

@@ -43,16 +43,16 @@ def converted(tmp_path_factory):
     return path
 
 
-def test_each_operation_answers_alike_for_any_number_of_pictures(converted, tmp_path):
+def test_each_operation_gives_the_same_output_for_a_batch(converted, tmp_path):
     onnx_file.write(LitertFile(converted), tmp_path / "all.onnx", "A test.", {"labels.txt": "a\n"})
     session = onnxruntime.InferenceSession(tmp_path / "all.onnx")
     pictures = np.random.default_rng(0).uniform(0, 255, (3, 33, 33, 3)).astype(np.float32)
-    (found,) = session.run(None, {"picture": pictures})
-    ask = Interpreter(str(converted)).get_signature_runner()
-    (name,) = ask.get_input_details()
-    wanted = [ask(**{name: picture[None]})["probabilities"][0] for picture in pictures]
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
-    gaps = np.abs(np.diff([*wanted, wanted[0]], axis=0)).max(axis=1)
+    (probabilities,) = session.run(None, {"picture": pictures})
+    signature = Interpreter(str(converted)).get_signature_runner()
+    (name,) = signature.get_input_details()
+    expected = [signature(**{name: picture[None]})["probabilities"][0] for picture in pictures]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    gaps = np.abs(np.diff([*expected, expected[0]], axis=0)).max(axis=1)
     assert gaps.min() > 1e-4, "they differ by picture, by more than the tolerance"
     assert session.get_modelmeta().custom_metadata_map == {"labels.txt": "a\n"}
 

@@ -12,37 +12,39 @@ from core.jobs.queue import Queue
 from core.model import storage
 from core.system import files
 from tests.core.jobs import at_work
-from tests.core.jobs.at_work import until
-from tests.core.trainings import asked_for
+from tests.core.jobs.at_work import wait_until
+from tests.core.trainings import tiny_config
 
 
 @pytest.fixture
-def fresh(trained, settings):
+def litert_only(trained_run, settings):
     """A finished run with its LiteRT file alone, and the settings of its home."""
-    run = trained().run
+    run = trained_run().run
     for form in FORMATS:
         if form.file != storage.LITERT:
             files.remove(run.model_folder / form.file)
     verification, manifest = run.verification(), run.manifest()
-    kept = tuple(result for result in verification.results if result.file == storage.LITERT)
-    run.verification.write(verification.model_copy(update={"results": kept}))
+    litert_results = tuple(
+        result for result in verification.results if result.file == storage.LITERT
+    )
+    run.verification.write(verification.model_copy(update={"results": litert_results}))
     run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield run, settings
 
 
-def offered(run):
+def offered_formats(run):
     return [form.name for form in packing.available_formats(run)]
 
 
-def test_an_ordered_format_is_prepared_by_a_worker_and_listed(fresh):
-    run, settings = fresh
-    assert offered(run) == ["litert"]
+def test_an_ordered_format_is_prepared_by_a_worker_and_listed(litert_only):
+    run, settings = litert_only
+    assert offered_formats(run) == ["litert"]
     job = ordering.order(run, named(["onnx"]), settings)
     assert [form.name for form in ordering.waiting(run, settings)] == ["onnx"]
-    status = at_work.ended(job, settings)
+    status = at_work.wait_until_ended(job, settings)
     assert status.state is State.FINISHED, job.log_tail()
-    assert offered(run) == ["litert", "onnx"]
+    assert offered_formats(run) == ["litert", "onnx"]
     listed = run.manifest().files
     assert f"model/{ONNX}" in listed
     assert not [name for name in listed if name.startswith("export-")]
@@ -50,8 +52,8 @@ def test_an_ordered_format_is_prepared_by_a_worker_and_listed(fresh):
     assert not run.job.exists, "the job is not the training's"
 
 
-def test_what_is_ordered_meanwhile_joins_the_order(fresh):
-    run, settings = fresh
+def test_a_second_order_joins_the_waiting_one(litert_only):
+    run, settings = litert_only
     Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
     job = ordering.order(run, named(["onnx"]), settings)
     assert ordering.order(run, named(["keras"]), settings).path == job.path
@@ -61,22 +63,22 @@ def test_what_is_ordered_meanwhile_joins_the_order(fresh):
     assert ordering.waiting(run, settings) == ()
 
 
-def test_formats_that_are_there_are_not_made_again(fresh):
-    run, settings = fresh
+def test_existing_formats_are_not_exported_again(litert_only):
+    run, settings = litert_only
     before = (run.model_folder / storage.LITERT).stat().st_mtime_ns
     ordering.prepare(run, named(["litert"]), settings, lambda _: None)
     assert (run.model_folder / storage.LITERT).stat().st_mtime_ns == before
 
 
-def test_a_cancelled_export_leaves_a_whole_run(fresh):
-    run, settings = fresh
+def test_a_cancelled_export_leaves_a_complete_run(litert_only):
+    run, settings = litert_only
 
     def stop(_):
         raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
         ordering.prepare(run, named(["onnx"]), settings, stop)
-    assert offered(run) == ["litert"]
+    assert offered_formats(run) == ["litert"]
     assert set(run.manifest().files) == {
         path.relative_to(run.path).as_posix()
         for path in run.path.rglob("*")
@@ -84,41 +86,43 @@ def test_a_cancelled_export_leaves_a_whole_run(fresh):
     }
 
 
-def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh):
-    run, settings = fresh
+def test_an_export_waits_for_trainings_and_is_stopped_for_them(litert_only):
+    run, settings = litert_only
     training = run.path.with_name("f" * 32)
     Queue("train", settings).add(training)
     job = ordering.order(run, named(["onnx"]), settings)
-    until(lambda: Queue("export", settings).held)
+    wait_until(lambda: Queue("export", settings).held)
     assert scheduling.status(job, settings).state is State.QUEUED
     assert not at_work.processes(settings, "worker")
     (ticket,) = Queue("train", settings).tickets()
     ticket.unlink()
-    until(lambda: job.recorded().state is State.RUNNING)
-    worker = at_work.only(settings, "worker")
+    wait_until(lambda: job.recorded().state is State.RUNNING)
+    worker = at_work.only_process(settings, "worker")
     Queue("train", settings).add(training)
-    until(lambda: not at_work.lives(worker))
-    until(lambda: job.recorded().state is State.QUEUED)
+    wait_until(lambda: not at_work.is_alive(worker))
+    wait_until(lambda: job.recorded().state is State.QUEUED)
     assert job.spec() == JobSpec(kind="export", arguments={"formats": ["onnx"]})
     Queue("train", settings).tickets()[0].unlink()
-    assert at_work.ended(job, settings, within=300).state is State.FINISHED, job.log_tail()
-    assert at_work.hidden(run.path) == []
-    assert offered(run) == ["litert", "onnx"]
+    assert at_work.wait_until_ended(job, settings, within=300).state is State.FINISHED, (
+        job.log_tail()
+    )
+    assert at_work.hidden_files(run.path) == []
+    assert offered_formats(run) == ["litert", "onnx"]
 
 
-def test_a_run_that_is_being_exported_can_be_discarded_and_restored(fresh):
-    run, settings = fresh
+def test_a_run_that_is_being_exported_can_be_discarded_and_restored(litert_only):
+    run, settings = litert_only
     job = ordering.order(run, named(["onnx"]), settings)
-    until(lambda: job.recorded().state is State.RUNNING)
+    wait_until(lambda: job.recorded().state is State.RUNNING)
     runs.discard(run, settings)
-    until(lambda: not at_work.processes(settings, "worker"))
+    wait_until(lambda: not at_work.processes(settings, "worker"))
     restored = runs.restore(run.id, settings)
-    assert at_work.ended(restored.export_job, settings).state is State.CANCELLED
-    assert "litert" in offered(restored)
+    assert at_work.wait_until_ended(restored.export_job, settings).state is State.CANCELLED
+    assert "litert" in offered_formats(restored)
 
 
-def test_a_run_without_a_model_cannot_be_exported(settings, tiny, some_shapes):
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_a_run_without_a_model_cannot_be_exported(settings, tiny, shapes_dataset):
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     with pytest.raises(BadInput, match="not finished"):
         ordering.order(run, named(["onnx"]), settings)
     with pytest.raises(BadInput, match="without its model"):

@@ -24,128 +24,133 @@ PROGRAMS = {"predict.py", "predict_keras.py", "predict_onnx.py", "predict_saved_
 FILES = {form.file for form in FORMATS} - {SAVED_MODEL}
 
 
-def opened(done, chosen=None):
-    return zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings, chosen)))
+def open_bundle(trained, chosen=None):
+    return zipfile.ZipFile(
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, chosen))
+    )
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_the_bundle_holds_what_was_promised(trained, preset):
-    done = trained(preset)
-    with opened(done) as archive:
+def test_the_bundle_has_all_formats_programs_and_descriptions(trained_run, preset):
+    trained = trained_run(preset)
+    with open_bundle(trained) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
         assert archive.getinfo("predict.py").external_attr >> 16 == 0o644
         dated = datetime(*archive.getinfo("predict.py").date_time).timestamp()
-        assert abs(dated - done.run.manifest().completed_at) <= 2, "the same each time"
+        assert abs(dated - trained.run.manifest().completed_at) <= 2, "the same each time"
         content = {name: archive.read(name) for name in names}
     assert len(names) == len(set(names))
     tops = {name.partition("/")[0] for name in names}
     assert tops >= FILES | PROGRAMS | {SAVED_MODEL} | packing.DESCRIPTIONS.keys()
-    assert content["labels.txt"].decode().splitlines() == list(done.run.dataset().classes)
-    assert TrainingConfig(**json.loads(content["config.json"])) == done.run.config()
-    assert Report.model_validate_json(content["report.json"]) == done.run.report()
+    assert content["labels.txt"].decode().splitlines() == list(trained.run.dataset().classes)
+    assert TrainingConfig(**json.loads(content["config.json"])) == trained.run.config()
+    assert Report.model_validate_json(content["report.json"]) == trained.run.report()
     assert Verification.model_validate_json(content["verification.json"]) == (
-        done.run.verification()
+        trained.run.verification()
     )
     assert content["MODEL_CARD.md"].decode().startswith("# ")
     assert "MIT License" in content["LICENCES.md"].decode()
-    for secret in (done.run.id, str(done.settings.home), str(done.pictures), "/tests/"):
+    for secret in (trained.run.id, str(trained.settings.home), str(trained.pictures), "/tests/"):
         assert not [name for name in names if secret.encode() in content[name]], "whose it was"
-    with zipfile.ZipFile(io.BytesIO(content[storage.KERAS])) as inside:
-        layers = json.loads(inside.read("config.json"))["config"]["layers"]
+    with zipfile.ZipFile(io.BytesIO(content[storage.KERAS])) as keras_archive:
+        layers = json.loads(keras_archive.read("config.json"))["config"]["layers"]
     kinds = {layer["class_name"] for layer in layers}
     kinds |= {node.op_type for node in onnx.load_from_string(content[ONNX]).graph.node}
     assert not {kind for kind in kinds if "Random" in kind or kind == "Lambda"}
 
 
-def test_only_the_chosen_formats_come_along_with_their_programs(trained):
-    done = trained()
-    with opened(done, [ONNX]) as archive:
+def test_only_the_chosen_formats_and_their_programs_are_in_the_bundle(trained_run):
+    trained = trained_run()
+    with open_bundle(trained, [ONNX]) as archive:
         names = set(archive.namelist())
     assert ONNX in names
     assert not names & (FILES - {ONNX})
     assert names & PROGRAMS == {"predict_onnx.py"}
 
 
-def test_the_backbone_for_the_training_program_comes_once_it_is_prepared(trained):
-    done = trained()
-    for part in done.settings.home.glob(f"backbones/*/*{BACKBONE_FILE}"):
+def test_the_bundle_has_the_backbone_once_it_is_prepared(trained_run):
+    trained = trained_run()
+    for part in trained.settings.home.glob(f"backbones/*/*{BACKBONE_FILE}"):
         part.unlink()
     row = backbones.get("tiny")
-    with opened(done) as archive:
+    with open_bundle(trained) as archive:
         assert BACKBONE_FILE not in archive.namelist()
-    parts.backbone_file(row, done.settings)
-    with opened(done) as archive:
+    parts.backbone_file(row, trained.settings)
+    with open_bundle(trained) as archive:
         assert BACKBONE_FILE in archive.namelist()
 
 
-def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(trained):
-    done = trained()
+def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(trained_run):
+    trained = trained_run()
     for form in FORMATS:
-        packing.write_format(done.run, form, file := io.BytesIO())
+        packing.write_format(trained.run, form, file := io.BytesIO())
         content = file.getvalue()
         if form.file == SAVED_MODEL:
             names = zipfile.ZipFile(io.BytesIO(content)).namelist()
             assert f"{SAVED_MODEL}/saved_model.pb" in names
         else:
-            assert content == (done.run.model_folder / form.file).read_bytes()
+            assert content == (trained.run.model_folder / form.file).read_bytes()
 
 
-def test_the_program_asks_the_int8_file_where_that_comes_alone(trained):
-    done = trained()
-    with opened(done, [INT8]) as archive:
+def test_the_program_uses_the_int8_file_if_it_is_the_only_one(trained_run):
+    trained = trained_run()
+    with open_bundle(trained, [INT8]) as archive:
         assert f'HERE / "{INT8}"' in archive.read("predict.py").decode()
-    with opened(done) as archive:
+    with open_bundle(trained) as archive:
         assert f'HERE / "{storage.LITERT}"' in archive.read("predict.py").decode()
 
 
-def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained):
-    done = trained()
-    found = done.run.verification()
+def test_failed_and_missing_files_are_left_out(trained_run):
+    trained = trained_run()
+    verification = trained.run.verification()
     failed = [
         result.model_copy(update={"passed": result.file != ONNX, "reason": "It lied."})
-        for result in found.results
+        for result in verification.results
     ]
-    done.run.verification.write(found.model_copy(update={"results": tuple(failed)}))
-    (done.run.model_folder / storage.KERAS).unlink()
-    with opened(done) as archive:
+    trained.run.verification.write(verification.model_copy(update={"results": tuple(failed)}))
+    (trained.run.model_folder / storage.KERAS).unlink()
+    with open_bundle(trained) as archive:
         names = set(archive.namelist())
     assert not names & {ONNX, storage.KERAS, "predict_onnx.py", "predict_keras.py"}
     assert {storage.LITERT, INT8} <= names
 
 
-def test_the_programs_know_the_threshold_of_the_owner(trained):
-    done = trained()
-    done.run.annotate(lambda said: said.model_copy(update={"threshold": 0.75}))
-    with opened(done) as archive:
+def test_the_programs_use_the_threshold_of_the_owner(trained_run):
+    trained = trained_run()
+    trained.run.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.75}))
+    with open_bundle(trained) as archive:
         for program in PROGRAMS:
             assert "THRESHOLD = 0.75" in archive.read(program).decode()
 
 
-def test_files_name_their_classes_where_the_format_has_a_place(trained):
-    done = trained()
-    folder, labels = done.run.model_folder, "".join(f"{c}\n" for c in done.run.dataset().classes)
+def test_files_contain_their_labels_where_the_format_allows(trained_run):
+    trained = trained_run()
+    folder, labels = (
+        trained.run.model_folder,
+        "".join(f"{c}\n" for c in trained.run.dataset().classes),
+    )
     for name in (storage.LITERT, INT8):
         network = schema.ModelT.InitFromObj(schema.Model.GetRootAs((folder / name).read_bytes(), 0))
         entries = {entry.name: network.buffers[entry.buffer].data for entry in network.metadata}
         assert bytes(entries[b"labels.txt"]).decode() == labels
         assert b"RGB pictures of 32" in network.description
-        assert [asked.name for asked in network.signatureDefs[0].inputs] == [b"picture"]
+        assert [tensor.name for tensor in network.signatureDefs[0].inputs] == [b"picture"]
     network = onnx.load(folder / ONNX)
     assert {entry.key: entry.value for entry in network.metadata_props}["labels.txt"] == labels
     assert network.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     assert (folder / SAVED_MODEL / "assets.extra" / "labels.txt").read_text() == labels
 
 
-def test_the_files_agree_with_the_report_in_every_figure(trained):
+def test_every_file_agrees_with_the_report(trained_run):
     for preset in ("quick", "best"):
-        found = trained(preset).run.verification()
-        assert len(found.results) == len(FORMATS)
-        for result in found.results:
+        verification = trained_run(preset).run.verification()
+        assert len(verification.results) == len(FORMATS)
+        for result in verification.results:
             assert result.passed, result.reason
             assert result.megabytes > 0
             assert result.milliseconds > 0
             if result.file != INT8:
                 assert result.agreement == 1
                 assert result.difference < 1e-3
-                assert np.isclose(result.accuracy, found.accuracy)
+                assert np.isclose(result.accuracy, verification.accuracy)

@@ -37,32 +37,36 @@ def pictures(tmp_path):
     drawn = draw(1, 3, size=120)
     turned = Image.Exif()
     turned[ExifTags.Base.Orientation] = TURNED
-    seen = drawn.convert("RGBA")
-    seen.putalpha(140)
+    transparent = drawn.convert("RGBA")
+    transparent.putalpha(140)
     deep = Image.fromarray(np.asarray(drawn.convert("L")).astype(np.uint16) * 257)
-    found = {
+    contents = {
         "plain.png": encoded(drawn, "PNG"),
         "wide.jpg": encoded(drawn.resize((900, 640))),
         "turned.jpg": encoded(drawn.resize((300, 200)), exif=turned),
         "grey.png": encoded(drawn.convert("L"), "PNG"),
         "deep.png": encoded(deep, "PNG"),
-        "seen through.png": encoded(seen, "PNG"),
+        "seen through.png": encoded(transparent, "PNG"),
     }
-    for name, content in found.items():
+    for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    return found
+    return contents
 
 
 def choose(run, classifier, views):
     """Put a threshold and a level in force with which some of the pictures are in doubt."""
-    found = np.sort(np.stack([classifier.answer(view).probabilities for view in views]))
-    level = SetLevel(level=0.9, limit=float(np.median(found[:, -1])))
+    sorted_probabilities = np.sort(
+        np.stack([classifier.answer(view).probabilities for view in views])
+    )
+    level = SetLevel(level=0.9, limit=float(np.median(sorted_probabilities[:, -1])))
     model = storage.load_description(run.model_folder)
     changed = model.model_copy(update={"set_levels": (level,)})
     (run.model_folder / storage.MODEL).write_text(changed.model_dump_json())
     run.complete_with("shapes", 0.0, 0.0)
-    threshold = float(np.quantile(found[:, -1], 0.4))
-    run.annotate(lambda own: own.model_copy(update={"threshold": threshold, "level": 0.9}))
+    threshold = float(np.quantile(sorted_probabilities[:, -1], 0.4))
+    run.annotate(
+        lambda annotations: annotations.model_copy(update={"threshold": threshold, "level": 0.9})
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,39 +78,39 @@ def choose(run, classifier, views):
         if form.file != INT8
     ],
 )
-def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
-    trained, pictures, tmp_path, form
-):
-    done = trained("best")
-    tests = done.run.dataset().of("test")
-    pictures |= {f"{n}.png": (done.pictures / e.path).read_bytes() for n, e in enumerate(tests)}
+def test_a_program_prints_what_the_page_shows_in_any_folder(trained_run, pictures, tmp_path, form):
+    trained = trained_run("best")
+    tests = trained.run.dataset().of("test")
+    pictures |= {f"{n}.png": (trained.pictures / e.path).read_bytes() for n, e in enumerate(tests)}
     for name, content in pictures.items():
         (tmp_path / name).write_bytes(content)
-    classifier = done.run.classifier(done.settings)
-    choose(done.run, classifier, [classifier.load(content) for content in pictures.values()])
-    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
+    classifier = trained.run.classifier(trained.settings)
+    choose(trained.run, classifier, [classifier.load(content) for content in pictures.values()])
+    with zipfile.ZipFile(
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
+    ) as archive:
         archive.extractall(tmp_path / "bundle")
-    classifier = done.run.classifier(done.settings)
-    wanted, seen = [], set()
+    classifier = trained.run.classifier(trained.settings)
+    expected, occurred = [], set()
     for name, content in pictures.items():
-        wanted.append(name)
+        expected.append(name)
         answer = classifier.answer(classifier.load(content))
-        found, verdict = answer.probabilities, classifier.verdict(answer)
-        for rank, label in enumerate(np.argsort(-found)[:3], start=1):
-            named = classifier.labels[label]
-            wanted.append(f"{rank}: {named} with probability {found[label]:.2f}")
+        probabilities, verdict = answer.probabilities, classifier.verdict(answer)
+        for rank, label in enumerate(np.argsort(-probabilities)[:3], start=1):
+            class_name = classifier.labels[label]
+            expected.append(f"{rank}: {class_name} with probability {probabilities[label]:.2f}")
         if verdict is not Verdict.SURE:
-            wanted.append(verdict.value)
-        likely = classifier.prediction_set(answer)
-        if likely is not None:
-            wanted.append(f"one of: {', '.join(likely.labels)} ({wording.promise(0.9)})")
-        seen.add((verdict, likely is not None))
-    assert {verdict for verdict, _ in seen} == set(Verdict), "each verdict occurs"
-    assert {(Verdict.SURE, False), (Verdict.UNLIKE, False)} <= seen
-    assert (Verdict.NOT_SURE, True) in seen
+            expected.append(verdict.value)
+        prediction_set = classifier.prediction_set(answer)
+        if prediction_set is not None:
+            expected.append(f"one of: {', '.join(prediction_set.labels)} ({wording.promise(0.9)})")
+        occurred.add((verdict, prediction_set is not None))
+    assert {verdict for verdict, _ in occurred} == set(Verdict), "each verdict occurs"
+    assert {(Verdict.SURE, False), (Verdict.UNLIKE, False)} <= occurred
+    assert (Verdict.NOT_SURE, True) in occurred
     command = [sys.executable, "-I", str(tmp_path / "bundle" / form.program), *pictures]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == wanted
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines() == expected
 
 
 def levels(picture):
@@ -130,14 +134,14 @@ def bitmap(picture):
     return bytes(content)
 
 
-def lying(picture, **options):
+def rotated_by_exif(picture, **options):
     """A picture that EXIF turns by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 8
     return encoded(picture.rotate(-90), "PNG", exif=exif, **options)
 
 
-def faded(picture):
+def semitransparent(picture):
     """A picture that becomes transparent to the right."""
     picture.putalpha(Image.linear_gradient("L").rotate(90).resize(picture.size))
     return picture
@@ -155,14 +159,14 @@ KINDS = {
     "TIFF a little over 255": lambda p: tiff(levels(p) * (255.4 / levels(p).max())),
     "bitmap": bitmap,
     "wide colours": lambda p: encoded(p, "JPEG", icc_profile=WIDE),
-    "wide colours, lying": lambda p: lying(p, icc_profile=WIDE),
-    "wide colours, transparent": lambda p: encoded(faded(p), "PNG", icc_profile=WIDE),
+    "wide colours, lying": lambda p: rotated_by_exif(p, icc_profile=WIDE),
+    "wide colours, transparent": lambda p: encoded(semitransparent(p), "PNG", icc_profile=WIDE),
     "wide colours of a palette": lambda p: encoded(p.quantize(), "PNG", icc_profile=WIDE),
 }
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "HEIC"])
-def test_programs_read_what_the_app_reads_with_the_same_scaling(kind, tmp_path):
+def test_programs_read_pictures_as_the_app_does(kind, tmp_path):
     drawn = draw(1, 3, size=96)
     if kind == "HEIC":
         pillow_heif = pytest.importorskip("pillow_heif")
@@ -186,7 +190,7 @@ def test_programs_read_what_the_app_reads_with_the_same_scaling(kind, tmp_path):
     assert abs(view.mean() - expected.mean()) < (6 if same else 128)
 
 
-def test_programs_are_short_and_in_good_shape(tmp_path):
+def test_programs_are_short_and_pass_ruff(tmp_path):
     decisions = (Decision(), Decision(0.5), Decision(0.0, LEVEL))
     for number, (form, decision, ood) in enumerate(product(FORMATS, decisions, (False, True))):
         written = programs.prediction(form, SAVED, decision, ood=ood)
@@ -199,20 +203,20 @@ def test_programs_are_short_and_in_good_shape(tmp_path):
         subprocess.run([*ruff, tmp_path], check=True)
 
 
-def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
-    done = trained()
+def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):
+    trained = trained_run()
     with zipfile.ZipFile(
-        io.BytesIO(trainings.packed(done.run, done.settings, [storage.LITERT]))
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(tmp_path)
     command = [sys.executable, "-I", str(tmp_path / "predict.py")]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert said.returncode == 1
-    assert said.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert process.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
 
 
 @pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])
-def test_programs_for_elsewhere_have_the_sizes_of_the_model(template):
+def test_snippets_for_other_languages_have_the_sizes_of_the_model(template):
     written = programs.snippet(template, SAVED, Decision(0.5, LEVEL))
     assert "THRESHOLD = 0.5" in written
     assert "LIMIT = 0.8" in written

@@ -24,7 +24,7 @@ from core.export import train_program
 from core.model.storage import ModelFile
 from core.training import config, depth, stages
 from tests.core import trainings
-from tests.core.trainings import asked_for, take_in, train
+from tests.core.trainings import import_dataset, tiny_config, train
 from tests.shapes import draw, encoded
 
 TINY = backbones.get("tiny")
@@ -55,17 +55,19 @@ def dataset(*names, classes=("ant", "bee"), predefined=False, kind="JPEG"):
 PLAIN = dataset("train:ant/0.jpg", "validation:bee/1.jpg", "test:ant/2.jpg", "train:bee/3.jpg")
 
 
-def written(asked, pictures=PLAIN):
-    row = backbones.get(asked.backbone)
-    saved = ModelFile(backbone=row.name, classes=pictures.classes, size=row.size, crop=asked.crop)
-    return train_program.program(asked, saved, pictures)
+def write_program(run_config, pictures=PLAIN):
+    row = backbones.get(run_config.backbone)
+    saved = ModelFile(
+        backbone=row.name, classes=pictures.classes, size=row.size, crop=run_config.crop
+    )
+    return train_program.program(run_config, saved, pictures)
 
 
-def changed(preset="best", backbone="tiny", **values):
-    asked = config.preset(preset, backbone=backbone).model_dump(mode="json")
+def configure(preset="best", backbone="tiny", **values):
+    run_config = config.preset(preset, backbone=backbone).model_dump(mode="json")
     for name, value in values.items():
-        asked[name] = asked[name] | value if isinstance(value, dict) else value
-    return config.parse(asked)
+        run_config[name] = run_config[name] | value if isinstance(value, dict) else value
+    return config.parse(run_config)
 
 
 def assert_in_shape(*programs):
@@ -75,8 +77,8 @@ def assert_in_shape(*programs):
             Path(folder, f"{number}.py").write_text(program, encoding="utf-8")
         for command in (["check"], ["format", "--check", "--diff"]):
             ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", folder]
-            said = subprocess.run(ruff, capture_output=True, text=True)
-            assert said.returncode == 0, said.stdout + said.stderr
+            process = subprocess.run(ruff, capture_output=True, text=True)
+            assert process.returncode == 0, process.stdout + process.stderr
 
 
 def names_in(program):
@@ -91,9 +93,9 @@ def names_in(program):
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_it_is_in_shape_and_holds_nothing_it_does_not_use(preset):
+def test_a_program_passes_ruff_and_defines_only_what_it_uses(preset):
     names = [*backbones.BACKBONES, "tiny"]
-    programs = [written(config.preset(preset, backbone=backbone)) for backbone in names]
+    programs = [write_program(config.preset(preset, backbone=backbone)) for backbone in names]
     assert_in_shape(*programs)
     for backbone, program in zip(names, programs, strict=True):
         assert_holds_what_it_uses(program, preset, backbone)
@@ -113,17 +115,17 @@ def assert_holds_what_it_uses(program, preset, backbone):
     assert ("preprocess_input" in program) == (row.recipe.scaling != "none")
 
 
-def test_only_what_was_asked_for_is_there():
+def test_a_program_has_only_the_requested_augmentation_and_optimizer():
     knobs = ("rotation", "zoom", "shear", "shift", "brightness")
     programs = []
     for name in get_args(config.OptimizerName):
         both = {"head_phase": {"optimizer": name}, "fine_tune_phase": {"optimizer": name}}
-        programs.append(written(changed(**both)))
-        said = set(re.findall(r"keras\.optimizers\.(\w+)\(", programs[-1]))
-        assert {each.lower() for each in said} == {name}
-    for kept, layer in zip(knobs, AUGMENTATION, strict=True):
-        off = {knob: 0 for knob in knobs if knob != kept}
-        programs.append(written(changed(augmentation={"views": 4, "flip": False, **off})))
+        programs.append(write_program(configure(**both)))
+        optimizers = set(re.findall(r"keras\.optimizers\.(\w+)\(", programs[-1]))
+        assert {optimizer.lower() for optimizer in optimizers} == {name}
+    for knob_kept, layer in zip(knobs, AUGMENTATION, strict=True):
+        off = {knob: 0 for knob in knobs if knob != knob_kept}
+        programs.append(write_program(configure(augmentation={"views": 4, "flip": False, **off})))
         assert re.findall(r"keras\.layers\.Random(\w+)", programs[-1]) == [layer]
     for values in (
         {"preset": "quick", "head": {"hidden": (16, 8)}, "augmentation": {"views": 3}},
@@ -133,13 +135,13 @@ def test_only_what_was_asked_for_is_there():
         {"unfreeze": {"stages": 0, "layers": 2}, "label_smoothing": 0.1},
         {"fine_tune_phase": {"optimizer": "adamw", "weight_decay": 1e-5}, "crop": 0.8125},
     ):
-        programs.append(written(changed(**values)))
+        programs.append(write_program(configure(**values)))
         defined, used = names_in(programs[-1])
         assert defined - used == set()
     assert_in_shape(*programs)
 
 
-def test_names_of_strangers_stay_names():
+def test_hostile_class_names_are_string_literals():
     programs = []
     for classes in (
         ("it's", 'a "b"', "back\\slash"),
@@ -148,7 +150,9 @@ def test_names_of_strangers_stay_names():
         ("cat/small", "dog/small", "dog/large"),
         tuple(f"a class with a long name {number}" for number in range(40)),
     ):
-        programs.append(written(config.preset("quick", backbone="tiny"), dataset(classes=classes)))
+        programs.append(
+            write_program(config.preset("quick", backbone="tiny"), dataset(classes=classes))
+        )
         assert "\u202e" not in programs[-1]
         assigned = [n for n in ast.parse(programs[-1]).body if isinstance(n, ast.Assign)]
         (names,) = [n.value for n in assigned if ast.unparse(n.targets[0]) == "CLASSES"]
@@ -157,9 +161,11 @@ def test_names_of_strangers_stay_names():
 
 
 @pytest.mark.parametrize("validation", ["train:a/train/bee/2.jpg", "validation:a/Valid/bee/2.jpg"])
-def test_given_folders_are_in_it_with_their_parts(validation):
-    given = dataset("train:a/train/ant/0.jpg", validation, "test:a/val/bee/1.jpg", predefined=True)
-    program = written(config.preset("quick", backbone="tiny"), given)
+def test_predefined_folders_are_listed_with_their_splits(validation):
+    predefined = dataset(
+        "train:a/train/ant/0.jpg", validation, "test:a/val/bee/1.jpg", predefined=True
+    )
+    program = write_program(config.preset("quick", backbone="tiny"), predefined)
     assert_in_shape(program)
     parts = ast.literal_eval(re.search(r"GIVEN = (\{.*\})", program)[1])
     dealt = validation.startswith("train")
@@ -168,7 +174,7 @@ def test_given_folders_are_in_it_with_their_parts(validation):
     assert ("VALIDATION = 0.1765  # share of" in program) == dealt
 
 
-def test_the_split_file_has_a_line_per_picture_with_the_class_it_was_taught_as():
+def test_the_split_file_has_a_line_per_picture_with_its_training_class():
     pictures = dataset(
         "test:ant/0.jpg", "train:ant/corrected.jpg", "train:ant/copy.jpg", "validation:蜂/3.jpg",
         classes=("ant", "蜂"),
@@ -178,20 +184,20 @@ def test_the_split_file_has_a_line_per_picture_with_the_class_it_was_taught_as()
     text = train_program.split_rows(pictures.model_copy(update={"examples": tuple(examples)}))
     rows = json.loads(text)
     assert len(text.splitlines()) == len(rows) + 2
-    taught = {
+    classes = {
         "ant/0.jpg": "ant",
         "ant/corrected.jpg": "蜂",
         "ant/copy.jpg": "ant",
         "蜂/3.jpg": "蜂",
     }
-    assert {row["file"]: row["class"] for row in rows} == taught
+    assert {row["file"]: row["class"] for row in rows} == classes
     assert '"蜂/3.jpg"' in text
     # A program that keeps one row per hash trains on no copy of a test picture.
     assert {row["sha256"]: row["part"] for row in rows}[examples[0].sha256] == "test"
 
 
-def test_telephones_pictures_bring_their_package():
-    program = written(
+def test_heif_pictures_add_their_package():
+    program = write_program(
         config.preset("quick", backbone="tiny"), dataset("train:a/1.heic", kind="HEIF")
     )
     assert_in_shape(program)
@@ -207,38 +213,43 @@ def test_telephones_pictures_bring_their_package():
         pytest.param("efficientnetv2b0", marks=pytest.mark.slow),
     ],
 )
-def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
+def test_the_network_of_keras_applications_is_cut_at_the_same_layer(name):
     row = backbones.get(name)
-    ours = build.trunk(row, "random")
-    asked = config.preset("best", backbone=name)
-    program = written(asked)
-    theirs = getattr(keras.applications, row.recipe.architecture)(
+    trunk = build.trunk(row, "random")
+    run_config = config.preset("best", backbone=name)
+    program = write_program(run_config)
+    keras_network = getattr(keras.applications, row.recipe.architecture)(
         include_top=False, weights=None, input_shape=(row.size, row.size, 3)
     )
-    counted = [layer for layer in ours.layers if layer.name != "rgb_to_bgr" and layer.weights]
-    theirs.set_weights([array for layer in counted for array in layer.get_weights()])
+    counted = [layer for layer in trunk.layers if layer.name != "rgb_to_bgr" and layer.weights]
+    keras_network.set_weights([array for layer in counted for array in layer.get_weights()])
     pixels = np.random.default_rng(0).uniform(0, 255, (1, row.size, row.size, 3)).astype("float32")
     scaling = re.search(r"scaled = keras\.(\S+)\(picture\)", program)
     scale = operator.attrgetter(scaling[1])(keras) if scaling else lambda same: same
-    found, wanted = theirs(scale(pixels.copy()), training=False), ours(pixels, training=False)
-    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
+    outputs, expected = (
+        keras_network(scale(pixels.copy()), training=False),
+        trunk(pixels, training=False),
+    )
+    np.testing.assert_allclose(outputs, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
     cut = re.search(r'UNFREEZE_ABOVE = "(.+)"', program)[1]
-    above = build.top_model(row, depth.cut_stage(asked), ours)
+    above = build.top_model(row, depth.cut_stage(run_config), trunk)
     stages.unfreeze(above, 0)
-    names = [layer.name for layer in theirs.layers]
-    kept = [
+    names = [layer.name for layer in keras_network.layers]
+    trainable = [
         layer
-        for layer in theirs.layers[names.index(cut) + 1 :]
+        for layer in keras_network.layers[names.index(cut) + 1 :]
         if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)
     ]
-    assert [w.shape for layer in kept for w in layer.weights] == [
+    assert [w.shape for layer in trainable for w in layer.weights] == [
         w.shape for layer in stages.trained(above) for w in layer.weights
     ]
 
 
-def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
+def unpack_bundle(trained, folder):
+    with zipfile.ZipFile(
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
+    ) as archive:
         archive.extractall(folder)
     return folder
 
@@ -246,13 +257,13 @@ def unpacked(done, folder):
 def run_program(folder, *arguments):
     """Run `train.py` in a fresh process that finds nothing of Tusker."""
     command = [sys.executable, "-I", "train.py", *map(str, arguments)]
-    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stdout + said.stderr
-    return said
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process
 
 
 @pytest.fixture
-def run_here(monkeypatch, capsys):
+def run_in_process(monkeypatch, capsys):
     """`run_here(folder, pictures)`: what `train.py` says in this process, which has TensorFlow."""
 
     def run(folder, *arguments):
@@ -264,13 +275,13 @@ def run_here(monkeypatch, capsys):
     return run
 
 
-def accuracy(said):
-    hits, total = map(int, re.search(r"(\d+) of (\d+) test pictures correct", said).groups())
+def accuracy(output):
+    hits, total = map(int, re.search(r"(\d+) of (\d+) test pictures correct", output).groups())
     return hits, total
 
 
 def shapes_on_disk(folder, per_class=14):
-    """The pictures of `some_shapes`, one folder deeper than they were taken in."""
+    """The pictures of `shapes_dataset`, one folder deeper than they were taken in."""
     for label, name in enumerate(("circle", "square", "triangle")):
         (folder / "all" / name).mkdir(parents=True)
         for number in range(per_class):
@@ -281,29 +292,29 @@ def shapes_on_disk(folder, per_class=14):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained, tmp_path, preset):
-    done = trained(preset)
-    folder = unpacked(done, tmp_path / "bundle")
+def test_the_program_in_the_bundle_tests_on_the_same_pictures(trained_run, tmp_path, preset):
+    trained = trained_run(preset)
+    folder = unpack_bundle(trained, tmp_path / "bundle")
     pictures = shapes_on_disk(tmp_path / "pictures")
     (pictures / "all" / "circle" / "broken.jpg").write_bytes(b"no picture")
-    said = run_program(folder, pictures).stdout
-    hits, total = accuracy(said)
-    expected = done.run.report()
-    assert total == len(done.run.dataset().of("test"))
+    output = run_program(folder, pictures).stdout
+    hits, total = accuracy(output)
+    expected = trained.run.report()
+    assert total == len(trained.run.dataset().of("test"))
     assert hits / total >= expected.accuracy.value - 0.2
-    assert "Files left out, as split.json does not know them: 1\n" in said
-    table = said.split("what they were called.\n")[1].splitlines()[:3]
+    assert "Files left out, as split.json does not know them: 1\n" in output
+    table = output.split("what they were called.\n")[1].splitlines()[:3]
     assert sum(int(number) for row in table for number in row.split()[:3]) == total
-    assert f"Saved as {folder / 'retrained.keras'}" in said
-    again = keras.models.load_model(folder / "retrained.keras", compile=False)
-    rows = again.predict(np.zeros((2, 32, 32, 3), np.uint8), verbose=0)
+    assert f"Saved as {folder / 'retrained.keras'}" in output
+    loaded = keras.models.load_model(folder / "retrained.keras", compile=False)
+    rows = loaded.predict(np.zeros((2, 32, 32, 3), np.uint8), verbose=0)
     np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-4)
 
 
 @pytest.mark.slow
-def test_settings_of_ones_own_run_too(tiny, some_shapes, settings, tmp_path):
+def test_custom_settings_run_too(tiny, shapes_dataset, settings, tmp_path):
     """Hidden layers on several views, then single layers of the backbone."""
-    asked = asked_for(
+    run_config = tiny_config(
         "quick",
         head={"hidden": (24,)},
         augmentation={"views": 3},
@@ -311,71 +322,72 @@ def test_settings_of_ones_own_run_too(tiny, some_shapes, settings, tmp_path):
         head_phase={"optimizer": "sgd", "learning_rate": 0.05, "epochs": 30},
         fine_tune_phase={"optimizer": "adamw", "epochs": 2},
     )
-    done = train(some_shapes, asked, runs.new_path(settings), settings, exports=True)
-    folder = unpacked(done, tmp_path / "bundle")
+    trained = train(shapes_dataset, run_config, runs.new_path(settings), settings, exports=True)
+    folder = unpack_bundle(trained, tmp_path / "bundle")
     hits, total = accuracy(run_program(folder, shapes_on_disk(tmp_path / "pictures")).stdout)
-    assert hits / total >= done.run.report().accuracy.value - 0.2
+    assert hits / total >= trained.run.report().accuracy.value - 0.2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["resnet50", "mobilenetv2"])
-def test_it_runs_on_a_network_of_keras(tmp_path, backbone):
+def test_the_program_runs_with_a_network_of_keras_applications(tmp_path, backbone):
     """With random weights, as the published ones are a download."""
-    program = written(
-        changed(backbone=backbone, fine_tune_phase={"epochs": 1}, batch_size=8),
+    program = write_program(
+        configure(backbone=backbone, fine_tune_phase={"epochs": 1}, batch_size=8),
         dataset(classes=("circle", "square", "triangle")),
     )
     assert 'WEIGHTS = "imagenet"' in program
     (tmp_path / "train.py").write_text(program.replace('WEIGHTS = "imagenet"', "WEIGHTS = None"))
     said = run_program(tmp_path, shapes_on_disk(tmp_path / "pictures")).stdout
     assert accuracy(said)[1] == 6
-    again = keras.models.load_model(tmp_path / "retrained.keras", compile=False)
-    assert again.predict(np.zeros((1, 224, 224, 3), np.uint8), verbose=0).shape == (1, 3)
+    loaded = keras.models.load_model(tmp_path / "retrained.keras", compile=False)
+    assert loaded.predict(np.zeros((1, 224, 224, 3), np.uint8), verbose=0).shape == (1, 3)
 
 
-def test_pictures_it_does_not_know_are_dealt_out_and_unreadable_ones_left_out(
-    trained, run_here, tmp_path
+def test_unknown_pictures_are_split_and_unreadable_ones_left_out(
+    trained_run, run_in_process, tmp_path
 ):
-    folder = unpacked(trained(), tmp_path / "bundle")
+    folder = unpack_bundle(trained_run(), tmp_path / "bundle")
     (folder / train_program.SPLIT_FILE).unlink()
     program = (folder / "train.py").read_text()
-    short, changed = re.subn(r"(HEAD_PATIENCE = \S+), \d+, \d+", r"\1, 2, 2", program)
-    assert changed == 1
+    short, configure = re.subn(r"(HEAD_PATIENCE = \S+), \d+, \d+", r"\1, 2, 2", program)
+    assert configure == 1
     (folder / "train.py").write_text(short)
     pictures = shapes_on_disk(tmp_path / "pictures")
     broken = pictures / "all" / "circle" / "broken.jpg"
     broken.write_bytes(b"no picture")
     (pictures / "all" / "circle" / ".DS_Store").write_bytes(b"clutter")
-    said = run_here(folder, pictures)
-    assert said.splitlines().count(f"Left out, as it cannot be read as a picture: {broken}") == 1
-    assert ".DS_Store" not in said
-    assert accuracy(said)[1] in (5, 6)  # 0.15 of 14 or 15 in each class, one of them perhaps broken
+    output = run_in_process(folder, pictures)
+    assert output.splitlines().count(f"Left out, as it cannot be read as a picture: {broken}") == 1
+    assert ".DS_Store" not in output
+    assert accuracy(output)[1] in (
+        5,
+        6,
+    )  # 0.15 of 14 or 15 in each class, one of them perhaps broken
 
 
-def test_a_missing_folder_and_one_without_the_classes_are_said_in_one_sentence(
-    trained, run_here, tmp_path
-):
-    folder = unpacked(trained(), tmp_path / "bundle")
+def test_a_missing_folder_and_missing_classes_are_refused(trained_run, run_in_process, tmp_path):
+    folder = unpack_bundle(trained_run(), tmp_path / "bundle")
     with pytest.raises(SystemExit, match=r"^Expected a folder, found nowhere: python train\.py"):
-        run_here(folder, "nowhere")
+        run_in_process(folder, "nowhere")
     (tmp_path / "empty").mkdir()
-    wanted = r"^Expected pictures for train in folders called circle, square, triangle; found none"
-    with pytest.raises(SystemExit, match=wanted):
-        run_here(folder, tmp_path / "empty")
+    message = r"^Expected pictures for train in folders called circle, square, triangle; found none"
+    with pytest.raises(SystemExit, match=message):
+        run_in_process(folder, tmp_path / "empty")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_it_is_within_two_points_of_the_report(datasets, settings, tmp_path, preset):
+def test_the_accuracy_is_within_two_points_of_the_report(datasets, settings, tmp_path, preset):
     source = datasets / "ants_bees.zip"
-    taken = take_in(tmp_path / "taken", source)
-    asked = config.preset(preset)
-    done = train(taken, asked, runs.new_path(settings), settings, exports=True)
-    folder = unpacked(done, tmp_path / "bundle")
+    imported = import_dataset(tmp_path / "taken", source)
+    run_config = config.preset(preset)
+    trained = train(imported, run_config, runs.new_path(settings), settings, exports=True)
+    folder = unpack_bundle(trained, tmp_path / "bundle")
     with zipfile.ZipFile(source) as archive:
         archive.extractall(tmp_path / "pictures")
     hits, total = accuracy(run_program(folder, tmp_path / "pictures").stdout)
-    expected = done.run.report()
-    assert total == len(done.run.dataset().of("test"))
+    expected = trained.run.report()
+    assert total == len(trained.run.dataset().of("test"))
     assert abs(hits / total - expected.accuracy.value) <= TWO_POINTS

@@ -29,7 +29,7 @@ from tests.core.jobs import at_work
 @pytest.fixture
 def host(settings: Settings) -> Iterator[Settings]:
     """A host whose workers end with the test."""
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield settings
 
 
@@ -91,7 +91,7 @@ class Endless(io.RawIOBase):
 
 def test_a_zip_is_stored_and_examined_and_then_deleted(host: Settings, zip_bytes: bytes) -> None:
     upload = store_zip(io.BytesIO(zip_bytes), "Shapes", host)
-    assert at_work.ended(upload.job, host).state is State.FINISHED
+    assert at_work.wait_until_ended(upload.job, host).state is State.FINISHED
     dataset = upload.intake().dataset
     assert (dataset.name, dataset.classes) == ("Shapes", ("circle", "square"))
     assert all((upload.pictures / example.path).is_file() for example in dataset.examples)
@@ -106,7 +106,7 @@ def test_a_folder_is_examined_with_its_unusual_names(host: Settings) -> None:
     files = [(name, picture(number % 2, number)) for number, name in enumerate(names)]
     files += [("my/.DS_Store", io.BytesIO(b"clutter"))]
     upload = store_folder(iter(files), "my pictures", host)
-    assert at_work.ended(upload.job, host).state is State.FINISHED, upload.job.recorded()
+    assert at_work.wait_until_ended(upload.job, host).state is State.FINISHED, upload.job.recorded()
     dataset = upload.intake().dataset
     assert dataset.classes == ("cats & dogs", "雪")
     assert [skipped.name for skipped in dataset.skipped] == ["my/.DS_Store"]
@@ -158,7 +158,7 @@ def test_an_upload_is_not_kept_if_the_disk_is_full(host: Settings) -> None:
 
 def test_an_upload_that_is_no_zip_fails_and_is_deleted(host: Settings) -> None:
     upload = store_zip(io.BytesIO(b"Dear Sir or Madam"), "letter", host)
-    status = at_work.ended(upload.job, host)
+    status = at_work.wait_until_ended(upload.job, host)
     assert status.state is State.FAILED
     assert "not a zip" in status.sentence
     assert not (upload.path / uploads.ZIP).exists()

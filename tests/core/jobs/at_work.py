@@ -21,21 +21,21 @@ PATIENCE = 120.0
 """Seconds after which a test fails; on a busy machine a worker takes long to start."""
 
 
-def until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:
+def wait_until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + within
     began = time.monotonic()
     while not condition():
-        ended = time.monotonic()
-        assert ended < deadline, "it did not happen in time"
+        checked_at = time.monotonic()
+        assert checked_at < deadline, "it did not happen in time"
         # A condition that takes long to check must not take the processor from what it waits for.
-        time.sleep(min(max(0.02, ended - began), 0.1))
+        time.sleep(min(max(0.02, checked_at - began), 0.1))
         began = time.monotonic()
 
 
-def ended(job: JobFolder, settings: Settings, *, within: float = PATIENCE) -> Status:
+def wait_until_ended(job: JobFolder, settings: Settings, *, within: float = PATIENCE) -> Status:
     """Wait until a job has ended. Returns its status."""
-    until(lambda: scheduling.status(job, settings).state.ended, within=within)
+    wait_until(lambda: scheduling.status(job, settings).state.ended, within=within)
     return job.recorded()
 
 
@@ -47,19 +47,19 @@ def processes(settings: Settings, module: str = "") -> list[psutil.Process]:
     """
     names = [*scheduling.DISPATCHERS.values(), WORKER]
     names = [name for name in names if name.rpartition(".")[2].startswith(module)]
-    found = []
+    running = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = " ".join(process.cmdline())
             if not any(name in command for name in names):
                 continue
-            mine = process.environ().get("TUSKER_HOME") == str(settings.home)
-            if mine and lives(process):
-                found.append(process)
-    return sorted(found, key=lambda process: process.create_time())
+            of_home = process.environ().get("TUSKER_HOME") == str(settings.home)
+            if of_home and is_alive(process):
+                running.append(process)
+    return sorted(running, key=lambda process: process.create_time())
 
 
-def only(settings: Settings, module: str) -> psutil.Process:
+def only_process(settings: Settings, module: str) -> psutil.Process:
     """The only process of a module."""
     (process,) = processes(settings, module)
     return process
@@ -70,10 +70,10 @@ def kill(*victims: psutil.Process) -> None:
     for victim in victims:
         with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
             victim.kill()
-    until(lambda: not any(lives(victim) for victim in victims))
+    wait_until(lambda: not any(is_alive(victim) for victim in victims))
 
 
-def lives(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """Whether a process is running, and not a zombie."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -82,7 +82,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 @contextlib.contextmanager
-def tidied(settings: Settings) -> Iterator[None]:
+def killing_processes(settings: Settings) -> Iterator[None]:
     """Kill the processes of a home after the block."""
     try:
         yield
@@ -90,28 +90,28 @@ def tidied(settings: Settings) -> Iterator[None]:
         kill(*processes(settings))
 
 
-def hidden(folder: Path) -> list[Path]:
+def hidden_files(folder: Path) -> list[Path]:
     """Half-written files and folders."""
     return list(folder.rglob(".*"))
 
 
-def intake_order(source: Path) -> JobSpec:
-    """An order to import a zip."""
+def intake_spec(source: Path) -> JobSpec:
+    """The specification of a job that imports a zip."""
     return JobSpec(kind="intake", arguments={"source": str(source), "name": "shapes"})
 
 
-def some_intake(settings: Settings, name: str, source: Path) -> JobFolder:
+def enqueue_intake(settings: Settings, name: str, source: Path) -> JobFolder:
     """Queue the import of a zip."""
-    return enqueue(settings.home / "uploads" / name, intake_order(source), settings)
+    return enqueue(settings.home / "uploads" / name, intake_spec(source), settings)
 
 
-def stalled_preparation(settings: Settings) -> JobFolder:
-    """Queue the preparation of ResNet50, which does not end if the network is `stalled`."""
+def enqueue_stalled_preparation(settings: Settings) -> JobFolder:
+    """Queue the preparation of ResNet50, which never ends on an `unresponsive_network`."""
     order = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
     return enqueue(serving.folder_of(get("resnet50"), settings), order, settings)
 
 
-def some_run(settings: Settings, pictures: Path, **options: object) -> Run:
+def create_run(settings: Settings, pictures: Path, **options: object) -> Run:
     """A new run that is not queued, on shapes that are imported to `pictures`."""
     if not (pictures / intake.FILE).is_file():
         pictures.mkdir(parents=True)
@@ -120,14 +120,14 @@ def some_run(settings: Settings, pictures: Path, **options: object) -> Run:
     return runs.create(config.parse(options), dataset, runs.new_path(settings))
 
 
-def training(settings: Settings, pictures: Path, **options: object) -> Run:
+def enqueue_training(settings: Settings, pictures: Path, **options: object) -> Run:
     """Queue a training."""
-    run = some_run(settings, pictures, **options)
+    run = create_run(settings, pictures, **options)
     arguments = {"pictures": str(intake.pictures(pictures))}
     enqueue(run.path, JobSpec(kind="train", arguments=arguments), settings)
     return run
 
 
-def said(job: JobFolder, text: str) -> bool:
+def has_event(job: JobFolder, text: str) -> bool:
     """Whether one of the job's events contains a text."""
     return any(text in event.model_dump_json() for event in job.events.read())

@@ -25,14 +25,16 @@ from tests.core.jobs import at_work
 def opened(settings: Settings, name: str, source: Path, *, seconds_ago: float = 0.0) -> JobFolder:
     """A queued import without a ticket."""
     job = JobFolder(settings.home / "uploads" / name)
-    job.open(at_work.intake_order(source))
+    job.open(at_work.intake_spec(source))
     queued_at = {"queued_at": time.time() - seconds_ago}
     job.write(job.recorded().model_copy(update=queued_at))
     return job
 
 
-def test_a_job_is_queued_then_runs_then_is_finished(job_settings: Settings, a_zip: Path) -> None:
-    job = at_work.some_intake(job_settings, "shapes", a_zip)
+def test_a_job_is_queued_then_runs_then_is_finished(
+    job_settings: Settings, small_zip: Path
+) -> None:
+    job = at_work.enqueue_intake(job_settings, "shapes", small_zip)
     states = [job.recorded().state]
     while not states[-1].ended:
         state = scheduling.status(job, job_settings).state
@@ -56,27 +58,27 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
 ) -> None:
     options = {"preset": "quick", "backbone": tiny.name}
     first, run = (
-        at_work.training(job_settings, tmp_path / "pictures", **options) for _ in range(2)
+        at_work.enqueue_training(job_settings, tmp_path / "pictures", **options) for _ in range(2)
     )
     queue = Queue("train", job_settings)
-    at_work.until(queue.tickets_beside)
+    at_work.wait_until(queue.tickets_beside)
     rest = at_work.processes(job_settings, "worker")[0]
     rest.suspend()
     assert first.complete
     assert first.job.recorded().gave_way_at is not None
     assert sys.platform != "linux" or rest.nice() == LOWEST
-    status = at_work.ended(run.job, job_settings, within=240)
+    status = at_work.wait_until_ended(run.job, job_settings, within=240)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
     assert scheduling.status(first.job, job_settings).state is State.RUNNING
     cancel(first.job, job_settings)
-    assert at_work.ended(first.job, job_settings).state is State.CANCELLED
+    assert at_work.wait_until_ended(first.job, job_settings).state is State.CANCELLED
     assert first.report().pictures == 6
 
     assert run.report().pictures == 6
     assert "model/classifier.tflite" in run.manifest().files
     assert any(isinstance(event, Epoch) for event in run.events())
-    assert at_work.hidden(run.path) == []
-    at_work.until(lambda: not at_work.processes(job_settings))
+    assert at_work.hidden_files(run.path) == []
+    at_work.wait_until(lambda: not at_work.processes(job_settings))
     assert list((job_settings.home / "scratch").iterdir()) == []
     assert queue.tickets() == []
 
@@ -86,35 +88,38 @@ def test_the_rest_of_a_training_is_supervised_after_its_dispatcher_was_killed(
 ) -> None:
     run = at_work.training(job_settings, tmp_path / "pictures", preset="quick", backbone=tiny.name)
     queue = Queue("train", job_settings)
-    at_work.until(queue.tickets_beside)
+    at_work.wait_until(queue.tickets_beside)
     at_work.only(job_settings, "worker").suspend()
     at_work.kill(at_work.only(job_settings, "dispatch"))
     hurried = job_settings.model_copy(update={"job_minutes": 0.001})
-    status = at_work.ended(run.job, hurried)
+    status = at_work.wait_until_ended(run.job, hurried)
     assert status.state is State.FAILED
     assert "TUSKER_JOB_MINUTES" in status.sentence
     assert run.complete and run.report().pictures == 6
-    at_work.until(lambda: not at_work.processes(job_settings))
+    at_work.wait_until(lambda: not at_work.processes(job_settings))
     assert list((job_settings.home / "scratch").iterdir()) == []
     assert not queue.tickets() and not queue.tickets_beside()
 
 
 def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
-    job_settings: Settings, stalled: None, a_zip: Path, monkeypatch: pytest.MonkeyPatch
+    job_settings: Settings,
+    unresponsive_network: None,
+    small_zip: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     monkeypatch.setattr(capacity, "free_memory", lambda: 0)
-    slow, queue = at_work.stalled_preparation(job_settings), Queue("prepare", job_settings)
-    quick = opened(job_settings, "quick", a_zip)
+    slow, queue = at_work.enqueue_stalled_preparation(job_settings), Queue("prepare", job_settings)
+    quick = opened(job_settings, "quick", small_zip)
     queue.add(quick.path)
     dispatching = threading.Thread(target=dispatcher.dispatch, args=("prepare", job_settings))
     dispatching.start()
-    at_work.until(lambda: slow.recorded().state is State.RUNNING)
+    at_work.wait_until(lambda: slow.recorded().state is State.RUNNING)
     queue.step_aside(queue.tickets()[0])
     time.sleep(0.5)
-    assert at_work.only(job_settings, "worker"), "the next one has not started"
+    assert at_work.only_process(job_settings, "worker"), "the next one has not started"
     monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BESIDE_BYTES)
-    at_work.until(lambda: quick.recorded().state.ended)
+    at_work.wait_until(lambda: quick.recorded().state.ended)
     assert slow.recorded().state is State.RUNNING
     cancel(slow, job_settings)
     dispatching.join(at_work.PATIENCE)
@@ -122,18 +127,18 @@ def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
 
 
 def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
-    job_settings: Settings, stalled: None, a_zip: Path
+    job_settings: Settings, unresponsive_network: None, small_zip: Path
 ) -> None:
-    slow = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: slow.recorded().state is State.RUNNING)
-    quick = at_work.some_intake(job_settings, "quick", a_zip)
-    assert at_work.ended(quick, job_settings).state is State.FINISHED
+    slow = at_work.enqueue_stalled_preparation(job_settings)
+    at_work.wait_until(lambda: slow.recorded().state is State.RUNNING)
+    quick = at_work.enqueue_intake(job_settings, "quick", small_zip)
+    assert at_work.wait_until_ended(quick, job_settings).state is State.FINISHED
     assert scheduling.status(slow, job_settings).state is State.RUNNING
-    at_work.until(lambda: not Queue("intake", job_settings).held)
+    at_work.wait_until(lambda: not Queue("intake", job_settings).held)
 
     one_slot = job_settings.model_copy(update={"jobs_at_once": 1})
-    waiting = at_work.some_intake(one_slot, "waiting", a_zip)
-    at_work.until(lambda: Queue("intake", one_slot).held)
+    waiting = at_work.enqueue_intake(one_slot, "waiting", small_zip)
+    at_work.wait_until(lambda: Queue("intake", one_slot).held)
     time.sleep(1)
     assert scheduling.status(waiting, one_slot).state is State.QUEUED
     cancel(waiting, one_slot)
@@ -164,17 +169,17 @@ def test_there_are_only_as_many_slots_as_the_host_allows(settings: Settings) -> 
 
 
 def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
-    job_settings: Settings, stalled: None, tmp_path: Path
+    job_settings: Settings, unresponsive_network: None, tmp_path: Path
 ) -> None:
     host = job_settings.model_copy(update={"queue_length": 2})
-    first = at_work.training(host, tmp_path / "pictures", backbone="resnet50")
-    at_work.until(lambda: first.job.recorded().state is State.RUNNING)
+    first = at_work.enqueue_training(host, tmp_path / "pictures", backbone="resnet50")
+    at_work.wait_until(lambda: first.job.recorded().state is State.RUNNING)
     second, third = (
-        at_work.training(host, tmp_path / "pictures", backbone="resnet50") for _ in range(2)
+        at_work.enqueue_training(host, tmp_path / "pictures", backbone="resnet50") for _ in range(2)
     )
     assert [position(run.job, host) for run in (first, second, third)] == [0, 1, 2]
 
-    fourth = at_work.some_run(host, tmp_path / "pictures")
+    fourth = at_work.create_run(host, tmp_path / "pictures")
     with pytest.raises(LimitExceeded, match=r"2 of 2 places.*TUSKER_QUEUE_LENGTH"):
         enqueue(fourth.path, JobSpec(kind="train"), host)
     assert not fourth.job.exists
@@ -189,13 +194,13 @@ def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
 
 
 def test_concurrent_dispatchers_run_each_job_once_and_in_order(
-    job_settings: Settings, a_zip: Path
+    job_settings: Settings, small_zip: Path
 ) -> None:
     queue = Queue("intake", job_settings)
     (queue.path / ".half").write_text("/nowh")
     assert queue.tickets() == []
     queue.add(job_settings.home / "uploads" / "deleted")
-    jobs = [opened(job_settings, name, a_zip) for name in ("c", "a", "b")]
+    jobs = [opened(job_settings, name, small_zip) for name in ("c", "a", "b")]
     for job in jobs:
         queue.add(job.path)
     dispatchers = [
@@ -214,9 +219,9 @@ def test_concurrent_dispatchers_run_each_job_once_and_in_order(
         assert before.ended_at <= after.started_at
 
 
-def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) -> None:
+def test_a_second_dispatcher_runs_no_job(job_settings: Settings, small_zip: Path) -> None:
     queue = Queue("intake", job_settings)
-    job = opened(job_settings, "waits", a_zip)
+    job = opened(job_settings, "waits", small_zip)
     queue.add(job.path)
     with queue.lock():
         dispatcher.dispatch("intake", job_settings)
@@ -225,30 +230,30 @@ def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) ->
 
 
 def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(
-    job_settings: Settings, stalled: None, tmp_path: Path
+    job_settings: Settings, unresponsive_network: None, tmp_path: Path
 ) -> None:
-    first = at_work.training(job_settings, tmp_path / "pictures", backbone="resnet50")
-    at_work.until(lambda: at_work.said(first.job, "Downloading"))
-    second = at_work.training(job_settings, tmp_path / "pictures", backbone="resnet50")
-    worker = at_work.only(job_settings, "worker")
+    first = at_work.enqueue_training(job_settings, tmp_path / "pictures", backbone="resnet50")
+    at_work.wait_until(lambda: at_work.has_event(first.job, "Downloading"))
+    second = at_work.enqueue_training(job_settings, tmp_path / "pictures", backbone="resnet50")
+    worker = at_work.only_process(job_settings, "worker")
     shutil.rmtree(first.path)
-    at_work.until(lambda: not at_work.lives(worker))
-    at_work.until(lambda: second.job.recorded().state is State.RUNNING)
+    at_work.wait_until(lambda: not at_work.is_alive(worker))
+    at_work.wait_until(lambda: second.job.recorded().state is State.RUNNING)
     assert not first.path.exists()
 
 
-def test_a_job_without_a_dispatcher_gets_one(job_settings: Settings, a_zip: Path) -> None:
-    job = opened(job_settings, "forgotten", a_zip)
+def test_a_job_without_a_dispatcher_gets_one(job_settings: Settings, small_zip: Path) -> None:
+    job = opened(job_settings, "forgotten", small_zip)
     Queue("intake", job_settings).add(job.path)
     assert scheduling.status(job, job_settings).state is State.QUEUED
     assert at_work.processes(job_settings) == []
-    job = opened(job_settings, "forgotten", a_zip, seconds_ago=-86400)  # the clock was set back
+    job = opened(job_settings, "forgotten", small_zip, seconds_ago=-86400)  # the clock was set back
     scheduling.status(job, job_settings)  # once: each time starts one, until one has begun
-    at_work.until(lambda: job.recorded().state is State.FINISHED)
+    at_work.wait_until(lambda: job.recorded().state is State.FINISHED)
 
 
-def test_a_job_without_a_ticket_is_interrupted(job_settings: Settings, a_zip: Path) -> None:
-    job = opened(job_settings, "lost", a_zip, seconds_ago=2 * scheduling.PATIENCE_SECONDS)
+def test_a_job_without_a_ticket_is_interrupted(job_settings: Settings, small_zip: Path) -> None:
+    job = opened(job_settings, "lost", small_zip, seconds_ago=2 * scheduling.PATIENCE_SECONDS)
     assert scheduling.status(job, job_settings).state is State.INTERRUPTED
 
 

@@ -31,15 +31,15 @@ ENDLESS = {"head": {"hidden": [4096, 4096, 4096]}, "head_phase": LONG}
 
 def cancel_and_wait(job: JobFolder, settings: Settings) -> None:
     cancel(job, settings)
-    status = at_work.ended(job, settings)
+    status = at_work.wait_until_ended(job, settings)
     assert (status.state, status.sentence) == (State.CANCELLED, "Cancelled.")
     assert status.ended_at is not None
 
 
 def assert_nothing_is_left(run: Run, settings: Settings) -> None:
-    at_work.until(lambda: not at_work.processes(settings))
+    at_work.wait_until(lambda: not at_work.processes(settings))
     assert not run.complete
-    assert at_work.hidden(run.path) == []
+    assert at_work.hidden_files(run.path) == []
     scratch = settings.home / "scratch"
     assert not scratch.exists() or list(scratch.iterdir()) == []
 
@@ -47,8 +47,8 @@ def assert_nothing_is_left(run: Run, settings: Settings) -> None:
 @pytest.fixture
 def endless(job_settings: Settings, tmp_path: Path) -> Run:
     """A run that is training a head for hours."""
-    run = at_work.training(job_settings, tmp_path / "pictures", **ENDLESS)
-    at_work.until(lambda: at_work.said(run.job, "validation pictures"))
+    run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **ENDLESS)
+    at_work.wait_until(lambda: at_work.has_event(run.job, "validation pictures"))
     return run
 
 
@@ -63,8 +63,8 @@ def test_a_training_is_cancelled_while_tensorflow_is_imported(
     job_settings: Settings, tmp_path: Path
 ) -> None:
     options = {"preset": "balanced", "unfreeze": {"stages": 1}}
-    run = at_work.training(job_settings, tmp_path / "pictures", **options)
-    at_work.until(lambda: at_work.said(run.job, "TensorFlow"))
+    run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **options)
+    at_work.wait_until(lambda: at_work.has_event(run.job, "TensorFlow"))
     cancel_and_wait(run.job, job_settings)
     assert_nothing_is_left(run, job_settings)
 
@@ -73,35 +73,35 @@ def test_a_training_is_cancelled_while_it_fine_tunes(
     job_settings: Settings, tiny: Backbone, tmp_path: Path
 ) -> None:
     options = {"backbone": tiny.name, "unfreeze": {"stages": 1}, "fine_tune_phase": LONG}
-    run = at_work.training(job_settings, tmp_path / "pictures", **options)
-    at_work.until(lambda: any(epoch.phase == "fine-tune" for epoch in run.epochs()))
+    run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **options)
+    at_work.wait_until(lambda: any(epoch.phase == "fine-tune" for epoch in run.epochs()))
     cancel_and_wait(run.job, job_settings)
     assert_nothing_is_left(run, job_settings)
 
 
 @pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_download_is_cancelled_and_its_files_are_removed(
-    job_settings: Settings, stalled: None, hangs: bool
+    job_settings: Settings, unresponsive_network: None, hangs: bool
 ) -> None:
     scratch = job_settings.home / "scratch"
-    job = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: list(scratch.glob("*/*/tusker-*")))
+    job = at_work.enqueue_stalled_preparation(job_settings)
+    at_work.wait_until(lambda: list(scratch.glob("*/*/tusker-*")))
     if hangs:
-        at_work.only(job_settings, "worker").suspend()
+        at_work.only_process(job_settings, "worker").suspend()
     cancel_and_wait(job, job_settings)
-    at_work.until(lambda: not at_work.processes(job_settings))
+    at_work.wait_until(lambda: not at_work.processes(job_settings))
     # It sees the request or receives the signal, whichever comes first.
     assert hangs or job.log_tail().endswith(("Cancelled.", "stopped")), "it had to be killed"
     assert not list(scratch.iterdir())
     assert not list((job_settings.home / "weights").glob("*"))
-    assert at_work.hidden(job_settings.home / "backbones") == []
+    assert at_work.hidden_files(job_settings.home / "backbones") == []
 
 
 def test_a_training_without_its_worker_is_interrupted_then_resumed_and_cancelled(
     endless: Run, job_settings: Settings
 ) -> None:
-    at_work.kill(at_work.only(job_settings, "worker"))
-    status = at_work.ended(endless.job, job_settings)
+    at_work.kill(at_work.only_process(job_settings, "worker"))
+    status = at_work.wait_until_ended(endless.job, job_settings)
     assert status.state is State.INTERRUPTED
     assert "memory ran out" in status.sentence
     assert "Extracting features of training pictures" in endless.job.log_tail()
@@ -109,14 +109,14 @@ def test_a_training_without_its_worker_is_interrupted_then_resumed_and_cancelled
     assert_nothing_is_left(endless, job_settings)
 
     resuming.resume(endless, job_settings)
-    at_work.until(lambda: at_work.said(endless.job, "validation pictures"))
+    at_work.wait_until(lambda: at_work.has_event(endless.job, "validation pictures"))
     at_work.kill(*at_work.processes(job_settings))  # the dispatcher, too
-    assert at_work.ended(endless.job, job_settings).state is State.INTERRUPTED
+    assert at_work.wait_until_ended(endless.job, job_settings).state is State.INTERRUPTED
     assert_nothing_is_left(endless, job_settings)
     assert not Queue("train", job_settings).tickets()
 
     resuming.resume(endless, job_settings)
-    at_work.until(lambda: at_work.said(endless.job, "validation pictures"))
+    at_work.wait_until(lambda: at_work.has_event(endless.job, "validation pictures"))
     cancel_and_wait(endless.job, job_settings)
     assert_nothing_is_left(endless, job_settings)
     cache = cache_folder(Path(endless.job.spec().arguments["pictures"]), job_settings)
@@ -126,13 +126,13 @@ def test_a_training_without_its_worker_is_interrupted_then_resumed_and_cancelled
 def test_a_resumed_training_is_not_ended_by_the_dispatcher_of_the_last_attempt(
     endless: Run, job_settings: Settings
 ) -> None:
-    process = at_work.only(job_settings, "dispatch")
+    process = at_work.only_process(job_settings, "dispatch")
     process.suspend()
-    at_work.kill(at_work.only(job_settings, "worker"))
+    at_work.kill(at_work.only_process(job_settings, "worker"))
     endless.job.end(State.INTERRUPTED)
     endless.job.open(endless.job.spec())  # before the dispatcher sees the end of the worker
     process.resume()
-    at_work.until(lambda: not at_work.processes(job_settings))
+    at_work.wait_until(lambda: not at_work.processes(job_settings))
     assert endless.job.recorded().state is State.QUEUED
 
 
@@ -161,22 +161,22 @@ def test_a_job_is_not_interrupted_while_a_process_works_on_it(job_settings: Sett
 
 
 def test_a_worker_outlives_its_dispatcher_and_the_next_one_waits_for_it(
-    job_settings: Settings, unreaped: None, a_zip: Path, tmp_path: Path
+    job_settings: Settings, no_init_process: None, small_zip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "many").mkdir()
     many = shapes.shapes_zip(tmp_path / "many", classes=8, per_class=40, size=32)
-    first = at_work.some_intake(job_settings, "many", many)
-    second = at_work.some_intake(job_settings, "few", a_zip)
-    at_work.until(lambda: at_work.processes(job_settings, "worker"))
-    orphan = at_work.only(job_settings, "worker")
-    at_work.until(lambda: first.recorded().state is State.RUNNING)
+    first = at_work.enqueue_intake(job_settings, "many", many)
+    second = at_work.enqueue_intake(job_settings, "few", small_zip)
+    at_work.wait_until(lambda: at_work.processes(job_settings, "worker"))
+    orphan = at_work.only_process(job_settings, "worker")
+    at_work.wait_until(lambda: first.recorded().state is State.RUNNING)
     orphan.suspend()
     at_work.kill(*at_work.processes(job_settings, "dispatch"))
     assert scheduling.status(first, job_settings).state is State.RUNNING
     recover(job_settings)
-    at_work.until(lambda: at_work.processes(job_settings, "dispatch"))
+    at_work.wait_until(lambda: at_work.processes(job_settings, "dispatch"))
     orphan.resume()
-    statuses = [at_work.ended(job, job_settings) for job in (first, second)]
+    statuses = [at_work.wait_until_ended(job, job_settings) for job in (first, second)]
     assert [status.state for status in statuses] == [State.FINISHED, State.FINISHED]
     assert statuses[0].ended_at <= statuses[1].started_at
     assert first.log_tail().count("intake begins") == 1
@@ -184,10 +184,10 @@ def test_a_worker_outlives_its_dispatcher_and_the_next_one_waits_for_it(
 
 @pytest.mark.slow
 def test_a_worker_that_starts_late_does_not_repeat_the_job(
-    job_settings: Settings, a_zip: Path
+    job_settings: Settings, small_zip: Path
 ) -> None:
     job = JobFolder(job_settings.home / "uploads" / "shapes")
-    job.open(at_work.intake_order(a_zip))
+    job.open(at_work.intake_spec(small_zip))
     command = [sys.executable, "-m", "core.pipeline.worker", str(job.path)]
     with psutil.Popen(command, cwd=ROOT, env=worker_environment(job_settings)) as late:
         late.suspend()
@@ -201,55 +201,57 @@ def test_a_worker_that_starts_late_does_not_repeat_the_job(
 
 
 def test_a_worker_without_its_dispatcher_can_be_cancelled(
-    job_settings: Settings, unreaped: None, stalled: None
+    job_settings: Settings, no_init_process: None, unresponsive_network: None
 ) -> None:
-    job = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: at_work.said(job, "Downloading"))
-    at_work.kill(at_work.only(job_settings, "dispatch"))
+    job = at_work.enqueue_stalled_preparation(job_settings)
+    at_work.wait_until(lambda: at_work.has_event(job, "Downloading"))
+    at_work.kill(at_work.only_process(job_settings, "dispatch"))
     # A zombie holds its lock until its last thread has ended.
-    at_work.until(lambda: not Queue("prepare", job_settings).held)
+    at_work.wait_until(lambda: not Queue("prepare", job_settings).held)
     recover(job_settings)
-    at_work.until(lambda: at_work.processes(job_settings, "dispatch"))
+    at_work.wait_until(lambda: at_work.processes(job_settings, "dispatch"))
     cancel_and_wait(job, job_settings)
 
 
 def test_a_worker_that_the_system_terminates_is_interrupted_not_cancelled(
-    job_settings: Settings, stalled: None
+    job_settings: Settings, unresponsive_network: None
 ) -> None:
-    job = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: at_work.said(job, "Downloading"))
+    job = at_work.enqueue_stalled_preparation(job_settings)
+    at_work.wait_until(lambda: at_work.has_event(job, "Downloading"))
     status = job.recorded()
-    assert at_work.stalled_preparation(job_settings).recorded() == status, "not queued again"
+    assert at_work.enqueue_stalled_preparation(job_settings).recorded() == status, (
+        "not queued again"
+    )
     assert len(Queue("prepare", job_settings).tickets()) == 1
-    at_work.only(job_settings, "worker").send_signal(signal.SIGTERM)
-    assert at_work.ended(job, job_settings).state is State.INTERRUPTED
+    at_work.only_process(job_settings, "worker").send_signal(signal.SIGTERM)
+    assert at_work.wait_until_ended(job, job_settings).state is State.INTERRUPTED
 
 
 def test_a_job_that_takes_too_long_fails_and_names_the_limit(
-    job_settings: Settings, stalled: None
+    job_settings: Settings, unresponsive_network: None
 ) -> None:
     settings = job_settings.model_copy(update={"job_minutes": 0.02})
-    job = at_work.stalled_preparation(settings)
-    status = at_work.ended(job, settings)
+    job = at_work.enqueue_stalled_preparation(settings)
+    status = at_work.wait_until_ended(job, settings)
     assert status.state is State.FAILED
     assert "0.02 minutes" in status.sentence
     assert "TUSKER_JOB_MINUTES" in status.sentence
-    assert at_work.hidden(settings.home / "weights") == []
+    assert at_work.hidden_files(settings.home / "weights") == []
 
 
 def test_expected_errors_are_the_sentence_of_the_status(
     job_settings: Settings, tmp_path: Path
 ) -> None:
-    run = at_work.some_run(job_settings, tmp_path / "pictures")
+    run = at_work.create_run(job_settings, tmp_path / "pictures")
     arguments = {"pictures": str(tmp_path / "gone")}
     enqueue(run.path, JobSpec(kind="train", arguments=arguments), job_settings)
-    status = at_work.ended(run.job, job_settings)
+    status = at_work.wait_until_ended(run.job, job_settings)
     assert (status.state, "no longer here" in status.sentence) == (State.FAILED, True)
 
 
 def test_a_bug_is_an_apology_with_a_traceback_in_the_log(job_settings: Settings) -> None:
     job = enqueue(job_settings.home / "uploads" / "bug", JobSpec(kind="intake"), job_settings)
-    status = at_work.ended(job, job_settings)
+    status = at_work.wait_until_ended(job, job_settings)
     assert (status.state, status.sentence) == (State.FAILED, worker.SORRY)
     assert "Traceback (most recent call last)" in job.log_tail()
     assert "KeyError: 'source'" in job.log_tail()

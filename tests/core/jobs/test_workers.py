@@ -52,7 +52,7 @@ def test_only_the_dispatcher_of_a_cluster_gets_its_credentials(
 
 @linux
 def test_on_a_public_host_a_worker_is_nice_its_memory_is_limited_and_it_gets_no_secrets(
-    job_settings: Settings, stalled: None, monkeypatch: pytest.MonkeyPatch
+    job_settings: Settings, unresponsive_network: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
@@ -60,9 +60,9 @@ def test_on_a_public_host_a_worker_is_nice_its_memory_is_limited_and_it_gets_no_
     settings = job_settings.model_copy(update=limits)
     assert settings.model_copy(update={"mode": "personal"}).worker_bytes == 0
     assert "secret" not in " ".join(worker_environment(settings).values())
-    job = at_work.stalled_preparation(settings)
-    at_work.until(lambda: job.recorded().state is State.RUNNING)
-    worker = at_work.only(settings, "worker")
+    job = at_work.enqueue_stalled_preparation(settings)
+    at_work.wait_until(lambda: job.recorded().state is State.RUNNING)
+    worker = at_work.only_process(settings, "worker")
     assert worker.rlimit(resource.RLIMIT_AS)[0] == 9_000 * 1024**2
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert worker.nice() == min(19, own + workers.NICENESS)
@@ -76,7 +76,7 @@ def test_a_worker_that_needs_more_memory_than_allowed_fails(job_settings: Settin
     settings = job_settings.model_copy(update={"worker_megabytes": 600})
     order = JobSpec(kind="prepare", arguments={"backbone": "tiny"})
     job = enqueue(serving.folder_of(backbones.get("tiny"), settings), order, settings)
-    status = at_work.ended(job, settings)
+    status = at_work.wait_until_ended(job, settings)
     assert status.state is State.FAILED
     assert "emory" in status.sentence, (status.sentence, job.log_tail())
     assert "TUSKER_WORKER_MEGABYTES" in status.sentence
@@ -100,15 +100,15 @@ def test_errors_of_c_libraries_without_memory_name_the_limit(
 
 
 def test_an_attempt_leaves_the_temporary_files_of_another_alone(
-    job_settings: Settings, stalled: None
+    job_settings: Settings, unresponsive_network: None
 ) -> None:
-    job = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: at_work.said(job, "Downloading"))
-    first = Path(at_work.only(job_settings, "worker").environ()["TMPDIR"])
+    job = at_work.enqueue_stalled_preparation(job_settings)
+    at_work.wait_until(lambda: at_work.has_event(job, "Downloading"))
+    first = Path(at_work.only_process(job_settings, "worker").environ()["TMPDIR"])
     (first / "half").touch()
     second = threading.Thread(target=workers.run, args=(job, job_settings))
     second.start()
-    at_work.until(lambda: len(at_work.processes(job_settings, "worker")) == 2)
+    at_work.wait_until(lambda: len(at_work.processes(job_settings, "worker")) == 2)
     both = at_work.processes(job_settings, "worker")
     assert len({worker.environ()["TMPDIR"] for worker in both}) == 2
     at_work.kill(both[1])
@@ -116,6 +116,6 @@ def test_an_attempt_leaves_the_temporary_files_of_another_alone(
     assert (first / "half").exists()
     assert job.worker_alive and job.recorded().state is State.RUNNING
     cancel(job, job_settings)
-    at_work.ended(job, job_settings)
-    at_work.until(lambda: not at_work.processes(job_settings))
+    at_work.wait_until_ended(job, job_settings)
+    at_work.wait_until(lambda: not at_work.processes(job_settings))
     assert [*(job_settings.home / "scratch").iterdir()] == []

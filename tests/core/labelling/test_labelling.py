@@ -15,7 +15,7 @@ from core.labelling import LEFT_OUT, Labels, clusters, learn, saving
 from core.settings import Settings
 from tests import shapes
 
-CLASSES, EACH = 4, 16
+CLASSES, PER_CLASS = 4, 16
 COPIES, SIMILAR = 3, 5
 
 
@@ -26,7 +26,7 @@ def prepared(shared: Callable[..., Any]) -> Path:
     def build(folder: Path) -> Path:
         source = folder / "pile.zip"
         with zipfile.ZipFile(source, "w") as archive:
-            for number in range(EACH):
+            for number in range(PER_CLASS):
                 for label in range(CLASSES):
                     content = shapes.encoded(shapes.draw(label, number, 96))
                     archive.writestr(f"{label}-{number:02}.jpg", content)
@@ -62,26 +62,28 @@ def name_groups(labels: Labels) -> None:
 
 
 def answer_test(labels: Labels) -> None:
-    while left := labels.untested():
-        labels.label([left[0]], actual(labels, left[0]), single=True)
+    while untested := labels.untested():
+        labels.label([untested[0]], actual(labels, untested[0]), single=True)
 
 
-def test_copies_are_left_out_and_what_looks_the_same_is_on_one_side(labels: Labels) -> None:
+def test_copies_are_left_out_and_near_duplicates_stay_in_one_split(labels: Labels) -> None:
     pile = labels.pile
-    assert len(pile.pictures) == CLASSES * EACH + SIMILAR
+    assert len(pile.pictures) == CLASSES * PER_CLASS + SIMILAR
     reasons = {skipped.name: skipped.reason for skipped in pile.skipped}
     assert reasons["0-copy-1.jpg"] == "The same as 0-01.jpg."
     assert len(reasons) == COPIES + 1
-    same = [group for group, count in Counter(pile.groups.tolist()).items() if count > 1]
-    assert len(same) >= SIMILAR
+    groups_of_several = [
+        group for group, count in Counter(pile.groups.tolist()).items() if count > 1
+    ]
+    assert len(groups_of_several) >= SIMILAR
     test = set(pile.test)
     assert len(test) == len(pile.test) == round(labelling.pile.TEST_MOST_SHARE * len(pile.pictures))
-    for group in same:
+    for group in groups_of_several:
         members = set(np.flatnonzero(pile.groups == group).tolist())
         assert members <= test or not members & test
 
 
-def test_groups_divide_the_pictures_that_are_not_for_the_test(labels: Labels) -> None:
+def test_groups_partition_the_pictures_outside_the_test_set(labels: Labels) -> None:
     pile = labels.pile
     for count in (1, 2, 7):
         groups = [pile.members(node) for node in pile.cut(count)]
@@ -106,8 +108,8 @@ def test_groups_divide_the_pictures_that_are_not_for_the_test(labels: Labels) ->
 def test_the_most_typical_pictures_come_first(labels: Labels) -> None:
     members = labels.pile.members(labels.pile.cut(1)[0])
     points = clusters.unit_vectors(labels.pile.features[members])
-    similar = points @ points.mean(axis=0)
-    assert np.all(np.diff(similar) <= 1e-6)
+    similarities = points @ points.mean(axis=0)
+    assert np.all(np.diff(similarities) <= 1e-6)
 
 
 def test_very_many_pictures_are_grouped_before_their_tree_is_built(
@@ -123,7 +125,7 @@ def test_very_many_pictures_are_grouped_before_their_tree_is_built(
         assert len(set(label[np.isin(leaf, clusters.below(merges, node))])) == 1
 
 
-def test_a_few_names_label_the_pile_and_the_test_set_says_how_well(labels: Labels) -> None:
+def test_naming_the_groups_labels_the_pile(labels: Labels) -> None:
     assert learn(labels) is None
     name_groups(labels)
     assert not labels.unnamed()
@@ -145,7 +147,7 @@ def test_test_pictures_are_not_learned_from(labels: Labels) -> None:
     assert np.array_equal(before.probabilities, after.probabilities)
 
 
-def test_it_asks_first_about_the_picture_whose_group_was_named_wrongly(labels: Labels) -> None:
+def test_a_wrong_label_is_the_first_question(labels: Labels) -> None:
     for picture in labels.pile.others.tolist():
         labels.label([picture], actual(labels, picture), single=False)
     wrong = next(p for p in labels.of("circle") if np.sum(labels.pile.groups == p) < 2)
@@ -161,13 +163,16 @@ def test_it_asks_first_about_the_picture_whose_group_was_named_wrongly(labels: L
     assert wrong not in learned.doubtful(labels)
 
 
-def test_a_group_that_is_put_off_comes_last(labels: Labels) -> None:
-    (first, members), *others = labels.unnamed()
+def test_a_skipped_group_comes_last(labels: Labels) -> None:
+    (first, members), *later_groups = labels.unnamed()
     labels.skip(members)
-    assert [group for group, _ in labels.unnamed()] == [*(group for group, _ in others), first]
+    assert [group for group, _ in labels.unnamed()] == [
+        *(group for group, _ in later_groups),
+        first,
+    ]
 
 
-def test_every_step_is_on_disk_and_can_be_undone(labels: Labels) -> None:
+def test_every_label_is_on_disk_and_can_be_undone(labels: Labels) -> None:
     labels.regroup(5)
     node, members = labels.unnamed()[0]
     labels.label(members, "rose", single=False)
@@ -176,20 +181,20 @@ def test_every_step_is_on_disk_and_can_be_undone(labels: Labels) -> None:
     path = labels.pile.folder / labelling.labels.FILE
     with path.open("a") as file:
         file.write('{"kind": "label", "pict')  # the machine lost power
-    again = Labels(labels.pile)
-    assert again.names == labels.names and again.groups == labels.groups
-    assert again.classes == ["tulip"] and again.names[members[0]] == LEFT_OUT
+    reopened = Labels(labels.pile)
+    assert reopened.names == labels.names and reopened.groups == labels.groups
+    assert reopened.classes == ["tulip"] and reopened.names[members[0]] == LEFT_OUT
 
-    again.undo()
-    assert again.classes == ["rose"]
-    again.undo()
-    assert again.of("rose") == sorted(members)
-    again.undo()
-    assert again.classes == [] and again.unnamed()[0] == (node, members)
-    assert Labels(labels.pile).names == again.names
-    again.undo()
-    again.undo()
-    assert not again.can_undo
+    reopened.undo()
+    assert reopened.classes == ["rose"]
+    reopened.undo()
+    assert reopened.of("rose") == sorted(members)
+    reopened.undo()
+    assert reopened.classes == [] and reopened.unnamed()[0] == (node, members)
+    assert Labels(labels.pile).names == reopened.names
+    reopened.undo()
+    reopened.undo()
+    assert not reopened.can_undo
 
 
 def test_the_same_name_is_the_same_class(labels: Labels) -> None:
@@ -209,9 +214,7 @@ def test_the_same_name_is_the_same_class(labels: Labels) -> None:
     assert labels.classes == ["rose"]
 
 
-def test_the_result_is_a_dataset_whose_test_set_is_the_labelled_part(
-    labels: Labels, tmp_path: Path
-) -> None:
+def test_the_result_is_a_dataset_with_the_labelled_test_set(labels: Labels, tmp_path: Path) -> None:
     assert "two classes" in saving.missing(labels)
     name_groups(labels)
     assert "test pictures" in saving.missing(labels)

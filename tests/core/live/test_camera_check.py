@@ -10,25 +10,25 @@ from core.errors import BadImage, BadInput
 from core.live import camera_check
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.shapes import encoded
 
 
 @pytest.fixture
-def run(trained: Callable[..., Trained]) -> Trained:
-    return trained("quick")
+def trained(trained_run: Callable[..., TrainedRun]) -> TrainedRun:
+    return trained_run("quick")
 
 
 @pytest.fixture
-def model(run: Trained) -> Classifier:
-    return run.run.classifier(run.settings)
+def model(trained: TrainedRun) -> Classifier:
+    return trained.run.classifier(trained.settings)
 
 
 @pytest.fixture
-def views(run: Trained, model: Classifier) -> list[np.ndarray]:
+def views(trained: TrainedRun, model: Classifier) -> list[np.ndarray]:
     """Test pictures as the model sees them."""
-    examples = run.run.dataset().of("test")
-    return [model.load(run.pictures / example.path) for example in examples]
+    examples = trained.run.dataset().of("test")
+    return [model.load(trained.pictures / example.path) for example in examples]
 
 
 def frames(views: list[np.ndarray], *factors: float, blur: float = 0) -> list[bytes]:
@@ -38,7 +38,7 @@ def frames(views: list[np.ndarray], *factors: float, blur: float = 0) -> list[by
         for view in (views * camera_check.FRAMES)[: camera_check.FRAMES]
     ]
     blurred = ImageFilter.GaussianBlur(blur)
-    return [encoded(Image.fromarray(each).filter(blurred)) for each in pixels]
+    return [encoded(Image.fromarray(view_pixels).filter(blurred)) for view_pixels in pixels]
 
 
 def test_test_pictures_look_like_training_pictures(
@@ -70,7 +70,7 @@ def test_an_unlike_measure_is_named_with_its_numbers(
 ) -> None:
     result = camera_check.check(model, frames(views, *factors, blur=blur))
     assert result.unlike
-    (row,) = [each for each in result.measures if each.name == measure]
+    (row,) = [measure_row for measure_row in result.measures if measure_row.name == measure]
     assert row.unlike
     assert row.difference == word
     assert f"{word} ({measure} {row.camera}; 98 of 100 " in result.sentence

@@ -18,7 +18,7 @@ from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.predict import lookup
 from core.settings import Settings
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.shapes import draw, encoded
 
 AGREES = 1e-3
@@ -30,7 +30,7 @@ def expand(squeezed: bytes) -> bytes:
     return planes.T.tobytes()
 
 
-def _answer(parts: dict[str, Part], picture: np.ndarray, folder: Path) -> np.ndarray:
+def _run_parts(parts: dict[str, Part], picture: np.ndarray, folder: Path) -> np.ndarray:
     """Probabilities by the parts alone."""
     file = folder / "trunk.tflite"
     file.write_bytes(expand(parts["trunk"].content))
@@ -50,7 +50,7 @@ def _labels(parts: dict[str, Part]) -> list[str]:
     return json.loads(expand(parts["labels"].content).rstrip(b"\0"))
 
 
-def _packed(model: Classifier) -> dict[str, Part]:
+def _pack(model: Classifier) -> dict[str, Part]:
     return pack(model, trunk(model.file))
 
 
@@ -58,23 +58,23 @@ def test_the_parts_of_a_backbone_predict_as_it_does(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:
     model = Classifier.of_backbone(tiny, settings)
-    parts = _packed(model)
+    parts = _pack(model)
     picture = np.asarray(draw(0, size=model.size))
     expected = model.answer(picture).probabilities
-    np.testing.assert_allclose(_answer(parts, picture, tmp_path), expected, atol=AGREES)
+    np.testing.assert_allclose(_run_parts(parts, picture, tmp_path), expected, atol=AGREES)
     assert tuple(_labels(parts)) == model.labels
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
 def test_the_parts_of_a_trained_model_include_its_ood_detector(
-    preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
+    preset: str, trained_run: Callable[[str], TrainedRun], settings: Settings, tmp_path: Path
 ) -> None:
-    model = lookup.find(str(trained(preset).run.path), settings)
-    parts = _packed(model)
+    model = lookup.find(str(trained_run(preset).run.path), settings)
+    parts = _pack(model)
     picture = np.asarray(draw(1, size=model.size))
     answer = model.answer(picture)
-    found = _answer(parts, picture, tmp_path)
-    np.testing.assert_allclose(found, answer.probabilities, atol=AGREES)
+    probabilities = _run_parts(parts, picture, tmp_path)
+    np.testing.assert_allclose(probabilities, answer.probabilities, atol=AGREES)
     arrays = _head(parts)
     ood_detector = {n.removeprefix("ood."): a for n, a in arrays.items() if n.startswith("ood.")}
     assert (answer.ood_score is not None) == bool(ood_detector)
@@ -86,12 +86,12 @@ def test_the_parts_of_a_trained_model_include_its_ood_detector(
 
 
 def test_models_on_one_frozen_backbone_share_its_trunk(
-    trained: Callable[[str], Trained], tiny: Backbone, settings: Settings
+    trained_run: Callable[[str], TrainedRun], tiny: Backbone, settings: Settings
 ) -> None:
-    trained_model = lookup.find(str(trained("quick").run.path), settings)
-    own = Classifier.of_backbone(tiny, settings)
-    assert trunk(trained_model.file).sha256 == trunk(own.file).sha256
-    assert _packed(trained_model)["head"].sha256 != _packed(own)["head"].sha256
+    trained_model = lookup.find(str(trained_run("quick").run.path), settings)
+    backbone_model = Classifier.of_backbone(tiny, settings)
+    assert trunk(trained_model.file).sha256 == trunk(backbone_model.file).sha256
+    assert _pack(trained_model)["head"].sha256 != _pack(backbone_model)["head"].sha256
 
 
 def test_a_frame_is_predicted_as_a_picture_is(tiny: Backbone, settings: Settings) -> None:
@@ -111,11 +111,11 @@ def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) 
         frames.predict(model, encoded(draw(0, size=40)))
 
 
-@pytest.mark.parametrize("place", ["https://cdn.example/x", "https://cdn.example/x/"])
-def test_the_runtime_has_the_address_in_the_settings(place: str) -> None:
-    found = runtime.files(Settings(live_runtime=place))
-    assert found is not None
-    address, digest = found["index.js"]
+@pytest.mark.parametrize("url", ["https://cdn.example/x", "https://cdn.example/x/"])
+def test_the_runtime_has_the_address_in_the_settings(url: str) -> None:
+    files = runtime.files(Settings(live_runtime=url))
+    assert files is not None
+    address, digest = files["index.js"]
     assert address == "https://cdn.example/x/@litertjs/core@2.5.3/dist/index.js"
     assert len(digest) == 64
 
@@ -133,13 +133,13 @@ def test_rounding_is_to_the_nearest_and_frees_the_lowest_byte() -> None:
     assert (np.abs(rounded - values) <= np.abs(values) * 2.0**-16).all()
 
 
-def test_numbers_that_are_short_already_stay_as_they_are() -> None:
+def test_rounding_keeps_numbers_that_are_already_short() -> None:
     values = np.array([0.0, -0.0, 1.0, -2.5, 255.0], np.float32)
     np.testing.assert_array_equal(round_fraction(values).view(np.uint32), values.view(np.uint32))
 
 
 @pytest.mark.parametrize("length", [0, 1, 4, 1_003])
-def test_a_file_comes_back_with_its_last_word_filled(length: int) -> None:
+def test_expanding_pads_a_file_to_whole_words(length: int) -> None:
     content = np.random.default_rng(1).bytes(length)
     assert expand(squeeze(content)) == content + bytes(-length % 4)
 

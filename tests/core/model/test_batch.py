@@ -16,7 +16,7 @@ from core.settings import Settings
 from tests.shapes import draw, encoded
 
 
-class CalibratedHead:
+class StubClassifier:
     """Stands for a classifier; it must not be asked by two threads at a time."""
 
     def __init__(self):
@@ -34,91 +34,91 @@ def two_cores(monkeypatch):
     monkeypatch.setattr(batch.threads, "cores", lambda: 2)
 
 
-def alive():
+def running_threads():
     return [t.name for t in threading.enumerate() if t.name.startswith("predict")]
 
 
 def test_results_come_in_the_order_of_the_items():
-    made = []
+    classifiers = []
 
     def build():
-        made.append(CalibratedHead())
-        return made[-1]
+        classifiers.append(StubClassifier())
+        return classifiers[-1]
 
-    found = list(batch.map_parallel(build, range(60), CalibratedHead.ask))
-    assert found == [item * item for item in range(60)]
-    assert len(made) == 2
-    assert alive() == []
+    results = list(batch.map_parallel(build, range(60), StubClassifier.ask))
+    assert results == [item * item for item in range(60)]
+    assert len(classifiers) == 2
+    assert running_threads() == []
 
 
-def test_no_more_is_begun_than_is_soon_taken():
+def test_only_a_few_items_are_processed_ahead():
     begun = []
 
     def ask(_, item):
         begun.append(item)
         return item
 
-    results = batch.map_parallel(CalibratedHead, range(1000), ask)
+    results = batch.map_parallel(StubClassifier, range(1000), ask)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 12
     results.close()
     assert len(begun) <= 14
-    assert alive() == []
+    assert running_threads() == []
 
 
-def test_what_is_raised_for_an_item_is_raised_in_its_turn():
+def test_an_error_is_raised_in_the_turn_of_its_item():
     def ask(_, item):
         if item == 5:
             raise BadImage("Not a picture.")
         return item
 
-    results = batch.map_parallel(CalibratedHead, range(100), ask)
+    results = batch.map_parallel(StubClassifier, range(100), ask)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(BadImage, match="Not a picture"):
         next(results)
-    assert alive() == []
+    assert running_threads() == []
 
 
-def test_of_nothing_there_are_no_results():
-    assert list(batch.map_parallel(CalibratedHead, [], CalibratedHead.ask)) == []
+def test_no_items_give_no_results():
+    assert list(batch.map_parallel(StubClassifier, [], StubClassifier.ask)) == []
 
 
 def test_one_item_needs_one_classifier():
-    made = []
+    classifiers = []
 
     def build():
-        made.append(CalibratedHead())
-        return made[-1]
+        classifiers.append(StubClassifier())
+        return classifiers[-1]
 
-    list(batch.map_parallel(build, [3], CalibratedHead.ask))
-    assert len(made) == 1
+    list(batch.map_parallel(build, [3], StubClassifier.ask))
+    assert len(classifiers) == 1
 
 
-def test_every_picture_has_its_answer_in_its_place_and_a_bad_one_stops_nothing(
+def test_answers_are_in_order_and_a_bad_picture_stops_nothing(
     tiny: Backbone, settings: Settings
 ) -> None:
-    made = []
+    classifiers = []
 
     def build():
-        made.append(lookup.find(tiny.name, settings, on_one_thread))
-        return made[-1]
+        classifiers.append(lookup.find(tiny.name, settings, on_one_thread))
+        return classifiers[-1]
 
     pictures = [encoded(draw(number % 3, seed=number)) for number in range(20)]
-    asked = [Source(f"{number}.jpg", content) for number, content in enumerate(pictures)]
-    asked[3] = Source("3.jpg", b"no picture")
-    asked[4] = Source("notes.txt", b"no picture", required=False)
-    asked[5] = Source("5.jpg", None, "Damaged.")
-    rows = list(batch.answers(build, asked, top=3))
+    sources = [Source(f"{number}.jpg", content) for number, content in enumerate(pictures)]
+    sources[3] = Source("3.jpg", b"no picture")
+    sources[4] = Source("notes.txt", b"no picture", required=False)
+    sources[5] = Source("5.jpg", None, "Damaged.")
+    rows = list(batch.answers(build, sources, top=3))
     assert rows.pop(4) is None
-    assert [row.file for row in rows] == [source.name for source in asked if source.required]
+    assert [row.file for row in rows] == [source.name for source in sources if source.required]
     assert [row.file for row in rows if row.problem] == ["3.jpg", "5.jpg"]
     assert all(row.verdict is None and not row.predictions for row in rows if row.problem)
-    classifier = made[0]
+    classifier = classifiers[0]
     for row in rows:
         if not row.problem:
             answer = classifier.answer(classifier.load(pictures[int(row.file[:-4])]))
             assert row.predictions == classifier.top(answer.probabilities, 3)
             assert row.verdict is Verdict.NOT_SURE, "of 1,000 classes of random weights"
-    assert len(made) == 2
-    assert alive() == []
+    assert len(classifiers) == 2
+    assert running_threads() == []

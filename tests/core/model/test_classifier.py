@@ -29,8 +29,8 @@ def test_a_backbone_names_the_classes_of_imagenet(classifier):
 
 
 def test_the_default_backbone_needs_no_preparing(settings):
-    found = Classifier.of_backbone(backbones.get(backbones.DEFAULT), settings)
-    assert (found.size, found.crop) == (224, 0.875)
+    classifier = Classifier.of_backbone(backbones.get(backbones.DEFAULT), settings)
+    assert (classifier.size, classifier.crop) == (224, 0.875)
     assert not settings.home.exists()
 
 
@@ -48,7 +48,7 @@ def test_an_answer_has_probabilities_an_embedding_and_a_feature_map(classifier):
 
 def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, classifier):
     head = DenseHead(((np.eye(32, 2, dtype=np.float32), np.array([0, 1], np.float32)),))
-    own = Classifier(
+    classifier_with_head = Classifier(
         opened(serving.required(tiny, settings)),
         title="Own",
         labels=("a", "b"),
@@ -58,13 +58,13 @@ def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, clas
         head=head,
     )
     picture = noise(1)[0]
-    plain, found = classifier.answer(picture), own.answer(picture)
-    np.testing.assert_array_equal(found.embedding, plain.embedding)
-    np.testing.assert_array_equal(found.feature_map, plain.feature_map)
+    plain, answer = classifier.answer(picture), classifier_with_head.answer(picture)
+    np.testing.assert_array_equal(answer.embedding, plain.embedding)
+    np.testing.assert_array_equal(answer.feature_map, plain.feature_map)
     np.testing.assert_allclose(
-        found.probabilities, head.probabilities(plain.embedding[None])[0], atol=1e-6
+        answer.probabilities, head.probabilities(plain.embedding[None])[0], atol=1e-6
     )
-    assert found.seconds >= 0
+    assert answer.seconds >= 0
 
 
 def test_the_likeliest_classes_come_first(classifier):
@@ -89,35 +89,35 @@ def test_a_picture_is_loaded_as_the_model_sees_it(classifier, tmp_path):
 def test_threads_that_share_a_model_take_turns(tiny, settings):
     model = ServingModel(serving.required(tiny, settings), threads=1)
     pictures = noise(40)
-    alone = [model.run(picture).embedding for picture in pictures]
-    together = [None] * len(pictures)
+    sequential = [model.run(picture).embedding for picture in pictures]
+    concurrent = [None] * len(pictures)
 
-    def ask(places):
-        for place in places:
-            together[place] = model.run(pictures[place]).embedding
+    def ask(indices):
+        for index in indices:
+            concurrent[index] = model.run(pictures[index]).embedding
 
     threads = [threading.Thread(target=ask, args=(range(i, 40, 4),)) for i in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(concurrent, sequential)
 
 
 def test_an_answer_outlives_the_next_question(tiny, settings):
     model = on_one_thread(serving.required(tiny, settings))
     first, second = noise(2)
     answer = model.run(first)
-    kept = answer.feature_map.copy()
+    copy = answer.feature_map.copy()
     model.run(second)
-    np.testing.assert_array_equal(answer.feature_map, kept)
+    np.testing.assert_array_equal(answer.feature_map, copy)
 
 
-def test_how_many_threads_answer_makes_no_difference(tiny, settings):
+def test_the_number_of_threads_does_not_change_an_answer(tiny, settings):
     path = serving.required(tiny, settings)
     picture = noise(1)[0]
-    one, two = on_one_thread(path).run(picture), opened(path).run(picture)
-    np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-6)
+    single, several = on_one_thread(path).run(picture), opened(path).run(picture)
+    np.testing.assert_allclose(single.probabilities, several.probabilities, atol=1e-6)
 
 
 def test_a_backbone_that_is_not_prepared_is_refused(settings):

@@ -22,13 +22,13 @@ CLEAR, DOUBTFUL = np.float32([0.1, 0.8, 0.1]), np.float32([0.4, 0.2, 0.4])
         (DOUBTFUL, 1.01, Verdict.UNLIKE, None),
     ],
 )
-def test_a_set_is_given_only_for_several_classes_and_pictures_like_those_of_the_training(
+def test_a_set_is_offered_only_for_several_classes_of_a_picture_in_distribution(
     probabilities, ood_score, verdict, labels
 ):
     decision = Decision(0.5, LEVEL)
     assert decision.verdict(probabilities, ood_score) is verdict
-    found = decision.prediction_set(probabilities, ood_score, LABELS)
-    assert found == (labels and PredictionSet(0.9, labels))
+    prediction_set = decision.prediction_set(probabilities, ood_score, LABELS)
+    assert prediction_set == (labels and PredictionSet(0.9, labels))
 
 
 def test_the_owner_chooses_among_the_levels_that_the_model_offers():

@@ -14,41 +14,41 @@ from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 
 
-def test_it_is_the_embedding_and_the_pooled_activations_that_keras_finds(tiny, settings):
+def test_the_embedding_is_followed_by_the_pooled_activations_of_the_depths(tiny, settings):
     path = deep_features.serving_model(tiny, tiny.depths, settings)
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    found = on_one_thread(path).outputs(picture)
+    outputs = on_one_thread(path).outputs(picture)
     plain = on_one_thread(serving.required(tiny, settings)).outputs(picture)
-    assert set(found) == {"embedding", "feature_map"}
-    assert found["embedding"].shape == (tiny.width(tiny.depths),) == (32 + 16 + 24,)
-    np.testing.assert_array_equal(found["embedding"][:32], plain["embedding"])
-    np.testing.assert_array_equal(found["feature_map"], plain["feature_map"])
+    assert set(outputs) == {"embedding", "feature_map"}
+    assert outputs["embedding"].shape == (tiny.width(tiny.depths),) == (32 + 16 + 24,)
+    np.testing.assert_array_equal(outputs["embedding"][:32], plain["embedding"])
+    np.testing.assert_array_equal(outputs["feature_map"], plain["feature_map"])
     trunk = build.trunk(tiny, settings=settings)
     maps = keras.Model(trunk.input, [trunk.get_layer(layer).output for layer in tiny.depths])
-    wanted = [np.asarray(map_).mean((0, 1, 2)) for map_ in maps(picture[None].astype(np.float32))]
-    np.testing.assert_allclose(found["embedding"][32:], np.concatenate(wanted), atol=1e-4)
+    expected = [np.asarray(map_).mean((0, 1, 2)) for map_ in maps(picture[None].astype(np.float32))]
+    np.testing.assert_allclose(outputs["embedding"][32:], np.concatenate(expected), atol=1e-4)
 
 
-def test_without_depths_it_is_the_serving_model_itself(tiny, settings):
+def test_without_depths_the_serving_model_is_used_as_it_is(tiny, settings):
     assert deep_features.serving_model(tiny, (), settings) == serving.required(tiny, settings)
 
 
 @pytest.mark.parametrize("hidden", [(), (10,)], ids=["linear", "hidden"])
-def test_a_heat_map_shows_what_the_last_map_contributes(hidden):
+def test_a_heat_map_shows_the_contribution_of_the_last_feature_map(hidden):
     random = np.random.default_rng(0)
     widths = (5 + 4, *hidden, 3)
     pairs = itertools.pairwise(widths)
     head = DenseHead(tuple((random.normal(size=p), random.normal(size=p[1])) for p in pairs))
     feature_map = random.uniform(0, 2, (2, 3, 5))
     embedding = np.concatenate([feature_map.mean((0, 1)), random.normal(size=4)])
-    (found,) = heatmap.activation(feature_map, head, [1], embedding)
-    assert found.shape == (2, 3)
+    (activation,) = heatmap.activation(feature_map, head, [1], embedding)
+    assert activation.shape == (2, 3)
     step = 1e-5
-    for place in np.ndindex(2, 3):  # a derivative, times the value: the map's share of the logit
+    for index in np.ndindex(2, 3):  # a derivative, times the value: the map's share of the logit
         moved = embedding.copy()
-        moved[:5] += step * feature_map[place]
+        moved[:5] += step * feature_map[index]
         change = (head.logits(moved[None]) - head.logits(embedding[None]))[0, 1] / step
-        assert found[place] == pytest.approx(change, abs=1e-3)
+        assert activation[index] == pytest.approx(change, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -26,33 +26,33 @@ def test_hidden_layers_are_rectified_and_the_last_one_is_not():
 
 
 def test_probabilities_add_up_to_one_even_for_enormous_logits():
-    found = softmax(np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]], np.float32))
-    np.testing.assert_allclose(found, [[1, 0, 0], [1 / 3] * 3], atol=1e-6)
+    probabilities = softmax(np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]], np.float32))
+    np.testing.assert_allclose(probabilities, [[1, 0, 0], [1 / 3] * 3], atol=1e-6)
 
 
-def test_it_says_how_wide_it_is():
+def test_a_head_has_the_number_of_its_inputs_and_classes():
     assert (head(7, 5, 3).inputs, head(7, 5, 3).classes) == (7, 3)
 
 
-def test_it_comes_back_from_its_arrays_among_others():
-    there = head(7, 5, 3)
-    arrays = there.arrays()
+def test_a_head_is_read_back_from_its_arrays_among_others():
+    original = head(7, 5, 3)
+    arrays = original.arrays()
     assert set(arrays) == {f"head.{i}.{part}" for i in (0, 1) for part in ("kernel", "bias")}
     assert all(array.dtype == np.float32 for array in arrays.values())
-    back = DenseHead.from_arrays({"trunk.4.kernel": np.zeros(3), **arrays})
+    loaded = DenseHead.from_arrays({"trunk.4.kernel": np.zeros(3), **arrays})
     features = np.random.default_rng(1).normal(size=(4, 7)).astype(np.float32)
-    np.testing.assert_allclose(back.logits(features), there.logits(features), rtol=1e-5)
+    np.testing.assert_allclose(loaded.logits(features), original.logits(features), rtol=1e-5)
 
 
 def test_layers_that_do_not_chain_are_refused():
-    (kernel, bias), other = head(4, 3).layers[0], head(5, 2).layers[0]
+    (kernel, bias), narrower = head(4, 3).layers[0], head(5, 2).layers[0]
     with pytest.raises(ValueError, match=r"must chain, got \[\(4, 3\), \(5, 2\)\]"):
-        DenseHead(((kernel, bias), other))
+        DenseHead(((kernel, bias), narrower))
     with pytest.raises(ValueError, match="must chain"):
         DenseHead(((kernel, bias[:2]),))
 
 
-def test_a_head_after_a_scaling_answers_of_the_scaled_as_of_the_features():
+def test_a_scaling_can_be_merged_into_a_head():
     random = np.random.default_rng(0)
     kernels = [random.normal(size=shape).astype(np.float32) for shape in ((5, 4), (4, 3))]
     head = DenseHead(tuple((kernel, kernel[0]) for kernel in kernels))

@@ -9,7 +9,7 @@ import pytest
 from core.model import heatmap
 from core.model.classifier import Classifier
 from core.model.dense import DenseHead
-from tests.core.trainings import asked_for, take_in, train
+from tests.core.trainings import import_dataset, tiny_config, train
 from tests.shapes import draw, encoded
 
 H, W, D, CLASSES = 4, 5, 12, 3
@@ -41,53 +41,53 @@ def test_a_map_weighs_features_by_the_gradient_that_tensorflow_finds(feature_map
     network = keras.Sequential([keras.Input((H, W, D)), *above, keras.layers.Dense(CLASSES)])
     head = random_head(hidden)
     network.set_weights([part for layer in head.layers for part in layer])
-    found = heatmap.activation(feature_map, head, range(CLASSES))
-    assert (found.shape, found.dtype) == ((CLASSES, H, W), np.float32)
+    maps = heatmap.activation(feature_map, head, range(CLASSES))
+    assert (maps.shape, maps.dtype) == ((CLASSES, H, W), np.float32)
     for label in range(CLASSES):
-        given = tf.constant(feature_map[None])
+        inputs = tf.constant(feature_map[None])
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            logit = network(given)[0, label]
+            tape.watch(inputs)
+            logit = network(inputs)[0, label]
         # Each place is one of h·w in the mean, which divides its gradient by their number.
-        gradient = tape.gradient(logit, given).numpy()[0] * (H * W)
+        gradient = tape.gradient(logit, inputs).numpy()[0] * (H * W)
         expected = (gradient * feature_map).sum(axis=-1)
-        np.testing.assert_allclose(found[label], expected, atol=1e-4 * np.abs(expected).max())
+        np.testing.assert_allclose(maps[label], expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_maps_come_in_the_order_of_the_classes_asked_for(feature_map):
+def test_maps_are_in_the_order_of_the_requested_classes(feature_map):
     head = random_head((10,))
     every = heatmap.activation(feature_map, head, range(CLASSES))
-    asked = heatmap.activation(feature_map, head, (2, 0, 2))
-    np.testing.assert_array_equal(asked, every[[2, 0, 2]])
+    selected = heatmap.activation(feature_map, head, (2, 0, 2))
+    np.testing.assert_array_equal(selected, every[[2, 0, 2]])
 
 
-def test_packed_maps_share_one_scale_and_leave_out_what_speaks_against():
+def test_packed_maps_share_one_scale_and_omit_negative_evidence():
     maps = np.array([[[0.5, -3.0]], [[2.0, 1.0]]], np.float32)
     np.testing.assert_array_equal(heatmap.packed(maps), [[[64, 0]], [[255, 128]]])
     assert heatmap.packed(maps).dtype == np.uint8
     assert not heatmap.packed(-np.abs(maps)).any()
 
 
-def check_kept(made):
+def check_saved_maps(trained):
     """Compare the maps that a run keeps with those of the pictures; give what it said of them."""
-    classifier = made.run.classifier(made.settings)
-    kept, examples = made.run.heatmaps(), made.run.dataset().of("test")
-    assert (kept.shape, kept.dtype) == ((len(examples), 2, 4, 4), np.uint8)
-    said = []
-    for maps, example in zip(kept, examples, strict=True):
-        answer = classifier.answer(classifier.load(made.pictures / example.path))
-        said.append(int(answer.probabilities.argmax()))
-        expected = heatmap.packed(classifier.heatmaps(answer, (said[-1], example.label)))
+    classifier = trained.run.classifier(trained.settings)
+    saved_maps, examples = trained.run.heatmaps(), trained.run.dataset().of("test")
+    assert (saved_maps.shape, saved_maps.dtype) == ((len(examples), 2, 4, 4), np.uint8)
+    predicted = []
+    for maps, example in zip(saved_maps, examples, strict=True):
+        answer = classifier.answer(classifier.load(trained.pictures / example.path))
+        predicted.append(int(answer.probabilities.argmax()))
+        expected = heatmap.packed(classifier.heatmaps(answer, (predicted[-1], example.label)))
         np.testing.assert_allclose(maps.astype(int), expected, atol=1)
-    return np.array(said), np.array([example.label for example in examples])
+    return np.array(predicted), np.array([example.label for example in examples])
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_a_run_keeps_the_maps_that_its_pictures_have(trained, preset):
-    check_kept(trained(preset))
+def test_a_run_keeps_the_maps_that_its_pictures_have(trained_run, preset):
+    check_saved_maps(trained_run(preset))
 
 
-def test_of_a_mistake_the_map_of_what_was_said_comes_before_that_of_what_it_was(
+def test_a_mistake_has_the_map_of_the_predicted_class_before_that_of_the_actual_one(
     tiny, settings, tmp_path
 ):
     twins = tmp_path / "twins.zip"
@@ -96,10 +96,10 @@ def test_of_a_mistake_the_map_of_what_was_said_comes_before_that_of_what_it_was(
             for number in range(16):
                 content = encoded(draw(0, 100 * label + number))
                 archive.writestr(f"{name}/{number}.jpg", content)
-    taken = take_in(tmp_path / "taken", twins)
-    made = train(taken, asked_for("quick"), tmp_path / "run", settings)
-    said, true = check_kept(made)
-    assert (said != true).any(), "nothing was mistaken"
+    dataset = import_dataset(tmp_path / "taken", twins)
+    trained = train(dataset, tiny_config("quick"), tmp_path / "run", settings)
+    predicted, true = check_saved_maps(trained)
+    assert (predicted != true).any(), "nothing was mistaken"
 
 
 def test_a_backbone_explains_its_own_classes_too(tiny, settings):
@@ -111,8 +111,10 @@ def test_a_backbone_explains_its_own_classes_too(tiny, settings):
     # Of a linear head, the means differ from the logits by the bias alone.
     _, bias = classifier._model.head.layers[0]
     logits = maps.mean(axis=(1, 2)) + bias[labels]
-    found = answer.probabilities[labels]
-    np.testing.assert_allclose(np.exp(logits - logits[0]), found / found[0], rtol=1e-4)
+    probabilities = answer.probabilities[labels]
+    np.testing.assert_allclose(
+        np.exp(logits - logits[0]), probabilities / probabilities[0], rtol=1e-4
+    )
 
 
 def noise(height, width):
@@ -125,31 +127,31 @@ def hot(row, column, size=7):
     return heat
 
 
-def test_what_the_model_did_not_see_is_dimmed_and_nothing_else():
+def test_only_the_part_outside_the_crop_is_dimmed():
     picture = noise(100, 160)
-    laid = heatmap.overlay(picture, hot(0, 0), crop=0.8, strength=1)
+    overlaid = heatmap.overlay(picture, hot(0, 0), crop=0.8, strength=1)
     outside = np.ones((100, 160), bool)
     outside[10:90, 40:120] = False
     expected = np.round(heatmap.DIMMED * picture[outside])
-    np.testing.assert_allclose(laid[outside], expected, atol=1)
+    np.testing.assert_allclose(overlaid[outside], expected, atol=1)
     # The hot corner of the map is the corner of the square, not of the picture.
-    changed = (laid != picture).any(axis=2) & ~outside
+    changed = (overlaid != picture).any(axis=2) & ~outside
     rows, columns = np.nonzero(changed)
     assert (rows.min(), columns.min()) == (10, 40)
     assert rows.max() < 10 + 80 * 2.5 / 7
     assert columns.max() < 40 + 80 * 2.5 / 7
 
 
-def test_places_without_evidence_stay_as_they_were():
+def test_pixels_without_evidence_do_not_change():
     picture = noise(120, 120)
     nothing = np.zeros((7, 7), np.uint8)
     np.testing.assert_array_equal(heatmap.overlay(picture, nothing, crop=1.0, strength=1), picture)
     np.testing.assert_array_equal(
         heatmap.overlay(picture, hot(3, 3), crop=1.0, strength=0), picture
     )
-    laid = heatmap.overlay(picture, hot(0, 3), crop=1.0, strength=1)
-    np.testing.assert_array_equal(laid[60:], picture[60:])
-    assert (laid[:10, 55:65] != picture[:10, 55:65]).any(axis=2).mean() > 0.9
+    overlaid = heatmap.overlay(picture, hot(0, 3), crop=1.0, strength=1)
+    np.testing.assert_array_equal(overlaid[60:], picture[60:])
+    assert (overlaid[:10, 55:65] != picture[:10, 55:65]).any(axis=2).mean() > 0.9
 
 
 def lightness(colours):
@@ -171,7 +173,7 @@ def test_more_evidence_is_always_lighter():
     np.testing.assert_array_equal(covered[4, 4], list(bytes.fromhex(heatmap.RAMP[-1][1:])))
 
 
-def test_a_map_of_shares_is_laid_as_one_of_bytes_is():
+def test_a_map_of_fractions_is_drawn_like_one_of_bytes():
     picture, heat = noise(90, 70), np.random.default_rng(0).uniform(-0.2, 1.2, (4, 4))
     as_bytes = np.round(255 * heat.clip(0, 1)).astype(np.uint8)
     how = {"crop": 0.9, "strength": 0.7}
@@ -182,9 +184,9 @@ def test_a_map_of_shares_is_laid_as_one_of_bytes_is():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (160, 40), (107, 160)], ids=str)
-def test_a_picture_keeps_its_shape_whatever_that_is(shape):
+def test_an_overlay_has_the_shape_of_its_picture(shape):
     picture = noise(*shape)
     before = picture.copy()
-    laid = heatmap.overlay(picture, hot(1, 1, size=4), crop=0.4, strength=0.6)
-    assert (laid.shape, laid.dtype) == (picture.shape, np.uint8)
+    overlaid = heatmap.overlay(picture, hot(1, 1, size=4), crop=0.4, strength=0.6)
+    assert (overlaid.shape, overlaid.dtype) == (picture.shape, np.uint8)
     np.testing.assert_array_equal(picture, before)

@@ -15,7 +15,7 @@ from core.training import stages
 TINY = backbones.get("tiny")
 
 
-def a_head(*widths):
+def random_head(*widths):
     random = np.random.default_rng(1)
     return DenseHead(
         tuple(
@@ -29,7 +29,7 @@ def noise(count=3):
     return np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3)).astype(np.float32)
 
 
-def tuned():
+def fine_tuned():
     """A trunk whose last block is not as it was, and the model above its cut."""
     trunk = build.trunk(TINY)
     above = build.top_model(TINY, 1, trunk)
@@ -39,25 +39,25 @@ def tuned():
     return trunk, above
 
 
-def test_only_what_was_trained_is_kept():
-    trunk, above = tuned()
+def test_only_trained_weights_are_saved():
+    trunk, above = fine_tuned()
     arrays = keras_model.trained_arrays(trunk, above)
-    place = trunk.layers.index(trunk.get_layer("block2_conv"))
-    assert list(arrays) == [f"trunk.{place}.kernel"]
+    index = trunk.layers.index(trunk.get_layer("block2_conv"))
+    assert list(arrays) == [f"trunk.{index}.kernel"]
     np.testing.assert_array_equal(
-        arrays[f"trunk.{place}.kernel"], trunk.get_layer("block2_conv").kernel
+        arrays[f"trunk.{index}.kernel"], trunk.get_layer("block2_conv").kernel
     )
 
 
-def test_trained_weights_find_their_places_in_a_fresh_network():
-    trunk, above = tuned()
-    arrays = a_head(32, 3).arrays() | keras_model.trained_arrays(trunk, above)
-    again = build.trunk(TINY)
-    keras_model.restore(again, arrays)
-    found = again(noise(), training=False)
-    np.testing.assert_allclose(found, trunk(noise(), training=False), atol=1e-6)
+def test_trained_weights_are_restored_in_a_new_network():
+    trunk, above = fine_tuned()
+    arrays = random_head(32, 3).arrays() | keras_model.trained_arrays(trunk, above)
+    restored = build.trunk(TINY)
+    keras_model.restore(restored, arrays)
+    features = restored(noise(), training=False)
+    np.testing.assert_allclose(features, trunk(noise(), training=False), atol=1e-6)
     fresh = build.trunk(TINY)(noise(), training=False)
-    assert not np.allclose(found, fresh, atol=1e-2)
+    assert not np.allclose(features, fresh, atol=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_trained_weights_find_their_places_in_a_fresh_network():
         ("trunk.eight.kernel", (1,)),
     ],
 )
-def test_weights_that_do_not_fit_the_backbone_are_damage(name, shape):
-    arrays = a_head(32, 3).arrays() | {name: np.zeros(shape, np.float32)}
+def test_weights_that_do_not_fit_the_backbone_are_refused(name, shape):
+    arrays = random_head(32, 3).arrays() | {name: np.zeros(shape, np.float32)}
     with pytest.raises(RunDamaged, match="do not fit tiny"):
         keras_model.restore(build.trunk(TINY), arrays)

@@ -16,26 +16,26 @@ TINY, LITE0 = get("tiny"), get("efficientnet-lite0")
 OTHERS = ("resnet50", "inceptionv3", "mobilenetv2", "efficientnetv2b0")
 
 
-def answer(path, picture):
+def run(path, picture):
     """Name → output for one picture (size, size, 3)."""
     interpreter = Interpreter(model_path=str(path), num_threads=2)
     interpreter.allocate_tensors()
-    place = interpreter.get_input_details()[0]["index"]
-    interpreter.set_tensor(place, picture[np.newaxis].astype(np.float32))
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.set_tensor(index, picture[np.newaxis].astype(np.float32))
     interpreter.invoke()
     return {n: interpreter.get_tensor(i)[0] for n, i in serving.outputs(interpreter).items()}
 
 
-def agree(found, expected, tolerance=1e-4):
+def assert_agrees(actual, expected, tolerance=1e-4):
     scale = max(1.0, float(np.abs(expected).max()))
-    np.testing.assert_allclose(found, expected, atol=tolerance * scale, rtol=0)
+    np.testing.assert_allclose(actual, expected, atol=tolerance * scale, rtol=0)
 
 
 def noise(size):
     return np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
 
 
-def retrained(model):
+def retrain_randomly(model):
     """Change every convolution of a model, and say how. What is zero stays so."""
     random = np.random.default_rng(1)
     changed = []
@@ -77,7 +77,7 @@ def trunk(network, settings):
 BOTH = pytest.mark.parametrize("network", [TINY, LITE0], ids=lambda row: row.name, indirect=True)
 
 
-def opened_everywhere(path, backbone, into):
+def expose_stages(path, backbone, into):
     """The file with the end of every stage as an output; that of the last is its feature map."""
     file = LitertFile(path)
     inside = {stage.name: file.output_of(stage.layer) for stage in backbone.stages[:-1]}
@@ -87,40 +87,38 @@ def opened_everywhere(path, backbone, into):
 
 
 def check_stages(path, backbone, trunk, picture, into):
-    found = answer(opened_everywhere(path, backbone, into), picture)
+    outputs = run(expose_stages(path, backbone, into), picture)
     ends = {stage.name: trunk.get_layer(stage.layer).output for stage in backbone.stages[:-1]}
     ends["feature_map"] = trunk.output
     expected = keras.Model(trunk.input, ends)(picture[None].astype(np.float32), training=False)
-    assert set(found) == {"embedding", *ends}
+    assert set(outputs) == {"embedding", *ends}
     for name in ends:
-        agree(found[name], expected[name].numpy()[0])
-    agree(found["embedding"], expected["feature_map"].numpy()[0].mean((0, 1)))
+        assert_agrees(outputs[name], expected[name].numpy()[0])
+    assert_agrees(outputs["embedding"], expected["feature_map"].numpy()[0].mean((0, 1)))
 
 
 def check_retraining(path, backbone, trunk, stage, picture, into):
     before = trunk(picture[None].astype(np.float32), training=False).numpy()[0]
     file = LitertFile(path)
     file.keep("embedding", "feature_map")
-    file.retrain(retrained(build.top_model(backbone, stage, trunk)))
+    file.retrain(retrain_randomly(build.top_model(backbone, stage, trunk)))
     file.write(into)
-    found = answer(into, picture)
+    outputs = run(into, picture)
     expected = trunk(picture[None].astype(np.float32), training=False).numpy()[0]
     assert np.abs(expected - before).max() > 0.01 * np.abs(before).max(), "nothing was changed"
-    agree(found["feature_map"], expected)
-    agree(found["embedding"], expected.mean((0, 1)))
+    assert_agrees(outputs["feature_map"], expected)
+    assert_agrees(outputs["embedding"], expected.mean((0, 1)))
 
 
 @BOTH
-def test_the_end_of_every_stage_is_found_and_holds_what_keras_has_there(
-    network, trunk, tmp_path, scene
-):
+def test_the_output_of_every_stage_equals_that_of_keras(network, trunk, tmp_path, scene):
     backbone, path = network
     picture = images.crop_and_resize(scene, backbone.size)
     check_stages(path, backbone, trunk, picture, tmp_path / "opened.tflite")
 
 
 @BOTH
-def test_what_is_not_needed_is_left_out(network, tmp_path, scene):
+def test_unused_outputs_and_their_weights_are_removed(network, tmp_path, scene):
     backbone, path = network
     file = LitertFile(path)
     file.keep("embedding", "feature_map")
@@ -128,10 +126,10 @@ def test_what_is_not_needed_is_left_out(network, tmp_path, scene):
     top = backbone.embedding * 1000 * 4
     assert path.stat().st_size - (tmp_path / "kept.tflite").stat().st_size > 0.99 * top
     picture = images.crop_and_resize(scene, backbone.size)
-    found, whole = answer(tmp_path / "kept.tflite", picture), answer(path, picture)
-    assert set(found) == {"embedding", "feature_map"}
-    for name, value in found.items():
-        np.testing.assert_array_equal(value, whole[name])
+    outputs, all_outputs = run(tmp_path / "kept.tflite", picture), run(path, picture)
+    assert set(outputs) == {"embedding", "feature_map"}
+    for name, value in outputs.items():
+        np.testing.assert_array_equal(value, all_outputs[name])
 
 
 def test_a_file_cut_low_holds_no_weights_from_above(tiny_file, tmp_path):
@@ -141,11 +139,11 @@ def test_a_file_cut_low_holds_no_weights_from_above(tiny_file, tmp_path):
         file.keep(inside={"cut": file.output_of(stage.layer)})
         file.write(tmp_path / "cut.tflite")
         sizes.append((tmp_path / "cut.tflite").stat().st_size)
-        assert set(answer(tmp_path / "cut.tflite", noise(32))) == {"cut"}
+        assert set(run(tmp_path / "cut.tflite", noise(32))) == {"cut"}
     assert np.diff(sizes) == pytest.approx(9 * 16 * 24 * 4, abs=1500)
 
 
-def test_a_layer_that_the_converter_left_nothing_of_is_not_found(tiny_file):
+def test_a_layer_without_a_tensor_is_not_found(tiny_file):
     file = LitertFile(tiny_file)
     for name in ("block3_relu", "block", "lock1_relu", "probabilities"):
         with pytest.raises(LookupError, match=f"no tensor of layer '{name}'"):
@@ -160,24 +158,24 @@ def test_a_layer_that_the_converter_left_nothing_of_is_not_found(tiny_file):
     indirect=["network"],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_retrained_layers_answer_as_they_do_in_keras(network, trunk, stage, tmp_path, scene):
+def test_retrained_layers_equal_those_of_keras(network, trunk, stage, tmp_path, scene):
     backbone, path = network
     picture = images.crop_and_resize(scene, backbone.size)
     check_retraining(path, backbone, trunk, stage, picture, tmp_path / "retrained.tflite")
 
 
 @BOTH
-def test_the_head_inside_a_file_makes_its_very_probabilities(network, scene):
+def test_the_head_read_from_a_file_gives_its_probabilities(network, scene):
     backbone, path = network
-    found = answer(path, images.crop_and_resize(scene, backbone.size))
+    outputs = run(path, images.crop_and_resize(scene, backbone.size))
     head = LitertFile(path).head()
     assert (head.inputs, head.classes) == (backbone.embedding, 1000)
     np.testing.assert_allclose(
-        head.probabilities(found["embedding"][None])[0], found["probabilities"], atol=1e-5
+        head.probabilities(outputs["embedding"][None])[0], outputs["probabilities"], atol=1e-5
     )
 
 
-def topped(path, *above):
+def convert_with_head(path, *above):
     """Write a LiteRT file of 16-pixel pictures with these layers above its embedding."""
     picture = keras.Input((16, 16, 3))
     x = embedding = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3)(picture))
@@ -191,13 +189,15 @@ def topped(path, *above):
 
 def test_hidden_layers_are_part_of_the_head(tmp_path):
     hidden = layers.Dense(9, activation="relu"), layers.Dense(8, activation="relu", use_bias=False)
-    path = topped(tmp_path / "deep.tflite", *hidden, layers.Dense(5, activation="softmax"))
+    path = convert_with_head(
+        tmp_path / "deep.tflite", *hidden, layers.Dense(5, activation="softmax")
+    )
     head = LitertFile(path).head()
     assert [kernel.shape for kernel, _ in head.layers] == [(6, 9), (9, 8), (8, 5)]
     for seed in range(3):
-        found = answer(path, np.random.default_rng(seed).normal(0, 3, (16, 16, 3)))
+        outputs = run(path, np.random.default_rng(seed).normal(0, 3, (16, 16, 3)))
         np.testing.assert_allclose(
-            head.probabilities(found["embedding"][None])[0], found["probabilities"], atol=1e-5
+            head.probabilities(outputs["embedding"][None])[0], outputs["probabilities"], atol=1e-5
         )
 
 
@@ -210,9 +210,9 @@ def test_hidden_layers_are_part_of_the_head(tmp_path):
     ],
     ids=lambda value: None if isinstance(value, list) else value,
 )
-def test_a_head_that_is_not_just_dense_layers_is_not_known(above, why, tmp_path):
+def test_a_head_of_other_layers_than_dense_ones_is_refused(above, why, tmp_path):
     with pytest.raises(LookupError, match=why):
-        LitertFile(topped(tmp_path / "other.tflite", *above)).head()
+        LitertFile(convert_with_head(tmp_path / "other.tflite", *above)).head()
 
 
 def test_a_file_without_probabilities_has_no_head(tiny_file, tmp_path):
@@ -251,41 +251,41 @@ def test_every_kind_of_convolution_can_be_retrained(small, small_file, tmp_path)
     picture = noise(16)
     copy = keras.models.clone_model(small)
     copy.set_weights(small.get_weights())
-    changed = retrained(copy)
-    assert {(one.depthwise, one.bias is None) for one in changed} == set(
+    changed = retrain_randomly(copy)
+    assert {(layer.depthwise, layer.bias is None) for layer in changed} == set(
         zip([False, False, True, True], [False, True] * 2, strict=True)
     )
     file = LitertFile(small_file)
     file.retrain(changed)
     file.write(tmp_path / "retrained.tflite")
     expected = copy(picture[None].astype(np.float32))["feature_map"].numpy()[0]
-    found = answer(tmp_path / "retrained.tflite", picture)["feature_map"]
-    agree(found, expected)
-    assert np.abs(found - answer(small_file, picture)["feature_map"]).max() > 1
+    feature_map = run(tmp_path / "retrained.tflite", picture)["feature_map"]
+    assert_agrees(feature_map, expected)
+    assert np.abs(feature_map - run(small_file, picture)["feature_map"]).max() > 1
 
 
-def test_weights_that_did_not_change_leave_every_answer_as_it_was(small, small_file, tmp_path):
+def test_unchanged_weights_change_no_output(small, small_file, tmp_path):
     parts = [layer.get_weights() for layer in small.layers if isinstance(layer, layers.Conv2D)]
     file = LitertFile(small_file)
     file.retrain(Retrained(k, k, False, *bias, *bias) for k, *bias in parts)
     file.write(tmp_path / "same.tflite")
     picture = noise(16)
-    agree(*(answer(p, picture)["feature_map"] for p in (tmp_path / "same.tflite", small_file)))
+    assert_agrees(*(run(p, picture)["feature_map"] for p in (tmp_path / "same.tflite", small_file)))
 
 
 def test_a_kernel_that_is_not_in_the_file_is_an_error(tiny_file):
     kernel = build.trunk(TINY).get_layer("block2_conv").get_weights()[0]
     file = LitertFile(tiny_file)
-    for other in (np.roll(kernel, 1), kernel[:, :, :-1], kernel + 0.01):
+    for changed in (np.roll(kernel, 1), kernel[:, :, :-1], kernel + 0.01):
         with pytest.raises(LookupError, match=r"^0 operations can be the layer \(3, 3, 2"):
-            file.retrain([Retrained(other, other, False)])
+            file.retrain([Retrained(changed, changed, False)])
 
 
 def test_a_filter_that_was_dead_and_is_no_longer_is_an_error(small, tmp_path):
     # The factor that normalisation gives it cannot be read off a row of zeros.
     copy = keras.models.clone_model(small)
     copy.set_weights(small.get_weights())
-    layer = next(one for one in copy.layers if isinstance(one, layers.DepthwiseConv2D))
+    layer = next(layer for layer in copy.layers if isinstance(layer, layers.DepthwiseConv2D))
     kernel = layer.get_weights()[0]
     dead = kernel * (np.arange(kernel.shape[2]) != 5)[:, None]
     layer.set_weights([dead, *layer.get_weights()[1:]])
@@ -308,7 +308,7 @@ def test_a_kernel_that_is_there_twice_is_an_error(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
-def test_every_other_network_is_opened_and_retrained_too(name, tmp_path):
+def test_every_other_backbone_can_be_cut_and_retrained(name, tmp_path):
     backbone = get(name)
     path = tmp_path / "serving.tflite"
     classifier = build.imagenet_classifier(backbone, "random")
@@ -318,11 +318,11 @@ def test_every_other_network_is_opened_and_retrained_too(name, tmp_path):
     check_stages(path, backbone, trunk, picture, tmp_path / "opened.tflite")
     middle = len(backbone.stages) // 2
     check_retraining(path, backbone, trunk, middle, picture, tmp_path / "retrained.tflite")
-    found, head = answer(path, picture), LitertFile(path).head()
-    agree(head.probabilities(found["embedding"][None])[0], found["probabilities"], 1e-5)
+    outputs, head = run(path, picture), LitertFile(path).head()
+    assert_agrees(head.probabilities(outputs["embedding"][None])[0], outputs["probabilities"], 1e-5)
 
 
-def test_a_head_put_on_an_embedding_answers_as_the_head_does(tiny_file, tmp_path):
+def test_an_added_head_gives_its_probabilities(tiny_file, tmp_path):
     random = np.random.default_rng(0)
     kernels = [random.normal(size=(TINY.embedding, 6)), random.normal(size=(6, 3))]
     head = DenseHead(tuple((k.astype(np.float32), k[0].astype(np.float32)) for k in kernels))
@@ -331,9 +331,9 @@ def test_a_head_put_on_an_embedding_answers_as_the_head_does(tiny_file, tmp_path
     file.add_head(head)
     file.write(with_head)
     picture = noise(TINY.size)
-    embedding = answer(tiny_file, picture)["embedding"]
-    found = answer(with_head, picture)
-    assert set(found) == {"probabilities"}
-    agree(found["probabilities"], head.probabilities(embedding[None])[0])
+    embedding = run(tiny_file, picture)["embedding"]
+    outputs = run(with_head, picture)
+    assert set(outputs) == {"probabilities"}
+    assert_agrees(outputs["probabilities"], head.probabilities(embedding[None])[0])
     with pytest.raises(LookupError, match="only the outputs probabilities"):
         LitertFile(with_head).add_head(head)

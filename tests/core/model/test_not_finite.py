@@ -8,7 +8,7 @@ from core.model.dense import DenseHead
 from core.settings import Settings
 
 
-def test_weights_that_give_no_numbers_are_an_error_and_no_answer() -> None:
+def test_weights_that_give_no_finite_probabilities_are_an_error() -> None:
     row = backbones.get(backbones.DEFAULT)
     network = Classifier.of_backbone(row, Settings())
     kernel, bias = np.ones((row.embedding, 2), np.float32), np.full(2, np.inf, np.float32)

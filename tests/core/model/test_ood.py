@@ -31,40 +31,41 @@ def fit(embeddings, labels):
     return ood.fit(embeddings, labels, np.arange(len(labels)))
 
 
-def separation(alike, unlike):
+def separation(in_distribution, out_of_distribution):
     """The area under the ROC curve of two sets of OOD scores."""
     return roc_auc_score(
-        np.repeat([0, 1], [len(alike), len(unlike)]), np.concatenate([alike, unlike])
+        np.repeat([0, 1], [len(in_distribution), len(out_of_distribution)]),
+        np.concatenate([in_distribution, out_of_distribution]),
     )
 
 
-def test_a_cloud_that_was_never_taught_is_unlike():
-    found = fit(*clouds(120))
-    unlike = found.ood_score(clouds(60, seed=1, centres=5)[0])
-    assert (unlike > 1).all()
-    assert unlike.dtype == np.float32
-    assert unlike.shape == (60,)
+def test_pictures_of_other_classes_are_out_of_distribution():
+    detector = fit(*clouds(120))
+    scores = detector.ood_score(clouds(60, seed=1, centres=5)[0])
+    assert (scores > 1).all()
+    assert scores.dtype == np.float32
+    assert scores.shape == (60,)
 
 
 @pytest.mark.parametrize(("n", "classes"), [(60, 3), (150, 10), (400, 2)])
-def test_new_pictures_of_what_was_taught_are_as_seldom_unlike_as_is_promised(n, classes):
+def test_new_pictures_of_known_classes_exceed_the_threshold_as_rarely_as_promised(n, classes):
     rates = []
     for seed in range(12):
-        found = fit(*clouds(n, classes, seed=seed))
-        rates.append((found.ood_score(clouds(500, classes, seed=100 + seed)[0]) > 1).mean())
+        detector = fit(*clouds(n, classes, seed=seed))
+        rates.append((detector.ood_score(clouds(500, classes, seed=100 + seed)[0]) > 1).mean())
     promised = 1 - ood.ALIKE
     assert promised / 4 < np.mean(rates) < 2 * promised
 
 
-def test_the_threshold_is_not_set_by_pictures_that_were_fitted():
+def test_the_threshold_comes_from_held_out_pictures():
     """With as few pictures as this, those that were fitted are far nearer than new ones."""
     embeddings, labels = clouds(24)
-    found = fit(embeddings, labels)
-    assert found.ood_score(embeddings).max() < 0.97
-    assert (found.ood_score(clouds(300, seed=9)[0]) > 1).mean() < 0.12
+    detector = fit(embeddings, labels)
+    assert detector.ood_score(embeddings).max() < 0.97
+    assert (detector.ood_score(clouds(300, seed=9)[0]) > 1).mean() < 0.12
 
 
-def test_twins_do_not_pass_for_new_pictures():
+def test_near_duplicates_are_not_held_out_from_each_other():
     """Each picture is there twice; a fit with one of the two knows the other too well."""
     embeddings, labels = clouds(30)
     twice, both = np.repeat(embeddings, 2, axis=0), np.repeat(labels, 2)
@@ -78,12 +79,12 @@ def test_directions_in_which_a_class_varies_count_less():
     """One feature varies a lot within classes: a step along it is nothing new."""
     embeddings, labels = clouds(200, spread=0.05)
     embeddings[:, 0] = np.random.default_rng(1).uniform(0, 30, 200)
-    found = fit(embeddings, labels)
+    detector = fit(embeddings, labels)
     along, across = embeddings[:3].copy(), embeddings[:3].copy()
     along[:, 0] = 15 - along[:, 0] / 2
     across[:, 1] += 15
-    assert (found.ood_score(along) <= 1).all()
-    assert (found.ood_score(across) > 2).all()
+    assert (detector.ood_score(along) <= 1).all()
+    assert (detector.ood_score(across) > 2).all()
 
 
 def test_the_same_pictures_give_the_same_file_which_scores_as_before():
@@ -136,16 +137,16 @@ def test_a_missing_array_is_refused():
         (np.zeros((40, WIDTH), np.float32), np.arange(40) % 2),
     ],
 )
-def test_from_pictures_that_do_not_tell_nothing_is_made(embeddings, labels):
+def test_too_few_or_equal_pictures_give_no_detector(embeddings, labels):
     assert fit(embeddings, labels) is None
 
 
-def test_one_class_alone_will_do():
-    found = fit(*clouds(40, classes=1))
-    assert (found.ood_score(clouds(40, classes=1, centres=3)[0]) > 1).all()
+def test_one_class_is_enough():
+    detector = fit(*clouds(40, classes=1))
+    assert (detector.ood_score(clouds(40, classes=1, centres=3)[0]) > 1).all()
 
 
-def test_labels_need_not_start_at_nought_or_be_without_gaps():
+def test_labels_need_not_start_at_0_or_be_without_gaps():
     embeddings, labels = clouds(90)
     np.testing.assert_array_equal(
         fit(embeddings, 5 + 3 * labels).ood_score(embeddings),
@@ -156,52 +157,52 @@ def test_labels_need_not_start_at_nought_or_be_without_gaps():
 def test_a_class_of_a_single_picture_does_not_move_the_threshold():
     embeddings, labels = clouds(90)
     lonely = clouds(1, centres=8)[0]
-    found = fit(np.concatenate([embeddings, lonely]), np.append(labels, 3))
-    assert found.ood_score(lonely)[0] < 0.01
-    assert found.threshold == pytest.approx(fit(embeddings, labels).threshold, rel=0.1)
+    detector = fit(np.concatenate([embeddings, lonely]), np.append(labels, 3))
+    assert detector.ood_score(lonely)[0] < 0.01
+    assert detector.threshold == pytest.approx(fit(embeddings, labels).threshold, rel=0.1)
 
 
 def test_an_empty_embedding_and_one_with_negative_features_get_a_number():
     embeddings, labels = clouds(90)
     embeddings -= 0.1
-    found = fit(embeddings, labels)
+    detector = fit(embeddings, labels)
     odd = np.stack([np.zeros(WIDTH), -embeddings[0]]).astype(np.float32)
-    strange = found.ood_score(odd)
+    strange = detector.ood_score(odd)
     assert np.isfinite(strange).all()
     assert (strange > 1).all()
 
 
-def test_how_bright_features_are_makes_no_difference():
+def test_the_length_of_an_embedding_does_not_change_its_score():
     embeddings, labels = clouds(90)
-    found = fit(embeddings, labels)
+    detector = fit(embeddings, labels)
     np.testing.assert_allclose(
-        found.ood_score(3 * embeddings), found.ood_score(embeddings), atol=1e-4
+        detector.ood_score(3 * embeddings), detector.ood_score(embeddings), atol=1e-4
     )
 
 
-def test_some_pictures_are_an_equal_number_of_each_class():
+def test_the_sample_has_equally_many_pictures_of_each_class():
     labels = np.repeat([0, 1, 2], [500, 500, 7])
-    some = ood.balanced_sample(labels, 300)
-    assert np.bincount(labels[some]).tolist() == [100, 100, 7]
-    assert (np.diff(some) > 0).all()
+    selected = ood.balanced_sample(labels, 300)
+    assert np.bincount(labels[selected]).tolist() == [100, 100, 7]
+    assert (np.diff(selected) > 0).all()
     of_many = ood.balanced_sample(np.arange(9000) % 300, 300)
     assert len(of_many) == 300 * ood.MINIMUM_PER_CLASS
 
 
-def test_many_pictures_cost_no_more_than_some():
+def test_memory_does_not_grow_with_the_number_of_pictures():
     random = np.random.default_rng(0)
     labels = np.arange(20_000) % 100
     middles = random.random((100, 1280), dtype=np.float32)
     embeddings = middles[labels] + random.random((20_000, 1280), dtype=np.float32)
     tracemalloc.start()
-    found = fit(embeddings, labels)
+    detector = fit(embeddings, labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < embeddings.nbytes * 2
-    assert sum(array.nbytes for array in found.arrays().values()) < 1_000_000
+    assert sum(array.nbytes for array in detector.arrays().values()) < 1_000_000
 
 
-def test_answering_needs_no_scikit_learn(tmp_path):
+def test_scoring_does_not_import_scikit_learn(tmp_path):
     path = tmp_path / "novelty.safetensors"
     path.write_bytes(save(fit(*clouds(90)).arrays()))
     program = (
@@ -214,7 +215,7 @@ def test_answering_needs_no_scikit_learn(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def look(tmp_path_factory):
+def embed(tmp_path_factory):
     """Embeddings of files by the default backbone, (n, d)."""
     backbone = backbones.get(backbones.DEFAULT)
     file = serving.required(backbone, Settings(home=tmp_path_factory.mktemp("home")))
@@ -230,24 +231,28 @@ def look(tmp_path_factory):
     return embeddings
 
 
-def _taken(source, folder, look, each=None):
+def _embed(source, folder, embed, per_class=None):
     """Embeddings and labels of the pictures in a zip, or of some of each class."""
-    taken = intake.take_in(source, source.stem, folder, Settings(home=folder / "home"))
-    examples = taken.dataset.examples
+    intake_result = intake.take_in(source, source.stem, folder, Settings(home=folder / "home"))
+    examples = intake_result.dataset.examples
     labels = np.array([example.label for example in examples])
-    some = [place for k in np.unique(labels) for place in np.flatnonzero(labels == k)[:each]]
-    return look([intake.pictures(folder) / examples[i].path for i in some]), labels[some]
+    indices = [
+        index for k in np.unique(labels) for index in np.flatnonzero(labels == k)[:per_class]
+    ]
+    return embed([intake.pictures(folder) / examples[i].path for i in indices]), labels[indices]
 
 
 @pytest.mark.slow
-def test_ants_and_bees_are_told_from_flowers_and_photographs(datasets, photos, look, tmp_path):
-    embeddings, labels = _taken(datasets / "ants_bees.zip", tmp_path / "ants", look)
-    flowers, _ = _taken(datasets / "flowers5.zip", tmp_path / "flowers", look, each=40)
-    other = look(photos)
-    held = np.random.default_rng(0).permutation(len(labels)) < len(labels) // 4
-    found = fit(embeddings[~held], labels[~held])
-    alike = found.ood_score(embeddings[held])
-    assert (alike > 1).mean() < 0.08
+def test_a_detector_for_ants_and_bees_separates_flowers_and_photographs(
+    datasets, photos, embed, tmp_path
+):
+    embeddings, labels = _embed(datasets / "ants_bees.zip", tmp_path / "ants", embed)
+    flowers, _ = _embed(datasets / "flowers5.zip", tmp_path / "flowers", embed, per_class=40)
+    photographs = embed(photos)
+    held_out = np.random.default_rng(0).permutation(len(labels)) < len(labels) // 4
+    detector = fit(embeddings[~held_out], labels[~held_out])
+    in_distribution = detector.ood_score(embeddings[held_out])
+    assert (in_distribution > 1).mean() < 0.08
     # Over eight splits the areas were 0.988 on average, the flowers', the nearest, above 0.95.
-    assert separation(alike, found.ood_score(flowers)) > 0.93
-    assert separation(alike, found.ood_score(other)) > 0.96
+    assert separation(in_distribution, detector.ood_score(flowers)) > 0.93
+    assert separation(in_distribution, detector.ood_score(photographs)) > 0.96

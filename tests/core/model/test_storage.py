@@ -29,7 +29,7 @@ def folder(tmp_path):
     return tmp_path / "model"
 
 
-def test_what_is_saved_is_loaded(folder):
+def test_a_saved_model_can_be_loaded(folder):
     saved, arrays = storage.load(folder)
     assert saved == ModelFile(backbone="tiny", classes=CLASSES, size=32, crop=1.0)
     assert {name: array.shape for name, array in arrays.items()} == {
@@ -39,22 +39,27 @@ def test_what_is_saved_is_loaded(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["model.json", "weights.safetensors"]
 
 
-def test_a_head_answers_on_top_of_the_serving_model(folder, tiny, settings):
-    found = storage.classifier(folder, "Insects", settings)
-    assert (found.title, found.labels, found.size, found.crop) == ("Insects", CLASSES, 32, 1.0)
-    answer = found.answer(np.full((32, 32, 3), 90, np.uint8))
+def test_a_head_uses_the_embedding_of_the_serving_model(folder, tiny, settings):
+    classifier = storage.classifier(folder, "Insects", settings)
+    assert (classifier.title, classifier.labels, classifier.size, classifier.crop) == (
+        "Insects",
+        CLASSES,
+        32,
+        1.0,
+    )
+    answer = classifier.answer(np.full((32, 32, 3), 90, np.uint8))
     _, arrays = storage.load(folder)
     logits = answer.embedding @ arrays["head.0.kernel"] + arrays["head.0.bias"]
     powers = np.exp(logits - logits.max())
     np.testing.assert_allclose(answer.probabilities, powers / powers.sum(), atol=1e-6)
 
 
-def test_without_its_backbone_it_says_what_to_prepare(folder, settings):
+def test_a_model_without_its_backbone_says_what_to_prepare(folder, settings):
     with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
         storage.classifier(folder, "Insects", settings)
 
 
-def test_a_fine_tuned_model_without_its_own_file_is_damage(folder, tiny, settings):
+def test_a_fine_tuned_model_without_its_serving_model_is_damaged(folder, tiny, settings):
     saved, arrays = storage.load(folder)
     storage.save(folder, saved.model_copy(update={"cut": "block 1"}), arrays)
     with pytest.raises(RunDamaged, match=r"serving\.tflite is missing"):
@@ -77,7 +82,7 @@ def test_a_fine_tuned_model_answers_through_its_own_file_and_its_head(folder, ti
 
 @pytest.mark.parametrize("name", [storage.MODEL, storage.WEIGHTS])
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\x80" * 64, b"\xff" * 8])
-def test_files_that_are_not_a_model_are_damage(folder, name, content):
+def test_unreadable_files_are_damage(folder, name, content):
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
@@ -101,7 +106,7 @@ def test_weights_cut_short_are_damage(folder):
         {"head.0.kernel": np.zeros((32, 3)), "head.0.bias": np.zeros(4)},
     ],
 )
-def test_weights_that_are_no_head_are_damage(folder, arrays):
+def test_weights_without_a_head_are_damage(folder, arrays):
     save_file(arrays, folder / storage.WEIGHTS)
     with pytest.raises(RunDamaged, match="cannot be read"):
         storage.load(folder)
@@ -114,7 +119,7 @@ def test_a_head_for_another_number_of_classes_is_damage(folder):
         storage.load(folder)
 
 
-def test_a_model_of_a_later_version_is_not_guessed_at(folder):
+def test_a_model_of_a_later_version_is_refused(folder):
     path = folder / storage.MODEL
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(RunDamaged):

@@ -10,33 +10,33 @@ from core.errors import WeightsUnavailable
 from core.jobs.events import Note
 from core.model import storage
 from core.settings import Settings
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 LITE0, LITE2 = "efficientnet-lite0", "efficientnet-lite2"
 
 
-def test_a_better_alternative_is_trained_and_becomes_the_backbone_of_the_run(
+def test_a_better_alternative_becomes_the_backbone_of_the_run(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:
-    shapes = take_in(tmp_path, classes=8, per_class=8)
-    asked = asked_for("quick", alternatives=[LITE0])
-    done = train(shapes, asked, tmp_path / "run", settings)
-    run = done.run
+    shapes = import_dataset(tmp_path, classes=8, per_class=8)
+    run_config = tiny_config("quick", alternatives=[LITE0])
+    trained = train(shapes, run_config, tmp_path / "run", settings)
+    run = trained.run
     choice = run.backbone_choice()
     assert choice is not None
     assert list(choice.accuracies) == ["tiny", LITE0]
     assert choice.losses[LITE0] < choice.losses["tiny"]
     assert (run.config().backbone, run.config().alternatives) == (LITE0, ("tiny",))
     assert storage.load(run.model_folder)[0].backbone == LITE0
-    assert choice.sentence in [e.sentence for e in done.said if isinstance(e, Note)]
+    assert choice.sentence in [e.sentence for e in trained.events if isinstance(e, Note)]
 
-    asked, features = asked_for("quick", backbone=LITE0), tmp_path / "features-of-run"
-    alone = train(shapes, asked, tmp_path / "alone", settings, features=features)
+    run_config, features = tiny_config("quick", backbone=LITE0), tmp_path / "features-of-run"
+    alone = train(shapes, run_config, tmp_path / "alone", settings, features=features)
     assert alone.run.report() == run.report(), "the comparison changes nothing else"
 
 
-def test_an_alternative_without_weights_is_left_out_and_said(
-    some_shapes: Taken,
+def test_an_alternative_without_weights_is_left_out_with_a_note(
+    shapes_dataset: ImportedDataset,
     tiny: Backbone,
     settings: Settings,
     tmp_path: Path,
@@ -46,10 +46,12 @@ def test_an_alternative_without_weights_is_left_out_and_said(
         raise WeightsUnavailable("There is no network.")
 
     monkeypatch.setattr(serving, "prepare", unavailable)
-    done = train(some_shapes, asked_for("quick", alternatives=[LITE2]), tmp_path / "run", settings)
-    assert done.run.config().backbone == "tiny"
-    assert done.run.backbone_choice() is None
-    notes = [event.sentence for event in done.said if isinstance(event, Note)]
+    trained = train(
+        shapes_dataset, tiny_config("quick", alternatives=[LITE2]), tmp_path / "run", settings
+    )
+    assert trained.run.config().backbone == "tiny"
+    assert trained.run.backbone_choice() is None
+    notes = [event.sentence for event in trained.events if isinstance(event, Note)]
     title = backbones.get(LITE2).title
     assert f"{title} was not compared. There is no network." in notes
 
@@ -58,7 +60,7 @@ def test_an_alternative_without_weights_is_left_out_and_said(
 def test_heads_with_hidden_layers_are_compared_too(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:
-    shapes = take_in(tmp_path, classes=8, per_class=8)
-    asked = asked_for("quick", alternatives=[LITE0], head={"hidden": [8]}, features="last")
-    done = train(shapes, asked, tmp_path / "run", settings)
-    assert done.run.config().backbone == LITE0
+    shapes = import_dataset(tmp_path, classes=8, per_class=8)
+    run_config = tiny_config("quick", alternatives=[LITE0], head={"hidden": [8]}, features="last")
+    trained = train(shapes, run_config, tmp_path / "run", settings)
+    assert trained.run.config().backbone == LITE0

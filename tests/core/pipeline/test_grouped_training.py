@@ -12,37 +12,39 @@ from core.dataset import splitting
 from core.evaluation import folds
 from core.settings import Settings
 from tests import shapes
-from tests.core.trainings import Taken, Trained, asked_for, train
+from tests.core.trainings import ImportedDataset, TrainedRun, tiny_config, train
 
 
 @pytest.fixture
-def at_sites(tiny: object, tmp_path: Path, settings: Settings) -> Trained:
+def sites_run(tiny: object, tmp_path: Path, settings: Settings) -> TrainedRun:
     """A run on pictures of 12 sites, kept together by the prefix of their file names."""
     source = shapes.sites_zip(tmp_path)
     examined = intake.take_in(source, "Sites", tmp_path / "intake", settings)
     grouped = intake.group(examined, "prefix")
     pictures = intake.pictures(tmp_path / "intake")
-    return train(Taken(grouped.dataset, pictures), asked_for("quick"), tmp_path / "run", settings)
+    return train(
+        ImportedDataset(grouped.dataset, pictures), tiny_config("quick"), tmp_path / "run", settings
+    )
 
 
-def test_sites_stay_together_and_the_inflation_is_measured(at_sites: Trained) -> None:
-    run = at_sites.run
+def test_sites_stay_together_and_the_inflation_is_measured(sites_run: TrainedRun) -> None:
+    run = sites_run.run
     dataset = run.dataset()
     assert dataset.grouped_by == "prefix"
     parts = defaultdict(set)
     for example in dataset.examples:
         parts[example.group_name].add(example.split)
     assert len(parts) == 12
-    assert all(len(found) == 1 for found in parts.values())
-    tested = sum(found == {"test"} for found in parts.values())
+    assert all(len(splits) == 1 for splits in parts.values())
+    tested = sum(splits == {"test"} for splits in parts.values())
     assert f"on {tested} group" in run.report().headline
 
     examples = [*dataset.of("train"), *dataset.of("validation")]
     labels = np.array([example.label for example in examples])
     fold = folds.assign(labels, splitting.groups(examples), 5, 0)
     for name in parts:
-        places = [place for place, e in enumerate(examples) if e.group_name == name]
-        assert len(set(fold[places].tolist())) <= 1
+        indices = [index for index, e in enumerate(examples) if e.group_name == name]
+        assert len(set(fold[indices].tolist())) <= 1
 
     inflation = run.inflation()
     assert inflation is not None
@@ -53,7 +55,7 @@ def test_sites_stay_together_and_the_inflation_is_measured(at_sites: Trained) ->
     assert "inflation.json" in run.manifest().files
 
 
-def test_without_chosen_groups_nothing_is_said_of_them(trainings) -> None:
+def test_without_groups_no_inflation_is_measured(trainings) -> None:
     run = trainings("quick").run
     assert run.inflation() is None
     assert "not seen in training" not in run.report().headline

@@ -36,7 +36,7 @@ def test_every_file_is_the_one_that_its_manifest_lists(sample):
     assert _files(sample.path) - set(listed) == {MANIFEST, "events.jsonl", "status.json"}
 
 
-def test_it_is_small_and_tells_nothing_of_the_machine_that_made_it(sample):
+def test_the_sample_is_small_and_names_no_local_path(sample):
     names = _files(sample.path)
     assert sum((sample.path / name).stat().st_size for name in names) < LARGEST
     assert not {storage.KERAS, storage.LITERT, storage.SERVING} & {
@@ -47,23 +47,23 @@ def test_it_is_small_and_tells_nothing_of_the_machine_that_made_it(sample):
             assert b"/tmp" not in (sample.path / name).read_bytes()
 
 
-def test_it_has_all_that_a_report_of_today_shows(sample, settings):
+def test_the_sample_has_every_part_of_a_report(sample, settings):
     report = sample.report()
     assert report.version == VERSION
     assert report.classes == tuple("0123456789")
     assert len(report.predictions) == len(sample.probabilities()) == len(sample.heatmaps())
     assert report.accuracy.value > 0.85
     assert report.certainty.choices
-    for shown in (sample.ood_scores(), sample.footprint(), sample.learning_curve()):
-        assert shown is not None
+    for part in (sample.ood_scores(), sample.footprint(), sample.learning_curve()):
+        assert part is not None
     assert sample.classifier(settings).appearance is not None
     assert sample.epochs()
     assert sample.kept()
     assert sample.status(settings).state is State.FINISHED
-    assert all(sample.thumbnail(place).is_file() for place in range(report.pictures))
+    assert all(sample.thumbnail(index).is_file() for index in range(report.pictures))
 
 
-def test_it_is_summed_up_as_the_sample(sample, settings):
+def test_its_summary_marks_it_as_the_sample(sample, settings):
     line = runs.summarise(sample, settings)
     assert line.sample
     assert line.complete
@@ -72,14 +72,14 @@ def test_it_is_summed_up_as_the_sample(sample, settings):
     assert line.accuracy == sample.report().accuracy
 
 
-def test_its_model_answers(sample, settings):
+def test_the_model_of_the_sample_predicts(sample, settings):
     classifier = sample.classifier(settings)
     answer = classifier.answer(np.asarray(draw(0, size=classifier.size)))
     assert answer.probabilities.shape == (10,)
     assert answer.probabilities.sum() == pytest.approx(1, abs=1e-4)
 
 
-def test_reading_it_leaves_no_trace(settings, tmp_path, monkeypatch):
+def test_reading_the_sample_writes_nothing(settings, tmp_path, monkeypatch):
     """The folder may lie where nobody can write."""
     copy = tmp_path / runs.SAMPLE.name
     shutil.copytree(runs.SAMPLE, copy)
@@ -95,14 +95,14 @@ def test_reading_it_leaves_no_trace(settings, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_made_again_it_has_the_same_figures(sample, tmp_path):
-    again = sample_run.make(tmp_path / runs.SAMPLE.name)
-    assert again.dataset() == sample.dataset()
-    assert again.config() == sample.config()
-    assert np.allclose(again.probabilities(), sample.probabilities(), atol=1e-3)
-    ours, theirs = again.report(), sample.report()
-    assert ours.headline == theirs.headline
-    assert ours.confusion == theirs.confusion
-    assert ours.accuracy == theirs.accuracy
-    assert _files(again.path) == _files(sample.path)
-    assert Run(again.path).manifest().files.keys() == sample.manifest().files.keys()
+def test_a_remade_sample_has_the_same_figures(sample, tmp_path):
+    remade = sample_run.make(tmp_path / runs.SAMPLE.name)
+    assert remade.dataset() == sample.dataset()
+    assert remade.config() == sample.config()
+    assert np.allclose(remade.probabilities(), sample.probabilities(), atol=1e-3)
+    report, expected = remade.report(), sample.report()
+    assert report.headline == expected.headline
+    assert report.confusion == expected.confusion
+    assert report.accuracy == expected.accuracy
+    assert _files(remade.path) == _files(sample.path)
+    assert Run(remade.path).manifest().files.keys() == sample.manifest().files.keys()

@@ -14,59 +14,59 @@ from core.pipeline.extraction import extract
 from core.training.cache import FeatureCache
 from core.training.calibrated_head import CalibratedHead
 from core.training.context import TrainingContext
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
-EVERY = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_the_report_holds_what_the_classifier_answers_on_the_pictures(trained, preset):
-    done = trained(preset)
-    classifier = done.run.classifier(done.settings)
-    examples = done.run.dataset().of("test")
-    for example, row in zip(examples, done.run.probabilities(), strict=True):
-        answer = classifier.answer(classifier.load(done.pictures / example.path))
+def test_the_report_has_the_probabilities_of_the_classifier(trained_run, preset):
+    trained = trained_run(preset)
+    classifier = trained.run.classifier(trained.settings)
+    examples = trained.run.dataset().of("test")
+    for example, row in zip(examples, trained.run.probabilities(), strict=True):
+        answer = classifier.answer(classifier.load(trained.pictures / example.path))
         np.testing.assert_allclose(answer.probabilities, row, atol=1e-6)
 
 
 def test_a_head_on_embeddings_predicts_as_the_model_on_pictures(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    done = train(some_shapes, asked_for("quick"), tmp_path / "run", settings)
-    run, first = done.run, done.run.probabilities()
+    trained = train(shapes_dataset, tiny_config("quick"), tmp_path / "run", settings)
+    run, first = trained.run, trained.run.probabilities()
     cache = FeatureCache(tmp_path / "features")
     context = TrainingContext(
-        *(run.config(), run.dataset(), done.pictures, tiny, settings, cache), lambda _: None
+        *(run.config(), run.dataset(), trained.pictures, tiny, settings, cache), lambda _: None
     )
     saved, arrays = storage.load(run.model_folder)
     head = DenseHead.from_arrays(arrays)
-    found = extract(context, EVERY, None)
-    embeddings = {split: found[split].embeddings[:, 0] for split in EVERY}
-    answering = CalibratedHead(
+    features_by_split = extract(context, SPLITS, None)
+    embeddings = {split: features_by_split[split].embeddings[:, 0] for split in SPLITS}
+    calibrated_head = CalibratedHead(
         head, saved.temperature, head.probabilities(embeddings["validation"])
     )
-    from_pictures, again, _ = scoring.predict_test(context, run, "Again")
+    from_pictures, embeddings_again, _ = scoring.predict_test(context, run, "Again")
     np.testing.assert_allclose(from_pictures, first, atol=1e-6)
-    np.testing.assert_allclose(again, embeddings["test"], atol=1e-5)
-    scoring.write_report(context, run, answering, head.probabilities(embeddings["test"]))
+    np.testing.assert_allclose(embeddings_again, embeddings["test"], atol=1e-5)
+    scoring.write_report(context, run, calibrated_head, head.probabilities(embeddings["test"]))
     (run.path / "manifest.json").unlink()  # it is of the report that was replaced
     np.testing.assert_array_equal(run.probabilities(), first)
 
 
-def test_thumbnails_are_those_of_the_intake(trained):
-    run, pictures = (done := trained()).run, done.pictures
-    for place, example in enumerate(run.dataset().of("test")):
-        made = intake.thumbnail(pictures.parent, example).read_bytes()
-        assert run.thumbnail(place).read_bytes() == made
+def test_thumbnails_are_those_of_the_intake(trained_run):
+    run, pictures = (trained := trained_run()).run, trained.pictures
+    for index, example in enumerate(run.dataset().of("test")):
+        expected = intake.thumbnail(pictures.parent, example).read_bytes()
+        assert run.thumbnail(index).read_bytes() == expected
 
 
-def test_without_those_of_the_intake_new_thumbnails_are_made(tiny, settings, some_shapes, tmp_path):
+def test_missing_thumbnails_of_the_intake_are_made(tiny, settings, shapes_dataset, tmp_path):
     copy = tmp_path / "upload"
-    shutil.copytree(some_shapes.pictures.parent, copy)
+    shutil.copytree(shapes_dataset.pictures.parent, copy)
     shutil.rmtree(copy / intake.THUMBNAILS)
-    taken = type(some_shapes)(some_shapes.dataset, copy / "pictures")
-    run = train(taken, asked_for("quick"), tmp_path / "run", settings).run
-    for place in range(6):
-        with Image.open(run.thumbnail(place)) as small:
+    imported = type(shapes_dataset)(shapes_dataset.dataset, copy / "pictures")
+    run = train(imported, tiny_config("quick"), tmp_path / "run", settings).run
+    for index in range(6):
+        with Image.open(run.thumbnail(index)) as small:
             assert small.format == "JPEG"
             assert max(small.size) <= 160

@@ -23,43 +23,43 @@ from core.system.files import sha256
 from core.training import features, head, outcome
 from core.training.config import parse
 from tests import shapes
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 ROOT = Path(__file__).parents[3]
-BOTH = pytest.mark.parametrize("preset", ["quick", "best"])
-QUICK = asked_for("quick")
+BOTH_PRESETS = pytest.mark.parametrize("preset", ["quick", "best"])
+QUICK = tiny_config("quick")
 
 
 def files(run):
-    found = (path for path in run.path.rglob("*") if path.is_file())
-    return {path.relative_to(run.path).as_posix() for path in found}
+    paths = (path for path in run.path.rglob("*") if path.is_file())
+    return {path.relative_to(run.path).as_posix() for path in paths}
 
 
 def notes(trained):
-    return [event.sentence for event in trained.said if isinstance(event, Note)]
+    return [event.sentence for event in trained.events if isinstance(event, Note)]
 
 
-def some(dataset: Dataset, keep) -> Dataset:
+def select_examples(dataset: Dataset, keep) -> Dataset:
     """The examples whose place among those of their class `keep(label, place)` accepts."""
-    seen = [0] * len(dataset.classes)
-    kept = []
+    counts = [0] * len(dataset.classes)
+    examples = []
     for example in dataset.examples:
-        if keep(example.label, seen[example.label]):
-            kept.append(example)
-        seen[example.label] += 1
-    return dataset.model_copy(update={"examples": tuple(kept)})
+        if keep(example.label, counts[example.label]):
+            examples.append(example)
+        counts[example.label] += 1
+    return dataset.model_copy(update={"examples": tuple(examples)})
 
 
-@BOTH
-def test_a_run_is_complete_with_every_file(trained, preset):
-    run = trained(preset).run
-    pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
-    inside = {"classifier.tflite", "labels.txt", "train.py", "split.json"}
-    inside |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
-    inside.add("learned.json")
+@BOTH_PRESETS
+def test_a_run_is_complete_with_every_file(trained_run, preset):
+    run = trained_run(preset).run
+    pictures = {f"thumbnails/{index:06d}.jpg" for index in range(run.report().pictures)}
+    model_files = {"classifier.tflite", "labels.txt", "train.py", "split.json"}
+    model_files |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
+    model_files.add("learned.json")
     if preset == "best":  # its backbone is its own, and so is what serves it
-        inside.add("serving.tflite")
-    assert files(run) == pictures | {f"model/{name}" for name in inside} | {
+        model_files.add("serving.tflite")
+    assert files(run) == pictures | {f"model/{name}" for name in model_files} | {
         "config.json",
         "dataset.json",
         "fingerprints.npz",
@@ -76,9 +76,9 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     assert run.complete
 
 
-@BOTH
-def test_the_manifest_lists_every_file_with_its_hash(trained, preset):
-    run = trained(preset).run
+@BOTH_PRESETS
+def test_the_manifest_lists_every_file_with_its_hash(trained_run, preset):
+    run = trained_run(preset).run
     manifest = run.manifest()
     assert set(manifest.files) == files(run) - {*PRIVATE, "manifest.json"}
     assert all(sha256(run.path / name) == value for name, value in manifest.files.items())
@@ -86,13 +86,13 @@ def test_the_manifest_lists_every_file_with_its_hash(trained, preset):
     assert 0 < manifest.seconds < 300
 
 
-@BOTH
-def test_report_run_and_litert_answer_the_same(trained, preset):
-    done = trained(preset)
-    run = done.run
-    report, classifier = run.report(), run.classifier(done.settings)
+@BOTH_PRESETS
+def test_report_run_and_litert_file_have_the_same_probabilities(trained_run, preset):
+    trained = trained_run(preset)
+    run = trained.run
+    report, classifier = run.report(), run.classifier(trained.settings)
     test = run.dataset().of("test")
-    views = np.stack([classifier.load(done.pictures / example.path) for example in test])
+    views = np.stack([classifier.load(trained.pictures / example.path) for example in test])
 
     litert = ServingModel(run.model_folder / "classifier.tflite", threads=1)
     answers = {
@@ -103,9 +103,11 @@ def test_report_run_and_litert_answer_the_same(trained, preset):
     for row, prediction in zip(answers["report"], report.predictions, strict=True):
         for label, probability in prediction.top:
             row[label] = probability
-    for name, found in answers.items():
-        np.testing.assert_allclose(found, run.probabilities(), atol=1e-3, err_msg=name)
-        assert [int(row.argmax()) for row in found] == [p.predicted for p in report.predictions]
+    for name, probabilities in answers.items():
+        np.testing.assert_allclose(probabilities, run.probabilities(), atol=1e-3, err_msg=name)
+        assert [int(row.argmax()) for row in probabilities] == [
+            p.predicted for p in report.predictions
+        ]
 
     labels = (run.model_folder / "labels.txt").read_text().splitlines()
     assert tuple(labels) == report.classes == classifier.labels == run.dataset().classes
@@ -113,34 +115,36 @@ def test_report_run_and_litert_answer_the_same(trained, preset):
     assert [p.label for p in report.predictions] == [example.label for example in test]
 
 
-@BOTH
-def test_what_was_learned_is_better_than_chance(trained, preset):
-    assert trained(preset).run.report().accuracy.value > 0.6
+@BOTH_PRESETS
+def test_the_accuracy_is_better_than_chance(trained_run, preset):
+    assert trained_run(preset).run.report().accuracy.value > 0.6
 
 
-def test_quick_keeps_the_backbone_and_best_trains_its_top(trained):
-    quick, fine_tuned = (storage.load(trained(name).run.model_folder) for name in ("quick", "best"))
+def test_quick_keeps_the_backbone_and_best_trains_its_top(trained_run):
+    quick, fine_tuned = (
+        storage.load(trained_run(name).run.model_folder) for name in ("quick", "best")
+    )
     assert not quick[0].fine_tuned
     assert set(quick[1]) == {"head.0.kernel", "head.0.bias"}
     assert fine_tuned[0].cut == "stem"
     assert {name.split(".")[0] for name in fine_tuned[1]} == {"head", "trunk"}
 
 
-@BOTH
-def test_the_settings_are_kept_as_they_were_asked_for(trained, preset):
-    assert trained(preset).run.config() == asked_for(preset)
+@BOTH_PRESETS
+def test_a_run_keeps_its_configuration(trained_run, preset):
+    assert trained_run(preset).run.config() == tiny_config(preset)
 
 
-def test_the_split_is_written_down(trained):
-    dataset = trained().run.dataset()
+def test_a_run_keeps_its_split(trained_run):
+    dataset = trained_run().run.dataset()
     sizes = {split: len(dataset.of(split)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 30, "validation": 6, "test": 6}
-    assert trained().run.report().pictures == 6
+    assert trained_run().run.report().pictures == 6
 
 
-def test_it_says_what_it_does_in_order(trained):
-    done = trained("best")
-    steps = list(dict.fromkeys(event.what for event in done.said if isinstance(event, Step)))
+def test_events_name_the_steps_in_their_order(trained_run):
+    trained = trained_run("best")
+    steps = list(dict.fromkeys(event.what for event in trained.events if isinstance(event, Step)))
     assert steps[:3] == [
         "Extracting features of training pictures",
         "Extracting features of validation pictures",
@@ -148,12 +152,12 @@ def test_it_says_what_it_does_in_order(trained):
     ]
     after = steps.index("Scoring test pictures")
     assert steps[after:][:2] == ["Scoring test pictures", "Verifying classifier.tflite"]
-    phases = [event.phase for event in done.said if isinstance(event, Epoch)]
+    phases = [event.phase for event in trained.events if isinstance(event, Epoch)]
     assert phases == sorted(phases, reverse=True), "head, then fine-tune"
-    kept = [event for event in done.said if isinstance(event, Kept)]
-    assert [event.phase for event in kept] == ["head", "fine-tune"]
-    assert kept[1].epoch and outcome.describe(kept[1]) in notes(done)
-    assert "Writing classifier.tflite." in notes(done)
+    kept_events = [event for event in trained.events if isinstance(event, Kept)]
+    assert [event.phase for event in kept_events] == ["head", "fine-tune"]
+    assert kept_events[1].epoch and outcome.describe(kept_events[1]) in notes(trained)
+    assert "Writing classifier.tflite." in notes(trained)
 
 
 WRITING = "Writing classifier.tflite."
@@ -177,11 +181,11 @@ print(run.verification().of("classifier.tflite").passed, heavy())
 
 
 def test_quick_writes_its_report_and_a_verified_file_without_tensorflow(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    run = runs.create(QUICK, some_shapes.dataset, runs.new_path(settings))
+    run = runs.create(QUICK, shapes_dataset.dataset, runs.new_path(settings))
     watched = subprocess.run(
-        [sys.executable, "-c", WATCH, run.path, some_shapes.pictures, WRITING, tmp_path],
+        [sys.executable, "-c", WATCH, run.path, shapes_dataset.pictures, WRITING, tmp_path],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -192,39 +196,39 @@ def test_quick_writes_its_report_and_a_verified_file_without_tensorflow(
     assert watched.stdout.split("\n")[:2] == ["True 6 []", "True []"], watched.stderr
 
 
-def test_a_given_split_is_used_as_it_stands(tiny, settings, tmp_path):
-    given = tmp_path / "given.zip"
-    with zipfile.ZipFile(given, "w") as archive:
+def test_a_predefined_split_is_used(tiny, settings, tmp_path):
+    source = tmp_path / "given.zip"
+    with zipfile.ZipFile(source, "w") as archive:
         for split, count in (("train", 6), ("val", 2), ("test", 3)):
             for label in range(2):
                 for number in range(count):
                     picture = shapes.encoded(shapes.draw(label, 100 * count + number))
                     archive.writestr(f"{split}/{shapes.NAMES[label]}/{number}.jpg", picture)
-    done = train(take_in(tmp_path / "in", given), QUICK, tmp_path / "run", settings)
-    dataset = done.run.dataset()
+    trained = train(import_dataset(tmp_path / "in", source), QUICK, tmp_path / "run", settings)
+    dataset = trained.run.dataset()
     for split, folder in (("train", "train"), ("validation", "val"), ("test", "test")):
         assert {example.name.split("/")[0] for example in dataset.of(split)} == {folder}
     assert len(dataset.of("validation")) == 4
-    assert {p.name.split("/")[0] for p in done.run.report().predictions} == {"test"}
+    assert {p.name.split("/")[0] for p in trained.run.report().predictions} == {"test"}
 
 
-@BOTH
+@BOTH_PRESETS
 def test_no_validation_or_test_picture_is_among_the_training_features(
-    tiny, settings, some_shapes, tmp_path, monkeypatch, preset
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch, preset
 ):
-    looked = []
+    extracted = []
     extract = features.extract
 
-    def watched(examples, *rest, **how):
-        looked.append({example.sha256 for example in examples})
-        return extract(examples, *rest, **how)
+    def watched(examples, *rest, **options):
+        extracted.append({example.sha256 for example in examples})
+        return extract(examples, *rest, **options)
 
     def stop(*_):
         raise Cancelled("Seen enough.")
 
     monkeypatch.setattr(features, "extract", watched)
     monkeypatch.setattr(head, "fit", stop)
-    train(some_shapes, asked_for(preset), tmp_path / "run", settings)
+    train(shapes_dataset, tiny_config(preset), tmp_path / "run", settings)
     dataset = runs.Run(tmp_path / "run").dataset()
     hashes = {
         split: {example.sha256 for example in dataset.of(split)}
@@ -232,95 +236,101 @@ def test_no_validation_or_test_picture_is_among_the_training_features(
     }
     # The head alone is scored from features; what was fine-tuned is shown the pictures again.
     tested = [hashes["test"]] if preset == "quick" else []
-    assert looked == [hashes["train"], hashes["validation"], *tested]
+    assert extracted == [hashes["train"], hashes["validation"], *tested]
     assert not hashes["train"] & (hashes["validation"] | hashes["test"])
 
 
-def test_the_seed_decides_the_split(trained, settings, some_shapes, tmp_path):
-    first = trained("quick").run
+def test_the_seed_decides_the_split(trained_run, settings, shapes_dataset, tmp_path):
+    first = trained_run("quick").run
     assert first.config().seed == 0
-    other = train(some_shapes, asked_for("quick", seed=1), tmp_path / "run", settings).run
-    one, two = ({e.name for e in run.dataset().of("test")} for run in (first, other))
-    assert one != two
+    second = train(shapes_dataset, tiny_config("quick", seed=1), tmp_path / "run", settings).run
+    first_names, second_names = (
+        {e.name for e in run.dataset().of("test")} for run in (first, second)
+    )
+    assert first_names != second_names
 
 
-@BOTH
+@BOTH_PRESETS
 def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
-    trainings, tiny_home, some_shapes, tmp_path, preset
+    trainings, tiny_home, shapes_dataset, tmp_path, preset
 ):
     first = trainings(preset).run
     shutil.copytree(tiny_home, tmp_path / "home")
     home = Settings(home=tmp_path / "home")
-    again = train(some_shapes, asked_for(preset), tmp_path / "again", home).run
-    np.testing.assert_array_equal(again.probabilities(), first.probabilities())
-    assert again.report() == first.report()
-    assert again.ood_scores() == first.ood_scores()
-    assert again.learning_curve() == first.learning_curve()
+    second = train(shapes_dataset, tiny_config(preset), tmp_path / "again", home).run
+    np.testing.assert_array_equal(second.probabilities(), first.probabilities())
+    assert second.report() == first.report()
+    assert second.ood_scores() == first.ood_scores()
+    assert second.learning_curve() == first.learning_curve()
 
 
-def refusal(dataset, taken, tmp_path, settings):
+def refusal(dataset, imported, tmp_path, settings):
     with pytest.raises(BadDataset) as refused:
-        train(Taken(dataset, taken.pictures), QUICK, tmp_path / "run", settings)
+        train(ImportedDataset(dataset, imported.pictures), QUICK, tmp_path / "run", settings)
     run = runs.Run(tmp_path / "run")
     assert not run.complete
     assert files(run) == {"config.json", "dataset.json"}
     return str(refused.value)
 
 
-def test_too_few_pictures_are_refused_in_a_sentence(tiny, settings, some_shapes, tmp_path):
-    few = some(some_shapes.dataset, lambda _, place: place < 2)
-    sentence = refusal(few, some_shapes, tmp_path, settings)
+def test_too_few_pictures_are_refused(tiny, settings, shapes_dataset, tmp_path):
+    few = select_examples(shapes_dataset.dataset, lambda _, index: index < 2)
+    sentence = refusal(few, shapes_dataset, tmp_path, settings)
     assert sentence.startswith("Expected validation pictures, found none among 6.")
 
 
-def test_a_class_with_nothing_to_learn_from_is_refused_by_name(
-    tiny, settings, some_shapes, tmp_path
+def test_a_class_without_training_pictures_is_refused_by_name(
+    tiny, settings, shapes_dataset, tmp_path
 ):
     examples = tuple(
         example.model_copy(
-            update={"split": "test" if example.label == 1 or place % 3 == 0 else "train"}
+            update={"split": "test" if example.label == 1 or index % 3 == 0 else "train"}
         )
-        for place, example in enumerate(some_shapes.dataset.examples)
+        for index, example in enumerate(shapes_dataset.dataset.examples)
     )
-    given = some_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
-    name = given.classes[1]
-    sentence = refusal(given, some_shapes, tmp_path, settings)
+    dataset = shapes_dataset.dataset.model_copy(update={"examples": examples, "predefined": True})
+    name = dataset.classes[1]
+    sentence = refusal(dataset, shapes_dataset, tmp_path, settings)
     assert sentence.startswith("Expected training pictures of each class") and name in sentence
 
 
-def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
-    tiny, settings, some_shapes, tmp_path
-):
-    rare = some(some_shapes.dataset, lambda label, place: label != 2 or place == 0)
-    asked = asked_for("quick", augmentation={"views": 8})
-    done = train(Taken(rare, some_shapes.pictures), asked, tmp_path / "run", settings)
-    assert done.run.complete
-    assert done.run.dataset().count(2, "train") == 1
+def test_a_class_of_one_picture_can_be_trained(tiny, settings, shapes_dataset, tmp_path):
+    rare = select_examples(shapes_dataset.dataset, lambda label, index: label != 2 or index == 0)
+    run_config = tiny_config("quick", augmentation={"views": 8})
+    trained = train(
+        ImportedDataset(rare, shapes_dataset.pictures), run_config, tmp_path / "run", settings
+    )
+    assert trained.run.complete
+    assert trained.run.dataset().count(2, "train") == 1
 
 
-def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
-    tiny, settings, some_shapes, tmp_path
+def test_cancelling_leaves_an_unfinished_run_and_cached_features(
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+    run = runs.create(QUICK, shapes_dataset.dataset, tmp_path / "run")
 
     def stop(event):
         if isinstance(event, Epoch):
             raise Cancelled("Stop.")
 
     with pytest.raises(Cancelled):
-        training_job.train(run, some_shapes.pictures, settings, stop, tmp_path / "features")
+        training_job.train(run, shapes_dataset.pictures, settings, stop, tmp_path / "features")
     assert not run.complete
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
-    again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
-    assert "42 of 42 views came from the cache; 0 were extracted." in notes(again)
+    repeated = train(
+        shapes_dataset, QUICK, tmp_path / "again", settings, features=tmp_path / "features"
+    )
+    assert "42 of 42 views came from the cache; 0 were extracted." in notes(repeated)
 
 
 @pytest.mark.parametrize("mode", ["personal", "public"])
-def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, tmp_path, mode):
+def test_the_folder_of_the_feature_cache_depends_on_the_mode(
+    tiny, settings, shapes_dataset, tmp_path, mode
+):
     intake = tmp_path / "upload"
-    shutil.copytree(some_shapes.pictures, intake / "pictures")
-    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+    shutil.copytree(shapes_dataset.pictures, intake / "pictures")
+    run = runs.create(QUICK, shapes_dataset.dataset, tmp_path / "run")
 
     def stop(event):
         if isinstance(event, Epoch):
@@ -329,14 +339,14 @@ def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, 
     with pytest.raises(Cancelled):
         settings = settings.model_copy(update={"mode": mode})
         training_job.train(run, intake / "pictures", settings, stop)
-    places = {"personal": settings.home / "features", "public": intake / "features"}
-    assert {name for name, place in places.items() if place.exists()} == {mode}
-    assert list(places[mode].glob("v*/plain*/embedding*/rows"))
+    folders = {"personal": settings.home / "features", "public": intake / "features"}
+    assert {name for name, folder in folders.items() if folder.exists()} == {mode}
+    assert list(folders[mode].glob("v*/plain*/embedding*/rows"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
-def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_shapes, tmp_path):
-    run = runs.create(asked_for("best"), some_shapes.dataset, tmp_path / "run")
+def test_activations_are_unmapped_before_the_scoring(tiny, settings, shapes_dataset, tmp_path):
+    run = runs.create(tiny_config("best"), shapes_dataset.dataset, tmp_path / "run")
     mapped = {}
 
     def watch(event):
@@ -346,23 +356,23 @@ def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_sha
                 raise Cancelled("Seen enough.")
 
     with pytest.raises(Cancelled):
-        training_job.train(run, some_shapes.pictures, settings, watch, tmp_path / "features")
+        training_job.train(run, shapes_dataset.pictures, settings, watch, tmp_path / "features")
     assert mapped["Fine-tuning, epoch 1"]
     assert not mapped["Scoring test pictures"]
 
 
-def test_a_training_ends_with_one_exported_file(trained, settings, some_shapes):
-    run = trained("quick").run
+def test_a_training_ends_with_one_exported_file(trained_run, settings, shapes_dataset):
+    run = trained_run("quick").run
     assert run.complete
     assert run.report().pictures == 6
-    assert run.classifier(settings).labels == some_shapes.dataset.classes
+    assert run.classifier(settings).labels == shapes_dataset.dataset.classes
     assert set(run.manifest().files) >= {"report.json", "model/classifier.tflite"}
     assert [result.file for result in run.verification().results] == ["classifier.tflite"]
     assert not (run.model_folder / "classifier.keras").exists()
 
 
-def test_faults_after_the_report_are_told_and_the_run_stays_complete(
-    tiny, settings, some_shapes, tmp_path, monkeypatch
+def test_faults_after_the_report_are_reported_and_the_run_stays_complete(
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     def fault(*_):
         raise ZeroDivisionError
@@ -372,87 +382,93 @@ def test_faults_after_the_report_are_told_and_the_run_stays_complete(
     steps += ("keep_fingerprints",)
     for step in steps:
         monkeypatch.setattr(post_report, step, fault)
-    done = train(some_shapes, QUICK, tmp_path / "run", settings)
-    told = [sentence for sentence in notes(done) if sentence.endswith("; the log says why.")]
-    assert len(set(told)) == len(steps), "a fault stops no other step"
-    assert done.run.complete
-    assert done.run.report().pictures == 6
+    trained = train(shapes_dataset, QUICK, tmp_path / "run", settings)
+    sentences = [
+        sentence for sentence in notes(trained) if sentence.endswith("; the log says why.")
+    ]
+    assert len(set(sentences)) == len(steps), "a fault stops no other step"
+    assert trained.run.complete
+    assert trained.run.report().pictures == 6
 
 
-def test_fine_tuning_that_does_no_good_leaves_the_head_alone(
-    trained, tiny, settings, some_shapes, tmp_path
+def test_fine_tuning_without_a_gain_keeps_only_the_head(
+    trained_run, tiny, settings, shapes_dataset, tmp_path
 ):
     phase = {"optimizer": "sgd", "learning_rate": 1, "epochs": 2}
-    asked = asked_for("best", fine_tune_phase=phase)
-    done = train(some_shapes, asked, tmp_path / "run", settings)
-    assert any("the head alone was kept" in sentence for sentence in notes(done))
-    saved, _ = storage.load(done.run.model_folder)
+    run_config = tiny_config("best", fine_tune_phase=phase)
+    trained = train(shapes_dataset, run_config, tmp_path / "run", settings)
+    assert any("the head alone was kept" in sentence for sentence in notes(trained))
+    saved, _ = storage.load(trained.run.model_folder)
     assert not saved.fine_tuned
-    assert not (done.run.model_folder / "serving.tflite").exists()
-    quick = trained("quick")
-    np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
+    assert not (trained.run.model_folder / "serving.tflite").exists()
+    quick = trained_run("quick")
+    np.testing.assert_allclose(trained.run.probabilities(), quick.run.probabilities(), atol=1e-4)
 
 
 def test_fine_tuning_that_could_show_no_gain_is_left_out(
-    trained, tiny, settings, some_shapes, tmp_path
+    trained_run, tiny, settings, shapes_dataset, tmp_path
 ):
-    asked = asked_for("best", unfreeze={"stages": 2, "least_errors": 100})
-    done = train(some_shapes, asked, tmp_path / "run", settings)
-    assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(done))
-    assert {event.phase for event in done.said if isinstance(event, Kept)} == {"head"}
-    quick = trained("quick")
-    np.testing.assert_array_equal(done.run.probabilities(), quick.run.probabilities())
+    run_config = tiny_config("best", unfreeze={"stages": 2, "least_errors": 100})
+    trained = train(shapes_dataset, run_config, tmp_path / "run", settings)
+    assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(trained))
+    assert {event.phase for event in trained.events if isinstance(event, Kept)} == {"head"}
+    quick = trained_run("quick")
+    np.testing.assert_array_equal(trained.run.probabilities(), quick.run.probabilities())
 
 
-def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tmp_path):
-    asked = asked_for("quick", head={"hidden": [8], "dropout": 0.1})
-    done = train(some_shapes, asked, tmp_path / "run", settings)
-    classifier = done.run.classifier(settings)
-    for example, row in zip(done.run.dataset().of("test"), done.run.probabilities(), strict=True):
+def test_the_report_of_a_hidden_head_has_the_probabilities_of_the_model(
+    tiny, settings, shapes_dataset, tmp_path
+):
+    run_config = tiny_config("quick", head={"hidden": [8], "dropout": 0.1})
+    trained = train(shapes_dataset, run_config, tmp_path / "run", settings)
+    classifier = trained.run.classifier(settings)
+    for example, row in zip(
+        trained.run.dataset().of("test"), trained.run.probabilities(), strict=True
+    ):
         view = images.decode_and_crop(
-            done.pictures / example.path, classifier.size, classifier.crop, limits=Settings()
+            trained.pictures / example.path, classifier.size, classifier.crop, limits=Settings()
         )
         np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
 
 
-def test_more_layers_than_there_are_is_a_refusal_and_not_a_crash(
-    tiny, settings, some_shapes, tmp_path
-):
-    asked = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
+def test_more_layers_than_the_backbone_has_are_refused(tiny, settings, shapes_dataset, tmp_path):
+    run_config = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
     with pytest.raises(BadConfig, match="Ask for fewer"):
-        train(some_shapes, asked, tmp_path / "run", settings)
+        train(shapes_dataset, run_config, tmp_path / "run", settings)
 
 
-def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, tmp_path):
-    done = train(some_shapes, QUICK, tmp_path / "run", settings)
-    assert notes(done)[0] == "Tiny is prepared first. This happens once."
-    assert done.run.complete
+def test_a_backbone_that_is_not_ready_is_prepared_first(settings, shapes_dataset, tmp_path):
+    trained = train(shapes_dataset, QUICK, tmp_path / "run", settings)
+    assert notes(trained)[0] == "Tiny is prepared first. This happens once."
+    assert trained.run.complete
 
 
 def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
-    tiny, settings, some_shapes, tmp_path, monkeypatch
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(checks.labels, "MARGIN", 0.01)
-    wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
+    wrong = {shapes_dataset.dataset.examples[index].name for index in (1, 15, 30)}
     examples = tuple(
         example.model_copy(update={"label": (example.label + 1) % 3})
         if example.name in wrong
         else example
-        for example in some_shapes.dataset.examples
+        for example in shapes_dataset.dataset.examples
     )
-    spoiled = some_shapes.dataset.model_copy(update={"examples": examples})
-    done = train(Taken(spoiled, some_shapes.pictures), QUICK, tmp_path / "run", settings)
-    taught = {example.name for example in done.run.dataset().of("train")}
-    listed = [suspect.name for suspect in done.run.label_issues()]
-    assert wrong & taught
-    assert set(listed) <= taught
+    mislabelled = shapes_dataset.dataset.model_copy(update={"examples": examples})
+    trained = train(
+        ImportedDataset(mislabelled, shapes_dataset.pictures), QUICK, tmp_path / "run", settings
+    )
+    training_names = {example.name for example in trained.run.dataset().of("train")}
+    listed = [suspect.name for suspect in trained.run.label_issues()]
+    assert wrong & training_names
+    assert set(listed) <= training_names
     assert wrong & set(listed)
-    assert all(done.run.label_issue_thumbnail(place).is_file() for place in range(len(listed)))
+    assert all(trained.run.label_issue_thumbnail(index).is_file() for index in range(len(listed)))
 
 
-@BOTH
-def test_the_learning_curve_is_of_the_pictures_that_are_not_tested(trained, preset):
-    run = trained(preset).run
+@BOTH_PRESETS
+def test_the_learning_curve_uses_training_and_validation_pictures(trained_run, preset):
+    run = trained_run(preset).run
     dataset, curve = run.dataset(), run.learning_curve()
     assert curve.classes == dataset.classes
     assert curve.pictures == len(dataset.of("train")) + len(dataset.of("validation"))

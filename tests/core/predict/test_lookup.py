@@ -15,7 +15,7 @@ from tests import shapes
 from tests.core import trainings
 
 
-def test_no_name_is_the_default_backbone(settings):
+def test_without_a_name_the_default_backbone_is_used(settings):
     assert lookup.find("", settings).title == "EfficientNet-Lite0"
 
 
@@ -29,15 +29,15 @@ def test_a_backbone_is_found_by_its_name(tiny, settings):
     assert lookup.find("tiny", settings).title == "Tiny"
 
 
-def test_a_run_is_found_by_its_id_and_by_its_folder(trained):
-    done = trained()
-    for name in (done.run.id, str(done.run.path)):
-        found = lookup.find(name, done.settings)
-        assert found.title == "shapes"
-        assert found.labels == done.run.dataset().classes
+def test_a_run_is_found_by_its_id_and_by_its_folder(trained_run):
+    trained = trained_run()
+    for name in (trained.run.id, str(trained.run.path)):
+        classifier = lookup.find(name, trained.settings)
+        assert classifier.title == "shapes"
+        assert classifier.labels == trained.run.dataset().classes
 
 
-def test_anything_else_is_refused_with_the_backbones_there_are(settings):
+def test_an_unknown_name_is_refused_with_the_known_backbones(settings):
     for name in ("resnet18", "none/there", "0" * 31):
         with pytest.raises(UnknownModel, match=r"Backbones: efficientnet-lite0, "):
             lookup.find(name, settings)
@@ -50,15 +50,15 @@ def test_a_run_that_is_not_there_and_a_folder_that_is_no_run_are_refused(setting
         lookup.find(str(tmp_path), settings)
 
 
-def test_a_damaged_run_is_refused(trained):
-    done = trained()
-    (done.run.model_folder / "weights.safetensors").write_bytes(b"")
+def test_a_damaged_run_is_refused(trained_run):
+    trained = trained_run()
+    (trained.run.model_folder / "weights.safetensors").write_bytes(b"")
     with pytest.raises(RunDamaged):
-        lookup.find(done.run.id, done.settings)
+        lookup.find(trained.run.id, trained.settings)
 
 
-def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
-    done = trained("best")
+def test_other_pictures_are_scored_as_the_model_answers(trained_run, tmp_path):
+    trained = trained_run("best")
     source = tmp_path / "others.zip"
     with zipfile.ZipFile(source, "w") as archive:
         # Not in the order of the model's classes, and one of them is missing.
@@ -66,8 +66,8 @@ def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
             for number in range(4):
                 picture = shapes.encoded(shapes.draw(label, 500 + number))
                 archive.writestr(f"{shapes.NAMES[label]}/{number}.jpg", picture)
-    report = lookup.evaluate_on(str(done.run.path), source, done.settings)
-    classifier = done.run.classifier(done.settings)
+    report = lookup.evaluate_on(str(trained.run.path), source, trained.settings)
+    classifier = trained.run.classifier(trained.settings)
     assert report.classes == classifier.labels
     assert report.pictures == 8
     with zipfile.ZipFile(source) as archive:
@@ -78,15 +78,15 @@ def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
             assert prediction.name.startswith(f"{classifier.labels[prediction.label]}/")
 
 
-def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained, tmp_path):
-    done = trained("best")
+def test_pictures_of_one_class_are_enough_and_undefined_figures_are_named(trained_run, tmp_path):
+    trained = trained_run("best")
     source = tmp_path / "one.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for number in range(4):
             picture = shapes.encoded(shapes.draw(1, 600 + number))
             # Names from which labels could be read, if there were no class folder.
             archive.writestr(f"{shapes.NAMES[1]}/{'ab'[number % 2]}_{number}.jpg", picture)
-    report = lookup.evaluate_on(str(done.run.path), source, done.settings)
+    report = lookup.evaluate_on(str(trained.run.path), source, trained.settings)
     assert [row.support for row in report.per_class if row.recall is not None] == [4]
     assert report.macro.recall.value == report.accuracy.value
     assert f"recall over 1 and precision over 1 of {len(report.classes)} classes" in undefined(
@@ -94,55 +94,57 @@ def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained,
     )
 
 
-def test_folders_of_other_classes_are_refused_by_name(trained, tmp_path):
-    done = trained()
+def test_folders_of_other_classes_are_refused_by_name(trained_run, tmp_path):
+    trained = trained_run()
     source = shapes.shapes_zip(tmp_path, classes=5, per_class=2)
     with pytest.raises(BadDataset, match=r"found cross and ring\. Rename them"):
-        lookup.evaluate_on(done.run.id, source, done.settings)
+        lookup.evaluate_on(trained.run.id, source, trained.settings)
 
 
-def test_of_many_other_classes_the_first_are_named(trained, tmp_path):
-    done = trained()
+def test_of_many_unknown_classes_the_first_are_named(trained_run, tmp_path):
+    trained = trained_run()
     source = tmp_path / "many.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for number in range(9):
             archive.writestr(f"kind{number}/a.jpg", shapes.encoded(shapes.draw(number % 8, number)))
     with pytest.raises(BadDataset, match=r"found kind0, kind1, kind2, kind3, kind4 and 4 more\."):
-        lookup.evaluate_on(done.run.id, source, done.settings)
+        lookup.evaluate_on(trained.run.id, source, trained.settings)
 
 
-def trained_zip(done, path, splits):
+def zip_of_splits(trained, path, splits):
     """A zip of pictures that a run was trained with."""
-    dataset = done.run.dataset()
+    dataset = trained.run.dataset()
     with zipfile.ZipFile(path, "w") as archive:
         for number, example in enumerate(dataset.examples):
             if example.split in splits:
-                content = (done.pictures / example.path).read_bytes()
+                content = (trained.pictures / example.path).read_bytes()
                 archive.writestr(f"{dataset.classes[example.label]}/{number}.jpg", content)
     return path
 
 
 @pytest.mark.parametrize("bundled", [False, True])
-def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, tmp_path, bundled):
-    done = trained()
-    name = str(done.run.path)
+def test_pictures_that_the_model_learned_from_are_left_out_and_counted(
+    trained_run, tmp_path, bundled
+):
+    trained = trained_run()
+    name = str(trained.run.path)
     if bundled:
-        (tmp_path / "bundle.zip").write_bytes(trainings.packed(done.run, done.settings))
+        (tmp_path / "bundle.zip").write_bytes(trainings.bundle_bytes(trained.run, trained.settings))
         name = str(tmp_path / "bundle.zip")
-    everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
-    report = lookup.evaluate_on(name, everything, done.settings)
-    dataset = done.run.dataset()
+    everything = zip_of_splits(trained, tmp_path / "all.zip", ("train", "validation", "test"))
+    report = lookup.evaluate_on(name, everything, trained.settings)
+    dataset = trained.run.dataset()
     assert report.pictures == len(dataset.of("test"))
     assert report.left_out == len(dataset.examples) - report.pictures
-    only_known = trained_zip(done, tmp_path / "known.zip", ("train", "validation"))
+    only_known = zip_of_splits(trained, tmp_path / "known.zip", ("train", "validation"))
     with pytest.raises(BadDataset, match=f"found {report.left_out} that it learned from"):
-        lookup.evaluate_on(name, only_known, done.settings)
+        lookup.evaluate_on(name, only_known, trained.settings)
 
 
-def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained, tmp_path):
-    done = trained()
-    assert done.run.pictures is None, "they may be gone"
-    everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
+def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained_run, tmp_path):
+    trained = trained_run()
+    assert trained.run.pictures is None, "they may be gone"
+    everything = zip_of_splits(trained, tmp_path / "all.zip", ("train", "validation", "test"))
     with (
         zipfile.ZipFile(everything) as archive,
         zipfile.ZipFile(tmp_path / "changed.zip", "w") as changed,
@@ -152,18 +154,18 @@ def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(tra
                 content = io.BytesIO()
                 picture.convert("RGB").save(content, "JPEG", quality=90)
             changed.writestr(member, content.getvalue())
-    report = lookup.evaluate_on(str(done.run.path), tmp_path / "changed.zip", done.settings)
-    dataset = done.run.dataset()
+    report = lookup.evaluate_on(str(trained.run.path), tmp_path / "changed.zip", trained.settings)
+    dataset = trained.run.dataset()
     assert report.left_out == len(dataset.examples) - len(dataset.of("test"))
 
 
-def test_an_earlier_bundle_says_by_its_split_what_it_learned_from(trained, tmp_path):
-    done = trained()
-    files = zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings)))
+def test_the_training_pictures_of_an_earlier_bundle_follow_from_its_split(trained_run, tmp_path):
+    trained = trained_run()
+    files = zipfile.ZipFile(io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings)))
     with zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
         for member in files.namelist():
             if member != "learned.json":
                 old.writestr(member, files.read(member))
-    test = {example.sha256 for example in done.run.dataset().of("test")}
-    learned = lookup.learned(str(tmp_path / "old.zip"), done.settings)
-    assert learned == {e.sha256 for e in done.run.dataset().examples} - test
+    test = {example.sha256 for example in trained.run.dataset().of("test")}
+    learned = lookup.learned(str(tmp_path / "old.zip"), trained.settings)
+    assert learned == {e.sha256 for e in trained.run.dataset().examples} - test

@@ -22,10 +22,10 @@ def test_a_picture_goes_to_its_class_and_a_doubtful_one_to_a_folder_of_its_verdi
     assert places.of(Row("4.jpg", problem="broken")) == "_not readable/4.jpg"
 
 
-def test_two_pictures_never_get_the_same_place_on_a_disk_that_ignores_case() -> None:
+def test_two_pictures_never_get_the_same_path_even_if_case_is_ignored() -> None:
     places = SortedPaths()
-    found = [places.of(row(name)) for name in ("a/1.jpg", "b/1.jpg", "c/1.JPG")]
-    assert found == ["rose/1.jpg", "rose/1 (2).jpg", "rose/1 (3).JPG"]
+    paths = [places.of(row(name)) for name in ("a/1.jpg", "b/1.jpg", "c/1.JPG")]
+    assert paths == ["rose/1.jpg", "rose/1 (2).jpg", "rose/1 (3).JPG"]
 
 
 def test_class_names_that_no_folder_can_have_stay_apart() -> None:
@@ -42,13 +42,13 @@ def test_a_zip_and_a_folder_hold_the_same_files(tmp_path: Path) -> None:
         (row("2.jpg", "tulip"), Source("2.jpg", b"two")),
         (Row("3.jpg", problem="gone"), Source("3.jpg", None, "gone")),
     ]
-    packed = io.BytesIO()
-    write_zip(packed, pictures)
+    zipped = io.BytesIO()
+    write_zip(zipped, pictures)
     sorter = FolderSorter(tmp_path / "sorted")
     for prediction, source in pictures:
         sorter.add(prediction, source)
     expected = {"rose/1.jpg": b"one", "tulip/2.jpg": b"two"}
-    with zipfile.ZipFile(packed) as archive:
+    with zipfile.ZipFile(zipped) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == expected
     for name, content in expected.items():
         assert (tmp_path / "sorted" / name).read_bytes() == content

@@ -46,7 +46,7 @@ def excel(content: bytes) -> tuple[list[list[str | float | None]], str]:
             if "xl/sharedStrings.xml" in book.namelist()
             else []
         )
-    found = []
+    rows = []
     for row in ET.fromstring(raw).iter(f"{{{NAMESPACE['m']}}}row"):
         cells: list[str | float | None] = [None] * len(table.COLUMNS)
         for cell in row:
@@ -56,28 +56,28 @@ def excel(content: bytes) -> tuple[list[list[str | float | None]], str]:
             if isinstance(value, str):
                 value = re.sub(r"_x([0-9A-F]{4})_", lambda m: chr(int(m[1], 16)), value)
             cells[ord(cell.attrib["r"][0]) - ord("A")] = value
-        found.append(cells)
-    return found, raw
+        rows.append(cells)
+    return rows, raw
 
 
 def test_hostile_names_are_text_in_a_csv() -> None:
-    found = list(csv.reader(io.StringIO(table.packed(ROWS, "csv").decode(), newline="")))
-    assert found[0] == list(table.COLUMNS)
-    for name, row in zip(HOSTILE, found[1:], strict=False):
-        assert row[1] == table.inert(name)
-        likely = table.inert(f"{name}; rose")
-        assert row[2:] == ["1", "0.75", "rose", "0.25", "not sure", likely, "0.95", ""]
-        assert all(cell[:1] not in "=+-@\t\r" or not cell for cell in row)
-    assert found[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture."]
+    rows = list(csv.reader(io.StringIO(table.packed(ROWS, "csv").decode(), newline="")))
+    assert rows[0] == list(table.COLUMNS)
+    for name, cells in zip(HOSTILE, rows[1:], strict=False):
+        assert cells[1] == table.inert(name)
+        prediction_set = table.inert(f"{name}; rose")
+        assert cells[2:] == ["1", "0.75", "rose", "0.25", "not sure", prediction_set, "0.95", ""]
+        assert all(cell[:1] not in "=+-@\t\r" or not cell for cell in cells)
+    assert rows[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture."]
 
 
 def test_hostile_names_are_strings_in_excel() -> None:
-    found, raw = excel(table.packed(ROWS, "xlsx"))
+    rows, raw = excel(table.packed(ROWS, "xlsx"))
     assert "<f" not in raw.replace("<filter", "") and "hyperlink" not in raw
-    assert found[0] == list(table.COLUMNS)
-    assert [row[1] for row in found[1:-1]] == list(HOSTILE)
-    assert found[1][2:9] == [1.0, 0.75, "rose", 0.25, "not sure", "=1+1; rose", 0.95]
-    assert found[-1] == ["bad.jpg", *[None] * 8, "=Not a picture."]
+    assert rows[0] == list(table.COLUMNS)
+    assert [row[1] for row in rows[1:-1]] == list(HOSTILE)
+    assert rows[1][2:9] == [1.0, 0.75, "rose", 0.25, "not sure", "=1+1; rose", 0.95]
+    assert rows[-1] == ["bad.jpg", *[None] * 8, "=Not a picture."]
 
 
 def test_json_lines_have_the_same_columns_and_names_as_they_are() -> None:
@@ -92,7 +92,7 @@ def test_json_lines_have_the_same_columns_and_names_as_they_are() -> None:
 
 @pytest.mark.parametrize("form", table.FORMS)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_nothing_is_left_of_a_table_that_broke_off(
+def test_an_interrupted_table_leaves_no_file(
     tmp_path: Path, form: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scratch = tmp_path / "scratch"

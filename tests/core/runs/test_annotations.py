@@ -16,7 +16,7 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "expected"),
     [
         ("  Roses  ", "Roses"),
         ("two\nlines\tand   gaps", "two lines and gaps"),
@@ -25,13 +25,13 @@ def run(tmp_path):
         ("**פיל** 🐘", "**פיל** 🐘"),
     ],
 )
-def test_a_name_is_one_line_of_bounded_length(run, given, kept):
-    run.annotate(lambda said: said.named(given))
-    assert run.annotations().name == kept
+def test_a_name_is_one_line_of_bounded_length(run, text, expected):
+    run.annotate(lambda annotations: annotations.named(text))
+    assert run.annotations().name == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "expected"),
     [
         (("a", " a ", "b"), ("a", "b")),
         (("", "  ", "x\ny"), ("x y",)),
@@ -39,37 +39,37 @@ def test_a_name_is_one_line_of_bounded_length(run, given, kept):
         (tuple(map(str, range(TAGS + 5))), tuple(map(str, range(TAGS)))),
     ],
 )
-def test_tags_are_trimmed_and_kept_once_in_their_order(run, given, kept):
-    run.annotate(lambda said: said.tagged(given))
-    assert run.annotations().tags == kept
+def test_tags_are_trimmed_and_kept_once_in_their_order(run, text, expected):
+    run.annotate(lambda annotations: annotations.tagged(text))
+    assert run.annotations().tags == expected
 
 
-def test_one_thing_is_changed_and_the_others_stay(run):
+def test_a_change_keeps_the_other_annotations(run):
     fix = Correction(sha256="0" * 64, name="a/1.jpg", label="b")
-    run.annotate(lambda said: said.named("Roses").corrected(fix))
-    run.annotate(lambda said: said.tagged(("keep",)))
+    run.annotate(lambda annotations: annotations.named("Roses").corrected(fix))
+    run.annotate(lambda annotations: annotations.tagged(("keep",)))
     assert run.annotations() == Annotations(name="Roses", tags=("keep",), corrections=(fix,))
 
 
-def test_of_two_corrections_of_a_picture_the_last_counts(run):
+def test_the_last_correction_of_a_picture_counts(run):
     first = Correction(sha256="0" * 64, name="a/1.jpg", label="b")
-    other = Correction(sha256="1" * 64, name="a/2.jpg", label=None)
+    second = Correction(sha256="1" * 64, name="a/2.jpg", label=None)
     last = first.model_copy(update={"label": "c"})
-    for fix in (first, other, last):
-        run.annotate(lambda said, fix=fix: said.corrected(fix))
-    assert run.annotations().corrections == (other, last)
-    run.annotate(lambda said: said.without(other.sha256))
+    for fix in (first, second, last):
+        run.annotate(lambda annotations, fix=fix: annotations.corrected(fix))
+    assert run.annotations().corrections == (second, last)
+    run.annotate(lambda annotations: annotations.without(second.sha256))
     assert run.annotations().corrections == (last,)
 
 
-def test_of_many_who_write_at_once_nobody_loses_anything(run):
+def test_concurrent_changes_are_all_kept(run):
     names = [f"tag {number}" for number in range(TAGS)]
-    together = threading.Barrier(len(names))
+    barrier = threading.Barrier(len(names))
 
     def add(name: str) -> None:
-        mine = Run(run.path)  # as another tab would
-        together.wait()
-        mine.annotate(lambda said: said.tagged((*said.tags, name)))
+        same_run = Run(run.path)  # as another tab would
+        barrier.wait()
+        same_run.annotate(lambda annotations: annotations.tagged((*annotations.tags, name)))
 
     tabs = [threading.Thread(target=add, args=(name,)) for name in names]
     for tab in tabs:
@@ -83,9 +83,9 @@ def test_of_many_who_write_at_once_nobody_loses_anything(run):
     "content",
     [None, b"", b"{", b"\xff", b"[]", b'{"name": 3}', b'{"unknown": 1}', b'{"threshold": 7}'],
 )
-def test_what_cannot_be_read_is_as_if_nothing_had_been_added(run, content):
+def test_unreadable_annotations_count_as_none(run, content):
     if content is not None:
         (run.path / filenames.ANNOTATIONS).write_bytes(content)
     assert run.annotations() == Annotations()
-    run.annotate(lambda said: said.named("Roses"))
+    run.annotate(lambda annotations: annotations.named("Roses"))
     assert run.annotations().name == "Roses"

@@ -9,26 +9,30 @@ from core.runs import comparison
 from core.runs.filenames import PROBABILITIES
 from core.runs.run import Run
 from core.training import config
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 
 
 @pytest.fixture
-def run(trained: Callable[..., Trained]) -> Run:
+def run(trained_run: Callable[..., TrainedRun]) -> Run:
     """A finished run that may be changed."""
-    return trained().run
+    return trained_run().run
 
 
-def test_what_was_measured_is_what_the_run_holds(run: Run) -> None:
-    found = comparison.load(run)
+def test_a_comparison_loads_the_results_of_the_run(run: Run) -> None:
+    measured = comparison.load(run)
     tested = run.dataset().of("test")
-    assert found.evaluated.keys == tuple(example.sha256 for example in tested)
-    assert [said.name for said in found.report.predictions] == [one.name for one in tested]
-    assert found.learned_from == len(run.dataset().of("train"))
-    assert len(found.learned_classes) == found.learned_from + len(run.dataset().of("validation"))
-    assert found.config == run.config() and found.manifest == run.manifest()
+    assert measured.evaluated.keys == tuple(example.sha256 for example in tested)
+    assert [prediction.name for prediction in measured.report.predictions] == [
+        example.name for example in tested
+    ]
+    assert measured.learned_from == len(run.dataset().of("train"))
+    assert len(measured.learned_classes) == measured.learned_from + len(
+        run.dataset().of("validation")
+    )
+    assert measured.config == run.config() and measured.manifest == run.manifest()
 
 
-def test_answers_that_are_not_to_its_test_pictures_are_refused(run: Run) -> None:
+def test_probabilities_for_other_pictures_are_refused(run: Run) -> None:
     run.write_report(run.report(), np.full((1, 3), 1 / 3, np.float32))
     with pytest.raises(RunDamaged, match=PROBABILITIES):
         comparison.load(run)
@@ -37,7 +41,7 @@ def test_answers_that_are_not_to_its_test_pictures_are_refused(run: Run) -> None
         comparison.load(run)
 
 
-def test_only_settings_that_differ_are_told_by_name() -> None:
+def test_only_settings_that_differ_are_listed() -> None:
     first = config.preset("quick")
     second = config.parse(first.model_dump(mode="json") | {"seed": 3, "head": {"hidden": [64]}})
     assert comparison.changed_settings([first, first]) == {}
@@ -49,12 +53,12 @@ def test_only_settings_that_differ_are_told_by_name() -> None:
 
 def test_pictures_that_were_relabelled_left_out_or_added_are_counted(run: Run) -> None:
     first = comparison.load(run)
-    kept = dict(first.learned_classes)
+    training_classes = dict(first.learned_classes)
     assert not comparison.training_data_changes(first, first)
-    one, two, three, *_ = kept
-    kept[one] = kept[two] = "another"
-    del kept[three]
-    second = dataclasses.replace(first, learned_classes=kept)
+    first_key, second_key, third_key, *_ = training_classes
+    training_classes[first_key] = training_classes[second_key] = "another"
+    del training_classes[third_key]
+    second = dataclasses.replace(first, learned_classes=training_classes)
     assert comparison.training_data_changes(first, second) == comparison.TrainingDataChanges(
         2, 1, 0
     )

@@ -15,7 +15,7 @@ from core.runs.annotations import Correction
 from core.runs.run import Run
 from core.settings import Settings
 from core.training.cache import cache_folder
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 CLASSES = ("ant", "bee")
 
@@ -54,19 +54,19 @@ def test_every_copy_of_a_picture_is_corrected() -> None:
     assert [e.label for e in after.examples] == [1, 1, 0]
 
 
-def test_test_pictures_stay_as_they_are() -> None:
+def test_test_pictures_keep_their_labels() -> None:
     before = dataset(example(0, part="test"), example(1))
     assert corrections.correct(before, (correction(0, "bee"), correction(1, None))).examples == (
         example(0, part="test"),
     )
 
 
-def test_a_class_that_is_no_longer_there_changes_nothing() -> None:
+def test_a_correction_to_an_unknown_class_changes_nothing() -> None:
     before = dataset(example(0), example(1))
     assert corrections.correct(before, (correction(0, "wasp"),)) == before
 
 
-def test_a_dataset_that_was_dealt_before_keeps_its_parts() -> None:
+def test_a_dataset_that_is_already_split_keeps_its_split() -> None:
     parts = ("test", "validation", "train", "train", "train", "train")
     before = dataset(*(example(n, n % 2, part) for n, part in enumerate(parts)))
     assert split(before, validation=0.4, test=0.4, seed=5) == before
@@ -77,56 +77,58 @@ def test_a_dataset_that_was_dealt_before_keeps_its_parts() -> None:
 
 
 @pytest.fixture
-def learned(tiny: object, settings: Settings, some_shapes, tmp_path: Path) -> Run:
+def finished_run(tiny: object, settings: Settings, shapes_dataset, tmp_path: Path) -> Run:
     """A run on some shapes in the home of this test, with its pictures beside it."""
     personal = settings.model_copy(update={"mode": "personal"})
-    features = cache_folder(some_shapes.pictures, personal)
+    features = cache_folder(shapes_dataset.pictures, personal)
     path = settings.home / "runs" / ("0123456789abcdef" * 2)
-    run = train(some_shapes, asked_for("quick"), path, personal, features=features).run
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run = train(shapes_dataset, tiny_config("quick"), path, personal, features=features).run
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
     run.job.end(State.FINISHED)
     return run
 
 
-def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
-    learned: Run, settings: Settings
+def test_a_retraining_uses_corrected_labels_and_cached_features(
+    finished_run: Run, settings: Settings
 ) -> None:
     personal = settings.model_copy(update={"mode": "personal"})
-    taught = learned.dataset().of("train")
-    wrong, odd = taught[0], taught[-1]
-    other = learned.dataset().classes[(wrong.label + 1) % 3]
-    for one, label in ((wrong, other), (odd, None)):
-        made = Correction(sha256=one.sha256, name=one.name, label=label)
-        learned.annotate(lambda said, made=made: said.corrected(made))
+    training_examples = finished_run.dataset().of("train")
+    wrong, outlier = training_examples[0], training_examples[-1]
+    other_class = finished_run.dataset().classes[(wrong.label + 1) % 3]
+    for picture, label in ((wrong, other_class), (outlier, None)):
+        fix = Correction(sha256=picture.sha256, name=picture.name, label=label)
+        finished_run.annotate(lambda annotations, fix=fix: annotations.corrected(fix))
 
-    again = corrections.train_again(learned, personal)
+    retrained = corrections.train_again(finished_run, personal)
     deadline = time.monotonic() + 90
-    while not again.complete:
-        assert time.monotonic() < deadline, again.job.log_tail()
-        assert again.status(personal).state in (State.QUEUED, State.RUNNING, State.FINISHED)
+    while not retrained.complete:
+        assert time.monotonic() < deadline, retrained.job.log_tail()
+        assert retrained.status(personal).state in (State.QUEUED, State.RUNNING, State.FINISHED)
         time.sleep(0.1)
 
-    names = {e.name: e for e in again.dataset().examples}
-    assert again.dataset().classes[names[wrong.name].label] == other
-    assert odd.name not in names
-    assert [e.name for e in again.dataset().of("test")] == [
-        e.name for e in learned.dataset().of("test")
+    names = {e.name: e for e in retrained.dataset().examples}
+    assert retrained.dataset().classes[names[wrong.name].label] == other_class
+    assert outlier.name not in names
+    assert [e.name for e in retrained.dataset().of("test")] == [
+        e.name for e in finished_run.dataset().of("test")
     ]
-    notes = [event.sentence for event in again.events() if isinstance(event, Note)]
+    notes = [event.sentence for event in retrained.events() if isinstance(event, Note)]
     assert any(note.endswith("; 0 were extracted.") for note in notes), notes
-    assert again.title == f"{learned.title}, corrected"
-    came_from = again.origin()
-    assert came_from is not None and came_from.run == learned.id
-    assert len(came_from.corrections) == 2
-    assert learned.origin() is None
+    assert retrained.title == f"{finished_run.title}, corrected"
+    origin = retrained.origin()
+    assert origin is not None and origin.run == finished_run.id
+    assert len(origin.corrections) == 2
+    assert finished_run.origin() is None
 
 
 def test_without_its_pictures_a_run_cannot_be_corrected(
-    some_shapes, settings: Settings, tmp_path: Path
+    shapes_dataset, settings: Settings, tmp_path: Path
 ) -> None:
-    learned = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    learned.job.open(runs.training_spec(tmp_path / "gone"))
-    learned.job.end(State.FINISHED)
+    finished_run = runs.create(
+        tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings)
+    )
+    finished_run.job.open(runs.training_spec(tmp_path / "gone"))
+    finished_run.job.end(State.FINISHED)
     with pytest.raises(BadDataset, match=r"no longer on this host.*upload them again"):
-        corrections.train_again(learned, settings)
-    assert [path.name for path in (settings.home / "runs").iterdir()] == [learned.id]
+        corrections.train_again(finished_run, settings)
+    assert [path.name for path in (settings.home / "runs").iterdir()] == [finished_run.id]

@@ -22,20 +22,25 @@ def run(tmp_path):
     return run
 
 
-def test_it_lists_files_by_their_path_with_their_sha256(run):
-    found = run.manifest()
-    assert list(found.files) == ["model/weights", "report.json"]
-    assert found.files["model/weights"] == ABC
-    assert (found.version, found.name, found.completed_at, found.seconds) == (1, "Shapes", 5.5, 2.5)
-    assert json.loads((run.path / filenames.MANIFEST).read_text())["files"] == found.files
+def test_the_manifest_lists_files_by_path_with_their_sha256(run):
+    manifest = run.manifest()
+    assert list(manifest.files) == ["model/weights", "report.json"]
+    assert manifest.files["model/weights"] == ABC
+    assert (manifest.version, manifest.name, manifest.completed_at, manifest.seconds) == (
+        1,
+        "Shapes",
+        5.5,
+        2.5,
+    )
+    assert json.loads((run.path / filenames.MANIFEST).read_text())["files"] == manifest.files
 
 
-def test_files_that_are_as_they_were_pass(run):
+def test_unchanged_files_pass(run):
     run.check_files("model/weights", "report.json")
     run.check_files()
 
 
-def test_a_file_that_is_changed_missing_or_not_listed_does_not(run):
+def test_a_changed_missing_or_unlisted_file_is_refused(run):
     (run.path / "report.json").write_bytes(b"{} ")
     (run.path / "more").write_bytes(b"abc")
     run.check_files("model/weights")

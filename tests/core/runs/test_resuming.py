@@ -16,60 +16,60 @@ from core.jobs.queue import Queue
 from core.runs import resuming
 from core.runs.run import Run
 from core.settings import Settings
-from tests.core.trainings import Taken, Trained, asked_for
+from tests.core.trainings import ImportedDataset, TrainedRun, tiny_config
 
 
 @pytest.fixture(autouse=True)
-def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is ordered stays in its queue."""
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
 
 @pytest.fixture
-def broken_off(some_shapes: Taken, settings: Settings) -> Run:
+def interrupted(shapes_dataset: ImportedDataset, settings: Settings) -> Run:
     """A run that was interrupted in the middle of its report."""
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(runs.training_spec(some_shapes.pictures))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    run.job.open(runs.training_spec(shapes_dataset.pictures))
     run.job.begin()
     run.write_thumbnails([b"half"])
-    run.annotate(lambda said: said.named("Mine"))
+    run.annotate(lambda annotations: annotations.named("Mine"))
     (run.path / "report.json").write_text("{")
     run.job.checkpoint.write_bytes(b"kept")
     return run
 
 
-def test_it_is_ordered_again_as_it_was_and_what_is_its_owners_stays(
-    broken_off: Run, settings: Settings
+def test_a_resumed_run_is_queued_with_its_order_and_keeps_its_annotations(
+    interrupted: Run, settings: Settings
 ) -> None:
-    asked, dataset, order = broken_off.config(), broken_off.dataset(), broken_off.job.spec()
-    assert resuming.resumable(broken_off, settings)
-    resuming.resume(broken_off, settings, by="a" * 32)
-    assert broken_off.status(settings).state is State.QUEUED
-    assert (broken_off.config(), broken_off.dataset()) == (asked, dataset)
-    assert broken_off.job.spec() == order
-    assert broken_off.title == "Mine"
-    assert not (broken_off.path / "report.json").exists()
-    assert not (broken_off.path / "thumbnails").exists()
-    assert broken_off.job.checkpoint.read_bytes() == b"kept"
-    assert not resuming.resumable(broken_off, settings)
+    run_config, dataset, order = interrupted.config(), interrupted.dataset(), interrupted.job.spec()
+    assert resuming.resumable(interrupted, settings)
+    resuming.resume(interrupted, settings, by="a" * 32)
+    assert interrupted.status(settings).state is State.QUEUED
+    assert (interrupted.config(), interrupted.dataset()) == (run_config, dataset)
+    assert interrupted.job.spec() == order
+    assert interrupted.title == "Mine"
+    assert not (interrupted.path / "report.json").exists()
+    assert not (interrupted.path / "thumbnails").exists()
+    assert interrupted.job.checkpoint.read_bytes() == b"kept"
+    assert not resuming.resumable(interrupted, settings)
 
 
-def test_two_tabs_at_once_have_it_go_on_once(
-    broken_off: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_concurrent_requests_resume_a_run_once(
+    interrupted: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together, ordered = threading.Barrier(4), []
-    assert broken_off.status(settings).state is State.INTERRUPTED
+    barrier, ordered = threading.Barrier(4), []
+    assert interrupted.status(settings).state is State.INTERRUPTED
 
-    def enqueue(*given: object, **named: object) -> None:
-        ordered.append(given)
+    def enqueue(*arguments: object, **options: object) -> None:
+        ordered.append(arguments)
         time.sleep(0.2)  # so that the others come meanwhile
-        jobs.enqueue(*given, **named)  # type: ignore[arg-type]
+        jobs.enqueue(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(resuming, "enqueue", enqueue)
 
     def press() -> None:
-        together.wait()
-        resuming.resume(Run(broken_off.path), settings)
+        barrier.wait()
+        resuming.resume(Run(interrupted.path), settings)
 
     tabs = [threading.Thread(target=press) for _ in range(4)]
     for tab in tabs:
@@ -79,45 +79,47 @@ def test_two_tabs_at_once_have_it_go_on_once(
     assert len(ordered) == len(Queue("train", settings).tickets()) == 1
 
 
-def test_without_its_pictures_it_says_so_and_stays(
-    broken_off: Run, settings: Settings, tmp_path: Path
+def test_a_run_without_its_pictures_cannot_be_resumed(
+    interrupted: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    broken_off.job.open(runs.training_spec(tmp_path / "gone"))
-    broken_off.job.end(State.INTERRUPTED)
-    assert not resuming.resumable(broken_off, settings)
+    interrupted.job.open(runs.training_spec(tmp_path / "gone"))
+    interrupted.job.end(State.INTERRUPTED)
+    assert not resuming.resumable(interrupted, settings)
     with pytest.raises(BadDataset, match=r"no longer here.*2 hours.*Upload them again"):
-        resuming.resume(broken_off, settings)
-    assert broken_off.status(settings).state is State.INTERRUPTED
+        resuming.resume(interrupted, settings)
+    assert interrupted.status(settings).state is State.INTERRUPTED
 
 
-def test_while_another_process_clears_up_after_it_it_says_so_and_stays(
-    broken_off: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_locked_run_cannot_be_resumed_yet(
+    interrupted: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resuming, "PATIENCE_SECONDS", 0.1)
-    assert broken_off.status(settings).state is State.INTERRUPTED
-    with broken_off.job.lock(), pytest.raises(BadInput, match="Try again in a few seconds"):
-        resuming.resume(broken_off, settings)
-    assert resuming.resumable(broken_off, settings)
+    assert interrupted.status(settings).state is State.INTERRUPTED
+    with interrupted.job.lock(), pytest.raises(BadInput, match="Try again in a few seconds"):
+        resuming.resume(interrupted, settings)
+    assert resuming.resumable(interrupted, settings)
 
 
-def test_a_full_queue_leaves_it_to_be_asked_for_again(broken_off: Run, settings: Settings) -> None:
-    full = settings.model_copy(update={"queue_length": 1})
-    Queue("train", full).add(_waiting(broken_off, full))
-    with pytest.raises(LimitExceeded):
-        resuming.resume(broken_off, full)
-    assert resuming.resumable(broken_off, settings)
-
-
-def _waiting(like: Run, settings: Settings) -> Path:
-    other = runs.create(like.config(), like.dataset(), runs.new_path(settings))
-    other.job.open(like.job.spec())
-    return other.path
-
-
-def test_a_finished_run_is_never_touched(
-    trained: Callable[..., Trained], settings: Settings
+def test_a_run_can_be_resumed_after_the_queue_was_full(
+    interrupted: Run, settings: Settings
 ) -> None:
-    run = trained("quick").run
+    full = settings.model_copy(update={"queue_length": 1})
+    Queue("train", full).add(_waiting(interrupted, full))
+    with pytest.raises(LimitExceeded):
+        resuming.resume(interrupted, full)
+    assert resuming.resumable(interrupted, settings)
+
+
+def _waiting(original: Run, settings: Settings) -> Path:
+    second = runs.create(original.config(), original.dataset(), runs.new_path(settings))
+    second.job.open(original.job.spec())
+    return second.path
+
+
+def test_a_finished_run_is_not_resumed(
+    trained_run: Callable[..., TrainedRun], settings: Settings
+) -> None:
+    run = trained_run("quick").run
     run.job.open(runs.training_spec(Path("pictures")))
     run.job.end(State.INTERRUPTED)
     before = run.probabilities()
@@ -126,10 +128,10 @@ def test_a_finished_run_is_never_touched(
     assert np.array_equal(run.probabilities(), before)
 
 
-def test_a_run_that_never_came_into_the_queue_is_interrupted(
-    some_shapes: Taken, settings: Settings, tiny: Backbone
+def test_a_run_that_was_never_queued_is_interrupted(
+    shapes_dataset: ImportedDataset, settings: Settings, tiny: Backbone
 ) -> None:
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     line = runs.summarise(run, settings)
     assert (line.state, line.damaged) == (State.INTERRUPTED, False)
     assert run.status(settings).sentence.startswith("It was interrupted before")

@@ -10,7 +10,7 @@ from core.errors import RunDamaged
 from core.jobs.events import Epoch, Kept, Note
 from core.jobs.folder import JobSpec
 from core.runs.run import Run
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 MODEL = ("model/model.json", "model/weights.safetensors")
 SERVING = "model/serving.tflite"
@@ -24,24 +24,24 @@ def flip(path):
 
 
 @pytest.mark.parametrize("name", [*MODEL, SERVING])
-def test_a_changed_or_missing_file_of_the_model_is_damage(trained, name):
-    done = trained("best")
-    path = done.run.path / name
-    done.run.classifier(done.settings)
+def test_a_changed_or_missing_file_of_the_model_is_damage(trained_run, name):
+    trained = trained_run("best")
+    path = trained.run.path / name
+    trained.run.classifier(trained.settings)
     for damage in (flip, Path.unlink):
         damage(path)
         with pytest.raises(RunDamaged, match=f"^{name} of this run is not the file"):
-            done.run.classifier(done.settings)
+            trained.run.classifier(trained.settings)
 
 
-def test_exports_are_not_needed_to_predict(trained):
-    done = trained("best")
-    flip(done.run.model_folder / "classifier.tflite")
-    assert done.run.classifier(done.settings).labels == done.run.dataset().classes
+def test_exports_are_not_needed_to_predict(trained_run):
+    trained = trained_run("best")
+    flip(trained.run.model_folder / "classifier.tflite")
+    assert trained.run.classifier(trained.settings).labels == trained.run.dataset().classes
 
 
-def test_a_changed_report_is_damage_even_where_it_can_be_read(trained):
-    run = trained().run
+def test_a_changed_report_is_damage_even_if_it_can_be_parsed(trained_run):
+    run = trained_run().run
     path = run.path / "report.json"
     honest = path.read_text()
     flattered = honest.replace('"pictures":6', '"pictures":9')
@@ -54,8 +54,8 @@ def test_a_changed_report_is_damage_even_where_it_can_be_read(trained):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"seed": -1}', b"\xff\xfe"])
-def test_files_that_cannot_be_read_are_damage(trained, content):
-    run = trained().run
+def test_files_that_cannot_be_read_are_damage(trained_run, content):
+    run = trained_run().run
     for name in ("manifest.json", "config.json", "dataset.json", "report.json"):
         path = run.path / name
         path.unlink() if content is None else path.write_bytes(content)
@@ -67,16 +67,16 @@ def test_files_that_cannot_be_read_are_damage(trained, content):
     assert run.learning_curve() is None
 
 
-def test_a_run_without_a_manifest_is_unfinished(trained):
-    done = trained()
-    (done.run.path / "manifest.json").unlink()
-    assert not done.run.complete
+def test_a_run_without_a_manifest_is_unfinished(trained_run):
+    trained = trained_run()
+    (trained.run.path / "manifest.json").unlink()
+    assert not trained.run.complete
     with pytest.raises(RunDamaged, match="unfinished"):
-        done.run.classifier(done.settings)
+        trained.run.classifier(trained.settings)
 
 
-def test_probabilities_and_report_are_read_as_written(trained):
-    run = trained().run
+def test_probabilities_and_report_are_read_as_written(trained_run):
+    run = trained_run().run
     report, probabilities = run.report(), run.probabilities()
     run.write_report(report, probabilities.astype(np.float64))
     assert run.probabilities().dtype == np.float32
@@ -85,8 +85,8 @@ def test_probabilities_and_report_are_read_as_written(trained):
     assert run.report() == report
 
 
-def test_what_belongs_to_the_job_is_not_in_the_manifest(trained):
-    run = trained().run
+def test_files_of_the_job_are_not_in_the_manifest(trained_run):
+    run = trained_run().run
     run.job.open(JobSpec(kind="train", arguments={}))
     run.job.events.append(Note(sentence="It begins."))
     run.job.log_path.write_text("hm")
@@ -97,35 +97,35 @@ def test_what_belongs_to_the_job_is_not_in_the_manifest(trained):
     assert run.manifest().files == before
 
 
-def test_pictures_are_known_while_they_exist(settings, some_shapes, tmp_path):
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_pictures_are_known_while_they_exist(settings, shapes_dataset, tmp_path):
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     assert run.pictures is None
-    run.job.open(runs.training_spec(some_shapes.pictures))
-    assert run.pictures == some_shapes.pictures
+    run.job.open(runs.training_spec(shapes_dataset.pictures))
+    assert run.pictures == shapes_dataset.pictures
     run.job.open(runs.training_spec(tmp_path / "gone"))
     assert run.pictures is None
 
 
-def test_epochs_and_what_was_kept_are_found_among_the_events(trained):
-    done = trained("best")
-    for event in done.said:
-        done.run.job.events.append(event)
-    phases = [epoch.phase for epoch in done.run.epochs()]
+def test_epochs_and_kept_weights_are_read_from_the_events(trained_run):
+    trained = trained_run("best")
+    for event in trained.events:
+        trained.run.job.events.append(event)
+    phases = [epoch.phase for epoch in trained.run.epochs()]
     assert set(phases) == {"head", "fine-tune"}
-    assert [kept.phase for kept in done.run.kept()] == ["head", "fine-tune"]
-    assert done.run.epochs() == tuple(e for e in done.said if isinstance(e, Epoch))
-    assert done.run.kept() == tuple(e for e in done.said if isinstance(e, Kept))
+    assert [event.phase for event in trained.run.kept()] == ["head", "fine-tune"]
+    assert trained.run.epochs() == tuple(e for e in trained.events if isinstance(e, Epoch))
+    assert trained.run.kept() == tuple(e for e in trained.events if isinstance(e, Kept))
 
 
-def test_every_test_picture_has_a_thumbnail_and_nothing_else_has(trained):
-    run = trained().run
+def test_every_test_picture_has_a_thumbnail_and_nothing_else_has(trained_run):
+    run = trained_run().run
     count = run.report().pictures
-    assert all(run.thumbnail(place).read_bytes()[:2] == b"\xff\xd8" for place in range(count))
+    assert all(run.thumbnail(index).read_bytes()[:2] == b"\xff\xd8" for index in range(count))
     assert not run.thumbnail(count).exists()
 
 
-def test_a_run_can_be_moved_and_is_called_by_its_folder(trained, tmp_path):
-    done = trained()
-    moved = done.run.path.rename(tmp_path / "elsewhere")
+def test_the_id_of_a_moved_run_is_the_name_of_its_folder(trained_run, tmp_path):
+    trained = trained_run()
+    moved = trained.run.path.rename(tmp_path / "elsewhere")
     assert Run(moved).id == "elsewhere"
-    assert Run(moved).classifier(done.settings).title == "shapes"
+    assert Run(moved).classifier(trained.settings).title == "shapes"

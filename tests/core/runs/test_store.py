@@ -11,18 +11,18 @@ from core.errors import BadInput, UnknownModel
 from core.jobs import State
 from core.jobs.folder import JobSpec
 from core.runs import store
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 
 @pytest.fixture
-def queued(settings, some_shapes):
+def queued(settings, shapes_dataset):
     """A run that waits for a worker."""
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
     return run
 
 
-def test_a_new_run_has_a_name_that_nobody_guesses(settings):
+def test_a_new_run_has_a_random_id(settings):
     paths = {runs.new_path(settings) for _ in range(50)}
     assert len(paths) == 50
     for path in paths:
@@ -30,10 +30,10 @@ def test_a_new_run_has_a_name_that_nobody_guesses(settings):
         assert re.fullmatch("[0-9a-f]{32}", path.name)
 
 
-def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, some_shapes):
+def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, shapes_dataset):
     assert runs.get(settings, queued.id).path == queued.path
-    assert queued.config() == asked_for("quick")
-    assert queued.dataset() == some_shapes.dataset
+    assert queued.config() == tiny_config("quick")
+    assert queued.dataset() == shapes_dataset.dataset
     assert not queued.complete
 
 
@@ -54,27 +54,27 @@ def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, some_shapes
         "{id}\x00",
     ],
 )
-def test_anything_else_is_no_run(settings, queued, name):
-    asked = name.format(id=queued.id, upper=queued.id.upper() + "A")
+def test_other_names_are_no_run_ids(settings, queued, name):
+    run_id = name.format(id=queued.id, upper=queued.id.upper() + "A")
     with pytest.raises(UnknownModel, match="No run with this id"):
-        runs.get(settings, asked)
+        runs.get(settings, run_id)
 
 
 def test_a_folder_is_a_run_if_it_holds_settings(queued, tmp_path):
     assert runs.open_folder(queued.path).id == queued.id
-    for other in (tmp_path, tmp_path / "none"):
+    for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(BadInput, match=r"holds no config\.json"):
-            runs.open_folder(other)
+            runs.open_folder(path)
 
 
-def test_every_run_is_listed_and_nothing_else(settings, queued, some_shapes):
-    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_every_run_is_listed_and_nothing_else(settings, queued, shapes_dataset):
+    second = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     (runs.folder(settings) / ("e" * 32)).mkdir()
-    runs.create(asked_for("quick"), some_shapes.dataset, runs.folder(settings) / "by hand")
-    assert {run.id for run in runs.list_runs(settings)} == {queued.id, other.id}
+    runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.folder(settings) / "by hand")
+    assert {run.id for run in runs.list_runs(settings)} == {queued.id, second.id}
 
 
-def _old(path, minutes):
+def _set_age(path, minutes):
     past = time.time() - minutes * 60
     os.utime(path, (past, past))
 
@@ -86,69 +86,69 @@ def ended(settings, queued):
     return queued
 
 
-def test_a_discarded_run_is_on_no_list_and_comes_back_whole(settings, ended):
+def test_a_discarded_run_is_hidden_and_can_be_restored(settings, ended):
     before = {path.name: path.read_bytes() for path in ended.path.iterdir() if path.is_file()}
     runs.discard(ended, settings)
     assert runs.list_runs(settings) == ()
     with pytest.raises(UnknownModel):
         runs.get(settings, ended.id)
     assert runs.restorable(ended.id, settings)
-    back = runs.restore(ended.id, settings)
-    assert [run.id for run in runs.list_runs(settings)] == [back.id] == [ended.id]
-    after = {path.name: path.read_bytes() for path in back.path.iterdir() if path.is_file()}
+    restored = runs.restore(ended.id, settings)
+    assert [run.id for run in runs.list_runs(settings)] == [restored.id] == [ended.id]
+    after = {path.name: path.read_bytes() for path in restored.path.iterdir() if path.is_file()}
     assert {name: after[name] for name in before} == before
     assert not runs.restorable(ended.id, settings)
 
 
-def test_a_tab_that_still_shows_a_discarded_run_does_not_stand_in_its_way_back(settings, ended):
+def test_annotating_a_discarded_run_does_not_prevent_its_restoration(settings, ended):
     runs.discard(ended, settings)
-    ended.annotate(lambda said: said.named("Too late"))
+    ended.annotate(lambda annotations: annotations.named("Too late"))
     assert not ended.path.exists()
     assert runs.restore(ended.id, settings).annotations().name == ""
 
 
-def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
-    gone, other = (
-        runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_discarded_runs_are_removed_after_a_while(settings, shapes_dataset):
+    discarded, kept_run = (
+        runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
         for _ in range(2)
     )
-    for run in (gone, other):
-        _old(run.path, 3 * store.TRASH_MINUTES)
-    runs.discard(gone, settings)
+    for run in (discarded, kept_run):
+        _set_age(run.path, 3 * store.TRASH_MINUTES)
+    runs.discard(discarded, settings)
     runs.sweep(settings)
-    assert runs.restorable(gone.id, settings), "it was old before it was discarded"
-    _old(runs.folder(settings) / f"{store.TRASH}{gone.id}", store.TRASH_MINUTES + 1)
+    assert runs.restorable(discarded.id, settings), "it was old before it was discarded"
+    _set_age(runs.folder(settings) / f"{store.TRASH}{discarded.id}", store.TRASH_MINUTES + 1)
     runs.sweep(settings)
-    assert not runs.restorable(gone.id, settings)
-    assert [run.id for run in runs.list_runs(settings)] == [other.id]
+    assert not runs.restorable(discarded.id, settings)
+    assert [run.id for run in runs.list_runs(settings)] == [kept_run.id]
     with pytest.raises(UnknownModel, match="removed for good"):
-        runs.restore(gone.id, settings)
+        runs.restore(discarded.id, settings)
 
 
-def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
+def test_discarding_a_run_removes_older_discarded_ones(settings, ended, shapes_dataset):
     runs.discard(ended, settings)
-    _old(runs.folder(settings) / f"{store.TRASH}{ended.id}", store.TRASH_MINUTES + 1)
-    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    runs.discard(other, settings)
-    assert runs.restorable(other.id, settings)
+    _set_age(runs.folder(settings) / f"{store.TRASH}{ended.id}", store.TRASH_MINUTES + 1)
+    second = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    runs.discard(second, settings)
+    assert runs.restorable(second.id, settings)
     assert not runs.restorable(ended.id, settings)
 
 
-def test_a_run_that_waits_is_not_discarded(settings, queued):
+def test_a_queued_run_is_not_discarded(settings, queued):
     with pytest.raises(BadInput, match="Cancel it first"):
         runs.discard(queued, settings)
     assert queued.path.is_dir()
 
 
-def test_a_run_that_a_process_still_works_on_is_not_discarded(settings, ended, monkeypatch):
+def test_a_locked_run_is_not_discarded(settings, ended, monkeypatch):
     monkeypatch.setattr(store, "EXPORT_SECONDS", 0.1)
     with ended.job.lock().acquire(), pytest.raises(BadInput, match="Cancel it first"):
         runs.discard(ended, settings)
     assert ended.path.is_dir()
 
 
-def test_a_run_without_a_job_can_be_discarded(settings, some_shapes):
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_a_run_without_a_job_can_be_discarded(settings, shapes_dataset):
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     runs.discard(run, settings)
     runs.discard(run, settings)  # another tab was faster
     assert runs.list_runs(settings) == ()

@@ -6,27 +6,27 @@ from core import runs
 from core.jobs import State
 from core.jobs.folder import JobSpec
 from core.runs.run import Run
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 
 @pytest.fixture
-def queued(settings, some_shapes):
+def queued(settings, shapes_dataset):
     """A run that waits for a worker."""
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
     return run
 
 
 @pytest.fixture
-def done(trained):
+def finished(trained_run):
     """A finished run."""
-    made = trained()
-    made.run.job.open(JobSpec(kind="train", arguments={}))
-    made.run.job.end(State.FINISHED)
-    return made
+    trained = trained_run()
+    trained.run.job.open(JobSpec(kind="train", arguments={}))
+    trained.run.job.end(State.FINISHED)
+    return trained
 
 
-def test_an_unfinished_run_is_summed_up(settings, queued):
+def test_an_unfinished_run_is_summarised(settings, queued):
     line = runs.summarise(queued, settings)
     assert (line.id, line.name, line.state) == (queued.id, "shapes", State.QUEUED)
     assert not line.complete
@@ -35,12 +35,12 @@ def test_an_unfinished_run_is_summed_up(settings, queued):
     assert line.accuracy is None
 
 
-def test_a_finished_run_is_summed_up_with_its_accuracy(done):
-    line = runs.summarise(done.run, done.settings)
-    assert line.accuracy == done.run.report().accuracy
+def test_a_finished_run_is_summarised_with_its_accuracy(finished):
+    line = runs.summarise(finished.run, finished.settings)
+    assert line.accuracy == finished.run.report().accuracy
     assert line.complete
     assert line.state is State.FINISHED
-    size = sum(path.stat().st_size for path in done.run.path.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in finished.run.path.rglob("*") if path.is_file())
     assert line.megabytes == pytest.approx(size / 2**20)
 
 
@@ -48,14 +48,14 @@ def test_a_finished_run_is_summed_up_with_its_accuracy(done):
     "name", ["status.json", "config.json", "dataset.json", "report.json", "manifest.json"]
 )
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff"])
-def test_a_damaged_run_is_summed_up_too(done, name, content):
-    path = done.run.path / name
+def test_a_damaged_run_is_summarised_too(finished, name, content):
+    path = finished.run.path / name
     if content is None:
         path.unlink()
     else:
         path.write_bytes(content)
-    line = runs.summarise(done.run, done.settings)
-    assert line.id == done.run.id
+    line = runs.summarise(finished.run, finished.settings)
+    assert line.id == finished.run.id
     assert line.name in ("shapes", "Damaged run")
     if (name, content) in {("manifest.json", None), ("config.json", b"{}")}:
         return  # unfinished; all defaults
@@ -64,39 +64,39 @@ def test_a_damaged_run_is_summed_up_too(done, name, content):
     assert line.damaged == (line.accuracy is None) == (name != "status.json")
 
 
-def test_the_owners_words_are_part_of_it_at_once(done):
-    before = runs.summarise(done.run, done.settings)
+def test_a_summary_has_the_annotations_of_the_owner(finished):
+    before = runs.summarise(finished.run, finished.settings)
     assert (before.name, before.data, before.tags) == ("shapes", "shapes", ())
-    done.run.annotate(lambda said: said.named("Mine").tagged(("keep",)))
-    after = runs.summarise(done.run, done.settings)
+    finished.run.annotate(lambda annotations: annotations.named("Mine").tagged(("keep",)))
+    after = runs.summarise(finished.run, finished.settings)
     assert (after.name, after.data, after.tags) == ("Mine", "shapes", ("keep",))
     assert after.accuracy == before.accuracy
 
 
-def test_a_damaged_run_keeps_the_name_that_its_owner_gave_it(done):
-    done.run.annotate(lambda said: said.named("Mine"))
-    (done.run.path / "dataset.json").write_bytes(b"{")
-    line = runs.summarise(done.run, done.settings)
+def test_a_damaged_run_keeps_the_name_that_its_owner_gave_it(finished):
+    finished.run.annotate(lambda annotations: annotations.named("Mine"))
+    (finished.run.path / "dataset.json").write_bytes(b"{")
+    line = runs.summarise(finished.run, finished.settings)
     assert line.damaged
     assert line.name == "Mine"
     assert line.at > 0
 
 
-def test_a_file_of_another_training_is_damage_even_if_it_can_be_read(done, trained):
-    report = done.run.path / "report.json"
+def test_a_file_of_another_training_is_damage_even_if_it_can_be_read(finished, trained_run):
+    report = finished.run.path / "report.json"
     report.write_bytes(report.read_bytes() + b" ")
-    assert runs.summarise(done.run, done.settings).damaged
+    assert runs.summarise(finished.run, finished.settings).damaged
 
 
-def test_a_change_of_any_kind_is_seen_at_once(done, settings):
-    assert runs.summarise(done.run, done.settings).complete
-    (done.run.path / "manifest.json").unlink()
-    assert not runs.summarise(done.run, done.settings).complete
-    done.run.job.end(State.CANCELLED, "Cancelled.")
-    assert runs.summarise(done.run, done.settings).state is State.CANCELLED
+def test_a_summary_follows_every_change(finished, settings):
+    assert runs.summarise(finished.run, finished.settings).complete
+    (finished.run.path / "manifest.json").unlink()
+    assert not runs.summarise(finished.run, finished.settings).complete
+    finished.run.job.end(State.CANCELLED, "Cancelled.")
+    assert runs.summarise(finished.run, finished.settings).state is State.CANCELLED
 
 
-def test_an_unchanged_run_is_not_read_again(done, monkeypatch):
-    first = runs.summarise(done.run, done.settings)
+def test_an_unchanged_run_is_not_read_again(finished, monkeypatch):
+    first = runs.summarise(finished.run, finished.settings)
     monkeypatch.setattr(Run, "config", lambda _: pytest.fail("read again"))
-    assert runs.summarise(Run(done.run.path), done.settings) == first
+    assert runs.summarise(Run(finished.run.path), finished.settings) == first

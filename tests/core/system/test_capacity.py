@@ -9,7 +9,7 @@ from core.settings import MEGABYTE
 from core.system import capacity
 
 
-def group(folder: Path, **content: object) -> None:
+def write_cgroup(folder: Path, **content: object) -> None:
     """A control group; `__` in names stands for a dot."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in content.items():
@@ -22,32 +22,34 @@ def test_free_memory_is_that_of_the_machine_if_nothing_limits_it(tmp_path: Path)
 
 
 def test_a_container_limits_what_is_free(tmp_path: Path) -> None:
-    own = tmp_path / "cgroup"
-    own.write_text("0::/app/worker\n")
+    cgroup_file = tmp_path / "cgroup"
+    cgroup_file.write_text("0::/app/worker\n")
     statistics = f"anon 5\ninactive_file {100 * MEGABYTE}"
-    group(tmp_path / "app", memory__max=700 * MEGABYTE, memory__current=400 * MEGABYTE)
-    group(tmp_path / "app", memory__stat=statistics)
-    group(tmp_path / "app/worker", memory__max="max", memory__current=1, memory__stat="anon 1")
-    assert capacity.free_memory(tmp_path, own) == 400 * MEGABYTE
+    write_cgroup(tmp_path / "app", memory__max=700 * MEGABYTE, memory__current=400 * MEGABYTE)
+    write_cgroup(tmp_path / "app", memory__stat=statistics)
+    write_cgroup(
+        tmp_path / "app/worker", memory__max="max", memory__current=1, memory__stat="anon 1"
+    )
+    assert capacity.free_memory(tmp_path, cgroup_file) == 400 * MEGABYTE
 
 
 def test_a_container_that_shows_its_group_as_the_root_limits_it_too(tmp_path: Path) -> None:
-    own = tmp_path / "cgroup"
-    own.write_text("0::/\n")
-    group(tmp_path, memory__max=MEGABYTE, memory__current=0, memory__stat="anon 0")
-    assert capacity.free_memory(tmp_path, own) == MEGABYTE
+    cgroup_file = tmp_path / "cgroup"
+    cgroup_file.write_text("0::/\n")
+    write_cgroup(tmp_path, memory__max=MEGABYTE, memory__current=0, memory__stat="anon 0")
+    assert capacity.free_memory(tmp_path, cgroup_file) == MEGABYTE
 
 
 def test_version_1_of_control_groups_is_read_as_well(tmp_path: Path) -> None:
-    own = tmp_path / "cgroup"
-    own.write_text("5:cpu:/x\n4:memory:/box\n0::/\n")
-    group(
+    cgroup_file = tmp_path / "cgroup"
+    cgroup_file.write_text("5:cpu:/x\n4:memory:/box\n0::/\n")
+    write_cgroup(
         tmp_path / "memory/box",
         memory__limit_in_bytes=3 * MEGABYTE,
         memory__usage_in_bytes=2 * MEGABYTE,
         memory__stat=f"total_inactive_file {MEGABYTE}",
     )
-    assert capacity.free_memory(tmp_path, own) == 2 * MEGABYTE
+    assert capacity.free_memory(tmp_path, cgroup_file) == 2 * MEGABYTE
 
 
 def test_free_disk_is_known_before_the_folder_exists(tmp_path: Path) -> None:

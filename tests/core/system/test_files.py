@@ -12,21 +12,21 @@ def test_a_reader_sees_the_old_content_or_the_new_content(tmp_path: Path) -> Non
     path = tmp_path / "status.json"
     contents = {b"a" * 300_000, b"b" * 200_000}
     files.write_bytes(path, b"a" * 300_000)
-    done = threading.Event()
+    stop = threading.Event()
 
     def write() -> None:
-        while not done.is_set():
+        while not stop.is_set():
             for content in contents:
                 files.write_bytes(path, content)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        seen = {path.read_bytes() for _ in range(200)}
+        contents_read = {path.read_bytes() for _ in range(200)}
     finally:
-        done.set()
+        stop.set()
         writer.join()
-    assert seen <= contents
+    assert contents_read <= contents
     assert list(tmp_path.iterdir()) == [path]
 
 

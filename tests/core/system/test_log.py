@@ -54,6 +54,6 @@ def test_a_client_cannot_fill_the_disk_with_the_same_line_of_another_library(
     for number in range(1000):
         logging.getLogger(name).warning("again %d", number)
     logging.getLogger(name).warning("something else")
-    said = [record.getMessage() for record in caplog.records]
-    assert said[0] == "again 0" and said[-1] == "something else"
-    assert "no more of these" in said[-2] and len(said) == log.PER_MINUTE + 1
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0] == "again 0" and messages[-1] == "something else"
+    assert "no more of these" in messages[-2] and len(messages) == log.PER_MINUTE + 1

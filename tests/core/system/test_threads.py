@@ -4,14 +4,14 @@ import time
 import pytest
 
 from core.system import threads
-from tests.core.jobs.at_work import until
+from tests.core.jobs.at_work import wait_until
 
 
 def results(work, items, count=3, most=4):
     return threads.map_ordered(work, items, threads=count, most=most, name="test-map")
 
 
-def alive():
+def running_threads():
     return [t for t in threading.enumerate() if t.name.startswith("test-map")]
 
 
@@ -27,7 +27,7 @@ def test_no_more_items_are_started_than_may_wait():
     started = []
     reading = results(started.append, range(100))
     next(reading)
-    until(lambda: len(started) >= 5)
+    wait_until(lambda: len(started) >= 5)
     time.sleep(0.1)
     assert len(started) == 5
     reading.close()
@@ -38,7 +38,7 @@ def test_an_exception_is_raised_in_its_turn_and_stops_the_threads():
     assert [next(reading) for _ in range(3)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(reading)
-    assert not alive()
+    assert not running_threads()
 
 
 def test_closing_stops_the_threads_and_drops_waiting_items():
@@ -51,5 +51,5 @@ def test_closing_stops_the_threads_and_drops_waiting_items():
     reading = results(work, range(100), count=1, most=50)
     next(reading)
     reading.close()
-    assert not alive()
+    assert not running_threads()
     assert len(started) < 40, "of the 50 that may wait"

@@ -36,8 +36,8 @@ def cuts(
     labels = np.arange(n) % 3
     maps = np.random.default_rng(seed).uniform(0, 1, (views, n, edge, edge, channels))
     third = channels // 3
-    for place, label in enumerate(labels):
-        maps[:, place, ..., label * third : (label + 1) * third] *= 2
-    places = np.tile(np.arange(n)[:, None], (1, views))
+    for index, label in enumerate(labels):
+        maps[:, index, ..., label * third : (label + 1) * third] *= 2
+    indices = np.tile(np.arange(n)[:, None], (1, views))
     embeddings = np.zeros((n, views, get("tiny").embedding), np.float32)  # of no use in phase 2
-    return Features(embeddings, 0, 0, tuple(maps.astype(np.float16)), places), labels
+    return Features(embeddings, 0, 0, tuple(maps.astype(np.float16)), indices), labels

@@ -18,19 +18,19 @@ def clouds(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
     return (centres[labels] + random.normal(size=(n, 2))).astype(np.float32), labels
 
 
-def boastful() -> DenseHead:
+def overconfident_head() -> DenseHead:
     """A head that is right about the clouds and far too sure."""
     kernel = np.array([[0, 2, 0], [0, 0, 2]], np.float32)
     return DenseHead(((5 * kernel, np.array([0, -10, -10], np.float32)),))
 
 
-def test_a_head_that_is_too_sure_is_cooled_and_keeps_its_answers() -> None:
+def test_an_overconfident_head_is_calibrated_and_keeps_its_predictions() -> None:
     features, labels = clouds(0)
-    raw = boastful()
-    found = calibrate(raw, raw.probabilities(features), labels)
-    assert found.temperature is not None and found.temperature > 2
+    raw = overconfident_head()
+    calibrated = calibrate(raw, raw.probabilities(features), labels)
+    assert calibrated.temperature is not None and calibrated.temperature > 2
     fresh, truth = clouds(1)
-    cooled = found.head.probabilities(fresh)
+    cooled = calibrated.head.probabilities(fresh)
     before = raw.probabilities(fresh)
     np.testing.assert_array_equal(cooled.argmax(axis=1), before.argmax(axis=1))
     errors = [calibration.reliability(truth, p.astype(float)).error.value for p in (before, cooled)]
@@ -39,23 +39,23 @@ def test_a_head_that_is_too_sure_is_cooled_and_keeps_its_answers() -> None:
 
 def test_the_temperature_is_in_the_weights() -> None:
     features, labels = clouds(0)
-    raw = boastful()
-    found = calibrate(raw, raw.probabilities(features), labels)
-    assert found.temperature is not None
-    again = DenseHead.from_arrays(found.head.arrays())
+    raw = overconfident_head()
+    calibrated = calibrate(raw, raw.probabilities(features), labels)
+    assert calibrated.temperature is not None
+    loaded = DenseHead.from_arrays(calibrated.head.arrays())
     np.testing.assert_allclose(
-        again.logits(features) * found.temperature, raw.logits(features), rtol=1e-4, atol=1e-4
+        loaded.logits(features) * calibrated.temperature, raw.logits(features), rtol=1e-4, atol=1e-4
     )
-    np.testing.assert_allclose(found.validation, again.probabilities(features), atol=1e-5)
+    np.testing.assert_allclose(calibrated.validation, loaded.probabilities(features), atol=1e-5)
 
 
-def test_where_validation_cannot_tell_the_head_stays_as_it_is() -> None:
+def test_validation_without_errors_leaves_the_head_unchanged() -> None:
     features, labels = clouds(0)
-    raw = boastful()
+    raw = overconfident_head()
     right = raw.probabilities(features).argmax(axis=1) == labels
-    found = calibrate(raw, raw.probabilities(features[right]), labels[right])
-    assert found.temperature is None
-    assert found.head is raw
+    calibrated = calibrate(raw, raw.probabilities(features[right]), labels[right])
+    assert calibrated.temperature is None
+    assert calibrated.head is raw
 
 
 @pytest.mark.parametrize("hidden", [0, 1])

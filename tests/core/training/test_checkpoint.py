@@ -26,9 +26,9 @@ from core.training.config import TrainingConfig, parse
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
 from tests.core.training import clouds
-from tests.core.trainings import Taken, asked_for, train
+from tests.core.trainings import ImportedDataset, tiny_config, train
 
-GOES_ON = "Fine-tuning resumes after epoch"
+RESUMES = "Fine-tuning resumes after epoch"
 
 
 class Killed(BaseException):
@@ -36,33 +36,37 @@ class Killed(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def every_epoch_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def write_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
 
 
-class Tuned:
+class FineTuning:
     """The tiny backbone fine-tuned, with what was said; `until` names an epoch not to survive."""
 
-    def __init__(self, config: TrainingConfig, kept: Checkpoint | None, until: int = 0) -> None:
-        self.said: list[Event] = []
+    def __init__(
+        self, config: TrainingConfig, checkpoint: Checkpoint | None, killed_in: int = 0
+    ) -> None:
+        self.events: list[Event] = []
         self.tuner = Tuner(build.trunk(backbones.get("tiny")), config, 3, pictures=24)
         train, validation = clouds.cuts(0, 24, views=2), clouds.cuts(1, 12)
 
         def emit(event: Event) -> None:
-            self.said.append(event)
-            if isinstance(event, Epoch) and event.epoch == until > 0:
+            self.events.append(event)
+            if isinstance(event, Epoch) and event.epoch == killed_in > 0:
                 raise Killed
 
         try:
-            self.head, self.kept = self.tuner.fit(a_head(), *train, *validation, emit, kept)
+            self.head, self.kept = self.tuner.fit(
+                random_head(), *train, *validation, emit, checkpoint
+            )
         except Killed:
-            assert until
+            assert killed_in
 
     @property
     def epochs(self) -> list[Epoch]:
         """Those that trained."""
-        return [event for event in self.said if isinstance(event, Epoch) and event.epoch]
+        return [event for event in self.events if isinstance(event, Epoch) and event.epoch]
 
     @property
     def losses(self) -> list[tuple[int, float, float | None]]:
@@ -70,14 +74,14 @@ class Tuned:
 
     @property
     def notes(self) -> list[str]:
-        return [event.sentence for event in self.said if isinstance(event, Note)]
+        return [event.sentence for event in self.events if isinstance(event, Note)]
 
     @property
     def weights(self) -> list[np.ndarray]:
         return self.tuner.network.get_weights()
 
 
-def a_head() -> DenseHead:
+def random_head() -> DenseHead:
     random = np.random.default_rng(1)
     widths = [(backbones.get("tiny").embedding, 7), (7, 3)]
     return DenseHead(
@@ -88,20 +92,25 @@ def a_head() -> DenseHead:
     )
 
 
-def asked(optimizer: str = "adam", **phase: object) -> TrainingConfig:
+def configure(optimizer: str = "adam", **phase: object) -> TrainingConfig:
     """Hidden layers with dropout, so that seeds of layers count."""
-    how = {"epochs": 6, "patience": 20, "learning_rate": 5e-3, "optimizer": optimizer} | phase
+    phase_values = {
+        "epochs": 6,
+        "patience": 20,
+        "learning_rate": 5e-3,
+        "optimizer": optimizer,
+    } | phase
     head = {"hidden": [7], "dropout": 0.3}
     return parse(
         {"backbone": "tiny", "batch_size": 10, "unfreeze": {"stages": 1}, "head": head}
-        | {"fine_tune_phase": how}
+        | {"fine_tune_phase": phase_values}
     )
 
 
 @cache
-def whole(optimizer: str = "adam", epochs: int = 6) -> Tuned:
+def uninterrupted_training(optimizer: str = "adam", epochs: int = 6) -> FineTuning:
     """A training that nothing interrupts."""
-    return Tuned(asked(optimizer, epochs=epochs), None)
+    return FineTuning(configure(optimizer, epochs=epochs), None)
 
 
 @cache
@@ -109,7 +118,7 @@ def _fourth_epoch() -> bytes:
     """The checkpoint of a training that was killed in its fourth epoch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / CHECKPOINT
-        Tuned(asked(), Checkpoint(path, "a"), until=4)
+        FineTuning(configure(), Checkpoint(path, "a"), killed_in=4)
         return path.read_bytes()
 
 
@@ -117,50 +126,50 @@ def _fourth_epoch() -> bytes:
     "optimizer",
     ["adam", *(pytest.param(name, marks=pytest.mark.slow) for name in ("adamw", "rmsprop", "sgd"))],
 )
-def test_what_was_killed_in_an_epoch_goes_on_after_the_one_before_bit_for_bit(
+def test_a_killed_fine_tuning_resumes_after_its_last_epoch_bit_for_bit(
     tmp_path: Path, optimizer: str
 ) -> None:
-    config, path = asked(optimizer), tmp_path / CHECKPOINT
-    Tuned(config, Checkpoint(path, "a"), until=4)
-    went_on = Tuned(config, Checkpoint(path, "a"))
-    assert went_on.tuner.epochs == 3, "it began with another epoch than the fourth"
-    assert went_on.notes == [f"{GOES_ON} 3, which was kept."]
-    expected = whole(optimizer)
-    assert went_on.losses == expected.losses, "each epoch once, as it would have been"
+    config, path = configure(optimizer), tmp_path / CHECKPOINT
+    FineTuning(config, Checkpoint(path, "a"), killed_in=4)
+    resumed = FineTuning(config, Checkpoint(path, "a"))
+    assert resumed.tuner.epochs == 3, "it began with another epoch than the fourth"
+    assert resumed.notes == [f"{RESUMES} 3, which was kept."]
+    expected = uninterrupted_training(optimizer)
+    assert resumed.losses == expected.losses, "each epoch once, as it would have been"
     same = {"exclude": {"at"}}
-    assert went_on.kept.model_dump(**same) == expected.kept.model_dump(**same)
+    assert resumed.kept.model_dump(**same) == expected.kept.model_dump(**same)
     assert expected.kept.epoch > 0
-    for array, was in zip(went_on.weights, expected.weights, strict=True):
-        np.testing.assert_array_equal(array, was)
+    for array, expected_array in zip(resumed.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(array, expected_array)
 
 
-def test_it_can_break_off_again_and_again(tmp_path: Path) -> None:
-    config, path = asked(), tmp_path / CHECKPOINT
+def test_fine_tuning_can_be_interrupted_repeatedly(tmp_path: Path) -> None:
+    config, path = configure(), tmp_path / CHECKPOINT
     for epoch in (2, 5):
-        Tuned(config, Checkpoint(path, "a"), until=epoch)
-    last = Tuned(config, Checkpoint(path, "a"))
+        FineTuning(config, Checkpoint(path, "a"), killed_in=epoch)
+    last = FineTuning(config, Checkpoint(path, "a"))
     assert last.tuner.epochs == 2
-    assert last.losses == whole().losses
+    assert last.losses == uninterrupted_training().losses
 
 
-def test_patience_that_was_at_its_end_is_at_its_end(
+def test_a_fine_tuning_that_had_stopped_early_trains_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([1.0, 2.0, 3.0, 4.0])
     monkeypatch.setattr(
         Tuner, "_score", lambda *_: (lambda loss: Score(loss, 0.5, loss))(next(losses))
     )
-    config, path = asked(patience=3), tmp_path / CHECKPOINT
-    done = Tuned(config, Checkpoint(path, "a"))
-    assert len(done.epochs) == 3
-    again = Tuned(config, Checkpoint(path, "a"))
-    assert (again.tuner.epochs, again.kept.epoch) == (0, 0)
-    for array, was in zip(again.weights, done.weights, strict=True):
-        np.testing.assert_array_equal(array, was)
+    config, path = configure(patience=3), tmp_path / CHECKPOINT
+    finished = FineTuning(config, Checkpoint(path, "a"))
+    assert len(finished.epochs) == 3
+    resumed = FineTuning(config, Checkpoint(path, "a"))
+    assert (resumed.tuner.epochs, resumed.kept.epoch) == (0, 0)
+    for array, expected_array in zip(resumed.weights, finished.weights, strict=True):
+        np.testing.assert_array_equal(array, expected_array)
 
 
 @pytest.fixture
-def broken_off(tmp_path: Path) -> Path:
+def interrupted(tmp_path: Path) -> Path:
     """The checkpoint of a training that was killed in its fourth epoch."""
     path = tmp_path / CHECKPOINT
     path.write_bytes(_fourth_epoch())
@@ -171,43 +180,43 @@ def _cut(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-def _flipped(place: float) -> Callable[[bytes], bytes]:
+def _flipped(fraction: float) -> Callable[[bytes], bytes]:
     def flip(content: bytes) -> bytes:
-        at = int(place * (len(content) - 1))
+        at = int(fraction * (len(content) - 1))
         return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
     return flip
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [_cut, _flipped(0), _flipped(0.01), _flipped(0.6), lambda _: b"", lambda _: b"{}"],
     ids=["half", "magic", "metadata", "numbers", "empty", "other"],
 )
-def test_one_that_is_damaged_is_ignored_and_said_to_be(
-    broken_off: Path, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+def test_a_damaged_checkpoint_is_ignored_with_a_warning(
+    interrupted: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken_off.write_bytes(spoil(broken_off.read_bytes()))
+    interrupted.write_bytes(damage(interrupted.read_bytes()))
     with caplog.at_level(logging.WARNING):
-        restarted = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
+        restarted = FineTuning(configure(epochs=2), Checkpoint(interrupted, "a"))
     assert "the checkpoint is ignored" in caplog.text
     assert (restarted.tuner.epochs, restarted.notes) == (2, [])
-    assert restarted.losses == whole(epochs=2).losses
+    assert restarted.losses == uninterrupted_training(epochs=2).losses
 
 
-def test_that_of_another_training_is_ignored(
-    broken_off: Path, caplog: pytest.LogCaptureFixture
+def test_the_checkpoint_of_another_training_is_ignored(
+    interrupted: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "b"))
+        restarted = FineTuning(configure(epochs=2), Checkpoint(interrupted, "b"))
     assert "of other settings" in caplog.text
-    assert anew.tuner.epochs == 2
-    wider = replace_stages(asked(epochs=2))
+    assert restarted.tuner.epochs == 2
+    wider = replace_stages(configure(epochs=2))
     with caplog.at_level(logging.WARNING):
         tuner = Tuner(build.trunk(backbones.get("tiny")), wider, 3, pictures=24)
         state = [*tuner.network.variables, *tuner._optimizer.variables]
         generator = np.random.default_rng(0)
-        assert Checkpoint(broken_off, "b").read(state, generator) is None
+        assert Checkpoint(interrupted, "b").read(state, generator) is None
     assert generator.integers(1 << 30) == np.random.default_rng(0).integers(1 << 30)
 
 
@@ -215,25 +224,23 @@ def replace_stages(config: TrainingConfig) -> TrainingConfig:
     return parse(config.model_dump(mode="json") | {"unfreeze": {"stages": 2}})
 
 
-def test_a_disk_that_takes_none_does_not_end_the_training(
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        done = Tuned(asked(epochs=2), Checkpoint(tmp_path / "gone" / CHECKPOINT, "a"))
-    assert len(done.epochs) == 2
+        finished = FineTuning(configure(epochs=2), Checkpoint(tmp_path / "gone" / CHECKPOINT, "a"))
+    assert len(finished.epochs) == 2
     assert "epoch 2 was not written" in caplog.text
     assert [*tmp_path.iterdir()] == []
 
 
-def test_epochs_that_are_done_at_once_are_not_worth_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_epochs_write_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
-    Tuned(asked(epochs=2), Checkpoint(tmp_path / CHECKPOINT, "a"))
+    FineTuning(configure(epochs=2), Checkpoint(tmp_path / CHECKPOINT, "a"))
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_slow_disk_is_asked_the_more_rarely(
+def test_a_slow_disk_gets_fewer_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, writes = [0.0], []
@@ -245,17 +252,17 @@ def test_a_slow_disk_is_asked_the_more_rarely(
     monkeypatch.setattr(checkpoint, "SHARE", 0.05)
     monkeypatch.setattr(checkpoint.np, "savez", slow)
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    kept = Checkpoint(tmp_path / CHECKPOINT, "a")
+    checkpoint_file = Checkpoint(tmp_path / CHECKPOINT, "a")
     state = FineTuneState(start=Score(1, 1, 1), score=Score(1, 1, 1))
     for _ in range(500):
         now[0] += 1.0
-        kept.write(state, [], np.random.default_rng(0))
+        checkpoint_file.write(state, [], np.random.default_rng(0))
     assert len(writes) == 3
     assert np.diff(writes).min() >= 200
 
 
-def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None:
-    kept = Checkpoint(tmp_path / CHECKPOINT, "a")
+def test_a_checkpoint_keeps_infinite_losses_and_the_random_generator(tmp_path: Path) -> None:
+    checkpoint_file = Checkpoint(tmp_path / CHECKPOINT, "a")
     epoch = Epoch(
         phase="fine-tune", epoch=1, epochs=2, loss=math.inf, accuracy=0.1 + 0.2, seconds=1
     )
@@ -266,85 +273,85 @@ def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None
         best_epoch=1,
         epochs=[epoch],
     )
-    generator, again = np.random.default_rng(3), np.random.default_rng(4)
+    generator, generator_after = np.random.default_rng(3), np.random.default_rng(4)
     generator.permutation(7)
-    kept.write(before, [], generator)
-    after = kept.read([], again)
+    checkpoint_file.write(before, [], generator)
+    after = checkpoint_file.read([], generator_after)
     assert after is not None
     assert math.isnan(after.score.loss) and after.score.tempered == math.inf
     assert (after.score.accuracy, after.best_epoch, after.epochs) == (1 / 3, 1, [epoch])
     np.testing.assert_array_equal(after.best[0], before.best[0])
-    assert again.permutation(9).tolist() == generator.permutation(9).tolist()
+    assert generator_after.permutation(9).tolist() == generator.permutation(9).tolist()
 
 
-def test_whatever_decides_the_course_makes_it_another_training(
-    tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
+def test_the_key_depends_on_settings_classes_and_split_but_not_on_the_name(
+    tiny: Backbone, settings: Settings, shapes_dataset: ImportedDataset, tmp_path: Path
 ) -> None:
     def key(config: TrainingConfig | None = None, **values: Any) -> str:
-        split = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0)
+        split = dataset.split(shapes_dataset.dataset, validation=0.2, test=0.2, seed=0)
         split = split.model_copy(update=values)
-        config = config or asked_for("best")
+        config = config or tiny_config("best")
         context = TrainingContext(
             config, split, tmp_path, tiny, settings, FeatureCache(tmp_path), lambda _: None
         )
         return checkpoint.key_of(context)
 
-    examples = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0).examples
+    examples = dataset.split(shapes_dataset.dataset, validation=0.2, test=0.2, seed=0).examples
     moved = examples[0].model_copy(update={"split": "test"}), *examples[1:]
-    others = {
-        key(asked_for("best", seed=1)),
-        key(asked_for("best", batch_size=4)),
-        key(classes=tuple(reversed(some_shapes.dataset.classes))),
+    other_keys = {
+        key(tiny_config("best", seed=1)),
+        key(tiny_config("best", batch_size=4)),
+        key(classes=tuple(reversed(shapes_dataset.dataset.classes))),
         key(examples=examples[1:]),
         key(examples=moved if examples[0].split != "test" else examples[2:]),
     }
-    assert len(others) == 5
-    assert key() not in others
+    assert len(other_keys) == 5
+    assert key() not in other_keys
     assert key() == key(name="Renamed")
 
 
-def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
-    tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
+def test_a_run_that_was_killed_in_an_epoch_gets_the_same_report(
+    tiny: Backbone, settings: Settings, shapes_dataset: ImportedDataset, tmp_path: Path
 ) -> None:
-    config = asked_for("best")
-    uninterrupted = train(some_shapes, config, tmp_path / ("a" * 32), settings)
-    run = runs.create(config, some_shapes.dataset, tmp_path / ("b" * 32))
+    config = tiny_config("best")
+    uninterrupted = train(shapes_dataset, config, tmp_path / ("a" * 32), settings)
+    run = runs.create(config, shapes_dataset.dataset, tmp_path / ("b" * 32))
     features = tmp_path / "features"
     with pytest.raises(Killed):
-        _trained(run, some_shapes, settings, features, until=4)
+        _train_until(run, shapes_dataset, settings, features, killed_in=4)
     assert run.job.checkpoint.is_file()
     run.clear()
-    said = _trained(run, some_shapes, settings, features)
-    assert any(isinstance(e, Note) and f"{GOES_ON} 3" in e.sentence for e in said)
+    events = _train_until(run, shapes_dataset, settings, features)
+    assert any(isinstance(e, Note) and f"{RESUMES} 3" in e.sentence for e in events)
     assert run.report() == uninterrupted.run.report()
     assert np.array_equal(run.probabilities(), uninterrupted.run.probabilities())
     weights = Path("model") / "weights.safetensors"
     assert (run.path / weights).read_bytes() == (uninterrupted.run.path / weights).read_bytes()
-    assert _tuned(said) == _tuned(uninterrupted.said)
+    assert _epochs(events) == _epochs(uninterrupted.events)
     assert not run.job.checkpoint.exists()
     assert CHECKPOINT not in run.manifest().files
 
 
-def _tuned(said: list[Event]) -> list[tuple[str, int, float]]:
-    return [(e.phase, e.epoch, e.loss) for e in said if isinstance(e, Epoch)]
+def _epochs(events: list[Event]) -> list[tuple[str, int, float]]:
+    return [(e.phase, e.epoch, e.loss) for e in events if isinstance(e, Epoch)]
 
 
-def _trained(
-    run: Run, taken: Taken, settings: Settings, features: Path, until: int = 0
+def _train_until(
+    run: Run, imported: ImportedDataset, settings: Settings, features: Path, killed_in: int = 0
 ) -> list[Event]:
     """Train until an epoch of fine-tuning is told, or up to the report."""
-    said: list[Event] = []
+    events: list[Event] = []
 
     def emit(event: Event) -> None:
-        said.append(event)
+        events.append(event)
         tuned = isinstance(event, Epoch) and event.phase == finetune.PHASE
-        if tuned and event.epoch == until > 0:
+        if tuned and event.epoch == killed_in > 0:
             raise Killed
-        if run.complete and not until:
+        if run.complete and not killed_in:
             raise KeyboardInterrupt
 
     try:
-        training_job.train(run, taken.pictures, settings, emit, features)
+        training_job.train(run, imported.pictures, settings, emit, features)
     except KeyboardInterrupt:
         assert run.complete
-    return said
+    return events

@@ -38,14 +38,14 @@ def test_the_schedule_ends_fine_tuning_not_a_bad_epoch_at_a_high_rate():
 @pytest.mark.parametrize("name", config.PRESETS)
 @pytest.mark.parametrize("backbone", [*backbones.BACKBONES, "tiny"])
 def test_every_preset_suits_every_backbone(name, backbone):
-    asked = config.preset(name, backbone=backbone, seed=7)
-    assert (asked.backbone, asked.seed) == (backbone, 7)
+    parsed = config.preset(name, backbone=backbone, seed=7)
+    assert (parsed.backbone, parsed.seed) == (backbone, 7)
 
 
 def test_the_second_phase_is_gentler_than_the_first():
     for name in config.PRESETS:
-        asked = config.preset(name)
-        assert asked.fine_tune_phase.learning_rate < asked.head_phase.learning_rate
+        parsed = config.preset(name)
+        assert parsed.fine_tune_phase.learning_rate < parsed.head_phase.learning_rate
 
 
 def test_a_preset_that_does_not_exist_is_refused_with_those_that_do():
@@ -59,8 +59,8 @@ def test_an_unknown_backbone_is_refused_with_those_there_are():
 
 
 def test_no_epochs_means_no_second_phase():
-    asked = config.parse({"unfreeze": {"layers": 3}, "fine_tune_phase": {"epochs": 0}})
-    assert not asked.fine_tunes
+    parsed = config.parse({"unfreeze": {"layers": 3}, "fine_tune_phase": {"epochs": 0}})
+    assert not parsed.fine_tunes
     assert config.parse({"unfreeze": {"layers": 3}}).fine_tunes
 
 
@@ -107,7 +107,7 @@ def test_an_unknown_name_is_refused():
     assert refusal(head={"units": 3}).startswith("head.units: ")
 
 
-def test_what_is_no_object_is_refused():
+def test_a_configuration_that_is_no_object_is_refused():
     with pytest.raises(BadConfig, match=r"^configuration: .*dictionary"):
         config.parse([1, 2])
 
@@ -132,10 +132,10 @@ def test_more_stages_than_the_backbone_has_above_its_first_are_refused():
 
 
 def test_settings_are_read_back_as_they_were_written(tmp_path):
-    asked = config.preset("best", backbone="resnet50", seed=3)
+    parsed = config.preset("best", backbone="resnet50", seed=3)
     path = tmp_path / "config.json"
-    path.write_text(asked.model_dump_json())
-    assert config.read(path) == asked
+    path.write_text(parsed.model_dump_json())
+    assert config.read(path) == parsed
 
 
 def test_a_file_may_name_only_what_differs(tmp_path):
@@ -168,7 +168,7 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
             config.read(path)
 
 
-def test_no_augmentation_is_the_picture_alone():
+def test_no_augmentation_is_one_view():
     none = Augmentation.none()
     assert none.views == 1
     assert not any(none.model_dump(exclude={"views"}).values())

@@ -24,34 +24,36 @@ def standardised(batch: Batch) -> Batch:
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize(("n", "d"), [(60, 8), (30, 90)], ids=["few features", "many features"])
 @pytest.mark.parametrize("classes", [2, 3, 5])
-def test_it_is_the_logistic_regression_of_scikit_learn(monkeypatch, classes, n, d, weighted):
+def test_the_head_equals_the_logistic_regression_of_scikit_learn(
+    monkeypatch, classes, n, d, weighted
+):
     strength = 0.03
     monkeypatch.setattr(convex, "STRENGTHS", (strength,))
     cloud = clusters(n, classes, d)
     keep = np.arange(n) % 7 != 1  # so that weights matter
     train = standardised(Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep]))
-    found = solve(train, classes, weighted)
+    head = solve(train, classes, weighted)
     plain = LogisticRegression(
         C=strength, class_weight="balanced" if weighted else None, tol=1e-8, max_iter=10_000
     ).fit(train.features, train.labels)
     for batch in (train, standardised(clusters(20, classes, d, seed=1))):
         np.testing.assert_allclose(
-            found.probabilities(batch.features), plain.predict_proba(batch.features), atol=2e-3
+            head.probabilities(batch.features), plain.predict_proba(batch.features), atol=2e-3
         )
 
 
-def test_the_strength_that_cross_validates_best_is_taken(monkeypatch):
+def test_the_strength_with_the_lowest_cross_validated_loss_is_chosen(monkeypatch):
     train = clusters(60, spread=2)
-    found = {}
+    kernels = {}
     for strengths in ((1e-9,), (0.01,), (100,), (1e-9, 0.01, 100)):
         monkeypatch.setattr(convex, "STRENGTHS", strengths)
-        found[strengths] = solve(train).layers[0][0]
-    np.testing.assert_array_equal(found[1e-9, 0.01, 100], found[(0.01,)])
-    assert not np.allclose(found[(1e-9,)], found[(0.01,)])
-    assert not np.allclose(found[(100,)], found[(0.01,)])
+        kernels[strengths] = solve(train).layers[0][0]
+    np.testing.assert_array_equal(kernels[1e-9, 0.01, 100], kernels[(0.01,)])
+    assert not np.allclose(kernels[(1e-9,)], kernels[(0.01,)])
+    assert not np.allclose(kernels[(100,)], kernels[(0.01,)])
 
 
-def test_learning_the_views_of_a_picture_by_heart_does_not_count():
+def test_views_of_a_picture_stay_in_one_fold():
     # Labels that cannot be learned: with views on both sides, the loosest strength would win.
     train = clusters(30, views=4)
     chance = np.random.default_rng(0).permutation(np.arange(30) % 3)
@@ -70,17 +72,17 @@ def test_a_class_of_very_few_pictures_in_many_views_can_be_learned(classes, pict
     keep = (everything.labels != alone) | (everything.owners < classes * pictures)
     rare = Batch(everything.features[keep], everything.labels[keep], everything.owners[keep])
     assert len(np.unique(rare.owners[rare.labels == alone])) == pictures
-    found = solve(rare, classes, weighted=True)
-    right = found.logits(rare.features).argmax(1) == rare.labels
+    head = solve(rare, classes, weighted=True)
+    right = head.logits(rare.features).argmax(1) == rare.labels
     assert right.mean() > 0.8
     assert right[rare.labels == alone].mean() > 0.8
 
 
-def test_it_answers_the_same_every_time():
-    one, again = (solve(clusters(60)).layers[0] for _ in range(2))
-    for mine, other in zip(one, again, strict=True):
-        np.testing.assert_array_equal(mine, other)
-        assert mine.dtype == np.float32
+def test_the_same_input_gives_the_same_head():
+    first, second = (solve(clusters(60)).layers[0] for _ in range(2))
+    for array, expected in zip(first, second, strict=True):
+        np.testing.assert_array_equal(array, expected)
+        assert array.dtype == np.float32
 
 
 FEATURES = np.random.default_rng(0).normal(3, [0.1, 1, 10], (200, 3)).astype(np.float32)
@@ -92,11 +94,11 @@ def scaled(features):
 
 def test_scaled_features_are_centred_and_closer_in_strength_without_being_equal():
     deviation = FEATURES.std(axis=0)
-    found = scaled(FEATURES)
-    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-4)
-    ratios = found.std(axis=0)[1:] / found.std(axis=0)[:-1]
+    scaled_features = scaled(FEATURES)
+    np.testing.assert_allclose(scaled_features.mean(axis=0), 0, atol=1e-4)
+    ratios = scaled_features.std(axis=0)[1:] / scaled_features.std(axis=0)[:-1]
     np.testing.assert_allclose(ratios, np.sqrt(deviation[1:] / deviation[:-1]), rtol=1e-4)
-    np.testing.assert_allclose(scaled(FEATURES * np.float32(1e3)), found, atol=1e-3)
+    np.testing.assert_allclose(scaled(FEATURES * np.float32(1e3)), scaled_features, atol=1e-3)
 
 
 def test_a_constant_feature_keeps_its_scale():

@@ -15,10 +15,12 @@ def example(sha256: str, group: int | None = None) -> Example:
 
 
 def test_pictures_that_look_the_same_or_have_the_same_bytes_share_a_group():
-    found = groups([example("a", 1), example("b", 1), example("c"), example("c", 2), example("d")])
-    assert found[0] == found[1]
-    assert found[2] == found[3]
-    assert len(set(found)) == 3
+    group_numbers = groups(
+        [example("a", 1), example("b", 1), example("c"), example("c", 2), example("d")]
+    )
+    assert group_numbers[0] == group_numbers[1]
+    assert group_numbers[2] == group_numbers[3]
+    assert len(set(group_numbers)) == 3
 
 
 def predicted(features, labels, groups, seed=0, **how):
@@ -35,7 +37,7 @@ def test_separable_classes_are_predicted_out_of_fold(strength):
     assert (answers == train.labels).mean() > 0.9
 
 
-def test_what_is_learned_by_heart_does_not_count():
+def test_predictions_are_not_better_than_chance_on_noise():
     noise = np.random.default_rng(0).normal(size=(90, 40)).astype(np.float32)
     labels = np.random.default_rng(1).permutation(90) % 3
     answers = predicted(noise, labels, np.arange(90))
@@ -62,32 +64,32 @@ def test_pictures_of_a_single_group_are_refused():
 def test_a_class_of_a_single_group_is_never_predicted_for_it():
     train = clusters(60)
     keep = (train.labels != 2) | (train.owners == 2)
-    rest = [array[keep] for array in (train.features, train.labels, train.owners)]
-    probabilities = out_of_fold(*rest, 0)
-    assert probabilities[rest[1] == 2, 2] == 0
+    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    probabilities = out_of_fold(*arrays, 0)
+    assert probabilities[arrays[1] == 2, 2] == 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_folds_and_so_the_answers_are_those_of_the_seed():
+def test_the_seed_decides_the_folds():
     train = clusters(60, spread=2)
-    one, again, other = (
+    first, repeated, different = (
         out_of_fold(train.features, train.labels, train.owners, seed) for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(first, repeated)
+    assert not np.array_equal(first, different)
 
 
-def test_every_fold_is_told_and_can_end_it():
+def test_progress_is_reported_per_fold_and_can_cancel():
     train = clusters(30)
-    said = []
+    progress_calls = []
     out_of_fold(
         train.features,
         train.labels,
         train.owners,
         0,
-        progress=lambda done, total: said.append((done, total)),
+        progress=lambda done, total: progress_calls.append((done, total)),
     )
-    assert said == [(n, 5) for n in range(1, 6)]
+    assert progress_calls == [(n, 5) for n in range(1, 6)]
 
     def stop(done, _total):
         raise KeyboardInterrupt
@@ -96,23 +98,23 @@ def test_every_fold_is_told_and_can_end_it():
         out_of_fold(train.features, train.labels, train.owners, 0, progress=stop)
 
 
-def test_units_of_the_features_make_no_difference():
+def test_the_units_of_the_features_make_no_difference():
     train = clusters(30)
     plain = out_of_fold(train.features, train.labels, train.owners, 0)
-    other = out_of_fold(1000 * train.features + 5, train.labels, train.owners, 0)
-    np.testing.assert_allclose(plain, other, atol=2e-3)
+    scaled = out_of_fold(1000 * train.features + 5, train.labels, train.owners, 0)
+    np.testing.assert_allclose(plain, scaled, atol=2e-3)
 
 
 def test_a_rare_class_counts_as_much_as_a_common_one():
     train = clusters(400, classes=2, spread=3)
     keep = (train.labels == 0) | (train.owners < 40)
-    rest = [array[keep] for array in (train.features, train.labels, train.owners)]
-    weighted, plain = (predicted(*rest, weighted=weighted) for weighted in (True, False))
-    rare = rest[1] == 1
+    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    weighted, plain = (predicted(*arrays, weighted=weighted) for weighted in (True, False))
+    rare = arrays[1] == 1
     assert (weighted[rare] == 1).mean() > (plain[rare] == 1).mean()
 
 
-def test_a_learning_curve_rises_to_what_all_pictures_give():
+def test_a_learning_curve_rises_to_the_cross_validated_accuracy():
     train = clusters(150, spread=3, d=60)
     curve = learning_curve(train.features, train.labels, train.owners, ("a", "b", "c"), 0)
     assert [round(point.per_class) for point in curve.points] == [5, 10, 20, 40]
@@ -124,19 +126,19 @@ def test_a_learning_curve_rises_to_what_all_pictures_give():
 
 def test_a_learning_curve_is_the_same_for_the_same_seed():
     train = clusters(60, spread=2)
-    one, again, other = (
+    first, repeated, different = (
         learning_curve(train.features, train.labels, train.owners, ("a", "b", "c"), seed)
         for seed in (1, 1, 2)
     )
-    assert one == again
-    assert one.points != other.points
+    assert first == repeated
+    assert first.points != different.points
 
 
 def test_a_class_with_a_single_picture_does_not_stop_the_curve():
     train = clusters(60)
     keep = (train.labels != 2) | (train.owners == 2)
-    rest = [array[keep] for array in (train.features, train.labels, train.owners)]
-    assert learning_curve(*rest, ("a", "b", "c"), 0).verdict == "unknown"
+    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    assert learning_curve(*arrays, ("a", "b", "c"), 0).verdict == "unknown"
     keep = (train.labels != 2) | (train.owners < 9)
-    rest = [array[keep] for array in (train.features, train.labels, train.owners)]
-    assert learning_curve(*rest, ("a", "b", "c"), 0).verdict != "unknown"
+    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    assert learning_curve(*arrays, ("a", "b", "c"), 0).verdict != "unknown"

@@ -32,9 +32,9 @@ def test_more_layers_than_lie_above_the_first_stage_are_refused() -> None:
 
 
 def test_the_share_of_the_work_above_the_cut_grows_with_it() -> None:
-    one, two = (
+    one_stage, two_stages = (
         depth.trained_share(parse({"backbone": "tiny", "unfreeze": {"stages": stages}}))
         for stages in (1, 2)
     )
-    assert one == pytest.approx(1 / 4, abs=0.01)
-    assert two == pytest.approx(3 / 4, abs=0.01)
+    assert one_stage == pytest.approx(1 / 4, abs=0.01)
+    assert two_stages == pytest.approx(3 / 4, abs=0.01)

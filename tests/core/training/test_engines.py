@@ -22,7 +22,7 @@ def noise(count, size=32):
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
 
 
-def test_embeddings_are_those_that_a_prediction_has(tiny, settings):
+def test_embeddings_equal_those_of_a_prediction(tiny, settings):
     embeddings, cuts = litert(Network(tiny, settings), None).run(noise(5))
     assert cuts is None
     assert embeddings.dtype == np.float32
@@ -32,7 +32,7 @@ def test_embeddings_are_those_that_a_prediction_has(tiny, settings):
 
 
 @pytest.mark.parametrize("stage", SHAPES)
-def test_both_engines_see_the_same(tiny, settings, stage):
+def test_both_engines_give_the_same_features(tiny, settings, stage):
     from core.training.keras_engine import KerasEngine
 
     light, heavy = (
@@ -47,26 +47,26 @@ def test_both_engines_see_the_same(tiny, settings, stage):
     np.testing.assert_allclose(cuts, expected_cuts, rtol=2e-3, atol=1e-3)
 
 
-def test_both_engines_see_the_same_at_several_depths(tiny, settings):
+def test_both_engines_give_the_same_features_at_several_depths(tiny, settings):
     from core.training.keras_engine import KerasEngine
 
     network = Network(tiny, settings)
     light = litert(network, None, tiny.depths)
     heavy = KerasEngine(network, None, "heavy", tiny.depths)
     assert light.width == heavy.width == 32 + 16 + 24
-    found = light.run(noise(4))[0]
-    np.testing.assert_allclose(found, heavy.run(noise(4))[0], atol=1e-5)
-    np.testing.assert_array_equal(found[:, :32], litert(network, None).run(noise(4))[0])
+    embeddings = light.run(noise(4))[0]
+    np.testing.assert_allclose(embeddings, heavy.run(noise(4))[0], atol=1e-5)
+    np.testing.assert_array_equal(embeddings[:, :32], litert(network, None).run(noise(4))[0])
 
 
 def test_the_same_name_gives_the_same_embeddings_whether_or_not_activations_are_kept(
     tiny, settings
 ):
-    found = [litert(Network(tiny, settings), stage) for stage in (None, 0, 1)]
-    assert len({engine.name for engine in found}) == 1
-    plain, *others = (engine.run(noise(4))[0] for engine in found)
-    for other in others:
-        np.testing.assert_array_equal(other, plain)
+    opened = [litert(Network(tiny, settings), stage) for stage in (None, 0, 1)]
+    assert len({engine.name for engine in opened}) == 1
+    plain, *with_cuts = (engine.run(noise(4))[0] for engine in opened)
+    for embeddings in with_cuts:
+        np.testing.assert_array_equal(embeddings, plain)
 
 
 def test_another_serving_model_has_another_name(tiny, settings, monkeypatch):
@@ -77,16 +77,19 @@ def test_another_serving_model_has_another_name(tiny, settings, monkeypatch):
 
 def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
     litert(Network(tiny, settings), 1)
-    (kept,) = serving.folder_of(tiny, settings).glob("*-block1_relu.tflite")
-    before = kept.stat()
+    (opened_file,) = serving.folder_of(tiny, settings).glob("*-block1_relu.tflite")
+    before = opened_file.stat()
 
     def never(*_):
         raise AssertionError("it was opened again")
 
     monkeypatch.setattr(LitertFile, "write", never)
-    again = litert(Network(tiny, settings), 1)
-    assert again.cut_shape == SHAPES[1]
-    assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    engine = litert(Network(tiny, settings), 1)
+    assert engine.cut_shape == SHAPES[1]
+    assert (opened_file.stat().st_mtime_ns, opened_file.stat().st_ino) == (
+        before.st_mtime_ns,
+        before.st_ino,
+    )
     with pytest.raises(AssertionError, match="opened again"):
         litert(Network(tiny, settings), 0)
     assert serving.locate(tiny, settings), "the serving model itself was spoiled"
@@ -99,14 +102,14 @@ def test_a_backbone_that_is_not_prepared_is_refused(settings):
         litert(Network(get("tiny"), settings), 1)
 
 
-def test_several_callers_are_served_at_once_and_each_gets_its_own(tiny, settings):
+def test_concurrent_callers_get_their_own_results(tiny, settings):
     engine = litert(Network(tiny, settings), 1)
     views = noise(64)
     alone = engine.run(views)
     with ThreadPoolExecutor(4 * engine.callers) as pool:
         shares = list(pool.map(lambda view: engine.run(view[None]), views))
-    for found, expected in zip(zip(*shares, strict=True), alone, strict=True):
-        np.testing.assert_array_equal(np.concatenate(found), expected)
+    for arrays, expected in zip(zip(*shares, strict=True), alone, strict=True):
+        np.testing.assert_array_equal(np.concatenate(arrays), expected)
 
 
 def test_a_caller_that_fails_leaves_its_interpreter_to_the_next(tiny, settings):
@@ -131,15 +134,15 @@ def test_a_caller_that_fails_leaves_its_interpreter_to_the_next(tiny, settings):
 def test_tensorflow_is_asked_for_a_gpu_only_where_one_is_there_and_visible(
     tmp_path, monkeypatch, device, visible, expected
 ):
-    asked = []
-    config = SimpleNamespace(list_physical_devices=lambda kind: asked.append(kind) or ["a GPU"])
+    requested = []
+    config = SimpleNamespace(list_physical_devices=lambda kind: requested.append(kind) or ["a GPU"])
     monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=config))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     (tmp_path / device).touch()
     assert engines.has_gpu(tmp_path) is expected
-    assert asked == ["GPU"] * expected
+    assert requested == ["GPU"] * expected
 
 
 def test_training_views_go_through_tensorflow_on_a_gpu_and_litert_without(

@@ -20,7 +20,7 @@ TINY = get("tiny")
 HOME = Settings()  # the tiny backbone has no weights to fetch
 
 
-def asked(**values):
+def configure(**values):
     phase = {"epochs": values.pop("epochs", 3), "patience": 20}
     phase |= {"learning_rate": values.pop("learning_rate", 5e-3)} | values.pop("phase", {})
     unfreeze = values.pop("unfreeze", {"stages": 1})
@@ -33,7 +33,7 @@ def activations(features):
     return features.cuts(np.arange(n), np.zeros(n, np.int64)).astype(np.float32)
 
 
-def a_head(hidden=()):
+def random_head(hidden=()):
     random = np.random.default_rng(1)
     widths = [TINY.embedding, *hidden, 3]
     layers = []
@@ -60,46 +60,46 @@ def weights(trunk):
     }
 
 
-def run(config, stage=BLOCK1, head=None, train=None, validation=None):
+def fine_tune(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
     tuner = Tuner(build.trunk(TINY, settings=HOME), config, classes=3, pictures=len(train[1]))
     assert depth.cut_stage(config) == stage
-    before, said = weights(tuner.trunk), []
-    head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)
-    return Outcome(tuner, before, weights(tuner.trunk), head, kept, said)
+    before, events = weights(tuner.trunk), []
+    head, kept = tuner.fit(head or random_head(), *train, *validation, events.append)
+    return Outcome(tuner, before, weights(tuner.trunk), head, kept, events)
 
 
 class Outcome:
-    def __init__(self, tuner, before, after, head, kept, said):
+    def __init__(self, tuner, before, after, head, kept, events):
         self.tuner, self.above, self.head, self.kept = tuner, tuner.above, head, kept
-        self.before, self.after, self.said = before, after, said
+        self.before, self.after, self.events = before, after, events
 
     @property
     def epochs(self):
         """Those that trained."""
-        return [event for event in self.said if isinstance(event, Epoch) and event.epoch]
+        return [event for event in self.events if isinstance(event, Epoch) and event.epoch]
 
     @property
     def changed(self):
         """Names of the layers that are not as they were."""
         pairs = self.before.items()
-        return {name for (name, part), was in pairs if (self.after[name, part] != was).any()}
+        return {name for (name, part), before in pairs if (self.after[name, part] != before).any()}
 
 
 @pytest.fixture(scope="module")
 def plain():
-    """One stage, trained with the defaults of `asked`."""
-    return run(asked())
+    """One stage, trained with the defaults of `configure`."""
+    return fine_tune(configure())
 
 
 @pytest.fixture(scope="module")
 def both():
     """Two stages."""
-    return run(asked(unfreeze={"stages": 2}), STEM)
+    return fine_tune(configure(unfreeze={"stages": 2}), STEM)
 
 
-def test_only_what_is_above_the_cut_is_trained_and_batch_normalisation_is_not(plain, both):
+def test_only_convolutions_above_the_cut_are_trained(plain, both):
     assert plain.kept.epoch > 0
     assert plain.changed == {"block2_conv"}
     assert both.changed == {"block1_conv", "block2_conv"}
@@ -107,121 +107,124 @@ def test_only_what_is_above_the_cut_is_trained_and_batch_normalisation_is_not(pl
 
 def test_the_last_layers_alone_can_be_trained():
     # The last four of block 1 and 2: a ReLU, then the convolution, normalisation and ReLU.
-    done = run(asked(unfreeze={"layers": 4}), STEM)
-    assert done.kept.epoch > 0
-    assert done.changed == {"block2_conv"}
-    assert run(asked(unfreeze={"layers": 6}), STEM).changed == {"block1_conv", "block2_conv"}
-    assert run(asked(unfreeze={"layers": 2})).changed == set()
+    outcome = fine_tune(configure(unfreeze={"layers": 4}), STEM)
+    assert outcome.kept.epoch > 0
+    assert outcome.changed == {"block2_conv"}
+    assert fine_tune(configure(unfreeze={"layers": 6}), STEM).changed == {
+        "block1_conv",
+        "block2_conv",
+    }
+    assert fine_tune(configure(unfreeze={"layers": 2})).changed == set()
 
 
 def test_the_head_is_trained_together_with_the_layers_and_fits_them(plain):
-    done, (validation, labels) = plain, cuts(1, 12)
-    assert not np.array_equal(done.head.layers[0][0], a_head().layers[0][0])
-    maps = np.asarray(done.above(activations(validation), training=False))
-    found = done.head.probabilities(maps.mean((1, 2)))
-    right = found[np.arange(12), labels]
-    assert -np.log(right).mean() == pytest.approx(done.kept.validation_loss, rel=1e-3)
-    assert (found.argmax(1) == labels).mean() == done.kept.validation_accuracy
+    outcome, (validation, labels) = plain, cuts(1, 12)
+    assert not np.array_equal(outcome.head.layers[0][0], random_head().layers[0][0])
+    maps = np.asarray(outcome.above(activations(validation), training=False))
+    probabilities = outcome.head.probabilities(maps.mean((1, 2)))
+    right = probabilities[np.arange(12), labels]
+    assert -np.log(right).mean() == pytest.approx(outcome.kept.validation_loss, rel=1e-3)
+    assert (probabilities.argmax(1) == labels).mean() == outcome.kept.validation_accuracy
 
 
-def test_it_learns():
-    done = run(asked(epochs=8))
-    first, *_, last = done.epochs
+def test_the_loss_falls():
+    outcome = fine_tune(configure(epochs=8))
+    first, *_, last = outcome.epochs
     assert last.loss < 0.5 * first.loss
-    assert done.kept.validation_accuracy > 0.9
+    assert outcome.kept.validation_accuracy > 0.9
 
 
-def test_what_is_said_is_an_epoch_at_a_time_with_steps_between():
-    said = run(asked(epochs=2, batch_size=10)).said
-    assert [type(event) for event in said] == [Epoch, *[Step, Step, Step, Epoch] * 2]
-    steps = [(event.what, event.done, event.total) for event in said if isinstance(event, Step)]
+def test_each_epoch_reports_its_steps_and_its_figures():
+    events = fine_tune(configure(epochs=2, batch_size=10)).events
+    assert [type(event) for event in events] == [Epoch, *[Step, Step, Step, Epoch] * 2]
+    steps = [(event.what, event.done, event.total) for event in events if isinstance(event, Step)]
     assert steps[:3] == [("Fine-tuning, epoch 1", done, 24) for done in (10, 20, 24)]
-    epochs = [event for event in said if isinstance(event, Epoch)]
+    epochs = [event for event in events if isinstance(event, Epoch)]
     assert [(e.phase, e.epoch, e.epochs) for e in epochs] == [
         ("fine-tune", i, 2) for i in (0, 1, 2)
     ]
 
 
 def test_epoch_0_is_the_head_alone():
-    start, (validation, labels) = a_head(), cuts(1, 12)
-    done = run(asked(epochs=1), head=start)
-    first = next(event for event in done.said if isinstance(event, Epoch))
+    start, (validation, labels) = random_head(), cuts(1, 12)
+    outcome = fine_tune(configure(epochs=1), head=start)
+    first = next(event for event in outcome.events if isinstance(event, Epoch))
     above = build.top_model(TINY, BLOCK1, build.trunk(TINY))
-    found = start.probabilities(np.asarray(above(activations(validation))).mean((1, 2)))
+    probabilities = start.probabilities(np.asarray(above(activations(validation))).mean((1, 2)))
     assert first.epoch == 0 and first.loss is None
-    assert first.validation_accuracy == (found.argmax(1) == labels).mean()
-    assert done.kept.start_accuracy == first.validation_accuracy
-    loss = -np.log(found[np.arange(12), labels]).mean()
+    assert first.validation_accuracy == (probabilities.argmax(1) == labels).mean()
+    assert outcome.kept.start_accuracy == first.validation_accuracy
+    loss = -np.log(probabilities[np.arange(12), labels]).mean()
     assert first.validation_loss == pytest.approx(loss, rel=1e-3)
 
 
-def test_an_absurd_rate_ends_where_it_began():
-    config = asked(learning_rate=1)
+def test_a_learning_rate_that_only_does_harm_leaves_the_head_alone():
+    config = configure(learning_rate=1)
     start = fitted_head()
-    done = run(config, head=start)
-    assert max(epoch.validation_loss for epoch in done.epochs) > 1, "it did no harm"
-    assert done.kept.epoch == 0
-    assert done.kept.validation_accuracy == 1
-    assert done.changed == set()
-    for array, was in zip(done.head.layers[0], start.layers[0], strict=True):
-        np.testing.assert_array_equal(array, was)
+    outcome = fine_tune(config, head=start)
+    assert max(epoch.validation_loss for epoch in outcome.epochs) > 1, "it did no harm"
+    assert outcome.kept.epoch == 0
+    assert outcome.kept.validation_accuracy == 1
+    assert outcome.changed == set()
+    for array, before in zip(outcome.head.layers[0], start.layers[0], strict=True):
+        np.testing.assert_array_equal(array, before)
 
 
-def test_the_best_epoch_is_put_back_and_patience_counts_from_it(monkeypatch):
-    score, seen, shares = Tuner._score, [], [2, 2.1, 2.2, 2.3]
+def test_the_best_epoch_is_restored_and_patience_counts_from_it(monkeypatch):
+    score, weights_seen, share_losses = Tuner._score, [], [2, 2.1, 2.2, 2.3]
 
     def scripted(tuner, *rest):
-        seen.append(tuner.network.get_weights())
-        loss = [5, 6, 3, 2, 4, 3, 2, *shares][len(seen) - 1]
+        weights_seen.append(tuner.network.get_weights())
+        loss = [5, 6, 3, 2, 4, 3, 2, *share_losses][len(weights_seen) - 1]
         return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
 
     monkeypatch.setattr(Tuner, "_score", scripted)
-    done = run(asked(epochs=7, phase={"patience": 3}))
-    assert (done.kept.epoch, done.kept.validation_loss) == (3, 2)
-    assert len(done.epochs) == 6
-    kernel, bias = done.head.layers[0]
-    np.testing.assert_array_equal(kernel, seen[3][-2])
-    np.testing.assert_array_equal(bias, seen[3][-1])
-    np.testing.assert_array_equal(done.after["block2_conv", "kernel"], seen[3][0])
-    assert not np.array_equal(seen[3][0], seen[6][0])
+    outcome = fine_tune(configure(epochs=7, phase={"patience": 3}))
+    assert (outcome.kept.epoch, outcome.kept.validation_loss) == (3, 2)
+    assert len(outcome.epochs) == 6
+    kernel, bias = outcome.head.layers[0]
+    np.testing.assert_array_equal(kernel, weights_seen[3][-2])
+    np.testing.assert_array_equal(bias, weights_seen[3][-1])
+    np.testing.assert_array_equal(outcome.after["block2_conv", "kernel"], weights_seen[3][0])
+    assert not np.array_equal(weights_seen[3][0], weights_seen[6][0])
 
 
 @pytest.mark.parametrize(("losses", "share"), [([2, 1, 3, 3], 0.75), ([3, 3, 3, 1], 0.25)])
 def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_better(
     monkeypatch, losses, share
 ):
-    score, script, seen = Tuner._score, iter([5, 4, 2, *losses]), []
+    score, script, weights_seen = Tuner._score, iter([5, 4, 2, *losses]), []
 
     def scripted(tuner, *rest):
-        seen.append(tuner.network.get_weights())
+        weights_seen.append(tuner.network.get_weights())
         loss = next(script)
         return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
 
     monkeypatch.setattr(Tuner, "_score", scripted)
-    done = run(asked(epochs=2))
-    assert (done.kept.epoch, done.kept.share, done.kept.validation_loss) == (2, share, 1)
-    now = [done.after["block2_conv", "kernel"], *done.head.layers[0]]
-    trained = [0, -2, -1]  # kernel of the convolution, kernel and bias of the head
-    for array, place in zip(now, trained, strict=True):
-        start, end = seen[0][place], seen[2][place]
+    outcome = fine_tune(configure(epochs=2))
+    assert (outcome.kept.epoch, outcome.kept.share, outcome.kept.validation_loss) == (2, share, 1)
+    final = [outcome.after["block2_conv", "kernel"], *outcome.head.layers[0]]
+    trained_run = [0, -2, -1]  # kernel of the convolution, kernel and bias of the head
+    for array, index in zip(final, trained_run, strict=True):
+        start, end = weights_seen[0][index], weights_seen[2][index]
         assert not np.array_equal(start, end)
         np.testing.assert_allclose(array, start + share * (end - start), atol=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
 def test_every_optimizer_changes_the_layers(optimizer):
-    assert run(asked(epochs=2, phase={"optimizer": optimizer})).changed == {"block2_conv"}
+    assert fine_tune(configure(epochs=2, phase={"optimizer": optimizer})).changed == {"block2_conv"}
 
 
 def test_a_head_with_hidden_layers_keeps_its_shape():
-    done = run(asked(head={"hidden": [7], "dropout": 0.3}), head=a_head((7,)))
-    assert [kernel.shape for kernel, _ in done.head.layers] == [(32, 7), (7, 3)]
-    assert done.kept.epoch > 0
+    outcome = fine_tune(configure(head={"hidden": [7], "dropout": 0.3}), head=random_head((7,)))
+    assert [kernel.shape for kernel, _ in outcome.head.layers] == [(32, 7), (7, 3)]
+    assert outcome.kept.epoch > 0
 
 
 def test_the_rate_warms_up_and_falls_to_zero():
     steps, peak = 100, 0.02
-    rate = stages.optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
+    rate = stages.optimizer(configure(learning_rate=peak).fine_tune_phase, steps)._learning_rate
     at = [float(rate(step)) for step in range(steps + 1)]
     assert at[0] == 0
     assert np.argmax(at) == 10
@@ -232,34 +235,35 @@ def test_the_rate_warms_up_and_falls_to_zero():
 
 
 @pytest.mark.parametrize("knob", [{"label_smoothing": 0.3}, {"seed": 1}, {"batch_size": 6}])
-def test_each_knob_makes_a_difference(plain, knob):
+def test_each_setting_makes_a_difference(plain, knob):
     usual = plain.after["block2_conv", "kernel"]
-    assert not np.array_equal(run(asked(**knob)).after["block2_conv", "kernel"], usual)
+    assert not np.array_equal(fine_tune(configure(**knob)).after["block2_conv", "kernel"], usual)
 
 
 def test_class_weights_are_those_of_the_first_phase(monkeypatch):
-    weigh, seen = finetune.class_weights, []
+    weigh, weights_used = finetune.class_weights, []
 
-    def watched(labels, classes):
-        seen.append(weigh(labels, classes))
-        return seen[-1]
+    def recording(labels, classes):
+        weights_used.append(weigh(labels, classes))
+        return weights_used[-1]
 
-    monkeypatch.setattr(finetune, "class_weights", watched)
+    monkeypatch.setattr(finetune, "class_weights", recording)
     rare = np.array([0] * 16 + [1] * 6 + [2] * 2)
     train = cuts()[0], rare
     weighted, plain = (
-        run(asked(class_weights=on, epochs=1), train=train).said[-1].loss for on in (True, False)
+        fine_tune(configure(class_weights=on, epochs=1), train=train).events[-1].loss
+        for on in (True, False)
     )
-    np.testing.assert_allclose(seen, [[0.5, 4 / 3, 4]])
+    np.testing.assert_allclose(weights_used, [[0.5, 4 / 3, 4]])
     assert weighted != pytest.approx(plain, rel=0.02)
 
 
 def test_the_same_seed_gives_the_same_network(plain):
     usual = plain.after["block2_conv", "kernel"]
-    np.testing.assert_array_equal(run(asked()).after["block2_conv", "kernel"], usual)
+    np.testing.assert_array_equal(fine_tune(configure()).after["block2_conv", "kernel"], usual)
 
 
-class Watched:
+class RecordingFeatures:
     """Features that remember which activations were asked for."""
 
     def __init__(self, features):
@@ -272,9 +276,9 @@ class Watched:
 
 def test_an_epoch_shows_each_picture_once_each_time_in_another_view():
     features, labels = cuts(views=3)
-    watched = Watched(features)
-    run(asked(epochs=7, batch_size=10), train=(watched, labels))
-    steps = [watched.asked[at : at + 3] for at in range(0, len(watched.asked), 3)]
+    recording = RecordingFeatures(features)
+    fine_tune(configure(epochs=7, batch_size=10), train=(recording, labels))
+    steps = [recording.asked[at : at + 3] for at in range(0, len(recording.asked), 3)]
     epochs = [[pair for batch in batches for pair in batch] for batches in steps]
     assert len(epochs) == 7
     assert len({tuple(epoch) for epoch in epochs}) == 7, "the order is always the same"
@@ -288,31 +292,35 @@ def test_an_epoch_shows_each_picture_once_each_time_in_another_view():
         assert views[3:6] == views[:3]
 
 
-def test_validation_sees_plain_views_alone():
+def test_validation_uses_plain_views_only():
     features, labels = cuts(1, 12, views=2)
-    watched = Watched(features)
-    done = run(asked(epochs=1, batch_size=5), validation=(watched, labels))
-    times = 2 + (len(interpolation.SHARES) if done.kept.epoch else 0)
-    assert [pair for batch in watched.asked for pair in batch] == times * [
+    recording = RecordingFeatures(features)
+    outcome = fine_tune(configure(epochs=1, batch_size=5), validation=(recording, labels))
+    times = 2 + (len(interpolation.SHARES) if outcome.kept.epoch else 0)
+    assert [pair for batch in recording.asked for pair in batch] == times * [
         (i, 0) for i in range(12)
     ]
 
 
-def test_what_was_retrained_is_told_before_and_after(both):
-    done = both
-    one, two = done.tuner.retrained()
-    for layer, found in (("block1_conv", one), ("block2_conv", two)):
-        np.testing.assert_array_equal(found.kernel, done.before[layer, "kernel"])
-        np.testing.assert_array_equal(found.new_kernel, done.after[layer, "kernel"])
-        assert (found.depthwise, found.bias, found.new_bias) == (False, None, None)
-        assert not np.array_equal(found.kernel, found.new_kernel)
+def test_retrained_layers_have_their_kernels_before_and_after(both):
+    outcome = both
+    lower, upper = outcome.tuner.retrained()
+    for layer, layer_change in (("block1_conv", lower), ("block2_conv", upper)):
+        np.testing.assert_array_equal(layer_change.kernel, outcome.before[layer, "kernel"])
+        np.testing.assert_array_equal(layer_change.new_kernel, outcome.after[layer, "kernel"])
+        assert (layer_change.depthwise, layer_change.bias, layer_change.new_bias) == (
+            False,
+            None,
+            None,
+        )
+        assert not np.array_equal(layer_change.kernel, layer_change.new_kernel)
 
 
-def test_the_whole_trained_network_can_be_asked(plain):
+def test_the_embedding_of_the_trained_network_uses_its_new_weights(plain):
     view = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     fresh = build.trunk(TINY)
-    was = np.asarray(fresh(view[None].astype(np.float32), training=False)).mean((0, 1, 2))
+    untrained = np.asarray(fresh(view[None].astype(np.float32), training=False)).mean((0, 1, 2))
     fresh.get_layer("block2_conv").set_weights([plain.after["block2_conv", "kernel"]])
-    now = np.asarray(fresh(view[None].astype(np.float32), training=False))[0].mean((0, 1))
-    np.testing.assert_allclose(stages.embedding(plain.tuner.trunk, view), now, atol=1e-6)
-    assert not np.allclose(now, was, atol=1e-3)
+    expected = np.asarray(fresh(view[None].astype(np.float32), training=False))[0].mean((0, 1))
+    np.testing.assert_allclose(stages.embedding(plain.tuner.trunk, view), expected, atol=1e-6)
+    assert not np.allclose(expected, untrained, atol=1e-3)

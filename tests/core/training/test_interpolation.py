@@ -12,19 +12,19 @@ END = [np.array([4, 8, 12], np.float32), np.array([[3.0]], np.float32)]
 
 def loss_at(best):
     """A score that is best for one value of the first weight; it keeps what it was asked."""
-    asked = []
+    weights_scored = []
 
     def score(weights):
-        asked.append([array.copy() for array in weights])
+        weights_scored.append([array.copy() for array in weights])
         loss = abs(float(weights[0][0]) - best)
         return Score(loss=loss, accuracy=0.5, tempered=loss)
 
-    return score, asked
+    return score, weights_scored
 
 
 def choose(best):
-    score, asked = loss_at(best)
-    return interpolation.choose(START, END, score(START), score), asked
+    score, weights_scored = loss_at(best)
+    return interpolation.choose(START, END, score(START), score), weights_scored
 
 
 @pytest.mark.parametrize(("best", "share"), [(0, 0), (1, 0.25), (2.1, 0.5), (3, 0.75), (9, 1)])
@@ -37,18 +37,18 @@ def test_the_share_with_the_least_loss_is_chosen(best, share):
     assert chosen.score.tempered == pytest.approx(abs(4 * share - best))
 
 
-def test_start_and_end_are_exact():
+def test_a_share_of_0_or_1_gives_the_exact_weights():
     odd = [np.array([0.1, 1e-9], np.float32)], [np.array([1e9, 0.3], np.float32)]
     for winner, weights in ((0, odd[0]), (1, odd[1])):
         chosen = interpolation.choose(
             *odd,
             Score(1, 0.5, 1),
-            lambda found, w=winner: Score(1, 0.5, 0.5 if w and found[0][0] == 1e9 else 2),
+            lambda candidate, w=winner: Score(1, 0.5, 0.5 if w and candidate[0][0] == 1e9 else 2),
         )
         np.testing.assert_array_equal(chosen.weights[0], weights[0])
 
 
-def test_what_is_no_better_than_the_start_is_left():
+def test_weights_that_are_no_better_than_the_start_are_discarded():
     same = Score(loss=0.3, accuracy=0.9, tempered=0.2)
     chosen = interpolation.choose(START, END, same, lambda _: same)
     assert (chosen.share, chosen.score) == (0, same)

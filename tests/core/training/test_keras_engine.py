@@ -18,7 +18,7 @@ def noise(count):
 
 
 @pytest.mark.parametrize(("stage", "shape"), [(0, (16, 16, 16)), (1, (8, 8, 24))])
-def test_the_cut_is_the_end_of_the_stage_and_the_embedding_that_of_the_whole(stage, shape):
+def test_the_cut_is_the_output_of_its_stage(stage, shape):
     trunk = build.trunk(TINY)
     views = noise(5)
     engine = KerasEngine(Network(TINY, HOME), stage, "tensorflow")
@@ -33,11 +33,11 @@ def test_the_cut_is_the_end_of_the_stage_and_the_embedding_that_of_the_whole(sta
     below = keras.Model(trunk.input, trunk.get_layer(TINY.stages[stage].layer).output)
     pictures = views.astype(np.float32)
     np.testing.assert_allclose(cuts, below(pictures, training=False), rtol=1e-3, atol=1e-3)
-    whole = np.asarray(trunk(pictures, training=False)).mean((1, 2))
-    np.testing.assert_allclose(embeddings, whole, rtol=1e-5, atol=1e-5)
+    expected = np.asarray(trunk(pictures, training=False)).mean((1, 2))
+    np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_without_a_stage_it_keeps_the_embedding_alone():
+def test_without_a_stage_there_are_only_embeddings():
     engine = KerasEngine(Network(TINY, HOME), None, "tensorflow")
     assert (engine.cut, engine.cut_shape) == (None, ())
     embeddings, cuts = engine.run(noise(3))
@@ -47,9 +47,9 @@ def test_without_a_stage_it_keeps_the_embedding_alone():
     )
 
 
-def test_batches_of_any_size_are_answered_alike():
+def test_the_batch_size_does_not_change_the_features():
     engine = KerasEngine(Network(TINY, HOME), 1, "tensorflow")
     together = engine.run(noise(7))
-    apart = [engine.run(noise(7)[place : place + 1]) for place in range(7)]
-    for one, several in zip(zip(*apart, strict=True), together, strict=True):
-        np.testing.assert_allclose(np.concatenate(one), several, rtol=1e-3, atol=1e-4)
+    apart = [engine.run(noise(7)[index : index + 1]) for index in range(7)]
+    for array, expected in zip(zip(*apart, strict=True), together, strict=True):
+        np.testing.assert_allclose(np.concatenate(array), expected, rtol=1e-3, atol=1e-4)

@@ -8,7 +8,7 @@ from core.training import lbfgs
 RANDOM = np.random.default_rng(0)
 
 
-class Counted:
+class CountedObjective:
     """An objective that knows how often it was asked."""
 
     def __init__(self, objective):
@@ -54,15 +54,15 @@ def logistic(rows, labels, penalty):
 
 def test_a_quadratic_is_solved_however_narrow_its_valley_is():
     objective, best = quadratic()
-    found = lbfgs.minimise(objective, np.zeros(30), iterations=1000, tolerance=1e-8)
-    np.testing.assert_allclose(found, best, atol=1e-6)
+    minimum = lbfgs.minimise(objective, np.zeros(30), iterations=1000, tolerance=1e-8)
+    np.testing.assert_allclose(minimum, best, atol=1e-6)
 
 
 @pytest.mark.parametrize("d", [2, 10])
 def test_a_bent_valley_is_followed_to_its_end(d):
     start = np.tile([-1.2, 1.0], d // 2)
-    found = lbfgs.minimise(rosenbrock, start, iterations=1000, tolerance=1e-7)
-    np.testing.assert_allclose(found, np.ones(d), atol=1e-5)
+    minimum = lbfgs.minimise(rosenbrock, start, iterations=1000, tolerance=1e-7)
+    np.testing.assert_allclose(minimum, np.ones(d), atol=1e-5)
 
 
 def test_a_logistic_regression_is_the_one_of_newton():
@@ -75,24 +75,24 @@ def test_a_logistic_regression_is_the_one_of_newton():
         curve = (rows.T * (right * (1 - right)) / 200) @ rows + 0.01 * np.eye(8)
         newton -= np.linalg.solve(curve, objective(newton)[1])
     assert np.abs(objective(newton)[1]).max() < 1e-12
-    found = lbfgs.minimise(objective, np.zeros(8), iterations=200, tolerance=1e-9)
-    np.testing.assert_allclose(found, newton, atol=1e-7)
+    minimum = lbfgs.minimise(objective, np.zeros(8), iterations=200, tolerance=1e-9)
+    np.testing.assert_allclose(minimum, newton, atol=1e-7)
 
 
 def test_it_stops_as_soon_as_the_slope_is_within_tolerance():
     objective, best = quadratic()
     calls = []
     for tolerance in (1e-1, 1e-4, 1e-7):
-        counted = Counted(objective)
-        found = lbfgs.minimise(counted, np.zeros(30), iterations=1000, tolerance=tolerance)
-        assert np.abs(objective(found)[1]).max() <= tolerance
+        counted = CountedObjective(objective)
+        minimum = lbfgs.minimise(counted, np.zeros(30), iterations=1000, tolerance=tolerance)
+        assert np.abs(objective(minimum)[1]).max() <= tolerance
         calls.append(counted.calls)
     assert calls == sorted(set(calls))
-    there = Counted(objective)
+    started_there = CountedObjective(objective)
     np.testing.assert_array_equal(
-        lbfgs.minimise(there, best, iterations=1000, tolerance=1e-6), best
+        lbfgs.minimise(started_there, best, iterations=1000, tolerance=1e-6), best
     )
-    assert there.calls == 1
+    assert started_there.calls == 1
 
 
 def test_no_step_goes_up_and_no_more_are_made_than_allowed():
@@ -106,9 +106,9 @@ def test_no_step_goes_up_and_no_more_are_made_than_allowed():
 
 
 def test_where_rounding_ends_all_progress_it_ends():
-    counted = Counted(lambda point: (float(point @ point) + 1e12, 2 * point))
-    found = lbfgs.minimise(counted, np.full(3, 1e-3), iterations=10_000, tolerance=0)
-    assert np.isfinite(found).all()
+    counted = CountedObjective(lambda point: (float(point @ point) + 1e12, 2 * point))
+    minimum = lbfgs.minimise(counted, np.full(3, 1e-3), iterations=10_000, tolerance=0)
+    assert np.isfinite(minimum).all()
     assert counted.calls < 200
 
 

@@ -10,7 +10,7 @@ RATE = 0.01
 STEPS = 12
 
 
-def theirs(phase):
+def keras_optimizer(phase):
     import keras
 
     match phase.optimizer:
@@ -39,25 +39,25 @@ def test_a_rule_steps_as_keras_does(phase):
     import keras
 
     random = np.random.default_rng(0)
-    ours = [random.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4,))]
-    variables = [keras.Variable(array) for array in ours]
-    update, keras_rule = optimizer(phase), theirs(phase)
+    arrays = [random.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4,))]
+    variables = [keras.Variable(array) for array in arrays]
+    update, keras_rule = optimizer(phase), keras_optimizer(phase)
     for step in range(STEPS):
         # Of very different sizes, and now and then none at all.
         size = 0 if step == 5 else 10.0 ** (step % 4 - 2)
-        gradients = [(size * random.normal(size=a.shape)).astype(np.float32) for a in ours]
-        update(ours, gradients)
+        gradients = [(size * random.normal(size=a.shape)).astype(np.float32) for a in arrays]
+        update(arrays, gradients)
         keras_rule.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
-        for mine, other in zip(ours, variables, strict=True):
-            assert mine.dtype == np.float32
-            np.testing.assert_allclose(mine, np.asarray(other), atol=1e-5)
+        for array, variable in zip(arrays, variables, strict=True):
+            assert array.dtype == np.float32
+            np.testing.assert_allclose(array, np.asarray(variable), atol=1e-5)
 
 
-def test_each_optimizer_keeps_a_state_of_its_own():
+def test_each_optimizer_has_its_own_state():
     phase = Phase(optimizer="sgd", learning_rate=1, momentum=0.5)
-    one, other = optimizer(phase), optimizer(phase)
+    first_rule, second_rule = optimizer(phase), optimizer(phase)
     first, second = [np.zeros(1)], [np.zeros(1)]
-    one(first, [np.ones(1)])
-    one(first, [np.ones(1)])
-    other(second, [np.ones(1)])
+    first_rule(first, [np.ones(1)])
+    first_rule(first, [np.ones(1)])
+    second_rule(second, [np.ones(1)])
     assert (first[0], second[0]) == (-2.5, -1)

@@ -12,71 +12,70 @@ from core.settings import Settings
 from core.training import serving_model, stages
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
-from core.training.stages import trained
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 
 @pytest.fixture
-def context(tiny, settings, some_shapes):
+def context(tiny, settings, shapes_dataset):
     """Enough of a training for a network to be written."""
     from core import dataset
 
-    split = dataset.split(some_shapes.dataset, validation=0.15, test=0.15, seed=0)
-    config = asked_for("best")
+    split = dataset.split(shapes_dataset.dataset, validation=0.15, test=0.15, seed=0)
+    config = tiny_config("best")
     return TrainingContext(
-        config, split, some_shapes.pictures, tiny, settings, None, lambda _: None
+        config, split, shapes_dataset.pictures, tiny, settings, None, lambda _: None
     )
 
 
 @pytest.fixture
 def tuner(context):
     """A network whose last stage is not as it was."""
-    made = Tuner(context.network.trunk(), context.config, 3, 30)
+    tuner = Tuner(context.network.trunk(), context.config, 3, 30)
     random = np.random.default_rng(0)
-    for layer in trained(made.above):
+    for layer in stages.trained(tuner.above):
         layer.set_weights(
             [part + 0.1 * random.normal(size=part.shape) for part in layer.get_weights()]
         )
-    return made
+    return tuner
 
 
 @pytest.fixture
 def conversions(monkeypatch):
     """How often a network was converted as a whole."""
-    done = []
+    calls = []
     convert = serving.convert
 
-    def counting(*asked):
-        done.append(asked)
-        convert(*asked)
+    def counting(*arguments):
+        calls.append(arguments)
+        convert(*arguments)
 
     monkeypatch.setattr(serving, "convert", counting)
-    return done
+    return calls
 
 
 def refuse(*_):
     raise LookupError("no such kernel")
 
 
-def answers(path, context):
+def run_validation(path, context):
     """Embeddings and feature maps of the validation pictures."""
     network = on_one_thread(path)
     size, crop = context.backbone.size, context.backbone.crop
-    found = [
+    outputs = [
         network.run(
             images.decode_and_crop(context.pictures / example.path, size, crop, limits=Settings())
         )
         for example in context.of("validation")
     ]
-    return np.stack([a.embedding for a in found]), np.stack([a.feature_map for a in found])
+    return np.stack([a.embedding for a in outputs]), np.stack([a.feature_map for a in outputs])
 
 
 def test_the_weights_are_exchanged_without_a_conversion(context, tuner, conversions, tmp_path):
     path = tmp_path / "serving.tflite"
     serving_model.write(context, tuner, path)
     assert conversions == []
-    assert [found.name for found in tmp_path.iterdir() if "tflite" in found.name] == [path.name]
-    embeddings, maps = answers(path, context)
+    assert [file.name for file in tmp_path.iterdir() if "tflite" in file.name] == [path.name]
+    embeddings, maps = run_validation(path, context)
     size, crop = context.backbone.size, context.backbone.crop
     for example, embedding in zip(context.of("validation"), embeddings, strict=True):
         view = images.decode_and_crop(
@@ -86,7 +85,7 @@ def test_the_weights_are_exchanged_without_a_conversion(context, tuner, conversi
     np.testing.assert_allclose(maps.mean((1, 2)), embeddings, atol=1e-5)
 
 
-def test_where_they_cannot_be_the_network_is_converted_and_answers_the_same(
+def test_a_network_whose_weights_cannot_be_exchanged_is_converted_with_the_same_outputs(
     context, tuner, conversions, tmp_path, monkeypatch
 ):
     exchanged, converted = tmp_path / "exchanged.tflite", tmp_path / "converted.tflite"
@@ -94,11 +93,13 @@ def test_where_they_cannot_be_the_network_is_converted_and_answers_the_same(
     monkeypatch.setattr(LitertFile, "retrain", refuse)
     serving_model.write(context, tuner, converted)
     assert len(conversions) == 1
-    for one, other in zip(answers(exchanged, context), answers(converted, context), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    for arrays, expected in zip(
+        run_validation(exchanged, context), run_validation(converted, context), strict=True
+    ):
+        np.testing.assert_allclose(arrays, expected, atol=1e-4)
 
 
-def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
+def test_a_faulty_exchange_is_detected_and_the_network_converted(
     context, tuner, conversions, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(LitertFile, "retrain", lambda *_: None)  # as if nothing had been trained
@@ -107,17 +108,18 @@ def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
     view = images.decode_and_crop(
         context.pictures / context.of("validation")[0].path, 32, 1.0, limits=Settings()
     )
-    found = on_one_thread(tmp_path / "serving.tflite").run(view).embedding
-    np.testing.assert_allclose(found, stages.embedding(tuner.trunk, view), atol=1e-4)
+    embedding = on_one_thread(tmp_path / "serving.tflite").run(view).embedding
+    np.testing.assert_allclose(embedding, stages.embedding(tuner.trunk, view), atol=1e-4)
 
 
-def test_a_run_answers_the_same_either_way(
-    trained, some_shapes, settings, conversions, tmp_path, monkeypatch
+@pytest.mark.slow
+def test_a_run_predicts_the_same_after_exchange_and_conversion(
+    trained_run, shapes_dataset, settings, conversions, tmp_path, monkeypatch
 ):
-    exchanged = trained("best").run
+    exchanged = trained_run("best").run
     monkeypatch.setattr(LitertFile, "retrain", refuse)
-    runs = [exchanged, train(some_shapes, asked_for("best"), tmp_path / "run", settings).run]
+    runs = [exchanged, train(shapes_dataset, tiny_config("best"), tmp_path / "run", settings).run]
     assert len(conversions) == 1
     assert all(storage.load(run.model_folder)[0].fine_tuned for run in runs)
-    one, other = (run.probabilities() for run in runs)
-    np.testing.assert_allclose(one, other, atol=1e-4)
+    first, second = (run.probabilities() for run in runs)
+    np.testing.assert_allclose(first, second, atol=1e-4)

@@ -9,7 +9,7 @@ from core.training import stages
 TINY = get("tiny")
 
 
-def test_nothing_is_marked_for_training_but_the_layers_asked_for():
+def test_only_the_requested_layers_are_trainable():
     trunk = build.trunk(TINY)
     above = build.top_model(TINY, 0, trunk)
     stages.unfreeze(above, 0)
@@ -29,12 +29,16 @@ def test_nothing_is_marked_for_training_but_the_layers_asked_for():
 
 
 @pytest.mark.parametrize("hidden", [(), (7, 5)])
-def test_the_network_is_what_is_above_pooled_under_a_head(hidden):
+def test_the_network_is_the_top_model_with_pooling_and_a_head(hidden):
     above = build.top_model(TINY, 1, build.trunk(TINY))
     network = stages.network(above, [TINY.embedding, *hidden, 4], dropout=0.5, seed=3)
     assert network.input.shape == (None, 8, 8, 24)
     assert network.output.shape == (None, 4)
-    found = stages.dense(network)
-    assert [layer.units for layer in found] == [*hidden, 4]
-    assert [layer.activation.__name__ for layer in found] == ["relu"] * len(hidden) + ["linear"]
-    assert sum(isinstance(layer, keras.layers.Dropout) for layer in network.layers) == len(found)
+    dense_layers = stages.dense(network)
+    assert [layer.units for layer in dense_layers] == [*hidden, 4]
+    assert [layer.activation.__name__ for layer in dense_layers] == ["relu"] * len(hidden) + [
+        "linear"
+    ]
+    assert sum(isinstance(layer, keras.layers.Dropout) for layer in network.layers) == len(
+        dense_layers
+    )

@@ -22,9 +22,9 @@ def views(picture, key="key", size=SIZE, crop=CROP, **augmentation):
     return render(picture, size, crop, Augmentation(**augmentation), key)
 
 
-def test_the_first_view_is_what_a_prediction_sees(picture):
-    for found in (views(picture, views=1), views(picture, views=5)):
-        np.testing.assert_array_equal(found[0], images.crop_and_resize(picture, SIZE, CROP))
+def test_the_first_view_equals_the_input_of_a_prediction(picture):
+    for rendered in (views(picture, views=1), views(picture, views=5)):
+        np.testing.assert_array_equal(rendered[0], images.crop_and_resize(picture, SIZE, CROP))
 
 
 def test_the_second_view_is_the_mirror_image_of_the_first(picture):
@@ -40,24 +40,24 @@ def test_without_augmentation_there_is_one_view(picture):
 
 def test_every_view_has_the_size_and_type_that_a_backbone_takes(picture):
     for flip in (True, False):
-        found = views(picture, views=7, flip=flip)
-        assert len(found) == 7
-        assert {(view.shape, view.dtype.name) for view in found} == {((SIZE, SIZE, 3), "uint8")}
+        rendered = views(picture, views=7, flip=flip)
+        assert len(rendered) == 7
+        assert {(view.shape, view.dtype.name) for view in rendered} == {((SIZE, SIZE, 3), "uint8")}
 
 
 def test_the_same_key_gives_the_same_views_and_another_gives_others(picture):
-    one, again, other = (views(picture, key, views=6) for key in ("a", "a", "b"))
-    assert all(np.array_equal(x, y) for x, y in zip(one, again, strict=True))
-    assert not any(np.array_equal(x, y) for x, y in zip(one[2:], other[2:], strict=True))
-    assert len({view.tobytes() for view in one}) == 6
+    first, repeated, different = (views(picture, key, views=6) for key in ("a", "a", "b"))
+    assert all(np.array_equal(x, y) for x, y in zip(first, repeated, strict=True))
+    assert not any(np.array_equal(x, y) for x, y in zip(first[2:], different[2:], strict=True))
+    assert len({view.tobytes() for view in first}) == 6
 
 
-def test_more_views_only_add_to_fewer(picture):
-    fewer, more = views(picture, views=3), views(picture, views=5)
-    assert all(np.array_equal(x, y) for x, y in zip(fewer, more, strict=False))
+def test_more_views_begin_with_the_same_ones(picture):
+    three, five = views(picture, views=3), views(picture, views=5)
+    assert all(np.array_equal(x, y) for x, y in zip(three, five, strict=False))
 
 
-def test_a_random_view_that_may_change_nothing_is_the_picture(picture):
+def test_a_random_view_without_augmentation_is_the_picture(picture):
     # One resize or two: rounding apart, nothing moves.
     plain, still = views(picture, views=2, **NOTHING)
     assert np.abs(plain.astype(int) - still).max() <= 6
@@ -75,7 +75,7 @@ def test_without_flip_nothing_is_mirrored(picture):
 @pytest.mark.parametrize(
     "knob", [{"rotation": 90}, {"zoom": 0.5}, {"shear": 30}, {"shift": 0.3}, {"brightness": 0.5}]
 )
-def test_each_knob_changes_what_is_seen(picture, knob):
+def test_each_augmentation_changes_the_picture(picture, knob):
     plain, *varied = views(picture, views=8, **NOTHING | knob)
     assert np.mean([np.abs(plain.astype(int) - view).mean() for view in varied]) > 3
 
@@ -92,17 +92,17 @@ def test_a_shift_goes_as_far_as_it_may_and_no_farther():
 def test_a_zoom_goes_both_ways_as_far_as_it_may_and_no_farther():
     disc = np.zeros((96, 96, 3), np.uint8)
     disc[32:64, 32:64] = 255
-    found = views(disc, size=96, crop=1, views=16, **NOTHING | {"zoom": 0.4})
-    edges = [np.sqrt(view.sum() / found[0].sum()) for view in found[1:]]
+    rendered = views(disc, size=96, crop=1, views=16, **NOTHING | {"zoom": 0.4})
+    edges = [np.sqrt(view.sum() / rendered[0].sum()) for view in rendered[1:]]
     assert 1 / 1.42 < min(edges) < 0.85
     assert 1.15 < max(edges) < 1.42
 
 
 def test_brightness_scales_the_light_and_nothing_else():
     grey = np.full((60, 60, 3), 100, np.uint8)
-    found = views(grey, views=16, **NOTHING | {"brightness": 0.5})[1:]
-    assert all(np.ptp(view) == 0 for view in found)
-    levels = [int(view[0, 0, 0]) for view in found]
+    rendered = views(grey, views=16, **NOTHING | {"brightness": 0.5})[1:]
+    assert all(np.ptp(view) == 0 for view in rendered)
+    levels = [int(view[0, 0, 0]) for view in rendered]
     assert 50 <= min(levels) < 80
     assert 120 < max(levels) <= 150
 
@@ -120,7 +120,7 @@ def test_brightness_scales_the_light_and_nothing_else():
     ],
     ids=str,
 )
-def test_no_view_has_a_blank_corner_however_far_it_goes(far, crop, size):
+def test_no_view_has_a_blank_corner(far, crop, size):
     grey = np.full((70, 64, 3), 200, np.uint8)
     for key in range(4):
         for view in views(grey, str(key), size, crop, views=16, **far | {"brightness": 0}):
