@@ -182,7 +182,7 @@ def convert_with_head(path, *above):
     for layer in above:
         x = layer(x)
     model = keras.Model(picture, {"embedding": embedding, "probabilities": x})
-    build._randomise(model, seed=4)
+    build._randomise(model)
     serving.convert(model, path, (16, 16, 3))
     return path
 
