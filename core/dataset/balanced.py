@@ -18,38 +18,39 @@ def divide(
 ) -> list[Split]:
     """Assign each group to a split; training gets the rest.
 
-    If a very large group leaves less than half of its share for training, or a class without any
-    group there, all are drawn again.
+    All groups are drawn again if training gets less than half of its share, because of a very large
+    group, or no group of a class.
 
     Args:
         counts: (n, k), pictures by class of each group, in random order.
         shares: of the pictures, by split.
         random: decides.
-        trained: (k,) bool, classes of which training has other pictures; it needs a group of the
-            others.
+        trained: (k,) bool, classes of which training has other pictures; it needs a group of every
+            other class.
     """
     assigned: list[Split] = []
     for _ in range(TRIES):
         assigned = ["train"] * len(counts)
-        taken = 0.0
+        assigned_share = 0.0
         for part, share in shares.items():
-            left = np.array([place for place, is_in in enumerate(assigned) if is_in == "train"])
-            if share > 0 and len(left):
-                chances = _chances(counts[left], share / (1 - taken), trained)
-                for place in left[_choose(chances, counts[left], random)]:
-                    assigned[place] = part
-                taken += share
+            indices = np.array([i for i, split in enumerate(assigned) if split == "train"])
+            if share > 0 and len(indices):
+                chances = _chances(counts[indices], share / (1 - assigned_share), trained)
+                for index in indices[_choose(chances, counts[indices], random)]:
+                    assigned[index] = part
+                assigned_share += share
         training = counts[[part == "train" for part in assigned]]
-        enough = 2 * training.sum() >= (1 - taken) * counts.sum()
+        enough = 2 * training.sum() >= (1 - assigned_share) * counts.sum()
         if enough and (training.any(axis=0) | trained | ~counts.any(axis=0)).all():
             break
     return assigned
 
 
 def _chances(counts: np.ndarray, share: float, trained: np.ndarray) -> np.ndarray:
-    """(n,) the share, but more where a class of three groups, or the whole, would get none.
+    """Chance of each group, (n,): the share, or more if a class of three groups would get none.
 
-    It is 0 for the last group of a class that is not trained otherwise.
+    So that a split is not empty, the chances have a sum of at least 1. The chance of the last group
+    of a class that is not trained otherwise is 0.
     """
     held = counts > 0
     groups = held.sum(axis=0)

@@ -28,14 +28,14 @@ def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
     parts = _folders(dataset) if kind == "folder" else _words(dataset)
     names = [""] * len(parts)
     level = 0
-    for place in range(min(LEVELS, max(map(len, parts), default=0))):
-        values = [part[place][1] if place < len(part) else "" for part in parts]
+    for index in range(min(LEVELS, max(map(len, parts), default=0))):
+        values = [part[index][1] if index < len(part) else "" for part in parts]
         number = numbered(values)
         varies = bool(number.any())
         if varies and pairs(number, labels) <= 1.5 * len(np.unique(labels)):
             continue  # the class, under its name or another
         names = [
-            name + (part[place][0] if name else "") + part[place][1] if place < len(part) else ""
+            name + (part[index][0] if name else "") + part[index][1] if index < len(part) else ""
             for name, part in zip(names, parts, strict=True)
         ]
         if varies:
@@ -47,7 +47,7 @@ def numbered(names: Sequence[str]) -> np.ndarray:
     """Number of each picture's group from 0 in order of appearance; one without a name is alone."""
     numbers: dict[object, int] = {}
     return np.fromiter(
-        (numbers.setdefault(name or place, len(numbers)) for place, name in enumerate(names)),
+        (numbers.setdefault(name or index, len(numbers)) for index, name in enumerate(names)),
         np.int64,
         len(names),
     )

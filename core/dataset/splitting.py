@@ -118,12 +118,12 @@ def units(
 def groups(examples: Sequence[Example], *, bursts: bool = False, chosen: bool = True) -> np.ndarray:
     """Number of each picture's unit, (n,) int64.
 
-    Without bursts, for cross-validation within few of them; with bursts, for intervals.
+    Without bursts for cross-validation, as there may be few bursts; with bursts for intervals.
     """
     numbers = np.empty(len(examples), np.int64)
     joined = units(examples, range(len(examples)), bursts=bursts, chosen=chosen)
-    for number, places in enumerate(joined):
-        numbers[places] = number
+    for number, indices in enumerate(joined):
+        numbers[indices] = number
     return numbers
 
 
@@ -276,11 +276,11 @@ def _deal(
     sizes = np.array([len(unit) for unit in shuffled])
     middles = (np.cumsum(sizes) - sizes / 2 + random.uniform(0, count)) % count
     ends = np.cumsum(list(wanted.values()))
-    places = np.searchsorted(ends[:-1] * (count / ends[-1]), middles, side="right")
+    splits = np.searchsorted(ends[:-1] * (count / ends[-1]), middles, side="right")
     parts = list(wanted)
     assigned: dict[Split, list[Unit]] = {part: [] for part in parts}
-    for unit, place in zip(shuffled, places, strict=True):
-        assigned[parts[place]].append(unit)
+    for unit, split in zip(shuffled, splits, strict=True):
+        assigned[parts[split]].append(unit)
     for members in assigned.values():
         if not members:
             members.append(max(assigned.values(), key=len).pop())
