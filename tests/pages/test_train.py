@@ -211,7 +211,7 @@ def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> 
 
 def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
-    assert f"on {run.report().pictures} pictures that were not" in visitor.text()
+    assert f"on {run.report().pictures} pictures that the training has not seen" in visitor.text()
     assert visitor.charts(), "its curves"
     visitor.press("Read the report")
     assert visitor.at.query_params["run"] == run.id
