@@ -27,7 +27,7 @@ LOG = "worker.log"
 LOCK = "worker.lock"
 CHECKPOINT = "checkpoint.npz"
 SPARE = ".spare"
-"""Disk that is kept while a job runs, so that how it ended can be recorded on a full disk."""
+"""File that takes space while a job runs, so that its end can be recorded on a full disk."""
 SPARE_BYTES = 64 * 1024
 PRIVATE = (STATUS, SPEC, CANCEL, LOCK, CHECKPOINT, SPARE)
 """Files of the job that are no part of its result."""
@@ -125,7 +125,7 @@ class JobFolder:
         return (self.path / STATUS).is_file()
 
     def spec(self) -> JobSpec:
-        """What was asked for."""
+        """The specification of the job."""
         return JobSpec.model_validate_json((self.path / SPEC).read_bytes())
 
     def open(self, spec: JobSpec) -> None:
@@ -255,7 +255,7 @@ class JobFolder:
         return max(times, default=time.time())
 
     def clear(self) -> None:
-        """Remove what a killed worker left half-written: files and folders with hidden names."""
+        """Remove unfinished files of a killed worker: files and folders with hidden names."""
         for path in sorted(self.path.rglob(".*")):
             files.remove(path)
 

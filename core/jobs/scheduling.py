@@ -1,4 +1,4 @@
-"""Queue a job, ask how it stands, and cancel it: what pages and commands call.
+"""Queue a job, get its status, and cancel it: the functions that pages and commands call.
 
 There is one queue per kind of job. `enqueue` starts a dispatcher process; the one that gets the
 queue's lock runs the jobs, the others exit (see `core.jobs.dispatcher`).
@@ -29,7 +29,7 @@ def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") ->
     A job that is already queued or running in this folder is left as it is.
 
     Args:
-        by: mark of the visitor who asks; they become the owner of a folder that has none.
+        by: mark of the visitor, who becomes the owner of a folder that has none.
 
     Raises:
         LimitExceeded: the queue is full, or this visitor has too many jobs in the queues.
@@ -83,7 +83,7 @@ def status(folder: JobFolder, settings: Settings) -> Status:
 
 
 def at_work(folder: JobFolder, settings: Settings) -> bool:
-    """Whether a job is queued or running; False where there never was one."""
+    """Whether a job is queued or running; False if there never was one."""
     return folder.exists and not status(folder, settings).state.ended
 
 
@@ -105,7 +105,7 @@ def position(folder: JobFolder, settings: Settings) -> int:
     """How many jobs are ahead of this one in its queue."""
     queue = Queue(folder.recorded().kind, settings)
     ticket = queue.ticket_of(folder)
-    return sum(other.name < ticket.name for other in queue.tickets()) if ticket else 0
+    return sum(queued.name < ticket.name for queued in queue.tickets()) if ticket else 0
 
 
 def recover(settings: Settings) -> None:

@@ -400,7 +400,7 @@ def test_what_evaluate_cannot_use_is_refused_in_a_sentence(
     refusal: Refusal, some_zip: Path
 ) -> None:
     for typed in ((some_zip,), ("--model", "tiny", some_zip, some_zip)):
-        assert "Expected a model and a zip or folder" in refusal("evaluate", *typed)
+        assert "Expected a model and an archive or folder" in refusal("evaluate", *typed)
     assert "found circle and square" in refusal("evaluate", "efficientnet-lite0", some_zip)
 
 
@@ -544,7 +544,7 @@ def test_a_leak_is_said_and_changes_the_headline(
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        (("nowhere.zip",), "Expected a zip or a folder at nowhere.zip, found nothing there."),
+        (("nowhere.zip",), "Expected an archive or a folder at nowhere.zip, found nothing there."),
         (("x" * 300,), "found nothing there."),
         (("README.md",), "This is not a zip."),
         (("docs/decisions",), "No readable pictures in decisions."),
