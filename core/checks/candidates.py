@@ -2,8 +2,8 @@
 
 Each picture is described by the mean grey levels of 12 × 12 cells. A few rounds of k-means divide
 the pictures into lists, and a query is compared with the pictures of the nearest lists only. One of
-two copies may be cropped or mirrored, so each picture is looked up as it is, cropped at corners and
-edges, and all of these mirrored.
+two copies may be cropped, mirrored or rotated, so each picture is looked up as it is, cropped at
+corners and edges, all of these mirrored, and whole in the other orientations.
 
 Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Product quantization for
 nearest neighbor search", 2011, on inverted files.
@@ -24,7 +24,12 @@ WINDOWS = (  # left, top, right, bottom
     (0.0, 0.0, 1 - CUT, 1 - CUT),
     (CUT, CUT, 1 - CUT, 1 - CUT),
 )
-QUERIES = tuple((window, mirrored) for mirrored in (False, True) for window in WINDOWS)
+UPRIGHT, MIRRORED, FLIPPED, TRANSPOSED = 0, 1, 2, 4
+"""An orientation is a sum of these: transposed first, then flipped along either axis."""
+QUERIES = (
+    *((window, turn) for turn in (UPRIGHT, MIRRORED) for window in WINDOWS),
+    *((WINDOWS[0], turn) for turn in range(FLIPPED, 2 * TRANSPOSED)),
+)
 SIMILAR = 0.9  # correlation of the cells; planted copies of photographs had at least 0.94
 NEIGHBOURS = 4  # per picture and query
 LISTS = 2.0  # times the square root of the number of pictures
@@ -40,12 +45,12 @@ class Candidates(NamedTuple):
 
     Attributes:
         first, second: (m,) int32.
-        mirrored: (m,) bool, whether one of the two has to be mirrored.
+        turn: (m,) int8, the orientation that the second needs to look like the first.
     """
 
     first: np.ndarray
     second: np.ndarray
-    mirrored: np.ndarray
+    turn: np.ndarray
 
 
 class Index:
@@ -82,30 +87,33 @@ class Index:
         """
         results = []
         full = []
-        for number, (window, mirrored) in enumerate(QUERIES):
+        for number, (window, turn) in enumerate(QUERIES):
             if progress:
                 progress(number * len(rows), len(QUERIES) * len(rows))
-            row, neighbour, score = self._neighbours(rows, group, window, mirrored)
+            row, neighbour, score = self._neighbours(rows, group, window, turn)
             full.append(row[NEIGHBOURS - 1 :][row[NEIGHBOURS - 1 :] == row[: 1 - NEIGHBOURS]])
-            results.append((row, neighbour, score, np.full(len(row), mirrored)))
-        row, neighbour, score, flip = (
+            # The turned query looks like its neighbour. If it is the first of the pair, the second
+            # is turned back.
+            turns = np.where(row < neighbour, _inverse(turn), turn).astype(np.int8)
+            results.append((row, neighbour, score, turns))
+        row, neighbour, score, turns = (
             np.concatenate(parts) for parts in zip(*results, strict=True)
         )
         first, second = np.minimum(row, neighbour), np.maximum(row, neighbour)
         best = np.argsort(-score, kind="stable")
         pairs = first[best].astype(np.int64) * len(self._grey) + second[best]
         best = best[np.sort(np.unique(pairs, return_index=True)[1])]
-        return Candidates(first[best], second[best], flip[best]), np.unique(np.concatenate(full))
+        return Candidates(first[best], second[best], turns[best]), np.unique(np.concatenate(full))
 
     def _neighbours(
         self,
         rows: np.ndarray,
         group: np.ndarray,
         window: tuple[float, float, float, float],
-        mirrored: bool,
+        turn: int,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, their neighbours and the correlations, row by row and the most similar first."""
-        queries = _cells(self._grey, rows, window, mirrored)
+        queries = _cells(self._grey, rows, window, turn)
         probes = min(PROBES, len(self._centres))
         probed = np.empty((len(rows), probes), np.int32)
         for block in blocks(len(rows)):
@@ -144,21 +152,33 @@ def _cells(
     grey: np.ndarray,
     rows: np.ndarray,
     window: tuple[float, float, float, float],
-    mirrored: bool,
+    turn: int,
 ) -> np.ndarray:
     """(m, cells²) float32 of mean 0 and length 1."""
     left, top, right, bottom = window
     size = grey.shape[1]
     across, down = _averages(left, right, size), _averages(top, bottom, size)
-    if mirrored:
-        across = across[:, ::-1]
     result = np.empty((len(rows), CELLS * CELLS), np.float32)
     for block in blocks(len(rows)):
-        cells = down @ grey[rows[block]].astype(np.float32) @ across.T
+        cells = down @ turned(grey[rows[block]], turn).astype(np.float32) @ across.T
         cells = cells.reshape(len(cells), -1)
         cells -= cells.mean(1, keepdims=True)
         result[block] = cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-6)
     return result
+
+
+def turned(pictures: np.ndarray, turn: int) -> np.ndarray:
+    """(m, s, s, …) pictures in an orientation."""
+    if turn & TRANSPOSED:
+        pictures = pictures.swapaxes(1, 2)
+    down, across = (-1 if turn & flip else 1 for flip in (FLIPPED, MIRRORED))
+    return pictures[:, ::down, ::across]
+
+
+def _inverse(turn: int) -> int:
+    """The orientation that undoes another: only the two rotations by 90° differ from theirs."""
+    rotated = turn in (TRANSPOSED | MIRRORED, TRANSPOSED | FLIPPED)
+    return turn ^ (MIRRORED | FLIPPED) if rotated else turn
 
 
 def _averages(start: float, end: float, size: int) -> np.ndarray:

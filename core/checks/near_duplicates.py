@@ -1,10 +1,10 @@
-"""Group pictures that look the same: re-encoded, resized, slightly cropped or mirrored copies.
+"""Group pictures that look the same: re-encoded, resized, slightly cropped or turned copies.
 
 Small versions of the pictures are compared in three steps. An index names candidates, which are
-pairs with similar grey cells. Each pair is aligned (shift and scale on both axes). Then its fine
-detail and its colours are compared: similar scenes have similar cells, only copies have similar
-detail. Pictures are joined during the comparison, so that the copies of one picture do not use up
-each other's candidates.
+pairs with similar grey cells, upright, mirrored or rotated. Each pair is aligned (shift and scale
+on both axes). Then its fine detail and its colours are compared: similar scenes have similar cells,
+only copies have similar detail. Pictures are joined during the comparison, so that the copies of
+one picture do not use up each other's candidates.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from core.checks import bars
 from core.checks.alignment import align, correlation, sample
-from core.checks.candidates import Candidates, Index, Progress, blocks
+from core.checks.candidates import Candidates, Index, Progress, blocks, turned
 from core.system import threads
 
 SIMILAR_PICTURE, SIMILAR_DETAIL = 0.85, 0.8  # correlations
@@ -26,6 +27,7 @@ FLAT = 6.0  # grey levels of standard deviation below which there is nothing to 
 # Root mean squares of the chroma, from 0 to 128, and of its difference relative to the larger one.
 # Of 1,133 planted copies in colour, none differed by more than both.
 COLOURLESS, DIFFERENT_COLOURS = 4.0, 0.5
+CAST = 24.0  # chroma by which all of a picture may be tinted, as by another white balance
 FAILURES = 3  # pairs of a picture that differ before no more are compared
 PAIRS = 128  # compared at once
 
@@ -49,12 +51,18 @@ def group(
     Returns:
         (n,) int, for each picture a row of its group, the same for the whole group.
     """
+    # A copy may have a frame, so what is inside a frame is compared as another picture.
+    count = len(initial)
+    framed, inside, colours = bars.without(grey, chroma, rows)
+    grey, chroma = np.concatenate([grey, inside]), np.concatenate([chroma, colours])
+    rows = np.concatenate([rows, np.arange(count, len(grey))])
+    initial = np.concatenate([initial, initial[framed]])
     varied = (
         rows[block][grey[rows[block]].std((1, 2)) >= FLAT] for block in blocks(len(rows), PAIRS)
     )
     rows = np.concatenate([rows[:0], *varied])
     if len(rows) < 2:
-        return initial
+        return initial[:count]
     # Matrices of this size take longer on two threads than on one.
     with threadpool_limits(1, user_api="blas"):
         index = Index(grey, rows)
@@ -65,7 +73,7 @@ def group(
             comparison.join(candidates, progress)
             # Further copies of a picture are found once its candidates are in its group.
             rows = full[comparison.group[full] != before[full]]
-    return comparison.group
+    return comparison.group[:count]
 
 
 class _Comparison:
@@ -89,12 +97,12 @@ class _Comparison:
 
         Source: O. Borůvka's minimum spanning tree, 1926.
         """
-        first, second, mirrored = pairs
+        first, second, turn = pairs
         total = len(first)
         while True:
             fewest = np.minimum(self._failures[first], self._failures[second])
             useful = (self.group[first] != self.group[second]) & (fewest < FAILURES)
-            first, second, mirrored = first[useful], second[useful], mirrored[useful]
+            first, second, turn = first[useful], second[useful], turn[useful]
             count = len(first)
             if not count:
                 return
@@ -104,19 +112,17 @@ class _Comparison:
             chosen = np.unique(best[best < count])
             done = total - count
             same = np.empty(len(chosen), bool)
-            for block, looks_same in self._compared(
-                first[chosen], second[chosen], mirrored[chosen]
-            ):
+            for block, looks_same in self._compared(first[chosen], second[chosen], turn[chosen]):
                 same[block] = looks_same
                 if progress:
                     progress(done + block.start, total)
             self.group = _merged(self.group, first[chosen[same]], second[chosen[same]])
             for end in (first, second):
                 np.add.at(self._failures, end[chosen[~same]], 1)
-            first, second, mirrored = (np.delete(a, chosen) for a in (first, second, mirrored))
+            first, second, turn = (np.delete(a, chosen) for a in (first, second, turn))
 
     def _compared(
-        self, first: np.ndarray, second: np.ndarray, mirrored: np.ndarray
+        self, first: np.ndarray, second: np.ndarray, turn: np.ndarray
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Slices of the pairs, and whether each pair looks the same."""
         ends = np.unique(np.concatenate([first, second]))
@@ -125,10 +131,12 @@ class _Comparison:
             self._details[missing[block]] = _details(self._grey[missing[block]])
 
         def compare(block: slice) -> tuple[slice, np.ndarray]:
-            i, j, flipped = first[block], second[block], mirrored[block]
+            i, j = first[block], second[block]
             a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
             colours_a, colours_b = self._chroma[i], self._chroma[j]
-            b[flipped], colours_b[flipped] = b[flipped, :, ::-1], colours_b[flipped, :, ::-1]
+            for way in np.unique(turn[block]).tolist():
+                those = turn[block] == way
+                b[those], colours_b[those] = turned(b[those], way), turned(colours_b[those], way)
             details = np.minimum(self._details[i], self._details[j])
             return block, _same(a, b, colours_a, colours_b, details)
 
@@ -216,26 +224,32 @@ def _same(
 def _same_colours(a: np.ndarray, b: np.ndarray, transform: np.ndarray) -> np.ndarray:
     """(m,) bool: whether the chroma of aligned pictures agrees; True if one has no colours.
 
+    Colours of copies may be weaker, and all tinted alike.
+
     Args:
         a, b: (m, 8, 8, 2) uint8.
         transform: (m, 4) as returned by `align`.
     """
-    first, second = (
-        [pictures[..., channel].astype(np.float32) - 128 for channel in range(2)]
-        for pictures in (a, b)
-    )
-    moved = [sample(channel, transform) for channel in second]
-    inside = moved[0][1]
+    first = a.astype(np.float32) - 128
+    moved = [sample(b[..., channel].astype(np.float32) - 128, transform) for channel in range(2)]
+    second, inside = np.stack([channel for channel, _ in moved], -1), moved[0][1][..., None]
+    weights = inside / (inside.sum((1, 2), keepdims=True) + 1e-6)
 
-    def strength(channels: list[np.ndarray]) -> np.ndarray:
-        power = sum(((channel * inside) ** 2).sum((1, 2)) for channel in channels)
-        return np.sqrt(power / (inside.sum((1, 2)) + 1e-6))
+    def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.einsum("nijc,nijc->n", x * weights, y)
 
-    strengths = strength(first), strength([channel for channel, _ in moved])
-    difference = strength([a - b for a, (b, _) in zip(first, moved, strict=True)])
-    colourless = np.minimum(*strengths) < COLOURLESS
-    limit = np.maximum(COLOURLESS, DIFFERENT_COLOURS * np.maximum(*strengths))
-    return colourless | (difference < limit)
+    def agree(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        least = np.sqrt((1 - DIFFERENT_COLOURS**2) * product(x, x) * product(y, y))
+        return (product(x, y) > least) | (product(x - y, x - y) < COLOURLESS**2)
+
+    def colourless(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.minimum(product(x, x), product(y, y)) < COLOURLESS**2
+
+    means = [(x * weights).sum((1, 2), keepdims=True) for x in (first, second)]
+    untinted = first - means[0], second - means[1]
+    tint = np.linalg.norm(means[0] - means[1], axis=-1).ravel()
+    tinted = (tint < CAST) & agree(*untinted) & ~colourless(*untinted)
+    return colourless(first, second) | agree(first, second) | tinted
 
 
 def _agreement(

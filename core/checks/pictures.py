@@ -66,7 +66,7 @@ def duplicates(case: CheckInput) -> Finding | None:
 
 
 def near_duplicates(case: CheckInput) -> Finding | None:
-    """Pictures that look the same: re-encoded, resized, cropped or mirrored copies."""
+    """Pictures that look the same: re-encoded, resized, cropped, turned or framed copies."""
     exact = {index for members in case.duplicates for index in members[1:]}
     groups = [[index for index in members if index not in exact] for members in _groups(case)]
     surplus = _surplus(case, groups)

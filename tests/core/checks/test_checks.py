@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from core import checks, intake
 from core.checks import Finding, Remedy, Severity, apply
@@ -65,6 +65,14 @@ PLANTED: dict[str, Callable[[Image.Image], bytes]] = {
         cropped(p.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 0.05, 0, 0, 0.05), quality=60
     ),
     "brighter": lambda p: encoded(p.point(lambda v: v * 1.15 + 5)),
+    "rotated to the left": lambda p: encoded(p.transpose(Image.Transpose.ROTATE_90)),
+    "rotated to the right": lambda p: encoded(p.transpose(Image.Transpose.ROTATE_270)),
+    "upside down": lambda p: encoded(p.transpose(Image.Transpose.ROTATE_180)),
+    "transposed": lambda p: encoded(p.transpose(Image.Transpose.TRANSPOSE)),
+    "framed": lambda p: encoded(ImageOps.expand(p, 20, "white")),
+    "between bars": lambda p: encoded(ImageOps.pad(p, (240, 300))),
+    "half as bright": lambda p: encoded(p.point(lambda v: v / 2)),
+    "tinted": lambda p: encoded(p.convert("RGB", (1.12, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0.88, 0))),
 }
 
 
@@ -101,7 +109,7 @@ def test_a_sound_dataset_has_only_a_summary(tmp_path):
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, Finding]]:
-    """Ten near-duplicates among forty photographs."""
+    """A near-duplicate of each kind among forty photographs."""
     files = sound_files()
     for index, (kind, change) in enumerate(PLANTED.items()):
         files[f"ant/{kind}"] = change(photograph(index))
@@ -117,9 +125,11 @@ def test_a_near_duplicate_is_grouped_with_its_original(index, kind, planted):
 
 def test_only_the_planted_pictures_are_grouped(planted):
     grouped, findings = planted
-    assert len({e.group for e in grouped.examples} - {None}) == 10
-    assert sum(e.group is not None for e in grouped.examples) == 20
-    assert findings["near_copies"].sentence.startswith("10 pictures look the same as another.")
+    count = len(PLANTED)
+    assert len({e.group for e in grouped.examples} - {None}) == count
+    assert sum(e.group is not None for e in grouped.examples) == 2 * count
+    sentence = f"{count} pictures look the same as another."
+    assert findings["near_copies"].sentence.startswith(sentence)
     files = findings["near_copies"].files
     groups = {e.name: e.group for e in grouped.examples}
     assert all(groups[a] == groups[b] for a, b in zip(files[::2], files[1::2], strict=True))
@@ -132,7 +142,7 @@ def test_near_duplicates_stay_on_one_side_of_the_split(seed, planted):
     for example in dealt.examples:
         if example.group is not None:
             sides.setdefault(example.group, set()).add(example.split)
-    assert len(sides) == 10
+    assert len(sides) == len(PLANTED)
     assert all(len(side) == 1 for side in sides.values())
 
 
@@ -216,6 +226,17 @@ def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
     groups = {e.name: e.group for e in examine_files(files, tmp_path)[0].examples}
     assert groups["ant/grey.jpg"] is not None
     assert groups["ant/grey.jpg"] == groups["ant/3.jpg"]
+
+
+def test_where_an_object_is_on_an_even_ground_tells_pictures_apart(tmp_path):
+    places = [(x, y) for x in (30, 90, 150) for y in (20, 65, 110)]
+    files = healthy()
+    for number, (x, y) in enumerate(places):
+        picture = Image.new("RGB", (240, 180), "white")
+        picture.paste(photograph(5).resize((60, 50)), (x, y))
+        files[f"ant/object{number}.jpg"] = encoded(picture)
+    grouped, _ = taken(files, tmp_path)
+    assert {e.group for e in grouped.examples} == {None}
 
 
 def test_equal_pixels_in_another_format_are_copies_and_one_changed_pixel_is_not(tmp_path):
