@@ -35,8 +35,10 @@ _COMMON = {  # lead bytes of the characters in frequent use; gb18030 and cp932 o
     "cp949": (0xB0, 0xC8),
     "cp932": (0x82, 0x97),
 }
-_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "HIRAGANA", "KATAKANA", "CJK", "HANGUL")
-_SCRIPTS += ("HEBREW", "ARABIC", "THAI")
+_SCRIPTS = (
+    *("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI"),
+    *("HIRAGANA", "KATAKANA", "CJK", "HANGUL"),
+)
 _JOINED = {"HIRAGANA", "KATAKANA", "CJK"}
 
 
