@@ -6,11 +6,14 @@ from typing import TypeVar
 
 import streamlit as st
 
-from ui import state, text
+from core import images
+from ui import resources, state, text
 
 Item = TypeVar("Item")
 
 PAGE = 24
+SQUARE = 88
+"""Edge of a thumbnail in a strip, in pixels; four fit beside each other on a phone."""
 
 
 def show(
@@ -35,6 +38,24 @@ def show(
         for item in items[(page - 1) * page_size : page * page_size]:
             with grid.cell():
                 draw(item)
+
+
+def strip(thumbnails: Sequence[Path], names: Sequence[str]) -> None:
+    """Thumbnails in a row, each cut to its central square, so that rows are even.
+
+    Args:
+        thumbnails: their files.
+        names: what each shows, for screen readers.
+    """
+    squares = [text.data_url(_square(path)) for path in thumbnails]
+    st.image(squares, width=SQUARE, alt=list(names))
+
+
+@st.cache_data(scope="session", max_entries=512, show_spinner=False)
+def _square(thumbnail: Path) -> bytes:
+    """JPEG of SQUARE pixels."""
+    pixels = images.decode(thumbnail, limits=resources.settings())
+    return images.thumbnail(images.crop_and_resize(pixels, SQUARE), edge=SQUARE)
 
 
 def choose(

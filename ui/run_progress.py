@@ -8,13 +8,14 @@ import streamlit as st
 from core import intake, runs
 from core.errors import RunDamaged, TuskerError
 from core.estimating import estimate
-from core.evaluation import Report, describe
+from core.evaluation import Report
+from core.evaluation.wording import figures
 from core.export import card
 from core.jobs import State, Status
 from core.jobs.events import Epoch, Kept, Step
 from core.runs import Run
 from core.settings import Settings
-from ui import exports, state, text, widgets
+from ui import exports, gallery, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
@@ -59,21 +60,18 @@ def _watch(run: Run, settings: Settings) -> None:
         st.rerun()
     queued = status.state is State.QUEUED
     st.header("Queued" if queued else "Training")
-    mine = state.may_change(run.id, settings)
+    may_cancel = state.may_change(run.id, settings)
     expected, shown = _plan(run.id, run, settings)
     widgets.progress(
-        run.job, settings, "training", "pictures/s", may_cancel=mine, expected=expected
+        run.job, settings, "training", "pictures/s", may_cancel=may_cancel, expected=expected
     )
     if shown and not queued:
         steps = [event for event in run.events() if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
-        st.image(
-            [
-                text.data_url(shown[place % len(shown)].read_bytes())
-                for place in range(at, at + min(STRIP, len(shown)))
-            ],
-            width=48,
-            alt=["A picture that is being processed"] * min(STRIP, len(shown)),
+        count = min(STRIP, len(shown))
+        places = [place % len(shown) for place in range(at, at + count)]
+        gallery.strip(
+            [shown[place] for place in places], ["A picture that is being processed"] * count
         )
     _chart(run, run.epochs())
     continues = "it starts by itself" if queued else "the training continues"
@@ -98,7 +96,7 @@ def curves(run: Run) -> None:
     epochs = run.epochs()
     if epochs:
         _chart(run, epochs)
-    for sentence in card.what_was_kept(run):
+    for sentence in card.describe_choices(run):
         st.caption(sentence)
 
 
@@ -125,9 +123,10 @@ def finished(run: Run, settings: Settings) -> None:
     if report.leaked:
         st.warning(text.plain(report.headline, 400), icon=":material/content_copy:")
     else:
+        value, low, high = figures(report.accuracy)
         st.success(
-            f"Accuracy {describe(report.accuracy)} on {text.count(report.pictures, 'picture')} "
-            "that were not used for training.",
+            f"**Accuracy {value} %** on {text.count(report.pictures, 'picture')} that the training "
+            f"has not seen (95 % confidence interval: {low}–{high} %).",
             icon=":material/check_circle:",
         )
     with st.container(horizontal=True):
@@ -162,7 +161,8 @@ def ended_early(run: Run, status: Status, settings: Settings) -> None:
     """A run that was cancelled, failed or interrupted: why, what was kept, and how far it was."""
     title, box, icon = ENDED[status.state]
     st.header(title)
-    box(text.plain(status.sentence, 900), icon=icon)
+    if status.sentence.rstrip(".") != title:
+        box(text.plain(status.sentence, 900), icon=icon)
     st.markdown(KEPT[status.state])
     curves(run)
     if status.state is not State.CANCELLED:

@@ -157,8 +157,8 @@ def _summarise(
         return
     named = labels.most_common(NAMED)
     parts = [f"{count:,} {label}" for label, count in named]
-    if rest := labels.total() - sum(count for _, count in named):
-        parts.append(f"{rest:,} of {len(labels) - NAMED:,} other labels")
+    if remaining := labels.total() - sum(count for _, count in named):
+        parts.append(f"{remaining:,} of {len(labels) - NAMED:,} other labels")
     for verdict in (Verdict.NOT_SURE, Verdict.UNLIKE):
         if verdicts[verdict]:
             parts.append(f"{verdicts[verdict]:,} {verdict.value}")
@@ -195,12 +195,12 @@ def evaluate(
         )
     name, data = names
 
-    def prepared(taken: Intake) -> Intake:
-        for note in taken.notes:
+    def prepared(ungrouped: Intake) -> Intake:
+        for note in ungrouped.notes:
             kind = "Note" if note.severity == "informs" else "Warning"
             complain(f"{kind}: {note.sentence}")
-        arguments.report_left_out(taken, complain)
-        return arguments.grouped(taken, group_by, complain) if group_by else taken
+        arguments.report_left_out(ungrouped, complain)
+        return arguments.grouped(ungrouped, group_by, complain) if group_by else ungrouped
 
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings, prepared)
     if report.left_out:

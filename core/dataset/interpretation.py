@@ -12,7 +12,7 @@ from core.archive.unpacking import NESTED, Extraction, Member
 from core.dataset import combining, file_names, folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
-from core.images.decoding import READABLE
+from core.images.formats import READABLE
 from core.system import prose
 
 MOST_LISTED = 5

@@ -14,30 +14,39 @@ from core.training import depth
 from core.training.config import TrainingConfig
 
 START, TENSORFLOW = 0.8, 3.0
-"""Seconds until a worker is at work, and that starting TensorFlow adds."""
+"""Seconds until a worker begins to work, and seconds that starting TensorFlow adds."""
 FACTOR = 2
 """Estimates of time are expected to be right within this factor."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take.
+    """Time, memory and disk that a training will take.
 
     Attributes:
         scored: seconds from the start of its worker to a scored model.
         memory: peak bytes.
         disk: bytes that it adds.
+        least: the same seconds if the training leaves out fine-tuning, for want of errors that it
+            could avoid; None if it cannot.
     """
 
     scored: float
     memory: int
     disk: int
+    least: float | None = None
+
+    @property
+    def time(self) -> str:
+        """Until results: `8 s`, or `8 s to 26 s` where fine-tuning may be left out."""
+        times = [duration(max(1.0, x)) for x in (self.least, self.scored) if x is not None]
+        return " to ".join(dict.fromkeys(times))
 
     @property
     def sentence(self) -> str:
-        """All of it on one line."""
+        """The three figures in a sentence."""
         return (
-            f"About {duration(max(1.0, self.scored))} until results; "
+            f"About {self.time} until results; "
             f"about {size(self.memory)} of memory "
             f"and {size(self.disk)} of disk."
         )
@@ -51,10 +60,13 @@ def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Es
     Args:
         dataset: need not be split yet.
     """
+    optional = config.fine_tunes and config.unfreeze.least_errors
+    plain = config.without_fine_tuning() if optional else None
     return Estimate(
         scored=seconds(dataset, config, settings),
         memory=resources.memory(dataset, config, threads.cores()),
         disk=resources.disk(dataset, config),
+        least=seconds(dataset, plain, settings) if plain else None,
     )
 
 
@@ -81,7 +93,7 @@ def check_time(expected: Estimate, settings: Settings) -> str:
     """A warning if the training may take longer than this host allows, otherwise empty.
 
     Raises:
-        LimitExceeded: even half of what is expected is longer.
+        LimitExceeded: even half of the estimate is longer.
     """
     allowed = settings.job_minutes * 60
     if expected.scored <= allowed:

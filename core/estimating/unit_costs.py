@@ -1,14 +1,16 @@
-"""Seconds for each unit of work on this machine: recorded by trainings, a guess before the first.
+"""Seconds per unit of work on this machine: recorded by trainings, a guess before the first.
 
 `TUSKER_HOME/unit_costs.json` holds them by backbone.
 """
 
 import logging
 import math
+import statistics
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from core import backbones
 from core.backbones import Backbone
 from core.settings import Settings
 from core.system import files, threads
@@ -21,7 +23,7 @@ DECODE = 2e-3
 FORWARD = 1.5e-3
 """Seconds of one core for a forward pass, per millisecond in the table of backbones."""
 STEP = 4
-"""Duration of a training step in forward passes through what it trains."""
+"""Duration of a training step, in forward passes through the trained layers."""
 
 Unit = Literal["view", "step"]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -43,8 +45,8 @@ class UnitCosts(BaseModel, frozen=True):
 
 
 def built_in(backbone: Backbone) -> UnitCosts:
-    """A guess by the table of backbones."""
-    forward = FORWARD * (backbone.milliseconds or 0) / threads.cores()
+    """Costs that are guessed from the table of backbones."""
+    forward = FORWARD * backbone.milliseconds / threads.cores()
     return UnitCosts(
         view=forward + DECODE / threads.cores(),
         step=STEP * forward,
@@ -52,29 +54,43 @@ def built_in(backbone: Backbone) -> UnitCosts:
 
 
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:
-    """What trainings with this backbone have recorded, completed by the built-in guess."""
-    seconds = _recorded(settings).get(backbone.name, {})
+    """What trainings with this backbone have recorded, completed by a guess.
+
+    The guess of a unit is scaled by how far its guesses for other backbones were off.
+    """
+    everything = _recorded(settings)
+    seconds = everything.get(backbone.name, {})
     # Files from before exports were made on demand have their duration, too.
     recorded = {unit: seconds[unit] for unit in get_args(Unit) if unit in seconds}
-    if not recorded:
-        return built_in(backbone)
-    return built_in(backbone).model_copy(update={"recorded": True} | recorded)
+    guess = built_in(backbone)
+    scaled = {unit: getattr(guess, unit) * _pace(everything, unit) for unit in get_args(Unit)}
+    return guess.model_copy(update=scaled | recorded | {"recorded": bool(recorded)})
+
+
+def _pace(everything: dict[str, dict[str, float]], unit: Unit) -> float:
+    """What a unit takes on this machine relative to its guess; 1 before it was recorded."""
+    ratios = [
+        seconds[unit] / getattr(built_in(backbones.get(name)), unit)
+        for name, seconds in everything.items()
+        if unit in seconds and backbones.known(name)
+    ]
+    return statistics.median(ratios) if ratios else 1.0
 
 
 def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:
-    """Record what a unit took, as the mean of this and what was recorded before.
+    """Record the seconds of a unit, as the mean of the new and the recorded value.
 
     So one training on a busy machine counts half, and the next one halves that again. Write errors
-    are ignored: estimates are optional.
+    are logged and otherwise ignored: estimates are optional.
     """
     if not 0 < seconds < math.inf:
         return
-    everything = _recorded(settings)
-    own = everything.setdefault(backbone.name, {})
-    own[unit] = (own.get(unit, seconds) + seconds) / 2
+    costs = _recorded(settings)
+    units = costs.setdefault(backbone.name, {})
+    units[unit] = (units.get(unit, seconds) + seconds) / 2
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(settings.home / FILE, _RECORDED.dump_json(everything, indent=1))
+        files.write_bytes(settings.home / FILE, _RECORDED.dump_json(costs, indent=1))
     except OSError as error:
         logger.warning("unit costs could not be recorded: %s", error)
 

@@ -59,7 +59,7 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
     value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     width = 100 * (estimate.high - estimate.low)
     coarse = 0 if width >= 5 else 1 if width >= 0.5 else 2
-    fine = 0 if width >= 10 else 1 if width >= 1 else 2
+    fine = 0 if width >= 10 or estimate.value in (0, 1) else 1 if width >= 1 else 2
     if not percent:
         coarse += 2
         fine = coarse
@@ -79,7 +79,7 @@ def share(value: float) -> str:
     if 0.999 < value < 1:
         return "> 99.9 %"
     near = 0 < value < 0.01 or 0.99 < value < 1
-    return f"{rounded(100 * value, 1 if near else 0)} %"
+    return f"{rounded(100 * value, 1 if near else 0).removesuffix('.0')} %"
 
 
 def percent(value: float | None) -> str:
@@ -127,8 +127,8 @@ def headline(
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
-    whole = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
-    sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
+    fraction = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
+    sentence = f"{fraction} {noun} correct: {value} % ({low}–{high} %)"
     if new_groups:
         sentence += f" on {prose.count(new_groups, 'group')} not seen in training"
     if leaked:
@@ -141,17 +141,10 @@ def headline(
 
 
 def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> str:
-    pairs: dict[tuple[int, int], int] = {}
-    for row, cells in enumerate(confusion.counts):
-        for column, count in enumerate(cells):
-            if row != column and count:
-                key = min(row, column), max(row, column)
-                pairs[key] = pairs.get(key, 0) + count
-    if not pairs:
+    if not confusion.worst:
         return ""
-    (first, second), count = max(pairs.items(), key=lambda pair: pair[1])
-    if confusion.counts[second][first] > confusion.counts[first][second]:
-        first, second = second, first
+    first, second = confusion.worst[0].label, confusion.worst[0].predicted
+    count = confusion.counts[first][second] + confusion.counts[second][first]
     if count >= MOSTLY * mistakes:
         return f"; mostly confuses {classes[first]} with {classes[second]}"
     if count > 1 and count >= OFTEN * mistakes:
@@ -163,5 +156,5 @@ def _outwards(value: float, digits: int, direction: int) -> str:
     scaled = value * 10**digits
     # Rounded first, so that 88.00000000001 is not pushed to 89.
     scaled = round(scaled, 6)
-    whole = math.floor(scaled) if direction < 0 else math.ceil(scaled)
-    return f"{whole / 10**digits:.{digits}f}"
+    integer = math.floor(scaled) if direction < 0 else math.ceil(scaled)
+    return f"{integer / 10**digits:.{digits}f}"

@@ -160,7 +160,7 @@ def test_compressed_parts_are_expanded_again(run: Run) -> None:
 
 
 def test_shares_are_written_as_elsewhere(run: Run) -> None:
-    values = [0, 0.0004, 0.004, 0.25, 0.994, 0.9996, 1]
+    values = [0, 0.0004, 0.004, 0.00996, 0.25, 0.9904, 0.994, 0.9996, 1]
     written = run("prediction_panel.js", "(panel, values) => values.map(panel.percent)", values)
     assert written == [share(value) for value in values]
 

@@ -79,7 +79,9 @@ def test_a_zip_without_folders_becomes_a_table_and_three_files(
     assert len(shown) == 12
     assert ("3.jpg", best.label, then.label, verdicts[3]) in [row[:4] for row in shown]
     (bad,) = [row for row in shown if row[0] == "bad.jpg"]
+    assert bad[3] == "not readable"
     assert bad[4].startswith("Not a picture")
+    assert max(share for (share,) in visitor.table("Probability") if share) > 1, "in per cents"
     rows = list(csv.DictReader(io.StringIO(visitor.download("CSV").decode())))
     assert {row["file"] for row in rows} == {*many, f"'{TITLE}"} - {TITLE, "notes.txt"}
     lines = [json.loads(line) for line in visitor.download("JSON lines").decode().splitlines()]
@@ -139,7 +141,8 @@ def test_other_pictures_replace_a_batch(
     [
         (b"no zip", "This is not a zip."),
         (packed({"../out.jpg": b"x"}), "out.jpg"),
-        (packed({"notes.txt": b"none of it"}), "No pictures were found."),
+        (packed({"notes.txt": b"none of it"}), "found none among 1 file"),
+        (packed({}), "found none among 0 files"),
     ],
 )
 def test_a_zip_that_cannot_be_used_says_why(

@@ -85,7 +85,7 @@ def test_a_picture_of_something_else_is_not_like_the_training_pictures(
     visitor.give(("palace.jpg", samples.photographs()["Palace"].content))
     assert "Not like the training pictures." in visitor.reads()
     assert not visitor.at.get("progress"), "the bars are grey text"
-    assert "Likeliest class" not in visitor.reads()
+    assert "Likeliest" not in visitor.reads()
 
 
 def test_a_level_of_prediction_sets_is_chosen_for_the_model(visitor: Visitor, run: Run) -> None:

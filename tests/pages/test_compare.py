@@ -7,13 +7,15 @@ import pytest
 from core.dataset import Dataset
 from core.evaluation import describe, evaluate
 from core.jobs import State
+from core.runs import summarise
 from core.runs.annotations import Correction
 from core.runs.corrections import correct
 from core.runs.filenames import CONFIG, DATASET, REPORT
 from core.runs.run import Run
+from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
-from ui import state
+from ui import state, text
 
 NASTY = "**bold** [x](y) $z^2$"
 
@@ -62,6 +64,19 @@ def cells(visitor: Visitor, column: str) -> dict[str, list[str]]:
 def pictures(visitor: Visitor) -> list[str]:
     """Names of the pictures that are shown."""
     return [image.alt for images in visitor.at.get("image") for image in images.proto.imgs]
+
+
+def test_a_card_has_the_preset_and_the_date_that_the_list_has(
+    visitor: Visitor, right_on: Callable[..., Run], host: Settings
+) -> None:
+    first, second = right_on([]), right_on([])
+    path = second.path / CONFIG
+    path.write_text(path.read_text().replace('"quick"', '"custom"'))
+    manifest = second.manifest()
+    second.complete_with(manifest.name, manifest.completed_at + 7200, manifest.seconds)
+    said = f"Own settings · {text.date(summarise(second, host).at)}"
+    assert said in compare(visitor, first, second).reads()
+    assert said in visitor.open("reports").reads()
 
 
 def test_the_better_run_is_named_with_its_figures(

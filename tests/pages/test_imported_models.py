@@ -59,7 +59,7 @@ def test_an_imported_model_is_chosen_and_answers(
     chosen = visitor.at.selectbox[0]
     assert chosen.value == made.id
     assert "=flowers_<b> · imported, 4 classes" in chosen.options
-    assert visitor.at.query_params[state.WANTED] in (made.id, [made.id])
+    assert visitor.at.query_params[state.MODEL] in (made.id, [made.id])
     assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.reads()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
     _ask(visitor, ("circle.jpg", picture(0)))
@@ -197,7 +197,7 @@ def test_on_a_public_host_an_imported_model_is_visible_to_its_owner_and_by_its_l
     assert "Delete this model" in mine.buttons()
     other = Visitor().open()
     assert not [option for option in other.at.selectbox[0].options if "imported" in option]
-    linked = Visitor().open("predict", **{state.WANTED: made.id})
+    linked = Visitor().open("predict", **{state.MODEL: made.id})
     assert linked.at.selectbox[0].value == made.id
     assert "Delete this model" not in linked.buttons()
     assert "deleted here 2 hours after" in _open(mine).reads()
@@ -217,7 +217,7 @@ def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, packed: bytes)
 
 
 def _open(visitor: Visitor) -> Visitor:
-    given = visitor.at.query_params.get(state.WANTED, "")
+    given = visitor.at.query_params.get(state.MODEL, "")
     wanted = given if isinstance(given, str) else given[0]
     visitor.at.session_state[f"{state.IMPORTING} {wanted}"] = True
     return visitor.see()
@@ -234,6 +234,6 @@ def test_a_deleted_or_damaged_model_is_not_offered(
         assert imported.list_models(host) == ()
     else:
         (model.path / "model.json").write_text("{")
-    visitor.open("predict", **{state.WANTED: model.id})
+    visitor.open("predict", **{state.MODEL: model.id})
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
     assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]

@@ -99,9 +99,18 @@ def test_a_queued_run_can_be_cancelled_and_one_without_a_worker_was_interrupted(
     assert AGAIN not in visitor.buttons()
     visitor.press("Cancel")
     assert subheaders(visitor) == ["Cancelled"]
+    assert "before it began" in visitor.at.info[0].value
     assert queued.status(host).state is State.CANCELLED
     visitor.open("reports", run=run_in(State.RUNNING).id)
     assert subheaders(visitor) == ["Interrupted"]
+
+
+def test_a_sentence_that_only_repeats_the_heading_is_not_shown(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    visitor.open("reports", run=run_in(State.CANCELLED, "Cancelled.").id)
+    assert subheaders(visitor) == ["Cancelled"]
+    assert not visitor.at.info
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])

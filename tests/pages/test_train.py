@@ -1,8 +1,10 @@
+import base64
 import io
 import zipfile
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 
 from core import runs
 from core.intake import uploads
@@ -32,6 +34,11 @@ def _steps(visitor: Visitor) -> list[str]:
     return [heading.value for heading in visitor.at.header]
 
 
+def _disabled(visitor: Visitor) -> set[str]:
+    """Labels of the numbers that cannot be changed."""
+    return {field.label for field in visitor.at.number_input if field.disabled}
+
+
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
 ) -> None:
@@ -41,7 +48,8 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     found = visitor.at.query_params["upload"]
     visitor.until(lambda: _steps(visitor) == [*STEPS])
     assert "Handwritten digits · 10 classes · 400 pictures" in visitor.reads()
-    assert len(visitor.at.image) >= 10, "a strip of pictures for each class"
+    visitor.at.session_state["strips"] = True
+    assert len(visitor.see().at.image) >= 10, "a strip of pictures for each class, unfolded"
 
     visitor.choose("Quick", "quick").press("Start training")
     run = begun(visitor)
@@ -106,14 +114,45 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id)
-    fields = {each.label: each for each in visitor.at.number_input}
-    assert fields["Rotation (degrees)"].disabled
+    solved = {"Batch size", "Label smoothing"}
+    assert {"Rotation (degrees)", *solved} <= _disabled(visitor)
+    assert "Share for the test" not in _disabled(visitor)
     shown = len(visitor.at.image)
     visitor.fill("Views of each picture", 3)
-    fields = {each.label: each for each in visitor.at.number_input}
-    assert not fields["Rotation (degrees)"].disabled
+    assert "Rotation (degrees)" not in _disabled(visitor)
     assert len(visitor.at.image) > shown
     assert "One of your pictures, as it will be varied" in visitor.reads()
+    assert not solved & _disabled(visitor.fill("Hidden layers", "64"))
+
+
+def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor: Visitor) -> None:
+    pictures = {
+        f"{split}/{label}/{number}.jpg": encoded(draw(label, number + 20 * (split == "test")))
+        for split in ("train", "test")
+        for label in range(2)
+        for number in range(8)
+    }
+    visitor.open("train").give(("split.zip", _zip(**pictures)))
+    visitor.until(lambda: "Start training" in visitor.buttons())
+    assert "Share for the test" in _disabled(visitor)
+    assert "Share for validation" not in _disabled(visitor)
+    assert "has its own test pictures" in visitor.reads()
+
+
+def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> None:
+    wide = {
+        f"{label}/{number}.png": encoded(draw(label, number).resize((240, 120)), "PNG")
+        for label in range(2)
+        for number in range(8)
+    }
+    visitor.open("train").give(("wide.zip", _zip(**wide)))
+    visitor.until(lambda: "Start training" in visitor.buttons())
+    shown = [part.url for image in visitor.at.image for part in image.proto.imgs]
+    urls = [url for url in shown if url.startswith("data:")]  # not those of findings
+    assert len(urls) == 16
+    for url in urls:
+        with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as shown:
+            assert shown.width == shown.height
 
 
 @pytest.mark.parametrize(

@@ -89,5 +89,5 @@ export function percent(share) {
   if (share > 0 && share < 0.001) return "< 0.1 %";
   if (share > 0.999 && share < 1) return "> 99.9 %";
   const extreme = (share > 0 && share < 0.01) || (share > 0.99 && share < 1);
-  return `${(100 * share).toFixed(extreme ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(extreme ? 1 : 0).replace(/\.0$/, "")} %`;
 }

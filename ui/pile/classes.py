@@ -10,8 +10,6 @@ from ui import gallery, widgets
 from ui.pile import question
 
 STRIP = 8
-WIDTH = 80
-"""Of a thumbnail, in pixels."""
 
 
 def show(labels: Labels) -> None:
@@ -53,10 +51,9 @@ def show(labels: Labels) -> None:
 
 def strip(labels: Labels, pictures: Sequence[int]) -> None:
     """Thumbnails of some pictures in a row."""
-    st.image(
-        [str(labels.pile.thumbnail(picture)) for picture in pictures],
-        width=WIDTH,
-        alt=[labels.pile.pictures[picture].name for picture in pictures],
+    gallery.strip(
+        [labels.pile.thumbnail(picture) for picture in pictures],
+        [labels.pile.pictures[picture].name for picture in pictures],
     )
 
 

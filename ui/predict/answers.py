@@ -65,16 +65,10 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
                 st.markdown(f":gray[{text.plain(guess.label, 120)} · {share}]")
         if (likely := classifier.prediction_set(answer)) is not None:
             st.markdown(_one_of(likely))
+        about = [f"{max(1, round(1000 * answer.seconds))} ms", text.plain(classifier.title)]
         if verdict is not Verdict.UNLIKE:
-            st.caption(
-                f"Likeliest class: **{text.plain(best.label, 60)}**, class {best.index} "
-                f"of 0–{len(classifier.labels) - 1:,}, "
-                f"probability {text.share(best.probability)}"
-            )
-        st.caption(
-            f"{max(1, round(1000 * answer.seconds))} ms · {text.plain(classifier.title)} · "
-            f"{text.classes(len(classifier.labels))}"
-        )
+            about.insert(0, f"Likeliest: class {best.index} of 0–{len(classifier.labels) - 1:,}")
+        st.caption(" · ".join(about))
     why.offer(model, picture, shown, predictions)
 
 
@@ -97,9 +91,9 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
 def _one_of(likely: PredictionSet) -> str:
     """`One of: tulip, rose (95 % of such sets contain the right class)`."""
     names = ", ".join(text.plain(label, 60) for label in likely.labels[:NAMED])
-    more = len(likely.labels) - NAMED
-    rest = f" and {more:,} more" if more > 0 else ""
-    return f"One of: **{names}**{rest} ({wording.promise(likely.level)})"
+    unnamed = len(likely.labels) - NAMED
+    suffix = f" and {unnamed:,} more" if unnamed > 0 else ""
+    return f"One of: **{names}**{suffix} ({wording.promise(likely.level)})"
 
 
 def _summary(answer: Answer | str, classifier: Classifier) -> str:

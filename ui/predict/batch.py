@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from core.archive.sources import Source, is_archive
 from core.errors import LimitExceeded, TuskerError
+from core.images.formats import READABLE
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.model.batch import Row, answers
@@ -28,12 +30,19 @@ SHOWN = 1_000
 BARS = 12
 """Labels that have a bar."""
 ORDER = (
-    *("Picture", "Label", "Probability", "Verdict", "Prediction set", "Problem", "File"),
+    *("Picture", "Label", "Verdict", "Probability", "Prediction set", "Problem", "File"),
     *("Next label", "Next probability", "Index", "Set coverage"),
 )
 """Columns of the table on the page; columns without any value are left out."""
 THUMBNAIL = 48
 """Edge of a picture in the table, in pixels."""
+SHARES = {"Probability", "Next probability", "Set coverage"}
+COLUMNS = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.1f %%")) | {
+    "Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16),
+    # Narrow enough for a phone to show the verdict, too.
+    "Label": st.column_config.TextColumn(width=180),
+    "Problem": st.column_config.TextColumn(width="large"),
+}
 FORMS = {
     "csv": ("CSV", "text/csv"),
     "jsonl": ("JSON lines", "application/jsonl"),
@@ -49,7 +58,7 @@ OUTCOMES = {
 
 @dataclass
 class BatchProgress:
-    """How far a batch is.
+    """The progress and results of a batch.
 
     Attributes:
         id: of the files and of the model.
@@ -169,9 +178,9 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
         st.rerun()
     line, stop = st.columns([4, 1], vertical_alignment="center")
     parts = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:,.0f} pictures/s"]
-    left = (progress.total - progress.done) / progress.rate
-    if left >= 1:
-        parts.append(f"about {text.duration(left)} left")
+    seconds_left = (progress.total - progress.done) / progress.rate
+    if seconds_left >= 1:
+        parts.append(f"about {text.duration(seconds_left)} left")
     line.progress(progress.done / progress.total, text=" · ".join(parts))
     widgets.cancel_button("cancel batch", stop, _set_stopped, progress, True)
     st.caption("Stay on this page until it is done.")
@@ -217,7 +226,10 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     if not rows:
         if not unfinished:
             _clear(progress)
-            st.info("No pictures were found.", icon=":material/help:")
+            widgets.error(
+                f"Expected pictures ({READABLE}), found none among "
+                f"{text.count(progress.total, 'file')}. Choose other files."
+            )
         return
     st.header(text.count(len(rows), "picture"))
     verdicts = Counter(row.verdict for row in rows)
@@ -226,8 +238,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
         for form, (name, kind) in FORMS.items():
-            content = partial(table.packed, rows, form)
-            widgets.download(name, content, f"predictions.{form}", kind)
+            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}", kind)
         if _still_here(progress, settings):
             widgets.download_file(
                 "Sorted into folders",
@@ -253,20 +264,24 @@ def _still_here(progress: BatchProgress, settings: Settings) -> bool:
 
 
 def _table(rows: list[Row]) -> None:
-    columns = zip(*(map(table.joined, table.cells(row)) for row in rows[:SHOWN]), strict=True)
-    named = zip(table.COLUMNS, columns, strict=True)
-    percent = st.column_config.NumberColumn(format="percent")
-    pictures = {
-        "Picture": [text.data_url(row.thumbnail) if row.thumbnail else None for row in rows[:SHOWN]]
+    shown = rows[:SHOWN]
+    cells = zip(*(map(table.joined, table.cells(row)) for row in shown), strict=True)
+    columns: dict[str, list[Any]] = {
+        name.capitalize(): list(column)
+        for name, column in zip(table.COLUMNS, cells, strict=True)
+        if any(column)
     }
+    for name in columns.keys() & SHARES:
+        columns[name] = [None if share is None else 100 * share for share in columns[name]]
+    columns["Verdict"] = [row.verdict.value if row.verdict else OUTCOMES[None] for row in shown]
+    columns["Picture"] = [text.data_url(row.thumbnail) if row.thumbnail else None for row in shown]
     st.dataframe(
-        pictures | {name.capitalize(): list(cells) for name, cells in named if any(cells)},
+        columns,
         hide_index=True,
         placeholder="",
         row_height=THUMBNAIL,
         column_order=ORDER,
-        column_config=dict.fromkeys(("Probability", "Next probability", "Set coverage"), percent)
-        | {"Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16)},
+        column_config=COLUMNS,
         alt="The answer for each picture",
     )
     if len(rows) > SHOWN:
@@ -281,5 +296,5 @@ def _bars(rows: list[Row]) -> None:
     for label, count in common:
         widgets.bar(label, count / common[0][1], f"{count:,}")
     if len(sure) > BARS:
-        rest = sure.total() - sum(count for _, count in common)
-        st.caption(f"{text.count(rest, 'picture')} have {len(sure) - BARS:,} other labels.")
+        rest = text.count(sure.total() - sum(count for _, count in common), "picture")
+        st.caption(f"{rest} have {len(sure) - BARS:,} other labels.")

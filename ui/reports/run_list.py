@@ -74,15 +74,15 @@ def _explain_empty(settings: Settings) -> None:
 
 def _explain_visibility(settings: Settings) -> None:
     """Which runs are listed, how long they are kept, and whether they stay after a reload."""
-    own = (
+    sentence = (
         "You see your own runs, which this browser finds again by a cookie"
         if state.lasting()
         else "You see your own runs of this visit: keep their links, since a reload starts a new "
         "visit"
     )
     st.caption(
-        f"{own}. You also see runs whose link you opened and runs that others published. Runs are "
-        f"deleted {settings.run_days:g} days after they ended, unless they are published."
+        f"{sentence}. You also see runs whose link you opened and runs that others published. Runs "
+        f"are deleted {settings.run_days:g} days after they ended, unless they are published."
     )
 
 
@@ -138,7 +138,9 @@ def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> 
     """How many runs there are, and a button to compare those that are ticked."""
     total = text.count(len(runs), "run")
     count = total if len(matching) == len(runs) else f"{len(matching)} of {total}"
-    st.caption(f"{count} · Tick two or more to compare them." if comparable else count)
+    interval = "In brackets: the 95 % confidence interval."
+    tick = " Tick two or more to compare them." if comparable else ""
+    st.caption(f"{count} · {interval}{tick}")
     # The oldest is the reference, so that “now correct” is true.
     ticked = [
         run.id

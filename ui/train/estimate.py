@@ -22,7 +22,7 @@ BUDGET = "budget"
 
 @dataclass(frozen=True)
 class Forecast:
-    """What trainings on a dataset will take on this machine."""
+    """Estimates of the trainings on a dataset on this machine."""
 
     dataset: Dataset
     settings: Settings
@@ -41,8 +41,8 @@ class Forecast:
             description = _describe(config)
             if preset == "best":
                 config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
-            seconds = estimate.seconds(self.dataset, config, self.settings)
-            captions.append(f"**≈ {text.duration(seconds)}** · {description}")
+            expected = estimate.estimate(self.dataset, config, self.settings)
+            captions.append(f"**≈ {expected.time}** · {description}")
         return captions
 
     def within(self, config: TrainingConfig, minutes: float) -> TrainingConfig:
@@ -88,7 +88,7 @@ class Forecast:
 def _describe(config: TrainingConfig) -> str:
     """What a preset does, beyond the one before it."""
     if config.fine_tunes:
-        return "Also fine-tunes the top of the network."
+        return "Also fine-tunes the top of the network, if enough errors are left to avoid."
     if not config.alternatives:
         return "Trains only the final layer."
     return f"Also tries {text.listed([backbones.get(name).title for name in config.alternatives])}."

@@ -1,4 +1,4 @@
-"""Step 1 of training: upload pictures, and see what was found in them."""
+"""Step 1 of training: upload pictures, and show classes and findings."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +16,7 @@ from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
-from ui import state, text, widgets
+from ui import gallery, state, text, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
 from ui.train import camera, classes, findings, grouping
@@ -46,7 +46,7 @@ def current(settings: Settings) -> Upload | None:
 
 
 def offer(settings: Settings) -> None:
-    """The ways to bring pictures. The page continues by itself once an upload is complete."""
+    """The ways to upload pictures. The page continues by itself once an upload is complete."""
     mark = state.mark(settings)
     source = st.radio(
         "How do you bring them?",
@@ -62,8 +62,8 @@ def offer(settings: Settings) -> None:
         pile.offer(settings)
         return
     widgets.show_refusal(state.REFUSAL)
-    own, sample = st.columns([3, 2], gap="large")
-    with own:
+    pictures, sample = st.columns([3, 2], gap="large")
+    with pictures:
         if source == "Zip":
             st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
@@ -134,7 +134,7 @@ def _upload(take: Callable[[], Upload]) -> None:
 
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
-    """What was found, with the remedies applied; None while there is nothing to show."""
+    """The intake with the remedies applied; None while there is nothing to show."""
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
         try:
@@ -181,8 +181,10 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
     widgets.skipped(dataset.skipped)
     if len(dataset.classes) > UNFOLDED:
         label = f"Pictures of the {len(dataset.classes)} classes"
-        with st.expander(label, icon=":material/photo_library:"):
-            _strips(upload, examined)
+        fold = st.expander(label, icon=":material/photo_library:", on_change="rerun", key="strips")
+        if fold.open:
+            with fold:
+                _strips(upload, examined)
     else:
         _strips(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
@@ -204,10 +206,10 @@ def _strips(upload: Upload, examined: Intake) -> None:
         with title:
             widgets.bar(name, number / most, f"{number:,}")
         first = islice((e for e in dataset.examples if e.label == label), STRIP)
-        strip.image(
-            [str(intake.thumbnail(upload.path, example)) for example in first],
-            width=72,
-            alt=[f"{name}, picture {i + 1}" for i in range(min(STRIP, number))],
-        )
+        with strip:
+            gallery.strip(
+                [intake.thumbnail(upload.path, example) for example in first],
+                [f"{name}, picture {i + 1}" for i in range(min(STRIP, number))],
+            )
     if len(dataset.classes) > CLASSES:
         st.caption(f"… and {len(dataset.classes) - CLASSES} more classes")

@@ -1,7 +1,7 @@
 """Step 2 of training: choose a preset, or every setting, and get one configuration."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ import streamlit as st
 from pydantic import BaseModel
 
 from core import backbones
+from core.dataset import Dataset
 from core.errors import TuskerError
 from core.estimating import budget
 from core.model.storage import ModelFile
@@ -45,6 +46,8 @@ UNFREEZE = {
 }
 PHASE = {"epochs": "Epochs at most", "learning_rate": "Learning rate", "patience": "Patience"}
 """Labels of settings that are numbers. Ranges and help come from the configuration."""
+PAIRED = 220
+"""Least width of a field, in pixels: two stand beside each other where there is room."""
 PREVIEW = 112
 """Edge of a previewed view in pixels."""
 INVALID = "invalid"
@@ -89,7 +92,7 @@ def choose(
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
     with st.expander("Advanced", icon=":material/tune:"):
-        values = _advanced(defaults, mirror=mirror, sample=sample, start=start)
+        values = _advanced(defaults, forecast.dataset, mirror=mirror, sample=sample, start=start)
     if values.pop(INVALID, False):
         st.caption("Correct the setting that is marked under Advanced to continue.")
         return None
@@ -118,6 +121,7 @@ def choose(
 
 def _advanced(
     defaults: TrainingConfig,
+    dataset: Dataset,
     *,
     mirror: bool,
     sample: Callable[[], np.ndarray] | None,
@@ -129,23 +133,18 @@ def _advanced(
     )
     key, values = defaults.preset, defaults.model_dump()
 
-    def numbers(labels: Mapping[str, str], *, disabled: bool = False) -> None:
-        columns = st.columns(2)
-        for place, (path, label) in enumerate(labels.items()):
-            fixed = path == "crop" and start is not None
-            with columns[place % 2]:
-                _number(defaults, path, label, values, disabled=disabled or fixed)
+    def numbers(
+        labels: Mapping[str, str], *, disabled: bool = False, without_effect: Container[str] = ()
+    ) -> None:
+        with st.grid(2, min_column_width=PAIRED) as pairs:
+            for path, label in labels.items():
+                off = disabled or path in without_effect
+                with pairs.cell():
+                    _number(defaults, path, label, values, disabled=off)
 
     with data:
         values["backbone"] = backbones_form.backbone(start)
         values["alternatives"] = backbones_form.alternatives(defaults, values["backbone"], start)
-        numbers(DATA)
-        values["class_weights"] = st.checkbox(
-            "Class weights",
-            defaults.class_weights,
-            key=f"{key} weights",
-            help="A rare class counts as much as a common one.",
-        )
     with augmentation:
         numbers({"augmentation.views": "Views of each picture"})
         drawn = values["augmentation"]["views"]
@@ -191,9 +190,36 @@ def _advanced(
         if frozen:
             st.caption("These have no effect while nothing is unfrozen: there is no fine-tuning.")
         _phase(defaults, "fine_tune_phase", values, disabled=frozen)
+    with data:
+        fixed = {"crop"} if start is not None else set()
+        numbers(DATA, without_effect=fixed | _ineffective(dataset, solved=frozen and not hidden))
+        values["class_weights"] = st.checkbox(
+            "Class weights",
+            defaults.class_weights,
+            key=f"{key} weights",
+            help="A rare class counts as much as a common one.",
+        )
     with preview:
         _preview(values, sample)
     return values
+
+
+def _ineffective(dataset: Dataset, *, solved: bool) -> set[str]:
+    """Settings of DATA that have no effect here; says why.
+
+    Args:
+        solved: whether the head is solved to its optimum, and nothing is fine-tuned.
+    """
+    given = {"validation", "test"} & {str(example.split) for example in dataset.examples}
+    if given:
+        named = text.listed(sorted(given))
+        st.caption(f"The share for {named} has no effect: the upload has its own {named} pictures.")
+    if solved:
+        st.caption(
+            "Batch size and label smoothing have no effect without hidden layers and fine-tuning: "
+            "the head is then solved on all pictures at once."
+        )
+    return given | ({"batch_size", "label_smoothing"} if solved else set())
 
 
 def _refuse(sentence: str, values: dict[str, Any]) -> None:
@@ -252,16 +278,16 @@ def _number(
 
 
 def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disabled: bool) -> None:
-    columns = st.columns(2)
-    with columns[0]:
-        values[phase]["optimizer"] = st.selectbox(
-            "Optimiser",
-            list(OPTIMIZERS),
-            list(OPTIMIZERS).index(getattr(defaults, phase).optimizer),
-            format_func=OPTIMIZERS.__getitem__,
-            key=f"{defaults.preset} {phase} optimiser",
-            disabled=disabled,
-        )
-    for place, (name, label) in enumerate(PHASE.items(), start=1):
-        with columns[place % 2]:
-            _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)
+    with st.grid(2, min_column_width=PAIRED) as pairs:
+        with pairs.cell():
+            values[phase]["optimizer"] = st.selectbox(
+                "Optimiser",
+                list(OPTIMIZERS),
+                list(OPTIMIZERS).index(getattr(defaults, phase).optimizer),
+                format_func=OPTIMIZERS.__getitem__,
+                key=f"{defaults.preset} {phase} optimiser",
+                disabled=disabled,
+            )
+        for name, label in PHASE.items():
+            with pairs.cell():
+                _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)

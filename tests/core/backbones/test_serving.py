@@ -84,8 +84,9 @@ def test_the_embedding_is_the_mean_of_the_feature_map(settings, scene):
 
 def test_preparing_says_each_step_and_never_goes_back(tiny_home):
     _, said = tiny_home
-    assert [what for what, _, _ in said[:3]] == ["Building", "Converting", "Checking"]
-    assert said[-1] == ("Checking", 100, 100)
+    steps = [f"{verb} the network" for verb in ("Building", "Converting", "Checking")]
+    assert [what for what, _, _ in said[:3]] == steps
+    assert said[-1] == ("Checking the network", 100, 100)
     assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
 
 
@@ -132,7 +133,7 @@ def test_an_unprepared_backbone_says_how_to_prepare_it(settings):
 
 def test_cancelling_leaves_nothing_half_made(settings):
     def stop(what, *_):
-        if what == "Checking":
+        if what == "Checking the network":
             raise Cancelled("Stopped.")
 
     with pytest.raises(Cancelled):

@@ -383,7 +383,7 @@ def test_classes_of_nearly_one_name_can_be_merged_and_parted_again(tmp_path):
 def test_files_that_were_left_out_are_reported(tmp_path):
     _, found = taken(healthy(**{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path)
     assert found["unreadable"].files == ("ant/x.jpg",)
-    assert found["unreadable"].sentence.startswith("1 file was left out. Not a picture")
+    assert found["unreadable"].sentence.startswith("1 file could not be used. Not a picture")
 
 
 def test_findings_come_with_the_gravest_first(tmp_path):

@@ -67,6 +67,19 @@ def test_the_sentence_has_times_memory_and_disk() -> None:
         assert figure in expected.sentence
 
 
+def test_fine_tuning_that_may_be_left_out_makes_the_time_a_range(
+    pictures: Dataset, settings: Settings
+) -> None:
+    best = estimate.estimate(pictures, BEST, settings)
+    assert best.least == seconds(pictures, BALANCED, settings) < best.scored
+    assert " to " in best.sentence
+    always = changed(BEST, unfreeze={"stages": 2, "least_errors": 0})
+    for config in (BALANCED, always):
+        expected = estimate.estimate(pictures, config, settings)
+        assert expected.least is None
+        assert " to " not in expected.sentence
+
+
 def test_a_training_that_the_host_would_stop_is_refused_or_warned_of(
     pictures: Dataset, settings: Settings
 ) -> None:

@@ -21,14 +21,16 @@ def test_before_the_first_training_a_larger_backbone_is_expected_to_take_longer(
     assert 0 < 3 * lite.step < resnet.step
 
 
-def test_recorded_costs_replace_the_guess_for_their_backbone_and_unit_only(
+def test_recorded_costs_replace_the_guess_and_scale_it_for_other_backbones(
     settings: Settings,
 ) -> None:
-    guess = unit_costs.read(LITE, settings)
-    unit_costs.record(LITE, settings, "view", 0.25)
+    guess, larger = unit_costs.built_in(LITE), unit_costs.built_in(RESNET)
+    unit_costs.record(LITE, settings, "view", 10 * guess.view)
     costs = unit_costs.read(LITE, settings.model_copy())
-    assert costs == guess.model_copy(update={"view": 0.25, "recorded": True})
-    assert unit_costs.read(RESNET, settings) == unit_costs.built_in(RESNET)
+    assert costs == guess.model_copy(update={"view": 10 * guess.view, "recorded": True})
+    resnet = unit_costs.read(RESNET, settings)
+    assert not resnet.recorded
+    assert (resnet.view, resnet.step) == pytest.approx((10 * larger.view, larger.step))
 
 
 def test_the_latest_training_counts_half(settings: Settings) -> None:

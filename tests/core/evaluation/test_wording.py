@@ -81,3 +81,20 @@ def test_halves_are_rounded_up_in_size():
     assert describe(proportion(15, 24)).startswith("63 %")
     assert share(15 / 24) == "63 %" and percent(0.0625) == "6.3 %"
     assert rounded(93.45, 1) == "93.5" and rounded(28.749999999, 2) == "28.75"
+
+
+def test_a_share_has_a_decimal_near_the_ends_only_where_it_says_something():
+    shares = [share(value) for value in (0.0102, 0.00996, 0.0094, 0.9904, 0.9949, 0.85)]
+    assert shares == ["1 %", "1 %", "0.9 %", "99 %", "99.5 %", "85 %"]
+
+
+def test_all_and_none_have_no_digits_after_the_point():
+    assert describe(proportion(41, 41)) == "100 % (91–100)"
+    assert describe(proportion(0, 41)) == "0 % (0–9)"
+
+
+def test_the_headline_names_the_confusion_that_the_report_lists_first():
+    counts = [[10, 0, 1, 1], [0, 10, 0, 2], [1, 0, 10, 0], [0, 0, 0, 10]]
+    assert headline(counts).endswith("; most often confuses bees with flies")
+    report = headline([[10, 1, 0], [1, 10, 2], [0, 0, 10]])
+    assert report.endswith("; mostly confuses bees with wasps")

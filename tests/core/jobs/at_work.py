@@ -108,7 +108,7 @@ def some_intake(settings: Settings, name: str, source: Path) -> JobFolder:
 def stalled_preparation(settings: Settings) -> JobFolder:
     """Queue the preparation of ResNet50, which does not end if the network is `stalled`."""
     order = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
-    return enqueue(serving.kept_in(get("resnet50"), settings), order, settings)
+    return enqueue(serving.folder_of(get("resnet50"), settings), order, settings)
 
 
 def some_run(settings: Settings, pictures: Path, **options: object) -> Run:

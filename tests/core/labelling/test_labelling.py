@@ -105,7 +105,7 @@ def test_groups_divide_the_pictures_that_are_not_for_the_test(labels: Labels) ->
 
 def test_the_most_typical_pictures_come_first(labels: Labels) -> None:
     members = labels.pile.members(labels.pile.cut(1)[0])
-    points = clusters.compared(labels.pile.features[members])
+    points = clusters.unit_vectors(labels.pile.features[members])
     similar = points @ points.mean(axis=0)
     assert np.all(np.diff(similar) <= 1e-6)
 

@@ -45,7 +45,7 @@ def test_results_come_in_the_order_of_the_items():
         made.append(CalibratedHead())
         return made[-1]
 
-    found = list(batch.each(build, range(60), CalibratedHead.ask))
+    found = list(batch.map_parallel(build, range(60), CalibratedHead.ask))
     assert found == [item * item for item in range(60)]
     assert len(made) == 2
     assert alive() == []
@@ -58,7 +58,7 @@ def test_no_more_is_begun_than_is_soon_taken():
         begun.append(item)
         return item
 
-    results = batch.each(CalibratedHead, range(1000), ask)
+    results = batch.map_parallel(CalibratedHead, range(1000), ask)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 12
@@ -73,7 +73,7 @@ def test_what_is_raised_for_an_item_is_raised_in_its_turn():
             raise BadImage("Not a picture.")
         return item
 
-    results = batch.each(CalibratedHead, range(100), ask)
+    results = batch.map_parallel(CalibratedHead, range(100), ask)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(BadImage, match="Not a picture"):
         next(results)
@@ -81,12 +81,17 @@ def test_what_is_raised_for_an_item_is_raised_in_its_turn():
 
 
 def test_of_nothing_there_are_no_results():
-    assert list(batch.each(CalibratedHead, [], CalibratedHead.ask)) == []
+    assert list(batch.map_parallel(CalibratedHead, [], CalibratedHead.ask)) == []
 
 
 def test_one_item_needs_one_classifier():
     made = []
-    list(batch.each(lambda: made.append(CalibratedHead()) or made[-1], [3], CalibratedHead.ask))
+
+    def build():
+        made.append(CalibratedHead())
+        return made[-1]
+
+    list(batch.map_parallel(build, [3], CalibratedHead.ask))
     assert len(made) == 1
 
 

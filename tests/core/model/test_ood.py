@@ -181,11 +181,11 @@ def test_how_bright_features_are_makes_no_difference():
 
 def test_some_pictures_are_an_equal_number_of_each_class():
     labels = np.repeat([0, 1, 2], [500, 500, 7])
-    some = ood.chosen(labels, 300)
+    some = ood.balanced_sample(labels, 300)
     assert np.bincount(labels[some]).tolist() == [100, 100, 7]
     assert (np.diff(some) > 0).all()
-    of_many = ood.chosen(np.arange(9000) % 300, 300)
-    assert len(of_many) == 300 * ood.FEW
+    of_many = ood.balanced_sample(np.arange(9000) % 300, 300)
+    assert len(of_many) == 300 * ood.MINIMUM_PER_CLASS
 
 
 def test_many_pictures_cost_no_more_than_some():
@@ -225,7 +225,7 @@ def look(tmp_path_factory):
                 images.decode_and_crop(path, backbone.size, 0.94, limits=Settings())
             ).embedding
 
-        return np.stack(list(batch.each(lambda: on_one_thread(file), paths, ask)))
+        return np.stack(list(batch.map_parallel(lambda: on_one_thread(file), paths, ask)))
 
     return embeddings
 

@@ -90,7 +90,7 @@ def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_see
     tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(post_report, "OOD_PICTURES", 15)
-    monkeypatch.setattr(ood, "FEW", 1)
+    monkeypatch.setattr(ood, "MINIMUM_PER_CLASS", 1)
     seen, fit = [], ood.fit
     monkeypatch.setattr(ood, "fit", lambda *rows: seen.append(rows) or fit(*rows))
     done = train(some_shapes, asked_for("best"), tmp_path / "run", settings)
@@ -98,7 +98,7 @@ def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_see
     assert np.bincount(labels).tolist() == [5, 5, 5]
     classifier, examples = done.run.classifier(settings), done.run.dataset().examples
     learned = [e for split in ("train", "validation") for e in examples if e.split == split]
-    places = ood.chosen(np.array([example.label for example in learned]), 15)
+    places = ood.balanced_sample(np.array([example.label for example in learned]), 15)
     for place, row in zip(places, embeddings, strict=True):
         view = classifier.load(done.pictures / learned[place].path)
         np.testing.assert_allclose(classifier.answer(view).embedding, row, atol=1e-4)

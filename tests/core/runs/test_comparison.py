@@ -21,10 +21,10 @@ def run(trained: Callable[..., Trained]) -> Run:
 def test_what_was_measured_is_what_the_run_holds(run: Run) -> None:
     found = comparison.load(run)
     tested = run.dataset().of("test")
-    assert found.answered.keys == tuple(example.sha256 for example in tested)
+    assert found.evaluated.keys == tuple(example.sha256 for example in tested)
     assert [said.name for said in found.report.predictions] == [one.name for one in tested]
     assert found.learned_from == len(run.dataset().of("train"))
-    assert len(found.taught) == found.learned_from + len(run.dataset().of("validation"))
+    assert len(found.learned_classes) == found.learned_from + len(run.dataset().of("validation"))
     assert found.config == run.config() and found.manifest == run.manifest()
 
 
@@ -49,12 +49,12 @@ def test_only_settings_that_differ_are_told_by_name() -> None:
 
 def test_pictures_that_were_relabelled_left_out_or_added_are_counted(run: Run) -> None:
     first = comparison.load(run)
-    kept = dict(first.taught)
+    kept = dict(first.learned_classes)
     assert not comparison.training_data_changes(first, first)
     one, two, three, *_ = kept
     kept[one] = kept[two] = "another"
     del kept[three]
-    second = dataclasses.replace(first, taught=kept)
+    second = dataclasses.replace(first, learned_classes=kept)
     assert comparison.training_data_changes(first, second) == comparison.TrainingDataChanges(
         2, 1, 0
     )

@@ -54,7 +54,7 @@ def test_what_is_appended_is_read_by_its_picture(tmp_path):
     made.append(names(2, first=3), arrays(2, first=3))
     for opened_again in (made, array(tmp_path)):
         wanted = names(5)[::-1]
-        found = opened_again.rows()[opened_again.places(wanted)]
+        found = opened_again.rows()[opened_again.row_indices(wanted)]
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, arrays(5)[::-1])
         assert names(1)[0] in opened_again
@@ -84,7 +84,7 @@ def test_a_torn_write_costs_what_was_torn_and_nothing_else(tmp_path, rows, lines
     np.testing.assert_array_equal(found.rows(), arrays(whole))
     found.append(names(3)[whole:], arrays(3)[whole:])
     again = array(tmp_path)
-    np.testing.assert_array_equal(again.rows()[again.places(names(3))], arrays(3))
+    np.testing.assert_array_equal(again.rows()[again.row_indices(names(3))], arrays(3))
 
 
 def test_without_its_names_a_array_is_empty(tmp_path):

@@ -110,13 +110,13 @@ def undisturbed(extract, engine, tmp_path):
 def decoded(monkeypatch):
     """How often each file was decoded."""
     counts = Counter()
-    opened = decoding._opened
+    opened = decoding.open_file
 
     def counting(source, limits):
         counts[source.name] += 1
         return opened(source, limits)
 
-    monkeypatch.setattr(decoding, "_opened", counting)
+    monkeypatch.setattr(decoding, "open_file", counting)
     return counts
 
 

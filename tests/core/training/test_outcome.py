@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.jobs.events import Kept
-from core.training.outcome import compared, describe, too_few_errors
+from core.training.outcome import compare, describe, too_few_errors
 
 LABELS = np.array([0, 1, 0, 1])
 GOOD, BAD = (
@@ -16,7 +16,7 @@ GOOD, BAD = (
     ("tuned", "head", "epoch"), [(GOOD, BAD, 5), (BAD, GOOD, 0), (BAD, BAD, 0)]
 )
 def test_the_fine_tuned_model_is_kept_only_if_it_is_better_than_the_head(tuned, head, epoch):
-    found = compared(kept(), tuned, head, LABELS)
+    found = compare(kept(), tuned, head, LABELS)
     assert found.epoch == epoch
     assert found.start_accuracy == (0.75 if head is BAD else 1)
     assert found.validation_accuracy == (found.start_accuracy if epoch == 0 else 0.931)
@@ -24,14 +24,14 @@ def test_the_fine_tuned_model_is_kept_only_if_it_is_better_than_the_head(tuned, 
 
 @pytest.mark.parametrize(("least", "epoch"), [(1, 5), (2, 0)])
 def test_a_gain_of_fewer_pictures_than_asked_is_none(least, epoch):
-    found = compared(kept(), GOOD, BAD, LABELS, least)
+    found = compare(kept(), GOOD, BAD, LABELS, least)
     assert (found.epoch, found.start_accuracy) == (epoch, 0.75)
 
 
 def test_confidence_alone_makes_no_model_better():
     tempered = BAD**0.5 / (BAD**0.5).sum(axis=1, keepdims=True)
     worse = tempered - np.array([[0.02, -0.02], [-0.02, 0.02]] * 2)
-    assert compared(kept(), worse, BAD**2 / (BAD**2).sum(axis=1, keepdims=True), LABELS).epoch == 0
+    assert compare(kept(), worse, BAD**2 / (BAD**2).sum(axis=1, keepdims=True), LABELS).epoch == 0
 
 
 @pytest.mark.parametrize(("error", "least", "left_out"), [(0.03, 3, 1), (0.09, 3, 0), (0, 0, 0)])
