@@ -101,6 +101,8 @@ def normal(name: str) -> str:
 
 def plain(word: str) -> str:
     """A word in lower case and without accents."""
+    if word.isascii():
+        return word.lower()
     apart = unicodedata.normalize("NFKD", word.casefold())
     return "".join(sign for sign in apart if unicodedata.category(sign) != "Mn")
 

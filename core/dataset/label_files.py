@@ -94,7 +94,8 @@ def find(
     sources: dict[str, _Source] = {}
     refusals: list[BadDataset] = []
     rows: dict[str, list[list[str]]] = {}
-    of_pictures: defaultdict[str, dict[str, str]] = defaultdict(dict)  # texts by folder and name
+    of_pictures: defaultdict[str, dict[str, dict[str, str]]]  # by folder and name
+    of_pictures = defaultdict(dict)
     boxed: set[str] = set()  # suffixes of files about one picture; large ones may hold the picture
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
     for member in others:
@@ -116,11 +117,12 @@ def find(
                 "Use an image project."
             )
         if suffix in records.SUFFIXES and {path.stem, PurePosixPath(path.stem).stem} & stems:
-            of_pictures[str(path.parent)][member.name] = text
+            record = records.of_picture(member.name, text)
+            of_pictures[str(path.parent)][member.name] = record
             continue
         rows[member.name] = records.rows(member.name, text)
     joined = {next(iter(files)): tuple(files) for files in of_pictures.values()}
-    rows |= {next(iter(files)): records.of_pictures(files) for files in of_pictures.values()}
+    rows |= {next(iter(f)): records.table_of(f.values()) for f in of_pictures.values()}
     for file, cells in rows.items():
         table = tables.matched(file, cells, lookup)
         if table is None or (file.endswith(".txt") and len(table.body) < len(cells) / 2):

@@ -4,7 +4,7 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +14,8 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
 DEEPEST = 20
 MOST_ITEMS = 100
 """Items of a list in a record that are compared."""
+MOST_CELLS, LONGEST = 100, 200
+"""Cells of a file about one picture that are kept, and their characters."""
 RARE = 10
 """A value that fewer than one in so many records has is no column."""
 _BOXES = re.compile(
@@ -97,19 +99,23 @@ def of_coco(text: str) -> list[list[str]]:
     return [["file", "label"], *pairs]
 
 
-def of_pictures(files: dict[str, str]) -> list[list[str]]:
-    """Rows of JSON files that are about one picture each; their own names name the pictures.
+def of_picture(name: str, text: str) -> dict[str, str]:
+    """What a JSON file about one picture says, with the name of the picture by its own name.
 
     Args:
-        files: texts by name, such as `1.jpg.json` or `1.json`.
+        name: such as `1.jpg.json` or `1.json`.
+        text: of the file.
     """
-    found = []
-    for name, text in files.items():
-        try:
-            found.append({"file": PurePosixPath(name).stem} | dict(_cells(json.loads(text))))
-        except (ValueError, RecursionError):
-            continue
-    return _table(found)
+    try:
+        cells = [cell for cell in _cells(json.loads(text)) if len(cell[1]) <= LONGEST]
+    except (ValueError, RecursionError):
+        return {}
+    return {"file": PurePosixPath(name).stem} | dict(cells[:MOST_CELLS])
+
+
+def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
+    """Rows of records, with their titles as the header."""
+    return _table([record for record in records if record])
 
 
 def _tags_of_cvat(text: str) -> list[list[str]]:

@@ -333,6 +333,16 @@ CASES = {
         _under("documents", "valid", "invalid", "blood test", "submission"),
         {(name, None): 3 for name in ("valid", "invalid", "blood test", "submission")},
     ),
+    "test as one of two classes": Case(
+        "Experiments",
+        _under("experiment", "control", "test"),
+        _split("control test", None),
+    ),
+    "a class that ends in test": Case(
+        "Documents",
+        _under("documents", "blood test", "ecg", "xray"),
+        {(name, None): 3 for name in ("blood test", "ecg", "xray")},
+    ),
     "numbers of classes in a table": Case(
         "fastai, mnist_sample",
         _under("train valid", "3", "7"),

@@ -28,6 +28,7 @@ def folders(found: frozenset[str]) -> set[str]:
         ({"class1": "abc", "class2": "def", "all": "abcdef"}, {"all"}),
         ({"cat": "abc", "dog": "def", "x2022": "ab", "x2023": "cdef"}, {"x2022", "x2023"}),
         ({"cat": "abc", "dog": "def", "cow": "adg"}, set()),
+        ({"cat": "abc", "dog": "def", "cow": "adgh"}, set()),
         ({"cat": "abc", "cat_copy": "abcd"}, set()),  # which is which cannot be known
         ({"cat": "abc", "dog": "abc", "cow": "abc"}, set()),
         ({"0": "abc", "1": "def", "2": "abcdef"}, set()),
