@@ -54,7 +54,7 @@ cluster:  ## the tests that need Ray, in a separate environment
 	@$(MAKE) --no-print-directory VENV=$(VENV)-ray $(VENV)-ray/.ray
 	$(VENV)-ray/bin/python -m pytest -m cluster $(ARGS)
 
-reliability: $(VENV)/.dev  ## fault-injection and load tests; write docs/reliability.md
+reliability: $(VENV)/.dev  ## fault injection, hostile input and load; write docs/reliability.md
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 screenshots: $(VENV)/.dev  ## take the screenshots of the README

@@ -10,7 +10,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from api.access import PROXY, client_of, proxies_are_believed
+from api.access import PROXY, client_of, proxies_are_trusted
 
 HEADER_SECONDS = 10
 """Until the header of a request must be complete."""
@@ -38,7 +38,7 @@ def limit() -> None:
     connection_made, data_received = protocol.connection_made, protocol.data_received
     connection_lost = protocol.connection_lost
 
-    def made(self: Any, transport: asyncio.Transport) -> None:
+    def on_made(self: Any, transport: asyncio.Transport) -> None:
         connection_made(self, transport)
         if len(self.connections) > largest:
             transport.abort()
@@ -52,7 +52,7 @@ def limit() -> None:
                 )
         _wait(self)
 
-    def received(self: Any, data: bytes) -> None:
+    def on_data(self: Any, data: bytes) -> None:
         data_received(self, data)
         # Another protocol has taken over if the connection became a WebSocket.
         is_request = self.cycle is not None and not self.cycle.response_complete
@@ -61,12 +61,12 @@ def limit() -> None:
         elif self not in _waiting and self.timeout_keep_alive_task is None:
             _wait(self)
 
-    def lost(self: Any, error: Exception | None) -> None:
+    def on_lost(self: Any, error: Exception | None) -> None:
         _stop_waiting(self)
         connection_lost(self, error)
 
-    protocol.connection_made, protocol.data_received = made, received
-    protocol.connection_lost = lost
+    protocol.connection_made, protocol.data_received = on_made, on_data
+    protocol.connection_lost = on_lost
 
 
 def _wait(connection: Any) -> None:
@@ -91,11 +91,11 @@ def _open_files() -> int:
     except ImportError:  # Windows
         return 512
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    target = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+            soft = target
     return MAX_FILES if soft == resource.RLIM_INFINITY else min(soft, MAX_FILES)
 
 
@@ -103,7 +103,7 @@ class SocketLimits:
     """Middleware that limits the WebSockets of a client, and closes those that say nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app, self._believed = app, proxies_are_believed()
+        self._app, self._trusted = app, proxies_are_trusted()
         self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +111,7 @@ class SocketLimits:
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
             return
-        client = client_of(scope, believed=self._believed)
+        client = client_of(scope, trusted=self._trusted)
         # Everybody comes from a proxy that was not named.
         if self._open[client] >= MAX_SOCKETS and client != PROXY:
             await send({"type": "websocket.close", "code": 1013})

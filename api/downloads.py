@@ -28,14 +28,14 @@ class Downloads:
             return
 
         async def send_pieces(message: Message) -> None:
-            rest = memoryview(message.get("body", b""))
-            while len(rest) > PIECE:
+            remaining = memoryview(message.get("body", b""))
+            while len(remaining) > PIECE:
                 # Waits until the browser has taken most of the pieces before.
-                await send({**message, "body": rest[:PIECE], "more_body": True})
-                rest = rest[PIECE:]
-                if isinstance(rest.obj, mmap.mmap):  # of a file that is on the disk
-                    rest.obj.madvise(mmap.MADV_DONTNEED)
-            await send({**message, "body": rest} if "body" in message else message)
+                await send({**message, "body": remaining[:PIECE], "more_body": True})
+                remaining = remaining[PIECE:]
+                if isinstance(remaining.obj, mmap.mmap):  # of a file that is on the disk
+                    remaining.obj.madvise(mmap.MADV_DONTNEED)
+            await send({**message, "body": remaining} if "body" in message else message)
 
-        headers = [each for each in scope["headers"] if each[0] != b"accept-encoding"]
+        headers = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
         await self._app({**scope, "headers": headers}, receive, send_pieces)

@@ -1,4 +1,4 @@
-"""Hide what Streamlit tells everybody about its process."""
+"""Hide the metrics of the process that Streamlit publishes."""
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send

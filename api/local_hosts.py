@@ -40,6 +40,6 @@ def is_local(host: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        own = socket.gethostname().lower()
-        return name in ("localhost", own, f"{own}.local") or name.endswith(".localhost")
+        machine = socket.gethostname().lower()
+        return name in ("localhost", machine, f"{machine}.local") or name.endswith(".localhost")
     return True

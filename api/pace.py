@@ -1,4 +1,4 @@
-"""Bodies of requests at a minimum rate, so that a slow client does not hold a place."""
+"""Receive request bodies at a minimum rate, so that slow clients do not occupy the server."""
 
 import time
 from collections.abc import AsyncGenerator

@@ -131,7 +131,7 @@ def _parse_fields(
     values: dict[str, Any] = {}
     # A parameter in the form overrides one in the query.
     for items in (request.query_params.multi_items(), form):
-        seen: set[str] = set()
+        names_so_far: set[str] = set()
         for name, value in items:
             if isinstance(value, UploadFile) and name == FIELD:
                 pictures.append(value)
@@ -140,10 +140,10 @@ def _parse_fields(
             elif name not in NAMES or isinstance(value, UploadFile):
                 names = f"{', '.join(NAMES)} and files in {FIELD}"
                 raise HTTPException(422, f"Expected {names}, found {quote(name)}.")
-            elif name in seen:
+            elif name in names_so_far:
                 raise HTTPException(422, f"Expected {name} once, found it several times.")
             else:
-                seen.add(name)
+                names_so_far.add(name)
                 values[name] = _parse_value(name, value)
     if not pictures:
         message = f"Expected at least one picture in the field {FIELD}, found none."

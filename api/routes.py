@@ -78,8 +78,8 @@ class Api:
                     raise ClientDisconnect
         errors = [result.error for result in results if isinstance(result, PictureError)]
         if len(errors) == len(results):
-            more = f"None of the {len(errors)} pictures could be read. The first: "
-            raise HTTPException(422, (more if len(errors) > 1 else "") + errors[0])
+            start = f"None of the {len(errors)} pictures could be read. The first: "
+            raise HTTPException(422, (start if len(errors) > 1 else "") + errors[0])
         return respond(schemas.PredictResponse(model=parameters.model, pictures=results))
 
     async def models(self, _request: Request) -> Response:

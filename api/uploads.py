@@ -20,9 +20,9 @@ from core.intake.arrivals import Arrivals, NotOffered
 ADDRESS = re.compile(r"/_stcore/upload_file/([\w-]+)/([\w-]+)$", re.ASCII)
 """Streamlit's upload address: session and file."""
 COUNT_BYTES = 1024 * 1024
-"""After how many bytes a file is counted again."""
+"""Bytes after which the size of an arriving file is counted again."""
 DISCARDED_BYTES = 1 << 30
-"""Of a refused file, at most."""
+"""Largest number of bytes of a refused file that are received and discarded."""
 STATUS_CODES = {NotOffered: 403, LimitExceeded: 413, NotEnoughResources: 507}
 
 
@@ -105,7 +105,7 @@ def _without_content(request: Request, upload: UploadFile) -> tuple[Scope, Recei
         b"content-length": str(len(body)).encode(),
         b"content-type": b"multipart/form-data; boundary=" + edge,
     }
-    kept = [
+    headers = [
         header
         for header in request.scope["headers"]
         if header[0] not in (*replaced, b"transfer-encoding")
@@ -114,7 +114,7 @@ def _without_content(request: Request, upload: UploadFile) -> tuple[Scope, Recei
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return {**request.scope, "headers": [*kept, *replaced.items()]}, receive
+    return {**request.scope, "headers": [*headers, *replaced.items()]}, receive
 
 
 def _checked(send: Send) -> Send:

@@ -74,7 +74,7 @@ def bare(paths: Sequence[Path], settings: Settings) -> None:
                 path = next(remaining, None)
             if path is None:
                 return
-            picture = Image.open(path)
+            picture: Image.Image = Image.open(path)
             picture.draft("RGB", (edge, edge))
             picture = picture.convert("RGB")
             side = backbone.crop * min(picture.size)
@@ -96,18 +96,19 @@ def measured(count: int, rounds: int, scratch: Path, settings: Settings) -> dict
     """Measure both in turn; each goes first every other round."""
     folder, out = scratch / "pictures", scratch / "out.csv"
     paths = pictures.photographs(folder, count)
-    whole = partial(tabulated, folder, out, settings)
-    least = partial(bare, paths, settings)
+    full = partial(tabulated, folder, out, settings)
+    bare_work = partial(bare, paths, settings)
     bare(paths[:8], settings)  # warm-up
-    wholes: list[Times] = []
-    leasts: list[Times] = []
+    full_times: list[Times] = []
+    bare_times: list[Times] = []
     for number in range(rounds):
-        turns = [(wholes, whole), (leasts, least)]
+        turns = [(full_times, full), (bare_times, bare_work)]
         for times, call in turns[:: -1 if number % 2 else 1]:
             times.append(timed(call))
     assert out.read_text().count("\n") == count + 1
     wall, cpu = (
-        (median(times[i] for times in wholes), median(times[i] for times in leasts)) for i in (0, 1)
+        (median(times[i] for times in full_times), median(times[i] for times in bare_times))
+        for i in (0, 1)
     )
     return {
         f"seconds for {count:,} pictures to a CSV": Figure(wall[0]),

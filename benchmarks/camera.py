@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from benchmarks import jobs
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from benchmarks.report import Figure, show
 from core import runs
 from core.live import camera_check
@@ -36,11 +36,12 @@ from core.settings import Settings
 from core.training import config
 
 GROUPS = 100
-"""Times that ten frames are checked."""
+"""Number of checks of ten frames each."""
 SOFT = 15.0
 """Usual sharpness of training pictures below which no blur can be seen."""
-CRIED, CRIED_STILL, SEEN = 0.05, 0.2, 0.9
-"""Most false alarms on ten pictures and on one; least of the changed cameras that are noticed."""
+FALSE_ALARMS, FALSE_ALARMS_STILL, DETECTED = 0.05, 0.2, 0.9
+"""Largest share of false alarms on ten pictures and on one; least share of changed cameras that are
+noticed."""
 
 
 def _darker(view: np.ndarray) -> np.ndarray:
@@ -67,33 +68,35 @@ CAMERAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def learn(taken: Taken, settings: Settings, backbone: str) -> tuple[Classifier, list[np.ndarray]]:
+def train(
+    imported: ImportedDataset, settings: Settings, backbone: str
+) -> tuple[Classifier, list[np.ndarray]]:
     """A model trained on a dataset, and its test pictures as it sees them."""
-    asked = config.preset("quick", backbone=backbone)
-    run = runs.create(asked, taken.dataset, runs.new_path(settings))
-    training_job.train(run, taken.pictures, settings, lambda _: None)
+    preset = config.preset("quick", backbone=backbone)
+    run = runs.create(preset, imported.dataset, runs.new_path(settings))
+    training_job.train(run, imported.pictures, settings, lambda _: None)
     classifier = run.classifier(settings)
     examples = run.dataset().of("test")
-    return classifier, [classifier.load(taken.pictures / example.path) for example in examples]
+    return classifier, [classifier.load(imported.pictures / example.path) for example in examples]
 
 
-def tried(
+def shares_called_unlike(
     classifier: Classifier, views: Sequence[np.ndarray], *, still: bool, groups: int = GROUPS
 ) -> tuple[float, float]:
-    """Shares of checks that call the camera unlike, and that call it so or somewhat."""
+    """Shares of checks that call a camera unlike, and that call it at least somewhat unlike."""
     random, unlike, remarked = np.random.default_rng(0), 0, 0
     for _ in range(groups):
         count = 1 if still else min(camera_check.FRAMES, len(views))
         chosen = random.choice(len(views), count, replace=False)
-        frames = [packed(views[place]) for place in chosen]
-        found = camera_check.check(classifier, frames)
-        unlike += found.unlike
-        remarked += any(one.difference for one in found.measures)
+        frames = [as_frame(views[index]) for index in chosen]
+        result = camera_check.check(classifier, frames)
+        unlike += result.unlike
+        remarked += any(measure.difference for measure in result.measures)
     return unlike / groups, remarked / groups
 
 
-def packed(view: np.ndarray) -> bytes:
-    """A frame as it travels."""
+def as_frame(view: np.ndarray) -> bytes:
+    """A frame as the browser sends it."""
     file = io.BytesIO()
     Image.fromarray(view).save(file, "JPEG", quality=appearance.QUALITY)
     return file.getvalue()
@@ -102,43 +105,43 @@ def packed(view: np.ndarray) -> bytes:
 def figures(
     name: str, classifier: Classifier, views: Sequence[np.ndarray], groups: int = GROUPS
 ) -> dict[str, Figure]:
-    """What came of every camera with ten pictures and with one."""
+    """Shares of checks that call each camera unlike, with ten pictures and with one."""
     assert classifier.appearance is not None
     soft = classifier.appearance.sharpness.middle < SOFT
-    told = {}
+    measured = {}
     for camera, change in CAMERAS.items():
-        seen = [change(view) for view in views]
+        changed = [change(view) for view in views]
         plain = camera == "as it is"
-        for still, shown in ((False, "ten pictures"), (True, "one picture")):
-            unlike, remarked = tried(classifier, seen, still=still, groups=groups)
-            what = f"{name}, {camera}, {shown}"
-            most = (CRIED_STILL if still else CRIED) if plain else None
-            least = None if plain or still or (soft and camera == "blurred") else SEEN
-            told[f"{what}: unlike"] = Figure(unlike, at_most=most)
-            told[f"{what}: at least somewhat"] = Figure(
-                remarked, at_least=least, at_most=CRIED if plain and not still else None
+        for still, pictures in ((False, "ten pictures"), (True, "one picture")):
+            unlike, remarked = shares_called_unlike(classifier, changed, still=still, groups=groups)
+            title = f"{name}, {camera}, {pictures}"
+            most = (FALSE_ALARMS_STILL if still else FALSE_ALARMS) if plain else None
+            least = None if plain or still or (soft and camera == "blurred") else DETECTED
+            measured[f"{title}: unlike"] = Figure(unlike, at_most=most)
+            measured[f"{title}: at least somewhat"] = Figure(
+                remarked, at_least=least, at_most=FALSE_ALARMS if plain and not still else None
             )
-    return told
+    return measured
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Learn each dataset and print what the check made of its cameras."""
+    """Train on each dataset, check its cameras and print the shares."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--datasets", type=Path, required=True, help="folder of zips")
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    found: dict[str, Figure] = {}
+    options = parser.parse_args(arguments)
+    measured: dict[str, Figure] = {}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         settings = jobs.new_home(Path(scratch) / "home")
-        if asked.backbone != "efficientnet-lite0":
-            jobs.prepare(asked.backbone, settings)
-        for source in sorted(asked.datasets.glob("*.zip")):
-            taken = jobs.take_in(source, Path(scratch) / source.stem, settings)
-            found |= figures(source.stem, *learn(taken, settings, asked.backbone))
-    return show(found, as_json=asked.json)
+        if options.backbone != "efficientnet-lite0":
+            jobs.prepare(options.backbone, settings)
+        for source in sorted(options.datasets.glob("*.zip")):
+            imported = jobs.take_in(source, Path(scratch) / source.stem, settings)
+            measured |= figures(source.stem, *train(imported, settings, options.backbone))
+    return show(measured, as_json=options.json)
 
 
 if __name__ == "__main__":

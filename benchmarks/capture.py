@@ -5,7 +5,7 @@
 The camera sees two photographs that turn and shift. Each is captured in one of two classes, until
 there are 30 pictures or more in all, and then the model has to name both. Browser
 and server share the processor, as they do on a laptop. LiteRT.js comes from npm and is served from
-this machine in place of the CDN. Then, without a browser, what the head alone takes to fit.
+this machine in place of the CDN. Then the fit of the head alone is timed, without a browser.
 """
 
 import argparse
@@ -28,26 +28,26 @@ ENGINES = ("browser", "server")
 CLASSES = ("Class 1", "Class 2")
 FITS = 20
 PICTURES = 18
-"""Captured of each class."""
+"""Number of pictures that are captured of each class."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What came of showing two classes.
+class Capture:
+    """The result of capturing two classes.
 
     Attributes:
-        pictures: that were learned from.
-        behind: seconds from when the last was taken until an answer by it.
-        named: how many of the two were named rightly afterwards.
+        pictures: number of captured pictures.
+        lag: seconds from the last picture until a prediction of a head that was fitted to it.
+        correct: how many of the two classes were predicted correctly afterwards.
     """
 
     pictures: int
-    behind: float
-    named: int
+    lag: float
+    correct: int
 
 
-def teach(browser: Browser, server: Server, engine: str) -> Lesson:
-    """Show two classes to a new visitor's camera; the other engine is kept from them."""
+def capture(browser: Browser, server: Server, engine: str) -> Capture:
+    """Capture two classes as a new visitor, with one engine; the other one is not available."""
     context = chromium.context(browser)
     context.add_init_script(moving_camera.camera(moving_camera.photographs()))
     if engine == "server":
@@ -58,67 +58,67 @@ def teach(browser: Browser, server: Server, engine: str) -> Lesson:
     moving_camera.start(page)
     view = page.locator(f".capture-view[data-engine={engine}][data-live=true][data-pictures]")
     view.wait_for(timeout=chromium.PATIENCE)
-    for place in range(len(CLASSES)):
-        moving_camera.show(view, place)
-        moving_camera.hold(view, place, PICTURES)
+    for number in range(len(CLASSES)):
+        moving_camera.show(view, number)
+        moving_camera.hold(view, number, PICTURES)
     page.locator(".capture-view[data-lag]").wait_for(timeout=chromium.PATIENCE)
-    behind = int(view.get_attribute("data-lag") or 0) / 1000
+    lag = int(view.get_attribute("data-lag") or 0) / 1000
     pictures = int(view.get_attribute("data-pictures") or 0)
-    named = 0
-    for place, name in enumerate(CLASSES):
-        moving_camera.show(view, place)
+    correct = 0
+    for number, name in enumerate(CLASSES):
+        moving_camera.show(view, number)
         try:
             page.locator(f".capture-view[data-label='{name}']").wait_for(timeout=2_500)
-            named += 1
+            correct += 1
         except TooLate:
             continue
     context.close()
-    return Lesson(pictures, behind, named)
+    return Capture(pictures, lag, correct)
 
 
 def seconds_to_fit(pictures: int, classes: int) -> float:
-    """Of a head, on embeddings drawn by chance around a centre for each class; the median."""
+    """Median seconds to fit a head to random embeddings around a centre for each class."""
     random = np.random.default_rng(0)
     labels = np.arange(pictures) % classes
     centres = random.random((classes, 1_280))
     rows = np.abs(centres[labels] + random.normal(0, 0.6, (pictures, 1_280))).astype(np.float32)
     bursts = labels * pictures + np.arange(pictures) // classes // 5
-    taken = []
+    seconds = []
     for _ in range(FITS):
         began = time.perf_counter()
         head.fit(rows, labels, bursts)
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken))
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds))
 
 
 def main() -> int:
-    """Teach by both engines, and print the figures."""
+    """Capture with both engines, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    if why := litert.install(litert.FOLDER):
-        raise SystemExit(f"The browser's engine needs its runtime: {why}")
+    options = parser.parse_args()
+    if problem := litert.install(litert.FOLDER):
+        raise SystemExit(f"The browser's engine needs its runtime: {problem}")
     with (
         tempfile.TemporaryDirectory() as folder,
-        litert.serve(litert.FOLDER) as place,
-        start(Path(folder) / "home", TUSKER_LIVE_RUNTIME=place) as server,
+        litert.serve(litert.FOLDER) as address,
+        start(Path(folder) / "home", TUSKER_LIVE_RUNTIME=address) as server,
         sync_playwright() as playwright,
     ):
         browser = chromium.launch(playwright)
-        lessons = {engine: teach(browser, server, engine) for engine in ENGINES}
+        captures = {engine: capture(browser, server, engine) for engine in ENGINES}
         browser.close()
-    figures = {}
-    for engine, lesson in lessons.items():
+    figures: dict[str, Figure] = {}
+    for engine, result in captures.items():
         figures |= {
-            f"{engine}, pictures": Figure(lesson.pictures, at_least=30),
-            f"{engine}, seconds from the last frame": Figure(lesson.behind, at_most=2),
-            f"{engine}, classes named rightly of 2": Figure(lesson.named, at_least=2),
+            f"{engine}, pictures": Figure(result.pictures, at_least=30),
+            f"{engine}, seconds from the last frame": Figure(result.lag, at_most=2),
+            f"{engine}, classes named rightly of 2": Figure(result.correct, at_least=2),
         }
     figures |= {
         "seconds to fit, 30 pictures of 2 classes": Figure(seconds_to_fit(30, 2), at_most=0.5),
         "seconds to fit, 600 pictures of 10 classes": Figure(seconds_to_fit(600, 10), at_most=1),
     }
-    return show(figures, as_json=asked.json)
+    return show(figures, as_json=options.json)
 
 
 if __name__ == "__main__":

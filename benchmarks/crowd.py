@@ -89,7 +89,7 @@ def predict_at_once(
             barrier.abort()
             visits.errors.append(f"visitor {number}: {error!r}")
 
-    began, machine, web, ours = (
+    began, machine_seconds, web_seconds, own_seconds = (
         time.monotonic(),
         _busy_seconds(),
         _cpu_seconds(server),
@@ -98,9 +98,9 @@ def predict_at_once(
     with ThreadPoolExecutor(len(shares)) as pool:
         list(pool.map(visit, range(len(shares))))
     visits.took = time.monotonic() - began
-    visits.served = _cpu_seconds(server) - web
+    visits.served = _cpu_seconds(server) - web_seconds
     visits.others = max(
-        0.0, _busy_seconds() - machine - visits.served - (time.process_time() - ours)
+        0.0, _busy_seconds() - machine_seconds - visits.served - (time.process_time() - own_seconds)
     )
     return visits
 
@@ -143,21 +143,21 @@ def visit_in_turn(
 @contextmanager
 def record_memory(server: Server) -> Iterator[list[float]]:
     """Record the megabytes of the web process during the block, every half second."""
-    seen = [server.memory() / MEGABYTE]
+    megabytes = [server.memory() / MEGABYTE]
     stop = threading.Event()
 
     def record() -> None:
         while not stop.wait(INTERVAL_SECONDS):
-            seen.append(server.memory() / MEGABYTE)
+            megabytes.append(server.memory() / MEGABYTE)
 
     watcher = threading.Thread(target=record)
     watcher.start()
     try:
-        yield seen
+        yield megabytes
     finally:
         stop.set()
         watcher.join()
-        seen.append(server.memory() / MEGABYTE)
+        megabytes.append(server.memory() / MEGABYTE)
 
 
 def differs(session: Session, expected: Expected) -> str:

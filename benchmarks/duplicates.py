@@ -40,7 +40,7 @@ GENERATED = {2_000: (None, None), 20_000: (30, 500), 100_000: (240, 1_000)}
 """Pictures, and the most seconds and megabytes on two cores."""
 FRAMES = {1_000: (None, None), 5_000: (30, 500)}
 RECALL = 0.99
-SCENES, EACH = 24, 5  # pictures with many copies, and copies of either kind
+SCENES, COPIES = 24, 5  # pictures with many copies, and copies of each of the two kinds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,12 +87,12 @@ def measure(kind: str, count: int) -> dict[str, float]:
     chroma = np.full((count, CHROMA, CHROMA, 2), 128, np.uint8)
     rows = np.arange(count)
     began, worked = time.perf_counter(), time.process_time()
-    found = near_duplicates.group(grey, chroma, rows, rows)
+    group = near_duplicates.group(grey, chroma, rows, rows)
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - worked,
         "megabytes": high_water(os.getpid()) / MEGABYTE,
-        "groups": len(np.unique(found)),
+        "groups": len(np.unique(group)),
     }
 
 
@@ -129,20 +129,20 @@ def recall(zips: list[Path], folder: Path) -> dict[str, Figure]:
 
     def prepare(item: tuple[int, bytes]) -> list[Fingerprint]:
         number, content = item
-        made = [content, list(KINDS.values())[number % len(KINDS)](_opened(content))]
+        contents = [content, list(KINDS.values())[number % len(KINDS)](_opened(content))]
         if number < SCENES:
-            made += [_jpeg(_opened(content), 90 - 5 * k) for k in range(EACH)]
-            made += [
+            contents += [_jpeg(_opened(content), 90 - 5 * k) for k in range(COPIES)]
+            contents += [
                 _jpeg(_cropped(_opened(content), 0.05, 0.03 + 0.005 * k, 0.04, 0.02))
-                for k in range(EACH)
+                for k in range(COPIES)
             ]
-        fingerprints = []
-        for part, data in enumerate(made):
+        results = []
+        for part, data in enumerate(contents):
             path = folder / f"{number} {part}"
             path.write_bytes(data)
-            fingerprints.append(fingerprint(path, Settings()))
+            results.append(fingerprint(path, Settings()))
             path.unlink()
-        return fingerprints
+        return results
 
     cores = threads.cores()
     for prepared in threads.map_ordered(
@@ -152,25 +152,27 @@ def recall(zips: list[Path], folder: Path) -> dict[str, Figure]:
         copies.append(prepared[1])
         scenes += prepared[2:]
     figures: dict[str, Figure] = {}
-    kept = Fingerprints.of(originals + copies)
-    found = _groups(kept)
-    place = [[kept.place[f.sha256] for f in part] for part in (originals, copies)]
-    first, second = np.array(place)
-    alone = np.array([_look_the_same(kept, a, b) for a, b in zip(first, second, strict=True)])
-    together = found[first] == found[second]
+    fingerprints = Fingerprints.of(originals + copies)
+    group = _groups(fingerprints)
+    pairs = [[fingerprints.place[f.sha256] for f in part] for part in (originals, copies)]
+    first, second = np.array(pairs)
+    alone = np.array(
+        [_look_the_same(fingerprints, a, b) for a, b in zip(first, second, strict=True)]
+    )
+    together = group[first] == group[second]
     figures[f"{len(first):,} copies: look the same alone"] = Figure(float(alone.mean()))
     for number, kind in enumerate(KINDS):
         of_kind = alone & (np.arange(len(first)) % len(KINDS) == number)
         figures[f"recall, {kind}"] = Figure(float(together[of_kind].mean()), at_least=RECALL)
     figures["recall"] = Figure(float(together[alone].mean()), at_least=RECALL)
-    figures["the same again"] = Figure(float((found == _groups(kept)).mean()), at_least=1)
-    kept = Fingerprints.of(scenes)
-    found = _groups(kept)
-    torn = 0
-    for start in range(0, len(scenes), 2 * EACH):
-        rows = [kept.place[f.sha256] for f in scenes[start : start + 2 * EACH]]
-        torn += len(np.unique(found[rows])) > 1
-    figures[f"{SCENES} scenes of {2 * EACH} copies: in two groups"] = Figure(torn, at_most=0)
+    figures["the same again"] = Figure(float((group == _groups(fingerprints)).mean()), at_least=1)
+    fingerprints = Fingerprints.of(scenes)
+    group = _groups(fingerprints)
+    divided = 0
+    for start in range(0, len(scenes), 2 * COPIES):
+        rows = [fingerprints.place[f.sha256] for f in scenes[start : start + 2 * COPIES]]
+        divided += len(np.unique(group[rows])) > 1
+    figures[f"{SCENES} scenes of {2 * COPIES} copies: in two groups"] = Figure(divided, at_most=0)
     return figures
 
 
@@ -182,15 +184,15 @@ def _contents(zips: list[Path]) -> Iterator[bytes]:
                     yield source.read(name)
 
 
-def _groups(kept: Fingerprints) -> np.ndarray:
-    rows = np.arange(len(kept.grey))
-    return near_duplicates.group(kept.grey, kept.chroma, rows, rows)
+def _groups(fingerprints: Fingerprints) -> np.ndarray:
+    rows = np.arange(len(fingerprints.grey))
+    return near_duplicates.group(fingerprints.grey, fingerprints.chroma, rows, rows)
 
 
-def _look_the_same(kept: Fingerprints, first: int, second: int) -> bool:
+def _look_the_same(fingerprints: Fingerprints, first: int, second: int) -> bool:
     rows = np.array([first, second])
     pair = np.arange(2)
-    group = near_duplicates.group(kept.grey[rows], kept.chroma[rows], pair, pair)
+    group = near_duplicates.group(fingerprints.grey[rows], fingerprints.chroma[rows], pair, pair)
     return bool(group[0] == group[1])
 
 

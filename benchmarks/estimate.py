@@ -1,4 +1,4 @@
-"""Compare estimates with what trainings then take, each in its own worker and home folder.
+"""Compare estimates with the trainings that follow, each in its own worker and home folder.
 
     python -m benchmarks.estimate --data ants_bees.zip --data flowers5.zip
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import jobs
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from benchmarks.report import Figure, show
 from benchmarks.scale import MEGABYTE, Peak, size_on_disk
 from core import backbones
@@ -26,25 +26,27 @@ from core.training import config as training_config
 from core.training.config import TrainingConfig
 
 
-def train(taken: Taken, config: TrainingConfig, home: Path, prepared: Path) -> dict[str, Figure]:
+def train(
+    imported: ImportedDataset, config: TrainingConfig, home: Path, prepared: Path
+) -> dict[str, Figure]:
     """Estimate and train; a factor is the larger of estimate and measurement over the smaller."""
     settings = jobs.new_home(home, prepared)
-    expected = estimate.estimate(taken.dataset, config, settings)
+    expected = estimate.estimate(imported.dataset, config, settings)
     peak = Peak()
-    done = jobs.train(taken, config, settings, peak)
+    trained = jobs.train(imported, config, settings, peak)
     jobs.keep_measurements(settings, prepared)
-    disk = size_on_disk(done.run.path, settings.home / "features")
+    disk = size_on_disk(trained.run.path, settings.home / "features")
     figures: dict[str, Figure] = {}
-    for what, estimated, measured in (
-        ("s to a scored model", expected.scored, done.scored),
+    for quantity, estimated, measured in (
+        ("s to a scored model", expected.scored, trained.scored),
         ("MB of memory", expected.memory / MEGABYTE, peak.scored / MEGABYTE),
         ("MB of disk", expected.disk / MEGABYTE, disk / MEGABYTE),
     ):
-        name = f"{taken.dataset.name}, {config.preset}: {what}"
+        name = f"{imported.dataset.name}, {config.preset}: {quantity}"
         figures[f"{name}, estimated"] = Figure(estimated)
         figures[f"{name}, measured"] = Figure(measured)
         factor = max(estimated / measured, measured / estimated)
-        bound = FACTOR if what.startswith("s ") else None
+        bound = FACTOR if quantity.startswith("s ") else None
         figures[f"{name}, factor"] = Figure(factor, at_most=bound)
     return figures
 
@@ -65,12 +67,12 @@ def compare(
         ]
         for config in configs if recorded else ():
             train(datasets[0], config, work / f"before-{config.preset}", prepared)
-        for number, taken in enumerate(datasets):
+        for number, imported in enumerate(datasets):
             for config in configs:
                 if not recorded:
                     (prepared / jobs.MEASURED).unlink(missing_ok=True)
                 home = work / f"home-{number}-{config.preset}"
-                figures |= train(taken, config, home, prepared)
+                figures |= train(imported, config, home, prepared)
     return figures
 
 

@@ -64,19 +64,19 @@ def measure(data: Path, backbone: str, folder: Path) -> dict[str, Figure]:
     """Train and export two runs."""
     settings = jobs.new_home(folder / "home")
     jobs.prepare(backbone, settings)
-    taken = jobs.take_in(data, folder / "pictures", settings)
+    imported = jobs.take_in(data, folder / "pictures", settings)
     figures: dict[str, Figure] = {}
-    for which in ("first run", "second run"):
-        done = jobs.train(taken, config.preset("quick", backbone=backbone), settings)
-        for name, figure in after_report(done.run, settings).items():
-            figures[f"{which}: {name}"] = figure
+    for turn in ("first run", "second run"):
+        trained = jobs.train(imported, config.preset("quick", backbone=backbone), settings)
+        for name, figure in after_report(trained.run, settings).items():
+            figures[f"{turn}: {name}"] = figure
         for form in FORMATS:
             if form.file == storage.LITERT:
                 continue
-            seconds, cpu = prepare(done.run, form, settings)
-            bound = None if which == "first run" or form.tensorflow else PREPARED
-            figures[f"{which}: s for {form.title}"] = Figure(seconds, at_most=bound)
-            figures[f"{which}: CPU s for {form.title}"] = Figure(cpu)
+            seconds, cpu = prepare(trained.run, form, settings)
+            bound = None if turn == "first run" or form.tensorflow else PREPARED
+            figures[f"{turn}: s for {form.title}"] = Figure(seconds, at_most=bound)
+            figures[f"{turn}: CPU s for {form.title}"] = Figure(cpu)
     return figures
 
 

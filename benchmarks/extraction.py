@@ -135,8 +135,8 @@ def load_examples(
     """The pictures of a zip, or `count` generated ones, and their folder."""
     if data is None:
         return examples_of(pictures.photographs(folder / "cuts", count)), folder / "cuts"
-    taken = jobs.take_in(data, folder / "intake", settings)
-    return list(taken.dataset.examples), taken.pictures
+    imported = jobs.take_in(data, folder / "intake", settings)
+    return list(imported.dataset.examples), imported.pictures
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -152,9 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         settings = jobs.new_home(folder / "home")
         jobs.prepare(backbone.name, settings)
-        examples, where = load_examples(options.data, options.pictures, folder, settings)
+        examples, pictures_folder = load_examples(options.data, options.pictures, folder, settings)
         engine = engines.litert(Network(backbone, settings), None)
-        rounds = measure(examples, where, backbone, engine, options.rounds)
+        rounds = measure(examples, pictures_folder, backbone, engine, options.rounds)
     return show(figures(rounds), as_json=options.json)
 
 

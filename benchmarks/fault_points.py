@@ -56,8 +56,8 @@ class Injector:
         with self.lock:
             self.counts[operation, name] += 1
             number = self.counts[operation, name]
-        with _open(HERE / SEEN, "a") as seen:
-            seen.write(json.dumps([operation, name, number]) + "\n")
+        with _open(HERE / SEEN, "a") as log:
+            log.write(json.dumps([operation, name, number]) + "\n")
         if self.injected and self.plan.get("lasting"):
             self.inject()
         point = self.plan.get("point")
@@ -119,8 +119,8 @@ def install(injector: Injector) -> None:
         buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
         if "b" in mode:
             return buffered
-        given = dict(zip(("buffering", *TEXT), args, strict=False)) | kwargs
-        return io.TextIOWrapper(buffered, **{key: given[key] for key in TEXT if key in given})
+        options = dict(zip(("buffering", *TEXT), args, strict=False)) | kwargs
+        return io.TextIOWrapper(buffered, **{key: options[key] for key in TEXT if key in options})
 
     def faulty(move: Any) -> Any:
         def moved(source: Any, target: Any, **kwargs: Any) -> None:
@@ -134,7 +134,7 @@ def install(injector: Injector) -> None:
 
         return moved
 
-    builtins.open = io.open = faulty_open  # type: ignore[assignment]
+    builtins.open = io.open = faulty_open
     os.replace, os.rename = faulty(_replace), faulty(_rename)
 
 

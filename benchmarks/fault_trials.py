@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks import fault_points, jobs
 from benchmarks.fault_points import INJECTED, KILLS, PLAN, SEEN
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from core import runs
 from core import settings as host
 from core.errors import TuskerError
@@ -88,15 +88,15 @@ class Trial:
 
     Attributes:
         root: folder of everything.
-        whole: the run without faults.
+        reference: the run without faults.
         points: its operations in order: (operation, name, number).
     """
 
     root: Path
     settings: Settings
-    taken: Taken
+    imported: ImportedDataset
     config: TrainingConfig
-    whole: Run
+    reference: Run
     points: tuple[tuple[str, str, int], ...]
 
     def order(self) -> Run:
@@ -104,9 +104,9 @@ class Trial:
         # A dispatcher of the last trial would start the worker without the plan.
         queue = Queue("train", self.settings)
         until(lambda: not queue.tickets() and not queue.held)
-        shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
-        run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
-        enqueue(run.path, runs.training_spec(self.taken.pictures), self.settings)
+        shutil.rmtree(self.imported.pictures.parent / "features", ignore_errors=True)
+        run = runs.create(self.config, self.imported.dataset, runs.new_path(self.settings))
+        enqueue(run.path, runs.training_spec(self.imported.pictures), self.settings)
         return run
 
 
@@ -128,15 +128,15 @@ def set_up(
         settings.home.mkdir(parents=True)
         jobs.prepare("tiny", settings)
     source = shapes.shapes_zip(root, classes=3, per_class=14)
-    taken = jobs.take_in(source, root / "upload", settings)
-    trial = Trial(root, settings, taken, tiny_config(preset, **values), Run(root), ())
+    imported = jobs.take_in(source, root / "upload", settings)
+    trial = Trial(root, settings, imported, tiny_config(preset, **values), Run(root), ())
     with planned(root, WORKER, {"how": "watch"}) as folder:
-        whole = trial.spec()
-        until(lambda: ended(whole, settings) or (whole.complete and not exports))
-        _stop(whole, settings)
+        reference = trial.order()
+        until(lambda: ended(reference, settings) or (reference.complete and not exports))
+        _stop(reference, settings)
         points = tuple(tuple(json.loads(line)) for line in (folder / SEEN).open())
-    assert whole.complete, whole.job.log_tail()
-    return replace(trial, whole=whole, points=points)
+    assert reference.complete, reference.job.log_tail()
+    return replace(trial, reference=reference, points=points)
 
 
 def inject(trial: Trial, fault: Fault) -> Outcome:
@@ -144,7 +144,7 @@ def inject(trial: Trial, fault: Fault) -> Outcome:
     settings = trial.settings
     plan = {"how": fault.how, "point": list(fault.point), "lasting": fault.lasting}
     with planned(trial.root, WORKER, plan | {"delay": fault.delay}) as folder:
-        run = trial.spec()
+        run = trial.order()
         injected = folder / INJECTED
 
         def over() -> bool:
@@ -175,8 +175,8 @@ def inject(trial: Trial, fault: Fault) -> Outcome:
             f"the resumed run failed: {run.job.recorded().sentence} {run.job.log_tail(5)}"
         )
         return Outcome(fault, True, state, seconds, tuple(troubles))
-    difference = float(np.abs(run.probabilities() - trial.whole.probabilities()).max())
-    if difference > SAME or run.report().accuracy != trial.whole.report().accuracy:
+    difference = float(np.abs(run.probabilities() - trial.reference.probabilities()).max())
+    if difference > SAME or run.report().accuracy != trial.reference.report().accuracy:
         troubles.append(f"its report differs: probabilities differ by {difference:.2g}")
     return Outcome(fault, True, state, seconds, tuple(troubles), True, difference)
 
@@ -208,7 +208,7 @@ def check(trial: Trial, run: Run, fault: Fault, seconds: float) -> Iterator[str]
             yield "it cannot be resumed"
         if len(status.sentence) < 10 or status.sentence == SORRY:
             yield f"it gives no reason: {status.sentence!r}"
-    yield from (f"the earlier run is lost: {why}" for why in unusable(trial.whole, trial))
+    yield from (f"the earlier run is lost: {why}" for why in unusable(trial.reference, trial))
 
 
 def unusable(run: Run, trial: Trial) -> Iterator[str]:
@@ -219,7 +219,7 @@ def unusable(run: Run, trial: Trial) -> Iterator[str]:
     try:
         run.report()
         classifier = run.classifier(trial.settings)
-        picture = trial.taken.pictures / run.dataset().of("test")[0].path
+        picture = trial.imported.pictures / run.dataset().of("test")[0].path
         probabilities = classifier.answer(classifier.load(picture)).probabilities
         if not np.allclose(probabilities, run.probabilities()[0], atol=1e-4):
             yield "its predictions differ from its report"

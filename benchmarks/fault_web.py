@@ -52,7 +52,9 @@ def _inject(root: Path, fault: Fault) -> Outcome:
     settings = host.load().model_copy(update={"home": root / "home", "mode": "personal"})
     upload = _uploaded(root, settings)
     queueing = fault.point[0] == "rename"
-    plan = {"how": fault.how, "point": list(fault.point)} if queueing else {"how": "watch"}
+    plan: dict[str, object] = (
+        {"how": fault.how, "point": list(fault.point)} if queueing else {"how": "watch"}
+    )
     with (
         planned(root, "streamlit", plan) as folder,
         server.start(settings.home, PYTHONPATH=str(folder)) as first,
@@ -104,7 +106,7 @@ def _kill_during_training(web: psutil.Process, settings: Settings, fault: Fault)
     for process in (web, *family):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-            process.wait()  # otherwise the next server would take its children for its own
+            process.wait()  # otherwise the next server would find its children
 
 
 def _settled(run: Run, settings: Settings) -> bool:

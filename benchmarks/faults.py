@@ -1,4 +1,4 @@
-"""Fault injection: break trainings at every write and rename, restart, and check what is left.
+"""Fault injection: break trainings at every write and rename, restart, and check the runs.
 
     python -m benchmarks.faults --json
 
@@ -42,9 +42,9 @@ class Group:
     """The results for faults of one kind.
 
     Attributes:
-        tried: injected faults.
-        survived: faults after which all checks passed.
-        resumed: runs that were resumed to their report.
+        tried: number of injected faults.
+        survived: number of faults after which all checks passed.
+        resumed: number of runs that were resumed to their report.
         recovery: longest time after a restart, in seconds.
         difference: largest difference of a probability to the run without faults.
         troubles: failed checks.
@@ -60,7 +60,7 @@ class Group:
 
     @property
     def lost(self) -> int:
-        """Faults after which a check failed."""
+        """Number of faults after which a check failed."""
         return self.tried - self.survived
 
 
@@ -95,11 +95,13 @@ def until_the_report(points: Sequence[tuple[str, str, int]]) -> Sequence[tuple[s
 
 def thinned(points: Iterable[tuple[str, str, int]], most: int) -> list[tuple[str, str, int]]:
     """At most `most` operations per file, evenly spread, the first one included."""
-    kept: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    by_file: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
     for point in points:
-        kept.setdefault(point[:2], []).append(point)
+        by_file.setdefault(point[:2], []).append(point)
     return [
-        point for same in kept.values() for point in same[:: max(1, -(-len(same) // most))][:most]
+        point
+        for same in by_file.values()
+        for point in same[:: max(1, -(-len(same) // most))][:most]
     ]
 
 
@@ -164,11 +166,11 @@ def fast(folder: Path, prepared: Path | None = None) -> list[Group]:
 
 def _sample(faults: list[Fault], most: int) -> list[Fault]:
     """Evenly spread faults of the run folder, with the last one, which is the manifest's."""
-    ours = [fault for fault in faults if fault.point[1].startswith("home/runs/")]
-    return ours[:: -max(1, len(ours) // most)][:most]
+    of_runs = [fault for fault in faults if fault.point[1].startswith("home/runs/")]
+    return of_runs[:: -max(1, len(of_runs) // most)][:most]
 
 
-def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
+def all_faults(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
     """All faults of some kinds, in half an hour; yields each kind when it is done."""
     if "quick" in kinds:
         quick = set_up(folder / "quick", "quick", exports=False)
@@ -190,10 +192,13 @@ def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
         yield grouped("worker killed in exports", (inject(late, f) for f in kills_in_exports(late)))
 
 
-def show(groups: list[Group], *, done: bool) -> None:
-    """Print the results as one line of JSON; they pass once all is done and no run was lost."""
+def show(groups: list[Group], *, complete: bool) -> None:
+    """Print the results as one line of JSON.
+
+    They pass if no run was lost and all faults were injected, which `complete` says.
+    """
     results = [vars(group) | {"lost": group.lost} for group in groups]
-    passed = done and not any(group.lost for group in groups)
+    passed = complete and not any(group.lost for group in groups)
     print(json.dumps({"faults": results, "pass": passed}), flush=True)
 
 
@@ -206,13 +211,13 @@ def main() -> int:
     groups: list[Group] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for group in fast(root) if options.fast else whole(root, options.kinds):
+        for group in fast(root) if options.fast else all_faults(root, options.kinds):
             groups.append(group)
             if options.json:  # an interrupted run has its results so far
-                show(groups, done=False)
+                show(groups, complete=False)
     passed = not any(group.lost for group in groups)
     if options.json:
-        show(groups, done=True)
+        show(groups, complete=True)
     else:
         for group in groups:
             print(f"{group.name:28} injected {group.tried:3}  lost {group.lost}")

@@ -29,7 +29,7 @@ Watch = Callable[[int, bool], None]
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportedDataset:
     """Imported pictures, with their classes."""
 
     dataset: Dataset
@@ -59,14 +59,14 @@ class Trained:
         return self.scored - self.first_event
 
 
-def take_in(source: Path, folder: Path, settings: Settings) -> Taken:
-    """Import a zip or a folder, without whatever blocks a training."""
+def take_in(source: Path, folder: Path, settings: Settings) -> ImportedDataset:
+    """Import a zip or a folder, without the files and classes that block a training."""
     try:
-        taken = intake.take_in(source, source.stem, folder, settings)
-        whole = command_arguments.unblocked(taken, folder, settings, lambda _sentence: None)
+        ingested = intake.take_in(source, source.stem, folder, settings)
+        unblocked = command_arguments.unblocked(ingested, folder, settings, lambda _sentence: None)
     except TuskerError as error:
         raise SystemExit(str(error)) from error
-    return Taken(whole.dataset, intake.pictures(folder))
+    return ImportedDataset(unblocked.dataset, intake.pictures(folder))
 
 
 def new_home(path: Path, prepared: Path | None = None, **limits: int) -> Settings:
@@ -130,11 +130,14 @@ def prepare(backbone: str, settings: Settings, *, random: bool = False) -> None:
 
 
 def train(
-    taken: Taken, config: TrainingConfig, settings: Settings, watch: Watch | None = None
+    imported: ImportedDataset,
+    config: TrainingConfig,
+    settings: Settings,
+    watch: Watch | None = None,
 ) -> Trained:
     """Train a run in a worker process and wait until it has ended."""
-    run = runs.create(config, taken.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(taken.pictures)}))
+    run = runs.create(config, imported.dataset, runs.new_path(settings))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(imported.pictures)}))
     scored: float | None = None
     with run.job.log_path.open("ab") as log:
         began = time.time()
@@ -162,6 +165,6 @@ def train(
 
 
 def keep_measurements(settings: Settings, prepared: Path) -> None:
-    """Copy what a training measured of this machine to the home that later ones share."""
+    """Copy a training's measurements of this machine to the home that later trainings share."""
     if (settings.home / MEASURED).is_file():
         shutil.copy(settings.home / MEASURED, prepared / MEASURED)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks import crowd, jobs, pictures
 from benchmarks.crowd import MEGABYTE, Visits
@@ -50,13 +51,13 @@ def training(folder: Path, settings: Settings, preset: str) -> Iterator[list[boo
     Yields:
         Whether a training was running, at regular intervals.
     """
-    taken = jobs.take_in(folder, folder.parent / "taken", settings)
+    imported = jobs.take_in(folder, folder.parent / "taken", settings)
     running: list[bool] = []
     stop = threading.Event()
 
     def start_run() -> runs.Run:
-        run = runs.create(config.preset(preset), taken.dataset, runs.new_path(settings))
-        order = JobSpec(kind="train", arguments={"pictures": str(taken.pictures)})
+        run = runs.create(config.preset(preset), imported.dataset, runs.new_path(settings))
+        order = JobSpec(kind="train", arguments={"pictures": str(imported.pictures)})
         enqueue(run.path, order, settings)
         return run
 
@@ -106,7 +107,7 @@ def figures(
     memory: dict[str, float],
     expected: int,
     share: float | None,
-    many: int,
+    visitors: int,
 ) -> dict[str, Figure]:
     """The measured values, with the required ones."""
     return {
@@ -128,7 +129,7 @@ def figures(
         ),
         "web process after one visitor, MB": Figure(memory["one"]),
         "web process at peak, MB": Figure(memory["most"], at_most=600.0),
-        "MB per connected visitor": Figure((memory["most"] - memory["one"]) / many),
+        "MB per connected visitor": Figure((memory["most"] - memory["one"]) / visitors),
         "web process after the visitors have left, MB": Figure(memory["before"]),
         "web process after 200 more visits, MB": Figure(memory["after"]),
         "growth over those visits, MB": Figure(memory["after"] - memory["before"], at_most=50.0),
@@ -162,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
         truth = crowd.serial_predictions(
             Classifier.of_backbone(backbones.get(backbones.DEFAULT), settings), contents
         )
-        variables = {
+        variables: dict[str, Any] = {
             "TUSKER_MODE": "public",
             "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(options.remembered),
         }
@@ -170,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
             memory = {}
             crowd.visit_in_turn(server, 1, contents, truth)
             memory["one"] = server.memory() / MEGABYTE
-            with crowd.record_memory(server) as seen:
+            with crowd.record_memory(server) as megabytes:
                 if options.preset == "none":
                     first, share = crowd.predict_at_once(server, shares, truth), None
                 else:
@@ -178,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
                     with training(folder / "drawn", settings, options.preset) as running:
                         first = crowd.predict_at_once(server, shares, truth)
                     share = sum(running) / len(running) if running else None
-            memory["most"] = max(seen)
+            memory["most"] = max(megabytes)
             memory["before"] = remaining(server, options.remembered + MARGIN_SECONDS)
             later = crowd.visit_in_turn(server, options.visits, contents, truth)
             memory["after"] = remaining(server, options.remembered + MARGIN_SECONDS)

@@ -76,9 +76,9 @@ class Visitor:
 
     def answer_test(self) -> None:
         """Label the test pictures one by one."""
-        while left := self.labels.untested():
+        while unlabelled := self.labels.untested():
             with self.step("test"):
-                self.labels.label(left[:1], self.actual[left[0]], single=True)
+                self.labels.label(unlabelled[:1], self.actual[unlabelled[0]], single=True)
 
     def name_groups(self, most: int) -> None:
         """Name, split or skip each group."""
@@ -106,37 +106,41 @@ class Visitor:
         """Answer questions until the accuracy is high enough."""
         while len(self.curve) < most and max(self.curve) < enough:
             learned = learn(self.labels)
-            left = learned.doubtful(self.labels) if learned is not None else []
-            if not left:
+            doubtful = learned.doubtful(self.labels) if learned is not None else []
+            if not doubtful:
                 return
             with self.step("answer a question"):
-                self.labels.label(left[:1], self.actual[left[0]], single=True)
+                self.labels.label(doubtful[:1], self.actual[doubtful[0]], single=True)
 
 
 def pack(zips: list[Path], count: int, target: Path) -> dict[str, str]:
     """Write a zip of pictures without folders; returns the class of each."""
-    found = []
+    entries = []
     for path in zips:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(archive.namelist()):
                 if name.lower().endswith(READABLE):
-                    found.append((path, name))
-    chosen = np.random.default_rng(0).permutation(len(found))[:count]
+                    entries.append((path, name))
+    chosen = np.random.default_rng(0).permutation(len(entries))[:count]
     truth: dict[str, str] = {}
     with zipfile.ZipFile(target, "w") as out:
         for path in zips:
             with zipfile.ZipFile(path) as archive:
-                for place in chosen:
-                    if found[place][0] == path:
-                        name = PurePosixPath(found[place][1])
-                        file = f"{place:06}{name.suffix}"
-                        truth[file] = f"{path.stem} {name.parent.name}"
-                        out.writestr(file, archive.read(str(name)))
+                for index in chosen:
+                    if entries[index][0] == path:
+                        entry = PurePosixPath(entries[index][1])
+                        file = f"{index:06}{entry.suffix}"
+                        truth[file] = f"{path.stem} {entry.parent.name}"
+                        out.writestr(file, archive.read(str(entry)))
     return truth
 
 
 def take_in(source: Path, settings: Settings) -> tuple[labelling.Pile, float, float]:
-    """Have a worker take a pile in; returns seconds until its groups are there, and of a core."""
+    """Have a worker take in a pile.
+
+    Returns:
+        The pile, the seconds until its groups are there, and the CPU seconds until then.
+    """
     path = settings.home / "uploads" / ("0" * 32)
     path.mkdir(parents=True)
     job = JobFolder(path)
@@ -153,7 +157,7 @@ def take_in(source: Path, settings: Settings) -> tuple[labelling.Pile, float, fl
 
 
 def _children() -> float:
-    """Seconds of a core that ended child processes used."""
+    """CPU seconds of the child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -183,9 +187,9 @@ def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, 
         "seconds to the first groups": Figure(seconds, at_most=40),
         "seconds of a core until then": Figure(used),
     }
-    for kind, each in visitor.seconds.items():
-        figures[f"{kind}: median seconds"] = Figure(float(np.median(each)))
-        figures[f"{kind}: most seconds"] = Figure(max(each), at_most=1)
+    for kind, of_kind in visitor.seconds.items():
+        figures[f"{kind}: median seconds"] = Figure(float(np.median(of_kind)))
+        figures[f"{kind}: most seconds"] = Figure(max(of_kind), at_most=1)
     figures |= {
         "accuracy with all labels, %": Figure(100 * full),
         "answers until all groups are named": Figure(named[0]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from benchmarks.report import Figure
 from core import backbones, images
 from core.checks import labels as checks
@@ -21,10 +21,12 @@ BURSTS, FRAMES = 160, 8
 ALONE, IN_BURSTS = "single pictures", f"bursts of {FRAMES}"
 
 
-def figures(name: str, taken: Taken, settings: Settings, backbone: str) -> dict[str, Figure]:
+def figures(
+    name: str, imported: ImportedDataset, settings: Settings, backbone: str
+) -> dict[str, Figure]:
     """Precision and recall by kind of pictures, kind of errors and their rate."""
-    found: dict[str, Figure] = {}
-    for kind, (embeddings, true, groups) in _pictures(taken, settings, backbone):
+    shown: dict[str, Figure] = {}
+    for kind, (embeddings, true, groups) in _pictures(imported, settings, backbone):
         confused = _confused(embeddings, true, groups)
         for confusable in (False, True):
             for rate in RATES:
@@ -35,12 +37,12 @@ def figures(name: str, taken: Taken, settings: Settings, backbone: str) -> dict[
                 recall, precision = np.mean(scores, axis=0).tolist()
                 errors = "confusable classes" if confusable else "random classes"
                 title = f"{name}, {kind}: {100 * rate:g} % wrong labels, {errors}"
-                found[f"{title}, recall"] = Figure(recall)
-                found[f"{title}, precision"] = Figure(precision)
-    return found
+                shown[f"{title}, recall"] = Figure(recall)
+                shown[f"{title}, precision"] = Figure(precision)
+    return shown
 
 
-def means(found: dict[str, Figure]) -> dict[str, Figure]:
+def means(figures: dict[str, Figure]) -> dict[str, Figure]:
     """Mean recall and precision over all that `figures` returned.
 
     No value is required: how many wrong labels can be told depends on the datasets.
@@ -50,7 +52,7 @@ def means(found: dict[str, Figure]) -> dict[str, Figure]:
         for measure in ("recall", "precision"):
             values = [
                 figure.value
-                for title, figure in found.items()
+                for title, figure in figures.items()
                 if f", {kind}: " in title and title.endswith(measure) and figure.value is not None
             ]
             if values:
@@ -59,32 +61,32 @@ def means(found: dict[str, Figure]) -> dict[str, Figure]:
 
 
 def _pictures(
-    taken: Taken, settings: Settings, backbone: str
+    imported: ImportedDataset, settings: Settings, backbone: str
 ) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
     """Embeddings (n, d), labels (n,) and groups (n,), of the pictures and of bursts of some."""
     row, crop = backbones.get(backbone), config.preset("quick", backbone=backbone).crop
-    examples = taken.dataset.examples
+    examples = imported.dataset.examples
     labels, groups = np.array([e.label for e in examples]), splitting.groups(examples)
 
     def embed(classifier: Classifier, item: tuple[int, int]) -> np.ndarray:
-        place, frame = item
-        picture = images.decode(taken.pictures / examples[place].path, limits=settings)
+        index, frame = item
+        picture = images.decode(imported.pictures / examples[index].path, limits=settings)
         if frame:
             picture = _frame(picture, np.random.default_rng(item))
         return classifier.answer(images.crop_and_resize(picture, row.size, crop)).embedding
 
     def embeddings(items: list[tuple[int, int]]) -> np.ndarray:
         build = lambda: Classifier.of_backbone(row, settings, on_one_thread)  # noqa: E731
-        return np.stack(list(batch.each(build, items, embed)))
+        return np.stack(list(batch.map_parallel(build, items, embed)))
 
-    everything = [(place, 0) for place in range(len(examples))]
+    everything = [(index, 0) for index in range(len(examples))]
     yield ALONE, (embeddings(everything), labels, groups)
     chosen = np.random.default_rng(0).permutation(len(examples))[:BURSTS]
-    frames = [(int(place), frame) for place in chosen for frame in range(1, FRAMES + 1)]
-    places = np.repeat(chosen, FRAMES)
-    present, dense = np.unique(labels[places], return_inverse=True)
+    frames = [(int(index), frame) for index in chosen for frame in range(1, FRAMES + 1)]
+    indices = np.repeat(chosen, FRAMES)
+    present, dense = np.unique(labels[indices], return_inverse=True)
     assert len(present) > 1
-    yield IN_BURSTS, (embeddings(frames), dense, groups[places])
+    yield IN_BURSTS, (embeddings(frames), dense, groups[indices])
 
 
 def _frame(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -131,12 +133,12 @@ def _search(
         replaced = (true[first] + shift) % classes
     else:
         replaced = confused[true[first]]
-    given = np.where(wrong, replaced[np.searchsorted(numbers, groups)], true)
+    labels = np.where(wrong, replaced[np.searchsorted(numbers, groups)], true)
     probabilities = cross_validation.out_of_fold(
-        embeddings, given, groups, seed, strength=checks.STRENGTH
+        embeddings, labels, groups, seed, strength=checks.STRENGTH
     )
-    names = [str(place) for place in range(len(given))]
-    issues = checks.find_label_issues(probabilities, given, names)
-    doubted = np.isin(np.arange(len(given)), [int(issue.name) for issue in issues])
+    names = [str(index) for index in range(len(labels))]
+    issues = checks.find_label_issues(probabilities, labels, names)
+    doubted = np.isin(np.arange(len(labels)), [int(issue.name) for issue in issues])
     hits = (doubted & wrong).sum()
     return float(hits / wrong.sum()), float(hits / doubted.sum()) if doubted.any() else np.nan

@@ -30,9 +30,9 @@ FROZEN_EPOCHS, FROZEN_RATE = 10, 1e-3
 TUNED_EPOCHS, TUNED_RATE = 5, 1e-5
 
 
-def say(what: str, **more: Any) -> None:
+def say(step: str, **more: Any) -> None:
     """Print a step."""
-    print(json.dumps({"at": time.time(), "what": what, **more}), flush=True)
+    print(json.dumps({"at": time.time(), "what": step, **more}), flush=True)
 
 
 def pictures(folder: Path, size: int, seed: int | None = None) -> tf.data.Dataset:

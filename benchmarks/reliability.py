@@ -13,7 +13,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
-PROGRAMS = {"faults": "benchmarks.faults", "load": "benchmarks.load"}
+PROGRAMS = {
+    "faults": "benchmarks.faults",
+    "load": "benchmarks.load",
+    "hostile": "benchmarks.hostile",
+}
 BEGIN, END = "<!-- {}: written by `make reliability` -->", "<!-- end of {} -->"
 
 
@@ -51,8 +55,8 @@ def faults_table(results: dict[str, Any]) -> str:
             f"{group['recovery']:.1f} |"
         )
     tried, lost = (sum(group[key] for group in results["faults"]) for key in ("tried", "lost"))
-    kept = tried - lost
-    rows.append(f"| **all** | **{tried}** | **{kept}** | **{lost}** | | | |")
+    survived = tried - lost
+    rows.append(f"| **all** | **{tried}** | **{survived}** | **{lost}** | | | |")
     troubles = [f"- {why}" for group in results["faults"] for why in group["troubles"]]
     return "\n".join([*rows, *([""] if troubles else []), *troubles])
 
@@ -77,8 +81,8 @@ def _text(value: float) -> str:
 def fill(page: str, name: str, table: str) -> str:
     """Replace the table between the marks of that name."""
     begin, end = BEGIN.format(name), END.format(name)
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
+    before, _, remainder = page.partition(begin)
+    _, _, after = remainder.partition(end)
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 

@@ -18,7 +18,7 @@ class Figure:
     at_most: float | None = None
 
     @property
-    def kept(self) -> bool:
+    def within_bounds(self) -> bool:
         """Whether the value is within its bounds."""
         if self.at_least is None and self.at_most is None:
             return True
@@ -54,7 +54,7 @@ def show(figures: Mapping[str, Figure], *, as_json: bool, notes: Sequence[str] =
     Returns:
         The exit code: 0 if every figure keeps its bounds.
     """
-    passed = all(figure.kept for figure in figures.values())
+    passed = all(figure.within_bounds for figure in figures.values())
     if as_json:
         measured = {
             name: {"measured": _rounded(f.value), "at_least": f.at_least, "at_most": f.at_most}
@@ -66,7 +66,7 @@ def show(figures: Mapping[str, Figure], *, as_json: bool, notes: Sequence[str] =
     width = max(map(len, figures))
     for name, figure in figures.items():
         value = "never" if figure.value is None else f"{figure.value:.4g}"
-        verdict = "" if figure.kept else "  ← failed"
+        verdict = "" if figure.within_bounds else "  ← failed"
         print(f"{name:{width}}  {value:>10}  {figure.required}{verdict}".rstrip())
     for note in notes:
         print(note)

@@ -182,7 +182,7 @@ class Clock:
     page: Page
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
-    def time(self, name: str, act: Callable[[], None]) -> None:
+    def time(self, name: str, act: Callable[[], object]) -> None:
         """Run an action and wait until the page has settled."""
         self.page.evaluate("() => { delete window.idleSince; window.actedAt = performance.now(); }")
         act()
@@ -247,7 +247,7 @@ def main() -> int:
         page.goto(f"{server.url}/predict")  # the first page of a server takes longer
         chromium.settle(page)
         clock = Clock(page)
-        clock.time("opening", lambda: page.goto(f"{server.url}/reports?run={run.id}") and None)
+        clock.time("opening", lambda: page.goto(f"{server.url}/reports?run={run.id}"))
         visit(clock, options.rounds)
         memory = server.memory() / MEGABYTE
         browser.close()

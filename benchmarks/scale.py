@@ -47,7 +47,7 @@ class Peak:
         self._next = 0.0
 
     def __call__(self, pid: int, scored: bool) -> None:
-        """Measure, but not too often: measuring takes time from the worker."""
+        """Measure at intervals, because measuring takes time from the worker."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -90,12 +90,12 @@ class Cost:
     disk: int
 
     @property
-    def each(self) -> float:
+    def seconds_per_picture(self) -> float:
         """Seconds per picture."""
         return self.seconds / self.pictures
 
     @property
-    def each_at_work(self) -> float:
+    def seconds_per_picture_without_startup(self) -> float:
         """Seconds per picture without the start of the process."""
         return self.worked / self.pictures
 
@@ -115,47 +115,56 @@ def measure(count: int, preset: str, backbone: str, folder: Path, prepared: Path
     drawn = folder / f"drawn-{count}"
     pictures.tree(drawn, count, CLASSES)
     settings = jobs.new_home(folder / f"home-{count}", prepared, **raised_limits(count))
-    taken = jobs.take_in(drawn, folder / f"intake-{count}", settings)
+    imported = jobs.take_in(drawn, folder / f"intake-{count}", settings)
     peak = Peak()
     config = configuration.preset(preset, backbone=backbone)
-    done = jobs.train(taken, config, settings, peak)
+    trained = jobs.train(imported, config, settings, peak)
     jobs.keep_measurements(settings, prepared)
     return Cost(
-        pictures=len(taken.dataset.examples),
-        seconds=done.scored,
-        worked=done.worked,
+        pictures=len(imported.dataset.examples),
+        seconds=trained.scored,
+        worked=trained.worked,
         peak_scored=peak.scored,
         peak=peak.whole,
-        disk=size_on_disk(done.run.path, settings.home / "features"),
+        disk=size_on_disk(trained.run.path, settings.home / "features"),
     )
 
 
 def figures(costs: Sequence[Cost]) -> dict[str, Figure]:
     """The costs, with the required growth between the smallest size and 8,000."""
     shown: dict[str, Figure] = {}
-    few = costs[0]
+    smallest = costs[0]
     required = [cost for cost in costs if cost.pictures <= SIZES[-1]]
-    many = max(required, key=lambda cost: cost.pictures)
+    largest = max(required, key=lambda cost: cost.pictures)
     for cost in costs:
         head = f"{cost.pictures:,} pictures:"
         shown |= {
             f"{head} seconds to an evaluated model": Figure(cost.seconds),
-            f"{head} milliseconds per picture": Figure(1000 * cost.each),
-            f"{head} milliseconds per picture, without startup": Figure(1000 * cost.each_at_work),
+            f"{head} milliseconds per picture": Figure(1000 * cost.seconds_per_picture),
+            f"{head} milliseconds per picture, without startup": Figure(
+                1000 * cost.seconds_per_picture_without_startup
+            ),
             f"{head} MB until evaluated": Figure(cost.peak_scored / MEGABYTE),
             f"{head} MB at peak": Figure(
-                cost.peak / MEGABYTE, at_most=1500 if cost is many else None
+                cost.peak / MEGABYTE, at_most=1500 if cost is largest else None
             ),
             f"{head} MB on disk": Figure(cost.disk / MEGABYTE),
         }
-    more = max(1, many.pictures - few.pictures)
+    additional = max(1, largest.pictures - smallest.pictures)
     return shown | {
-        "seconds per picture, largest to smallest": Figure(many.each / few.each, at_most=1.2),
-        "without startup, largest to smallest": Figure(many.each_at_work / few.each_at_work),
-        "KB per additional picture, until evaluated": Figure(
-            (many.peak_scored - few.peak_scored) / more / 1024, at_most=20
+        "seconds per picture, largest to smallest": Figure(
+            largest.seconds_per_picture / smallest.seconds_per_picture, at_most=1.2
         ),
-        "KB per additional picture": Figure((many.peak - few.peak) / more / 1024, at_most=20),
+        "without startup, largest to smallest": Figure(
+            largest.seconds_per_picture_without_startup
+            / smallest.seconds_per_picture_without_startup
+        ),
+        "KB per additional picture, until evaluated": Figure(
+            (largest.peak_scored - smallest.peak_scored) / additional / 1024, at_most=20
+        ),
+        "KB per additional picture": Figure(
+            (largest.peak - smallest.peak) / additional / 1024, at_most=20
+        ),
     }
 
 

@@ -1,17 +1,20 @@
-"""More than one machine: what a second one brings to the pass and to fine-tuning, what Ray costs.
+"""Several machines: speed-up of extraction and fine-tuning by a second one, and overhead of Ray.
 
     python -m benchmarks.scaleout
     python -m benchmarks.scaleout --only tuning
     python -m benchmarks.scaleout --pictures 3000 --rounds 3
 
 Needs `requirements-ray.txt`. A cluster is started on this machine, whose nodes stand for machines
-of one core each. The pass over photographs of 500 × 375 pixels is made by a training on one core,
-as on a single machine, and then by the same training with a node of one other core to share it
-with; joining the cluster is counted. Speed-up is the ratio of the medians. Its overhead is what a
-small job (taking in a zip of a few pictures) takes from its order to its end on the cluster, less
-what it takes without. Fine-tuning is that of two stages on kept activations, in the same way on one
-core and on two; its rates are those of the epochs after the first, and what goes before the first
-step (joining, starting TensorFlow there) is told apart. Its speed-up is the median of the rounds'.
+of one core each.
+
+- extraction: features of photographs of 500 × 375 pixels are extracted by a training on one core,
+  and by the same training with a node of another core; joining the cluster is counted. The speed-up
+  is the ratio of the medians.
+- overhead: seconds of a small job (taking in a zip of a few pictures) from its order to its end on
+  the cluster, less the seconds without one.
+- fine-tuning: two stages are trained on stored activations on one core and on two. Rates are those
+  of the epochs after the first; the time before the first step (joining the cluster, starting
+  TensorFlow) is shown separately. The speed-up is the median over the rounds.
 """
 
 import argparse
@@ -42,7 +45,7 @@ from core.training.config import Augmentation
 from core.training.context import TrainingContext
 
 NICENESS = 15
-"""By how much Ray's own processes stand back for others: they are measured against the like."""
+"""Niceness of Ray's worker processes; the process that they are compared with gets the same."""
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def cluster() -> Iterator[Any]:
 
 
 def pass_over(examples: list[Example], settings: Settings) -> float:
-    """Seconds of a training of one core for the pass, shared out if the settings have a cluster."""
+    """Seconds of an extraction on one core, shared with a cluster if the settings have one."""
     backbone = backbones.get(backbones.DEFAULT)
     dataset = Dataset(name="cuts", classes=("cut",), examples=tuple(examples))
     cache = FeatureCache(settings.home / "passed")
@@ -74,8 +77,8 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
         engine = engines.litert(context.network, None)
         began = time.perf_counter()
         if settings.runner == "ray":
-            extraction.extract_on_cluster(context, examples, Augmentation.none(), engine, _told)
-        found = features.extract(
+            extraction.extract_on_cluster(context, examples, Augmentation.none(), engine, _ignore)
+        extracted = features.extract(
             examples,
             context.pictures,
             backbone,
@@ -85,16 +88,16 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
             seed=context.config.seed,
             crop=context.config.crop,
             limits=settings,
-            progress=_told,
+            progress=_ignore,
         )
         seconds = time.perf_counter() - began
-    assert len(found.embeddings) == len(examples)
+    assert len(extracted.embeddings) == len(examples)
     shutil.rmtree(cache.folder)
     return seconds
 
 
 def small_job(source: Path, settings: Settings, number: int) -> float:
-    """Seconds from the order of a small job to its end, as a visitor would see it."""
+    """Seconds from the order of a small job to its end, as a visitor sees it."""
     order = JobSpec(kind="intake", arguments={"source": str(source), "name": "small"})
     began = time.perf_counter()
     job = enqueue(settings.home / "uploads" / f"{settings.runner}-{number}", order, settings)
@@ -103,24 +106,24 @@ def small_job(source: Path, settings: Settings, number: int) -> float:
     seconds = time.perf_counter() - began
     if job.recorded().state is not State.FINISHED:
         raise SystemExit(f"The small job failed: {job.recorded().sentence}\n{job.log_tail()}")
-    lane = settings.home.resolve() / "queue" / "intake"
-    while any(lane.iterdir()):  # its dispatcher leaves before the next one begins
+    queue = settings.home.resolve() / "queue" / "intake"
+    while any(queue.iterdir()):  # the dispatcher ends before the next job begins
         time.sleep(jobs.POLL_SECONDS)
     time.sleep(2.0)
     return seconds
 
 
 def figures(
-    alone: list[float], together: list[float], here: list[float], there: list[float], count: int
+    alone: list[float], together: list[float], local: list[float], remote: list[float], count: int
 ) -> dict[str, Figure]:
-    """Medians of the rounds beside what is asked of them."""
+    """Medians of the rounds, with the required values."""
     return {
         "one worker, pictures per second": Figure(count / median(alone)),
         "two workers, pictures per second": Figure(count / median(together)),
         "speed-up of the frozen pass": Figure(median(alone) / median(together), at_least=1.7),
-        "small job on this machine, seconds": Figure(median(here)),
-        "small job on the cluster, seconds": Figure(median(there)),
-        "overhead of Ray for a small job, seconds": Figure(median(there) - median(here)),
+        "small job on this machine, seconds": Figure(median(local)),
+        "small job on the cluster, seconds": Figure(median(remote)),
+        "overhead of Ray for a small job, seconds": Figure(median(remote) - median(local)),
     }
 
 
@@ -130,21 +133,29 @@ def tuned(pictures: int, rounds: int, folder: Path, spread: Settings) -> dict[st
     os.nice(NICENESS)
     with cores.reserved(1):
         for number in range(rounds):
-            given = tuning.kept(pictures, folder / f"tuning{number}", spread)
-            here = replace(given.context, settings=spread.model_copy(update={"runner": "local"}))
-            alone.append(tuning.tune(replace(given, context=here)))
-            together.append(tuning.tune(given))
+            stored = tuning.random_activations(pictures, folder / f"tuning{number}", spread)
+            local_context = replace(
+                stored.context, settings=spread.model_copy(update={"runner": "local"})
+            )
+            alone.append(tuning.tune(replace(stored, context=local_context)))
+            together.append(tuning.tune(stored))
     pairs = list(zip(alone, together, strict=True))
     return {
-        "fine-tuning on one, pictures per second": Figure(median(one.rate for one in alone)),
-        "fine-tuning on two, pictures per second": Figure(median(two.rate for two in together)),
-        "speed-up of fine-tuning": Figure(median(two.rate / one.rate for one, two in pairs)),
-        "before its first step on one, seconds": Figure(median(one.before for one in alone)),
-        "before its first step on two, seconds": Figure(median(two.before for two in together)),
+        "fine-tuning on one, pictures per second": Figure(median(tuned.rate for tuned in alone)),
+        "fine-tuning on two, pictures per second": Figure(
+            median(shared.rate for shared in together)
+        ),
+        "speed-up of fine-tuning": Figure(
+            median(shared.rate / tuned.rate for tuned, shared in pairs)
+        ),
+        "before its first step on one, seconds": Figure(median(tuned.before for tuned in alone)),
+        "before its first step on two, seconds": Figure(
+            median(shared.before for shared in together)
+        ),
     }
 
 
-def _told(_done: int, _total: int) -> None:
+def _ignore(_done: int, _total: int) -> None:
     pass
 
 
@@ -158,30 +169,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tuned", type=int, default=1024, help="pictures to fine-tune on")
     parser.add_argument("--only", choices=("pass", "tuning"), help="in place of both")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     if (os.cpu_count() or 1) < 2:
-        raise SystemExit("Two cores are needed to tell one worker from two.")
-    alone, together, here, there = [], [], [], []
+        raise SystemExit("Two cores are needed to compare one worker with two.")
+    alone, together, local, remote = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="tusker-") as name, cluster() as ray:
         folder = Path(name)
         settings = jobs.new_home(folder / "home")
         jobs.prepare(backbones.DEFAULT, settings)
         cluster_of = {"runner": "ray", "ray_address": ray.address}
         spread = settings.model_copy(update=cluster_of)
-        found: dict[str, Figure] = {}
-        if asked.only != "tuning":
-            examples = examples_of(pictures.photographs(folder / "cuts", asked.pictures))
+        shown: dict[str, Figure] = {}
+        if options.only != "tuning":
+            examples = examples_of(pictures.photographs(folder / "cuts", options.pictures))
             pictures.tree(folder / "small" / "classes", 16)
             source = Path(shutil.make_archive(str(folder / "small"), "zip", folder / "small"))
-            for number in range(asked.rounds):
+            for number in range(options.rounds):
                 alone.append(pass_over(examples, settings))
                 together.append(pass_over(examples, spread))
-                here.append(small_job(source, settings, number))
-                there.append(small_job(source, spread, number))
-            found |= figures(alone, together, here, there, len(examples))
-        if asked.only != "pass":
-            found |= tuned(asked.tuned, asked.rounds, folder, spread)
-    return show(found, as_json=asked.json)
+                local.append(small_job(source, settings, number))
+                remote.append(small_job(source, spread, number))
+            shown |= figures(alone, together, local, remote, len(examples))
+        if options.only != "pass":
+            shown |= tuned(options.tuned, options.rounds, folder, spread)
+    return show(shown, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from benchmarks.report import Figure
 from core import runs
 from core.errors import Cancelled
@@ -22,7 +22,7 @@ POINTS = 0.02
 
 
 def figures(
-    name: str, taken: Taken, settings: Settings, backbone: str, seeds: int
+    name: str, imported: ImportedDataset, settings: Settings, backbone: str, seeds: int
 ) -> dict[str, Figure]:
     """Coverage of the sets of each level, in the mean over test sets; and how many are offered.
 
@@ -32,36 +32,36 @@ def figures(
     accuracies: list[float] = []
     levels: defaultdict[float, list[SetCoverage]] = defaultdict(list)
     for seed in range(seeds):
-        accuracy, measured = _train(_without_split(taken), settings, backbone, seed)
+        accuracy, sets = _train(_without_split(imported), settings, backbone, seed)
         accuracies.append(accuracy)
-        for level in measured:
-            levels[level.level].append(level)
-    found = {f"{name}: accuracy over {seeds} splits": Figure(float(np.mean(accuracies)))}
-    for level, every in sorted(levels.items()):
+        for coverage in sets:
+            levels[coverage.level].append(coverage)
+    shown = {f"{name}: accuracy over {seeds} splits": Figure(float(np.mean(accuracies)))}
+    for level, measurements in sorted(levels.items()):
         title = f"{name}: {100 * level:g} % prediction sets"
-        covered = float(np.mean([sets.coverage.value for sets in every]))
+        covered = float(np.mean([sets.coverage.value for sets in measurements]))
         highest = max(level, float(np.mean(accuracies)))
-        found[f"{title}, coverage"] = Figure(
+        shown[f"{title}, coverage"] = Figure(
             covered, at_least=level - POINTS, at_most=highest + POINTS
         )
-        found[f"{title}, mean size"] = Figure(float(np.mean([sets.size for sets in every])))
-    return found
+        shown[f"{title}, mean size"] = Figure(float(np.mean([sets.size for sets in measurements])))
+    return shown
 
 
-def _without_split(taken: Taken) -> Taken:
+def _without_split(imported: ImportedDataset) -> ImportedDataset:
     """The pictures without the split that their folders define, so that every seed differs."""
-    examples = tuple(e.model_copy(update={"split": None}) for e in taken.dataset.examples)
+    examples = tuple(e.model_copy(update={"split": None}) for e in imported.dataset.examples)
     update = {"examples": examples, "predefined": False}
-    return replace(taken, dataset=taken.dataset.model_copy(update=update))
+    return replace(imported, dataset=imported.dataset.model_copy(update=update))
 
 
 def _train(
-    taken: Taken, settings: Settings, backbone: str, seed: int
+    imported: ImportedDataset, settings: Settings, backbone: str, seed: int
 ) -> tuple[float, tuple[SetCoverage, ...]]:
     """Accuracy and prediction sets of a Quick training, which ends with its report."""
     run = runs.create(
         config.preset("quick", backbone=backbone, seed=seed),
-        taken.dataset,
+        imported.dataset,
         runs.new_path(settings),
     )
 
@@ -70,7 +70,7 @@ def _train(
             raise Cancelled("The report is enough.")
 
     with suppress(Cancelled):
-        training_job.train(run, taken.pictures, settings, stop)
+        training_job.train(run, imported.pictures, settings, stop)
     report = run.report()
     files.remove(run.path)
     return report.accuracy.value, report.certainty.sets

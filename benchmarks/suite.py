@@ -129,8 +129,8 @@ def figures(trials: Sequence[Trial]) -> dict[str, Figure]:
     for name in names:
         accuracies = []
         for dataset in sets:
-            if found := of(name, dataset):
-                accuracies.append(100 * mean(trial.accuracy for trial in found))
+            if of_set := of(name, dataset):
+                accuracies.append(100 * mean(trial.accuracy for trial in of_set))
                 shown[f"{name}: {dataset}: %"] = Figure(accuracies[-1])
         shown[f"{name}: mean over sets: %"] = Figure(mean(accuracies))
         shown[f"{name}: s to a scored model"] = Figure(median(t.scored for t in of(name)))
@@ -159,9 +159,9 @@ def figures(trials: Sequence[Trial]) -> dict[str, Figure]:
 
 def _comparisons(names: Iterable[str]) -> list[tuple[str, str, float | None]]:
     """Which presets are compared, second minus first, with the required points."""
-    own = [name for name in (RECIPE, *PRESETS) if name in names]
+    present = [name for name in (RECIPE, *PRESETS) if name in names]
     best = PRESETS[-1]
-    pairs = [*combinations(own, 2), *((f"{BEFORE}{name}", name) for name in own)]
+    pairs = [*combinations(present, 2), *((f"{BEFORE}{name}", name) for name in present)]
     pairs.append((f"{BEFORE}balanced", best))
     required = {
         ("quick", "balanced"): 0.0,

@@ -11,9 +11,9 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks import jobs, training
-from benchmarks.jobs import Taken
 from core import backbones
 from core.runs.filenames import VERIFICATION
 from core.runs.run import Run
@@ -25,9 +25,13 @@ RECIPE = "recipe"
 
 
 def run_trial(
-    taken: Taken, name: str, backbone: str, seed: int, home: Settings
+    imported: Any, name: str, backbone: str, seed: int, home: Settings
 ) -> dict[str, object]:
     """Train once, in a new process.
+
+    Args:
+        imported: as `jobs.take_in` of the checkout returns it.
+        name: of the preset, or the Keras recipe.
 
     Returns:
         `accuracy` on the test set, `scored` (seconds from the start of the process to the report),
@@ -36,14 +40,14 @@ def run_trial(
     """
     if name == RECIPE:
         settings = config.preset("best", backbone=backbone, seed=seed)
-        recipe = training.follow_recipe(taken, settings, home, home.home / "pictures")
+        recipe = training.follow_recipe(imported, settings, home, home.home / "pictures")
         return {"accuracy": recipe.accuracy, "scored": recipe.whole}
-    done = jobs.train(taken, config.preset(name, backbone=backbone, seed=seed), home)
-    tuned = [event.epoch > 0 for event in done.run.kept() if event.phase == "fine-tune"]
+    trained = jobs.train(imported, config.preset(name, backbone=backbone, seed=seed), home)
+    tuned = [event.epoch > 0 for event in trained.run.kept() if event.phase == "fine-tune"]
     return {
-        "accuracy": done.run.report().accuracy.value,
-        "scored": done.scored,
-        "verified": _verified(done.run),
+        "accuracy": trained.run.report().accuracy.value,
+        "scored": trained.scored,
+        "verified": _verified(trained.run),
         "kept": tuned[-1] if tuned else None,
     }
 
@@ -65,19 +69,19 @@ def main() -> int:
     names = options.presets.split(",")
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         prepared = jobs.new_home(Path(folder) / "prepared")
-        taken = jobs.take_in(options.data, Path(folder) / "intake", prepared)
+        imported = jobs.take_in(options.data, Path(folder) / "intake", prepared)
         backbones_used = {options.backbone}
         for name in set(names) - {RECIPE}:
-            asked = config.preset(name, backbone=options.backbone)
-            backbones_used.update(getattr(asked, "alternatives", ()))  # not in earlier checkouts
+            preset = config.preset(name, backbone=options.backbone)
+            backbones_used.update(getattr(preset, "alternatives", ()))  # not in earlier checkouts
         for backbone in sorted(backbones_used):
             jobs.prepare(backbone, prepared)
-        for place, seed in enumerate(map(int, options.seeds.split(","))):
+        for number, seed in enumerate(map(int, options.seeds.split(","))):
             # The order changes with the seed, so that a slow moment does not hit one preset only.
-            turn = place % len(names)
+            turn = number % len(names)
             for name in names[turn:] + names[:turn]:
                 home = jobs.new_home(Path(folder) / f"{name}-{seed}", prepared.home)
-                trial = run_trial(taken, name, options.backbone, seed, home)
+                trial = run_trial(imported, name, options.backbone, seed, home)
                 jobs.keep_measurements(home, prepared.home)
                 print(json.dumps({"preset": name, "seed": seed, **trial}), flush=True)
     return 0

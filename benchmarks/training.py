@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from benchmarks import jobs
-from benchmarks.jobs import Taken, Trained
+from benchmarks.jobs import ImportedDataset, Trained
 from benchmarks.report import Figure, argument_parser, show
 from core import backbones
 from core import dataset as datasets
@@ -106,14 +106,14 @@ class Tusker:
     accuracy: float
 
     @classmethod
-    def of(cls, done: Trained) -> Tusker:
+    def of(cls, trained: Trained) -> Tusker:
         """The times and accuracies of a finished run."""
         return cls(
-            start=done.first_event,
-            scored=done.scored,
-            followed=done.ended - done.scored,
-            accuracies=tuple(_accuracies(done.run.events(), done.began)),
-            accuracy=done.run.report().accuracy.value,
+            start=trained.first_event,
+            scored=trained.scored,
+            followed=trained.ended - trained.scored,
+            accuracies=tuple(_accuracies(trained.run.events(), trained.began)),
+            accuracy=trained.run.report().accuracy.value,
         )
 
     def reached(self, accuracy: float) -> float | None:
@@ -168,12 +168,14 @@ def lay_out(dataset: Dataset, pictures: Path, folder: Path) -> None:
             link.symlink_to((pictures / example.path).resolve())
 
 
-def follow_recipe(taken: Taken, config: TrainingConfig, settings: Settings, folder: Path) -> Recipe:
+def follow_recipe(
+    imported: ImportedDataset, config: TrainingConfig, settings: Settings, folder: Path
+) -> Recipe:
     """Train the network of a configuration with the recipe, on the same split."""
     dataset = datasets.split(
-        taken.dataset, validation=config.validation, test=config.test, seed=config.seed
+        imported.dataset, validation=config.validation, test=config.test, seed=config.seed
     )
-    lay_out(dataset, taken.pictures, folder)
+    lay_out(dataset, imported.pictures, folder)
     stages = backbones.get(config.backbone).stages
     cut = stages[len(stages) - 1 - config.unfreeze.stages].layer
     began = time.time()
@@ -186,7 +188,7 @@ def follow_recipe(taken: Taken, config: TrainingConfig, settings: Settings, fold
 
 
 def run_trial(
-    taken: Taken, backbone: str, seed: int, folder: Path, say: Callable[[str], None]
+    imported: ImportedDataset, backbone: str, seed: int, folder: Path, say: Callable[[str], None]
 ) -> Trial:
     """Train with the recipe and with each preset; the order depends on the seed."""
     prepared = folder / "prepared"
@@ -198,10 +200,10 @@ def run_trial(
         home = jobs.new_home(folder / f"{name}-{seed}", prepared)
         if name == "recipe":
             config = configuration.preset("best", backbone=backbone, seed=seed)
-            recipes.append(follow_recipe(taken, config, home, home.home / "pictures"))
+            recipes.append(follow_recipe(imported, config, home, home.home / "pictures"))
             continue
         config = configuration.preset(name, backbone=backbone, seed=seed)
-        presets[name] = Tusker.of(jobs.train(taken, config, home))
+        presets[name] = Tusker.of(jobs.train(imported, config, home))
         jobs.keep_measurements(home, prepared)
     return Trial(recipes[0], presets["quick"], presets["best"])
 
@@ -293,14 +295,17 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="tusker-") as name:
         folder = Path(name)
         prepared = jobs.new_home(folder / "prepared")
-        taken = jobs.take_in(options.data, folder / "intake", prepared)
-        say(f"{len(taken.dataset.examples)} pictures of {len(taken.dataset.classes)} classes.")
+        imported = jobs.take_in(options.data, folder / "intake", prepared)
+        say(
+            f"{len(imported.dataset.examples)} pictures of {len(imported.dataset.classes)} classes."
+        )
         jobs.prepare(options.backbone, prepared, random=options.random)
-        for other in configuration.preset("best", backbone=options.backbone).alternatives:
-            jobs.prepare(other, prepared)
+        for alternative in configuration.preset("best", backbone=options.backbone).alternatives:
+            jobs.prepare(alternative, prepared)
         warm_up(prepared)
         trials = [
-            run_trial(taken, options.backbone, seed, folder, say) for seed in range(options.seeds)
+            run_trial(imported, options.backbone, seed, folder, say)
+            for seed in range(options.seeds)
         ]
     return show(figures(trials, random=options.random), as_json=options.json)
 

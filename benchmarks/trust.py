@@ -6,7 +6,7 @@
 The datasets are zips in a folder: `TUSKER_TEST_DATASETS` or `../shared/datasets` by default.
 
 - planted leaks: copies of pictures (mirrored, cropped, resized, compressed) are planted in a
-  dataset, which is split with ten seeds; how many copies are on another side than their original.
+  dataset, which is split with ten seeds; how many copies are in another split than their original.
 - coverage: how often 95 % intervals of the accuracy contain the truth, for single pictures and
   bursts, over accuracies of 0.7 to 0.98, correlations within bursts of 0 to 0.9, and 10 to 200
   groups; the mean over all cells, the lowest cell, and the mean width. Bursts are beta-binomial, or
@@ -34,7 +34,7 @@ from PIL import Image, ImageOps
 from scipy.stats import norm
 
 from benchmarks import duplicates, jobs, planted_labels, set_coverage
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from benchmarks.report import Figure, argument_parser, show
 from core import runs
 from core.dataset import split
@@ -63,7 +63,7 @@ LABELLED = 4
 PARTS = ("intervals", "trainings", "sets", "labels", "duplicates")
 CALIBRATION = 0.1
 FALSE_ALARMS = 0.05
-"""At most this share more than promised, in the mean over datasets."""
+"""Largest difference to the promised share, in the mean over datasets."""
 COPIES: tuple[Callable[[Image.Image], Image.Image], ...] = (
     ImageOps.mirror,
     lambda picture: picture.crop((4, 3, picture.width - 2, picture.height - 4)),
@@ -72,28 +72,28 @@ COPIES: tuple[Callable[[Image.Image], Image.Image], ...] = (
 )
 
 
-def planted_leaks(taken: Taken, scratch: Path, settings: Settings) -> int:
-    """Copies that are on another side of the split than their original, over all seeds."""
+def planted_leaks(imported: ImportedDataset, scratch: Path, settings: Settings) -> int:
+    """Number of copies that are in another split than their original, over all seeds."""
     random = np.random.default_rng(0)
-    examples = taken.dataset.examples
+    examples = imported.dataset.examples
     chosen = random.choice(len(examples), min(PLANTED, len(examples)), replace=False).tolist()
     folder = scratch / "planted"
     for number, example in enumerate(examples):
-        target = folder / taken.dataset.classes[example.label] / f"{number}-original.png"
+        target = folder / imported.dataset.classes[example.label] / f"{number}-original.png"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((taken.pictures / example.path).read_bytes())
+        target.write_bytes((imported.pictures / example.path).read_bytes())
         if number in chosen:
             with Image.open(io.BytesIO(target.read_bytes())) as picture:
                 copy = COPIES[chosen.index(number) % len(COPIES)](picture.convert("RGB"))
             copy.save(target.with_name(f"{number}-copy.jpg"), quality=70)
-    whole = jobs.take_in(folder, scratch / "planted intake", settings).dataset
+    dataset = jobs.take_in(folder, scratch / "planted intake", settings).dataset
     leaks = 0
     for seed in range(SPLITS):
-        sides: dict[str, set[str | None]] = {}
-        for example in split(whole, validation=0.15, test=0.15, seed=seed).examples:
-            number = Path(example.name).name.partition("-")[0]
-            sides.setdefault(number, set()).add(example.split)
-        leaks += sum(len(found) > 1 for found in sides.values())
+        splits: dict[str, set[str | None]] = {}
+        for example in split(dataset, validation=0.15, test=0.15, seed=seed).examples:
+            original = Path(example.name).name.partition("-")[0]
+            splits.setdefault(original, set()).add(example.split)
+        leaks += sum(len(of_picture) > 1 for of_picture in splits.values())
     return leaks
 
 
@@ -109,16 +109,16 @@ def coverage(burst: int | None, rounds: int) -> Iterator[tuple[float, float]]:
         for accuracy in ACCURACIES:
             for correlation in CORRELATIONS if burst != 1 else (0.0,):
                 for count in GROUPS:
-                    held, width = 0, 0.0
+                    hits, width = 0, 0.0
                     for _ in range(rounds):
                         chances = _chances(random, accuracy, correlation, count, latent=latent)
                         sizes = random.geometric(0.1, count).clip(1, 40) if burst is None else burst
                         groups = np.repeat(np.arange(count), sizes)
                         correct = random.random(len(groups)) < chances[groups]
-                        found = intervals.share(correct, groups)
-                        held += found.low <= accuracy <= found.high
-                        width += found.high - found.low
-                    yield held / rounds, width / rounds
+                        interval = intervals.share(correct, groups)
+                        hits += interval.low <= accuracy <= interval.high
+                        width += interval.high - interval.low
+                    yield hits / rounds, width / rounds
 
 
 def _chances(
@@ -153,29 +153,35 @@ def coverage_figures(rounds: int) -> dict[str, Figure]:
     return figures
 
 
-def held_out(taken: Taken, settings: Settings, backbone: str, seed: int) -> tuple[float, float]:
+def held_out(
+    imported: ImportedDataset, settings: Settings, backbone: str, seed: int
+) -> tuple[float, float]:
     """Calibration error and share of false alarms on the test pictures of a Quick training."""
     run = runs.create(
         config.preset("quick", backbone=backbone, seed=seed),
-        taken.dataset,
+        imported.dataset,
         runs.new_path(settings),
     )
-    training_job.train(run, taken.pictures, settings, lambda _: None)
+    training_job.train(run, imported.pictures, settings, lambda _: None)
     certainty, scores = run.report().certainty, run.ood_scores()
     error = (certainty.after or certainty.before).error.value
     return error, np.nan if scores is None else scores.false_alarms.value
 
 
 def figures(
-    sets: Mapping[str, Taken], scratch: Path, settings: Settings, backbone: str, seeds: int
+    sets: Mapping[str, ImportedDataset],
+    scratch: Path,
+    settings: Settings,
+    backbone: str,
+    seeds: int,
 ) -> dict[str, Figure]:
     """Leaks, calibration error and false alarms, by dataset and in the mean."""
     shown: dict[str, Figure] = {}
     measured = []
-    for name, taken in sets.items():
-        leaks = planted_leaks(taken, scratch / name, settings)
+    for name, imported in sets.items():
+        leaks = planted_leaks(imported, scratch / name, settings)
         shown[f"{name}: planted leaks across splits"] = Figure(leaks, at_most=0)
-        pairs = [held_out(taken, settings, backbone, seed) for seed in range(seeds)]
+        pairs = [held_out(imported, settings, backbone, seed) for seed in range(seeds)]
         error, alarms = np.nanmean(pairs, axis=0).tolist()
         shown[f"{name}: calibration error"] = Figure(error)
         shown[f"{name}: false alarms"] = Figure(alarms)
@@ -214,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         scratch = Path(folder)
         settings = jobs.new_home(scratch / "home")
-        sets: dict[str, Taken] = {}
+        sets: dict[str, ImportedDataset] = {}
         if {"trainings", "sets", "labels"}.intersection(options.only):
             sets = {
                 source.stem: jobs.take_in(source, scratch / source.stem / "intake", settings)
@@ -225,15 +231,15 @@ def main(arguments: list[str] | None = None) -> int:
         if "trainings" in options.only:
             measured |= figures(sets, scratch, settings, options.backbone, options.seeds)
         if "sets" in options.only:
-            for name, taken in sets.items():
+            for name, imported in sets.items():
                 measured |= set_coverage.figures(
-                    name, taken, settings, options.backbone, options.splits
+                    name, imported, settings, options.backbone, options.splits
                 )
         if "labels" in options.only:
-            found: dict[str, Figure] = {}
-            for name, taken in list(sets.items())[:LABELLED]:
-                found |= planted_labels.figures(name, taken, settings, options.backbone)
-            measured |= found | planted_labels.means(found)
+            planted: dict[str, Figure] = {}
+            for name, imported in list(sets.items())[:LABELLED]:
+                planted |= planted_labels.figures(name, imported, settings, options.backbone)
+            measured |= planted | planted_labels.means(planted)
         if "duplicates" in options.only:
             measured |= duplicates.recall(zips, scratch)
             measured |= duplicates.scaling("generated pictures", duplicates.GENERATED)

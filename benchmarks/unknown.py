@@ -25,7 +25,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import jobs
-from benchmarks.jobs import Taken
+from benchmarks.jobs import ImportedDataset
 from benchmarks.report import Figure, argument_parser, show
 from core import runs
 from core.intake import samples
@@ -46,26 +46,26 @@ AUROC, FPR, FALSE_ALARMS = 0.97, 0.1, 0.05
 
 @dataclass(frozen=True)
 class Pair:
-    """OOD scores of a model's test pictures (`own`) and of another dataset (`other`)."""
+    """OOD scores of a model's test pictures and of another dataset (`unknown`)."""
 
-    own: np.ndarray
-    other: np.ndarray
+    test: np.ndarray
+    unknown: np.ndarray
 
     @property
     def auroc(self) -> float:
         """Area under the ROC curve."""
-        truth = np.repeat([0, 1], [len(self.own), len(self.other)])
-        return float(roc_auc_score(truth, np.concatenate([self.own, self.other])))
+        truth = np.repeat([0, 1], [len(self.test), len(self.unknown)])
+        return float(roc_auc_score(truth, np.concatenate([self.test, self.unknown])))
 
     @property
     def fpr(self) -> float:
         """False positive rate at 95 % true positive rate."""
-        return float((self.other <= np.quantile(self.own, 0.95)).mean())
+        return float((self.unknown <= np.quantile(self.test, 0.95)).mean())
 
     @property
     def detected(self) -> float:
         """Share of the other pictures that are called out-of-distribution."""
-        return float((self.other > 1).mean())
+        return float((self.unknown > 1).mean())
 
 
 @dataclass(frozen=True)
@@ -81,42 +81,44 @@ class Result:
     pairs: Mapping[str, Pair]
 
 
-def others(
-    name: str, sets: Mapping[str, Taken], photos: Sequence[Path]
+def pictures_of_others(
+    name: str, sets: Mapping[str, ImportedDataset], photos: Sequence[Path]
 ) -> dict[str, tuple[Path, ...]]:
-    """Pictures of other datasets that show no class of the named one, by dataset."""
-    own = {_singular(label) for label in sets[name].dataset.classes}
-    found: dict[str, tuple[Path, ...]] = {}
-    for other, taken in sets.items():
-        if other == name:
+    """Pictures of other datasets and photographs that show no class of a dataset, by source."""
+    classes = {_singular(label) for label in sets[name].dataset.classes}
+    pictures: dict[str, tuple[Path, ...]] = {}
+    for dataset, imported in sets.items():
+        if dataset == name:
             continue
-        names = taken.dataset.classes
+        names = imported.dataset.classes
         files = [
-            taken.pictures / example.path
-            for example in taken.dataset.examples
-            if _singular(names[example.label]) not in own
+            imported.pictures / example.path
+            for example in imported.dataset.examples
+            if _singular(names[example.label]) not in classes
         ]
-        found[other] = tuple(files[:: max(1, -(-len(files) // SHOWN))])
-    found[PHOTOGRAPHS] = tuple(
-        photo for photo in photos if own.isdisjoint(map(_singular, photo.stem.split("_")[1:]))
+        pictures[dataset] = tuple(files[:: max(1, -(-len(files) // SHOWN))])
+    pictures[PHOTOGRAPHS] = tuple(
+        photo for photo in photos if classes.isdisjoint(map(_singular, photo.stem.split("_")[1:]))
     )
-    return {other: files for other, files in found.items() if files}
+    return {dataset: files for dataset, files in pictures.items() if files}
 
 
 def train(
-    taken: Taken,
+    imported: ImportedDataset,
     config: TrainingConfig,
     settings: Settings,
     unknown: Mapping[str, Iterable[Path]],
 ) -> Result:
     """Train a run, and compute the OOD scores of pictures of other datasets."""
-    run = runs.create(config, taken.dataset, runs.new_path(settings))
-    training_job.train(run, taken.pictures, settings, lambda _: None)
+    run = runs.create(config, imported.dataset, runs.new_path(settings))
+    training_job.train(run, imported.pictures, settings, lambda _: None)
     report = run.ood_scores()
     if report is None:
-        raise SystemExit(f"{taken.dataset.name}: too few pictures for OOD detection.")
-    own = np.array(report.scores)
-    pairs = {name: Pair(own, _scores(run, settings, files)) for name, files in unknown.items()}
+        raise SystemExit(f"{imported.dataset.name}: too few pictures for OOD detection.")
+    test_scores = np.array(report.scores)
+    pairs = {
+        name: Pair(test_scores, _scores(run, settings, files)) for name, files in unknown.items()
+    }
     return Result(report.false_alarms.value, pairs)
 
 
@@ -131,12 +133,12 @@ def figures(results: Mapping[tuple[str, str], Sequence[Result]]) -> dict[str, Fi
         shown[f"{preset}, {name}: false alarms"] = Figure(
             mean(result.false_alarms for result in seeds)
         )
-        for other in seeds[0].pairs:
-            pairs = [result.pairs[other] for result in seeds]
-            what = f"{preset}, {name} against {other}"
-            shown[f"{what}: AUROC"] = Figure(mean(pair.auroc for pair in pairs))
-            shown[f"{what}: FPR at 95 % TPR"] = Figure(mean(pair.fpr for pair in pairs))
-            shown[f"{what}: detected"] = Figure(mean(pair.detected for pair in pairs))
+        for dataset in seeds[0].pairs:
+            pairs = [result.pairs[dataset] for result in seeds]
+            title = f"{preset}, {name} against {dataset}"
+            shown[f"{title}: AUROC"] = Figure(mean(pair.auroc for pair in pairs))
+            shown[f"{title}: FPR at 95 % TPR"] = Figure(mean(pair.fpr for pair in pairs))
+            shown[f"{title}: detected"] = Figure(mean(pair.detected for pair in pairs))
     for preset in dict.fromkeys(preset for preset, _ in results):
         trained = [
             result for (name, _), seeds in results.items() if name == preset for result in seeds
@@ -157,7 +159,7 @@ def _singular(name: str) -> str:
 
 
 def _scores(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:
-    def ask(classifier: Classifier, file: Path) -> float:
+    def score(classifier: Classifier, file: Path) -> float:
         ood_score = classifier.answer(classifier.load(file)).ood_score
         assert ood_score is not None
         return ood_score
@@ -165,7 +167,7 @@ def _scores(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:
     def build() -> Classifier:
         return run.classifier(settings, on_one_thread)
 
-    return np.array(list(batch.each(build, list(files), ask)))
+    return np.array(list(batch.map_parallel(build, list(files), score)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -190,11 +192,11 @@ def main(arguments: list[str] | None = None) -> int:
         }
         photos = sorted(options.photos.glob("*.jpg"))
         for preset in options.preset or ["quick"]:
-            for name, taken in sets.items():
-                unknown = others(name, sets, photos)
+            for name, imported in sets.items():
+                unknown = pictures_of_others(name, sets, photos)
                 results[preset, name] = [
                     train(
-                        taken,
+                        imported,
                         config.preset(preset, backbone=options.backbone, seed=seed),
                         settings,
                         unknown,

@@ -1,4 +1,4 @@
-"""How long a first visitor waits, and for how many clicks, in a real browser on an idle machine.
+"""How long a first visitor waits, and how many clicks it takes, in a browser on an idle machine.
 
 python -m benchmarks.visitors [--zip ants_bees.zip]
 """
@@ -53,7 +53,7 @@ def sample(page: Page, url: str) -> None:
     train(page)
 
 
-def own(page: Page, url: str, archive: Path) -> None:
+def zip_to_report(page: Page, url: str, archive: Path) -> None:
     """From a zip to its report."""
     page.goto(f"{url}/train")
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
@@ -100,7 +100,7 @@ def main() -> None:
         chromium.start_button(page).wait_for()
         timed("second training", 1, 6, lambda: train(page))
         if archive:
-            timed("zip to report", 2, 20, lambda: own(page, server.url, archive))
+            timed("zip to report", 2, 20, lambda: zip_to_report(page, server.url, archive))
         stillness(chromium.context(browser).new_page(), server.url)
         browser.close()
 

@@ -50,15 +50,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visits", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     pages: list[float] = []
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = chromium.launch(playwright)
-        for visit in range(asked.visits + 1):
+        for visit in range(options.visits + 1):
             with start(Path(folder) / str(visit)) as server:
                 pages.append(first_page(browser, server.url))
-                if visit == asked.visits:
-                    answers = [answered(browser, server.url) for _ in range(asked.visits)]
+                if visit == options.visits:
+                    answers = [answered(browser, server.url) for _ in range(options.visits)]
                     for name in ("train", "reports"):
                         page = chromium.context(browser).new_page()
                         page.goto(f"{server.url}/{name}")
@@ -71,7 +71,7 @@ def main() -> int:
         "answer to a sample, seconds": Figure(median(answers)),
         "web process after all three pages, MB": Figure(memory, at_most=350.0),
     }
-    return show(figures, as_json=asked.json)
+    return show(figures, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,9 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         3, ge=1, description="On a public host, maximum number of unfinished jobs per visitor."
     )
     visitor_minutes: float = Field(
-        240.0, gt=0, description="On a public host, training minutes per visitor in 24 hours."
+        240.0,
+        gt=0,
+        description="On a public host, training minutes per visitor in 24 hours, until the report.",
     )
     visitor_pictures: int = Field(
         40_000, ge=1, description="On a public host, maximum number of stored pictures per visitor."

@@ -34,4 +34,4 @@ try:
 except TuskerError as refusal:
     run_progress.damaged(run, settings, str(refusal))
 if summary.state.ended and not summary.complete:
-    launch.again(run, settings)
+    launch.offer_next_steps(run, settings)

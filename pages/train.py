@@ -22,7 +22,7 @@ if (run := launch.current(settings)) is not None:
         run_progress.show(run, settings)
     except TuskerError as refusal:
         run_progress.damaged(run, settings, str(refusal))
-    launch.again(run, settings)
+    launch.offer_next_steps(run, settings)
     st.stop()
 
 st.header("1 · Pictures", divider="gray")

@@ -57,7 +57,11 @@ def show(run: Run, settings: Settings) -> None:
             )
     _bundle(run, settings, sizes, chosen)
     with st.expander("What else is in it", icon=":material/folder_zip:"):
-        st.markdown("\n".join(f"- `{name}`: {what}" for name, what in packing.DESCRIPTIONS.items()))
+        st.markdown(
+            "\n".join(
+                f"- `{name}`: {description}" for name, description in packing.DESCRIPTIONS.items()
+            )
+        )
     row = backbones.get(run.config().backbone)
     st.caption(
         f"Input: RGB pictures of {row.size}×{row.size} pixels, 0 to 255; all scaling is inside the "

@@ -1,4 +1,4 @@
-"""What every page needs: entry through `app.py`, old links, and the message for a bug."""
+"""The start of every page through `app.py`, old links, and the message for a bug."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""All that is used of Streamlit without being public; tests/ui/test_internals.py watches over it.
+"""All uses of Streamlit's private interface; `tests/ui/test_internals.py` checks that they work.
 
 Tried with Streamlit 1.67.0 and Pillow 13.0.0. The one such part of Pillow, `Image._new`, is in
 core/images/decoding.py, because `core` knows no screen.
@@ -31,13 +31,19 @@ class Uploaded(NamedTuple):
     name: str
     file_id: str
     open: Callable[[], IO[bytes]]
-    """From its start."""
+    """Opens the content at its start."""
+    path: Path | None = None
+    """Where it is on the disk; None if it is in memory."""
 
-    @property
-    def content(self) -> bytes:
-        """All of it."""
+    def read(self) -> bytes:
+        """The whole content."""
         with self.open() as stream:
             return stream.read()
+
+    @property
+    def content(self) -> bytes | Path:
+        """Its path, or all of it if there is none."""
+        return self.path or self.read()
 
 
 class FromDisk(io.RawIOBase):
@@ -53,7 +59,7 @@ class FromDisk(io.RawIOBase):
             self._content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def seek(self, *_: int) -> int:
-        """Everything is read at once."""
+        """Do nothing: `read` returns everything at once."""
         return 0
 
     def read(self, *_: int) -> memoryview:
@@ -62,7 +68,7 @@ class FromDisk(io.RawIOBase):
 
 
 class _Files(MemoryUploadedFileManager):
-    """Tells the arrivals what uploaders ask for, and what is no longer needed."""
+    """Reports to the arrivals which files uploaders request, and which are no longer needed."""
 
     arrivals: Arrivals
 
@@ -81,13 +87,13 @@ class _Files(MemoryUploadedFileManager):
 
 
 def keep_uploads_in(arrivals: Arrivals) -> None:
-    """From now on a server that starts leaves the content of uploads to `arrivals`."""
+    """Leave the content of uploads to `arrivals` in servers that are started from now on."""
     _Files.arrivals = arrivals
     memory_uploaded_file_manager.MemoryUploadedFileManager = _Files  # type: ignore[misc]
 
 
 def hide_path() -> None:
-    """From now on browsers are told no more than the name of `app.py`, not where it is."""
+    """Send browsers only the name of `app.py` from now on, not its path."""
     create = AppSession._create_new_session_message
 
     def created(self: AppSession, *args: Any, **kwargs: Any) -> ForwardMsg:
@@ -99,7 +105,7 @@ def hide_path() -> None:
 
 
 def uploaded(file: UploadedFile) -> Uploaded:
-    """An uploaded file, wherever its content is."""
+    """An uploaded file, with its content from `arrivals` or from Streamlit."""
     context = get_script_run_ctx()
     manager = context.uploaded_file_mgr if context else None
     path = manager.arrivals.path(file.file_id) if isinstance(manager, _Files) else None
@@ -107,11 +113,19 @@ def uploaded(file: UploadedFile) -> Uploaded:
     def opened() -> IO[bytes]:
         return io.BytesIO(file.getvalue()) if path is None else path.open("rb")
 
-    return Uploaded(file.name, file.file_id, opened)
+    return Uploaded(file.name, file.file_id, opened, path)
+
+
+def keep_uploads(files: Iterable[Uploaded]) -> None:
+    """Keep files on the disk when their uploader has gone, in place of those kept before."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, _Files):
+        ids = [file.file_id for file in files]
+        context.uploaded_file_mgr.arrivals.keep(context.session_id, ids)
 
 
 def forget_uploads(files: Iterable[UploadedFile]) -> None:
-    """Free what files take; otherwise Streamlit would keep them until the session ends."""
+    """Free the memory of files; otherwise Streamlit would keep them until the session ends."""
     context = get_script_run_ctx()
     for file in files:
         file.close()
@@ -125,10 +139,10 @@ def opened_without_navigation() -> bool:
     Until `st.navigation` has run once in the process, it takes a folder called `pages` for its
     older kind of multipage app.
     """
-    found = PagesManager.uses_pages_directory is True
-    if found:
+    opened = PagesManager.uses_pages_directory is True
+    if opened:
         PagesManager.uses_pages_directory = False
-    return found
+    return opened
 
 
 def handle_errors(handler: Callable[[Exception], bool]) -> None:

@@ -29,7 +29,7 @@ def start(
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
     Args:
-        examined: what was found in the upload; its findings are kept for the report.
+        examined: the intake of the upload; its findings are kept for the report.
         start_from: folder of the model that the training starts from, if any.
         name: key of the field with the name of the run, if there is one.
     """
@@ -40,8 +40,8 @@ def start(
         with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
             run = runs.create(config, examined.dataset, path)
             run.findings.write(examined.findings)
-            if name and (given := str(st.session_state.get(name, ""))):
-                run.annotate(lambda annotations: annotations.named(given))
+            if name and (entered := str(st.session_state.get(name, ""))):
+                run.annotate(lambda annotations: annotations.named(entered))
             enqueue(path, runs.training_spec(upload.pictures, start_from), settings, by=by)
         state.remember_run(run.id)
         state.show_run(run.id)
@@ -66,8 +66,8 @@ def current(settings: Settings, show_missing: Callable[[str], object] = st.warni
     return run
 
 
-def again(run: Run, settings: Settings) -> None:
-    """What to do after a run: resume or repeat it, or train with other settings or pictures."""
+def offer_next_steps(run: Run, settings: Settings) -> None:
+    """Buttons for after a run: resume or repeat it, or train with other settings or pictures."""
     upload, summary = pictures(run, settings), runs.summarise(run, settings)
     ended_early = summary.damaged or (summary.state.ended and not summary.complete)
     # Resuming a run makes the visitor its owner, so a link alone is not enough.

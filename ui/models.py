@@ -35,17 +35,17 @@ def visible_imported(settings: Settings) -> list[ImportedModel]:
     """This visitor's imported models, the newest first."""
     listed = state.listing(settings)
     visible = {model.id: model for model in imported.list_models(settings) if listed(model.path)}
-    model_id = state.parameter(state.WANTED)
+    model_id = state.parameter(state.MODEL)
     if model_id not in visible:
         with contextlib.suppress(TuskerError):
             visible[model_id] = imported.get(settings, model_id)
             state.remember_run(model_id)
-    whole = [model for model in visible.values() if not model.damaged]
-    return sorted(whole, key=lambda model: -model.at)
+    readable = [model for model in visible.values() if not model.damaged]
+    return sorted(readable, key=lambda model: -model.at)
 
 
 def imported_title(model: ImportedModel) -> str:
-    """What an imported model is called in a list of models."""
+    """The title of an imported model in a list of models."""
     return f"{text.short(model.title, 40)} · imported, {text.classes(len(model.model().classes))}"
 
 

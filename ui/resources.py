@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -39,6 +39,8 @@ from ui.charts.confusion import Share, confusion_matrix
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+BY_PATH: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): str}
+"""Streamlit's cache knows a file by its path, which is new for each upload."""
 SWEEP_SECONDS = 3600
 HOME_SECONDS = 10
 PACKED_SECONDS = 900
@@ -53,7 +55,7 @@ def settings() -> Settings:
 
 @st.cache_resource
 def start() -> None:
-    """Once per server: let the queues go on."""
+    """Once per server: prepare the process and continue the queues."""
     memory.limit_arenas()
     log.start()
     images.BUDGET.start(settings())
@@ -208,19 +210,19 @@ def model_card(run: Run) -> str:
 
 @_per_run(comparison.MOST)
 def compared_run(run: Run) -> ComparedRun:
-    """What a complete run is compared by. Raises RunDamaged."""
+    """The settings and results by which a complete run is compared. Raises RunDamaged."""
     return comparison.load(run)
 
 
 @_per_run(2, "Comparing …")
 def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparable, ...]:
     """Each of several runs compared with the first. Raises RunDamaged."""
-    first, *others = (compared_run(run).answered for run in compared)
+    first, *others = (compared_run(run).evaluated for run in compared)
     return paired.compare_with(first, others)
 
 
-@st.cache_data(scope="session", max_entries=256, show_spinner=False)
-def answer(model: str, content: bytes) -> Answer:
+@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
+def answer(model: str, content: bytes | Path) -> Answer:
     """What a model predicts for a picture, without the feature map. Raises BadImage."""
     network = classifier(model)
     prediction = network.answer(network.load(content))
@@ -228,8 +230,8 @@ def answer(model: str, content: bytes) -> Answer:
     return replace(prediction, feature_map=np.empty((0, 0, 0), np.float32))
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False)
-def heatmaps(model: str, content: bytes, classes: tuple[int, ...]) -> np.ndarray:
+@st.cache_data(scope="session", max_entries=64, show_spinner=False, hash_funcs=BY_PATH)
+def heatmaps(model: str, content: bytes | Path, classes: tuple[int, ...]) -> np.ndarray:
     """Where a model sees evidence for classes in a picture: (m, h, w) uint8, each on its own scale.
 
     Raises:

@@ -36,12 +36,12 @@ def status(run: Summary) -> str:
 
 def details(run: Summary) -> str:
     """Pictures, backbone, preset, date and size of a run, as Markdown."""
-    known = backbones.known(run.backbone)
+    exists = backbones.known(run.backbone)
     parts = [
         text.plain(run.data) if run.data not in ("", run.name) else "",
         text.classes(len(run.classes)) if run.classes else "",
         text.count(run.pictures, "picture") if run.pictures else "",
-        text.plain(backbones.get(run.backbone).title) if known else "",
+        text.plain(backbones.get(run.backbone).title) if exists else "",
         run.preset.capitalize() if run.preset != "custom" else "Own settings",
         text.date(run.at),
         text.size(round(run.megabytes * MEGABYTE)) if run.megabytes else "",
@@ -50,7 +50,7 @@ def details(run: Summary) -> str:
 
 
 def badges(run: Summary) -> None:
-    """The status of a run that is not finished, whether it is a sample or published, its tags."""
+    """Badges: status of an unfinished run, unfair test, sample, publication, tags."""
     name = status(run)
     if name in BADGES:
         colour, icon = BADGES[name]

@@ -59,10 +59,10 @@ def _watch(run: Run, settings: Settings) -> None:
         st.rerun()
     queued = status.state is State.QUEUED
     st.header("Queued" if queued else "Training")
-    mine = state.may_change(run.id, settings)
+    may_cancel = state.may_change(run.id, settings)
     expected, shown = _plan(run.id, run, settings)
     widgets.progress(
-        run.job, settings, "training", "pictures/s", may_cancel=mine, expected=expected
+        run.job, settings, "training", "pictures/s", may_cancel=may_cancel, expected=expected
     )
     if shown and not queued:
         steps = [event for event in run.events() if isinstance(event, Step)]
@@ -98,7 +98,7 @@ def curves(run: Run) -> None:
     epochs = run.epochs()
     if epochs:
         _chart(run, epochs)
-    for sentence in card.what_was_kept(run):
+    for sentence in card.describe_choices(run):
         st.caption(sentence)
 
 

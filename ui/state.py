@@ -13,7 +13,7 @@ from core.system import visitors
 
 # Query parameters. Their values are in links that people have kept.
 RUN = "run"
-WANTED = "model"
+MODEL = "model"
 UPLOAD = "upload"
 PILE = "pile"
 VIEW = "view"
@@ -41,7 +41,7 @@ OF_A_REPORT = (
     FILE,
     PAGE,
 )
-"""What was chosen in the report of one run, and does not apply to another."""
+"""Choices in the report of one run, which do not apply to another."""
 FIND = "find"
 SORT = "sort"
 STATE = "state"
@@ -66,7 +66,7 @@ OLD_VALUES = {
         "damaged": "Damaged",
     },
 }
-"""Values in links from earlier versions, by parameter, and what they are called now."""
+"""Values in links from earlier versions, by parameter, with their present names."""
 
 # Session-state keys.
 ARRIVED = "arrived"
@@ -109,7 +109,7 @@ def parameter(name: str) -> str:
 
 
 def translate_old_link() -> None:
-    """Give widgets what values of an earlier version in the address are called now."""
+    """Give widgets the present names of values in links from earlier versions."""
     for name, values in OLD_VALUES.items():
         # Widgets take their first value from the address unless it is in the session state.
         if parameter(name) in values and name not in st.session_state:
@@ -130,19 +130,19 @@ def _address(named: dict[str, str]) -> None:
     dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
     if RUN in named:  # the link of a run is passed on, and is no permission to use its pictures
         dropped |= {UPLOAD, PILE}
-    kept = {name: value for name, value in st.query_params.items() if name not in dropped}
+    remaining = {name: value for name, value in st.query_params.items() if name not in dropped}
     # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
     # with the list, since their widgets keep their values.
-    st.query_params.from_dict(kept | named)
+    st.query_params.from_dict(remaining | named)
     for name in OF_A_REPORT:
         st.session_state.pop(name, None)
 
 
 def remember_run(run_id: str) -> None:
-    """Let this visit list a run."""
-    mine: list[str] = st.session_state.setdefault(MINE, [])
-    if run_id not in mine:
-        mine.append(run_id)
+    """Add a run to the lists of this visit."""
+    opened: list[str] = st.session_state.setdefault(MINE, [])
+    if run_id not in opened:
+        opened.append(run_id)
 
 
 def lasting() -> bool:
@@ -168,8 +168,8 @@ def listing(settings: Settings) -> Callable[[Path], bool]:
 
     A run is listed if it is their own, was opened by its link, or is published.
     """
-    own, opened = owning(settings), set(st.session_state.get(MINE, []))
-    return lambda folder: own(folder) or folder.name in opened or Run(folder).published
+    owned, opened = owning(settings), set(st.session_state.get(MINE, []))
+    return lambda folder: owned(folder) or folder.name in opened or Run(folder).published
 
 
 def owning(settings: Settings) -> Callable[[Path], bool]:

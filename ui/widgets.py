@@ -139,7 +139,7 @@ def error(sentence: str, icon: str = ":material/error:") -> None:
 
 @contextmanager
 def keep_refusal(key: str) -> Iterator[None]:
-    """Keep why what a callback does was refused, for `show_refusal`; forget the last refusal.
+    """Keep the sentence of a refused callback for `show_refusal`; forget the one before.
 
     Args:
         key: in the session state.
@@ -170,7 +170,7 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
     turn = st.session_state.setdefault(f"{key} turn", 0)
     current = f"{key} {turn}"
 
-    def taken() -> None:
+    def take_files() -> None:
         value = st.session_state[current]
         files = value if isinstance(value, list) else [value] if value else []
         if not files:
@@ -180,7 +180,7 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
         internals.forget_uploads(files)
 
     with reserved(UPLOADER):
-        st.file_uploader(label, key=current, on_change=taken, **more)
+        st.file_uploader(label, key=current, on_change=take_files, **more)
 
 
 @st.fragment(run_every=0.5)
@@ -204,7 +204,7 @@ def progress(
     may_cancel: bool = True,
     expected: float | None = None,
 ) -> None:
-    """A bar with what a job is doing, how far it is and what is left, and a button to cancel it.
+    """A bar with the step of a job, its progress and the time left, and a button to cancel it.
 
     Args:
         noun: what the job is, such as `upload`.
@@ -223,19 +223,23 @@ def progress(
     shown = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
     last = shown[-1] if shown else None
     parts: list[str] = [] if shown else ["Starting"]
-    done = 0.0
-    rate, left = None, None
+    share = 0.0
+    rate, seconds_left = None, None
     match last:
         case Note():
             parts.append(last.sentence.rstrip("."))
         case Step():
             parts.append(f"{last.what}: {last.done:,} of {last.total:,}")
-            done, rate, left = last.done / max(1, last.total), last.per_second, last.seconds_left
+            share, rate, seconds_left = (
+                last.done / max(1, last.total),
+                last.per_second,
+                last.seconds_left,
+            )
         case Epoch():
             phase = PHASES.get(last.phase, last.phase)
             limit = "of" if last.unit == "epoch" else "of at most"
             parts.append(f"{phase}: {last.unit} {last.epoch} {limit} {last.epochs}")
-            done, left = last.epoch / last.epochs, last.seconds_left
+            share, seconds_left = last.epoch / last.epochs, last.seconds_left
             # The head is trained on stored features, so its rate is not one of pictures.
             rate = None if last.phase == "head" else last.pictures_per_second
     if rate and unit:
@@ -243,20 +247,22 @@ def progress(
     seconds = status.earlier_seconds + (status.seconds or 0)
     if expected is not None:
         tuning = isinstance(last, Epoch) and last.phase == "fine-tune"
-        remaining = (left or 0.0) if tuning else max(expected - seconds, left or 0.0)
-        done = min(0.99, seconds / max(seconds + remaining, 1e-9))
+        remaining = (
+            (seconds_left or 0.0) if tuning else max(expected - seconds, seconds_left or 0.0)
+        )
+        share = min(0.99, seconds / max(seconds + remaining, 1e-9))
         if remaining >= 1:
             parts.append(f"about {text.duration(remaining)} left")
-    elif left is not None and left >= 1:
-        parts.append(f"about {text.duration(left)} left in this step")
+    elif seconds_left is not None and seconds_left >= 1:
+        parts.append(f"about {text.duration(seconds_left)} left in this step")
     if seconds >= 1:
         parts.append(f"{text.duration(seconds)} so far")
-    line.progress(min(1.0, done), text=" · ".join(parts))
+    line.progress(min(1.0, share), text=" · ".join(parts))
 
 
-def cancel_button(key: str, place: Any, callback: Callable[..., None], *args: Any) -> None:
-    """A button to cancel what is going on, in a column beside its bar."""
-    place.button(
+def cancel_button(key: str, column: Any, callback: Callable[..., None], *args: Any) -> None:
+    """A button to cancel a job, in a column beside its bar."""
+    column.button(
         "Cancel",
         key=key,
         icon=":material/stop_circle:",

@@ -22,7 +22,6 @@ _END_BYTES, _COMMENT_BYTES = 22, 65_535
 _ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
 _OTHER_FORMATS = {
     b"Rar!": "a RAR archive",
-    b"7z\xbc\xaf": "a 7z archive",
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
@@ -41,7 +40,7 @@ class Entry:
         offset: of the local header, in bytes from the file's start.
         packed: size in the archive, in bytes.
         size: declared unpacked size, in bytes.
-        checksum: declared CRC-32 of the unpacked bytes.
+        checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
         method: compression method, 0 for stored and 8 for deflate.
         flags: general purpose bit flags.
         mode: Unix file type and permissions; 0 where the zip was made on another system.
@@ -52,7 +51,7 @@ class Entry:
     offset: int
     packed: int
     size: int
-    checksum: int
+    checksum: int | None
     method: int
     flags: int
     mode: int
@@ -231,7 +230,9 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
     head = _read(file, 0, 8)
     for magic, found in _OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise BadArchive(f"Expected a zip or tar, found {found}. Pack the pictures into a zip.")
+            raise BadArchive(
+                f"Expected a zip, tar or 7z, found {found}. Pack the pictures into a zip."
+            )
     if head.startswith(b"PK"):
         raise BadArchive(
             "The end of this zip is missing or damaged. If it comes in several parts, make it as a "

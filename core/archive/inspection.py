@@ -1,5 +1,6 @@
-"""Check the entries of an untrusted zip or tar before any of them is unpacked."""
+"""Check the entries of an untrusted archive before any of them is unpacked."""
 
+import re
 import stat
 import unicodedata
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ SAME_NAME = "Another file of this archive has the same name."
 
 CLUTTER_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
 CLUTTER_NAMES |= {"$recycle.bin", "system volume information", "lost+found"}
+# Google Takeout's file about a picture, cut where its name would be too long: `1.jpg.suppl.json`.
+_SIDECAR = re.compile(r"\.[a-z]{3,4}\.(?P<kind>s[a-z-]*)(\(\d+\))?\.json$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,13 @@ def clean(name: str) -> str:
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file is hidden or one that operating systems leave behind.
+    """Whether a file is hidden or one that operating systems and Google Takeout leave behind.
 
     The hidden file in the place of a picture that is still in iCloud is not.
     """
+    sidecar = _SIDECAR.search(name)
+    if sidecar and "supplemental-metadata".startswith(sidecar["kind"].lower()):
+        return True
     return not name.endswith(".icloud") and any(
         part.startswith(".") or part.casefold() in CLUTTER_NAMES
         for part in PurePosixPath(name).parts

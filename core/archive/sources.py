@@ -18,9 +18,9 @@ _PICTURE = re.compile(
     r"|raw|dng|cr2|cr3|nef|arw|orf|rw2)$",
     re.IGNORECASE,
 )
-ARCHIVES = ("zip", "tar", "tgz", "gz", "tm")
+ARCHIVES = ("zip", "tar", "tgz", "gz", "7z", "tm")
 """File extensions for an uploader of archives."""
-_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz|tm)$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz|7z|tm)$", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -93,7 +93,7 @@ def in_archive(
     *,
     prefix: str = "",
 ) -> list[Source]:
-    """Unpack a zip or tar and list its files, in natural order.
+    """Unpack a zip, tar or 7z and list its files, in natural order.
 
     Args:
         path: of the archive.
@@ -119,12 +119,12 @@ def in_archive(
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file name has the extension of a zip (`.tm` is one) or tar."""
+    """Whether a file name has the extension of a zip (`.tm` is one), tar or 7z."""
     return stem(name) != name
 
 
 def stem(name: str) -> str:
-    """A file name without the extension of a zip or tar."""
+    """A file name without the extension of a zip, tar or 7z."""
     return _ARCHIVE.sub("", name)
 
 

@@ -17,7 +17,6 @@ from core.archive.directory import Entry
 from core.archive.inspection import RATIO_ARCHIVE_BYTES, STORED, check_sizes
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
-from core.system.files import CHUNK
 
 BLOCK = 512
 EXTENDED_BYTES = 1 << 20
@@ -107,15 +106,6 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
         at += -(-held // BLOCK) * BLOCK
 
 
-def read(stream: IO[bytes], entry: Entry) -> Iterator[bytes]:
-    """Yield the bytes of an entry in small chunks; fewer than declared if the tar is cut short."""
-    stream.seek(entry.offset)
-    left = entry.size
-    while left and (chunk := stream.read(min(CHUNK, left))):
-        left -= len(chunk)
-        yield chunk
-
-
 def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> Entry:
     raw = raw.rstrip(b"/") + b"/" if is_folder else raw
     name, encoding = directory.decode_name(raw)
@@ -127,7 +117,7 @@ def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> E
         offset=at,
         packed=size,
         size=size,
-        checksum=0,
+        checksum=None,
         method=STORED,
         flags=0,
         mode=stat.S_IFDIR if is_folder else mode,

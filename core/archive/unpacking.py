@@ -1,4 +1,4 @@
-"""Extract the files of an untrusted zip or tar.
+"""Extract the files of an untrusted zip, tar or 7z.
 
 All entries are checked before any file is written. An archive is refused if it exceeds the
 limits on entries, bytes or compression ratio, is encrypted, uses a method other than stored or
@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from core.archive import directory, tarball
+from core.archive import coders, directory, sevenzip, tarball
 from core.archive.directory import MAKE_AGAIN
 from core.archive.inspection import (
     DEFLATED,
@@ -35,13 +35,12 @@ from core.system import prose
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of finished items and their total; may raise."""
 
-CHUNK = 1 << 16
 RESERVE = 256 * MEGABYTE
 """Disk space that stays free."""
 ARCHIVES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
 ARCHIVES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
-CLUTTER = "A file that the operating system keeps for itself."
+CLUTTER = "A file that the operating system or a photo service keeps for itself."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
 DAMAGED = "Damaged inside the archive. Make the archive again."
 
@@ -83,7 +82,7 @@ class DamagedFile(BadArchive):
 def extract(
     archive: Path, destination: Path, settings: Settings, progress: Progress | None = None
 ) -> Extraction:
-    """Extract the files of a zip or tar under generated names.
+    """Extract the files of a zip, tar or 7z under generated names.
 
     Args:
         archive: the file.
@@ -102,7 +101,7 @@ def extract(
     members = []
     try:
         with archive.open("rb") as file, tarball.opened(archive) as tar:
-            listing, encodings = _checked_files(file, tar, settings)
+            listing, encodings, stream = _checked_files(file, tar, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
             files = []
             for zipped in listing.files:
@@ -117,7 +116,7 @@ def extract(
                     progress("Unpacking", number, len(files))
                 path = destination / f"{number:06d}"
                 written.append(path)
-                chunks = read(file, zipped) if tar is None else _read_tar(tar, zipped)
+                chunks = _read(stream, zipped) if stream else read(file, zipped)
                 if reason := _write(chunks, zipped, path, deadline, settings):
                     path.unlink(missing_ok=True)
                     skipped.append(Skipped(name=zipped.name, reason=reason))
@@ -158,7 +157,8 @@ def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
         raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
     count = checksum = 0
     try:
-        for chunk in _inflate(file, start, entry):
+        packed = coders.pieces(file, start, entry.packed)
+        for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
             count += len(chunk)
             if count > entry.size:
                 raise BadArchive(f"{entry.name} is larger than this zip says. {MAKE_AGAIN}")
@@ -193,7 +193,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
                     )
                 info = zipfile.ZipInfo(clean(name))
                 with target.open(info, "w", force_zip64=True) as out:
-                    while chunk := stream.read(CHUNK):
+                    while chunk := stream.read(coders.CHUNK):
                         total += len(chunk)
                         if total > settings.archive_megabytes * MEGABYTE:
                             raise LimitExceeded(
@@ -207,18 +207,21 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _read_tar(tar: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
-    count = 0
-    for chunk in tarball.read(tar, zipped.entry):
+def _read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
+    """Yield the bytes of a file in a tar or 7z."""
+    count = checksum = 0
+    for chunk in coders.pieces(stream, zipped.entry.offset, zipped.entry.size):
         count += len(chunk)
+        checksum = zlib.crc32(chunk, checksum)
         yield chunk
-    if count != zipped.entry.size:
-        raise DamagedFile(f"{zipped.name} is cut short inside the archive. {MAKE_AGAIN}")
+    if count != zipped.entry.size or zipped.entry.checksum not in (None, checksum):
+        raise DamagedFile(f"{zipped.name} is damaged inside the archive. {MAKE_AGAIN}")
 
 
 def _checked_files(
     file: IO[bytes], tar: IO[bytes] | None, settings: Settings
-) -> tuple[Listing, list[str]]:
+) -> tuple[Listing, list[str], coders.Stream | None]:
+    """The checked files, the encodings of their names, and the unpacked bytes of a tar or 7z."""
     length = file.seek(0, 2)
     if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
@@ -227,14 +230,18 @@ def _checked_files(
             f"{Settings.variable('archive_megabytes')}."
         )
     start = None
-    if tar is None:
+    stream: coders.Stream | None = tar
+    encodings: list[str] = []
+    if tar is not None:
+        entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
+    elif sevenzip.is_one(file):
+        stream, entries = sevenzip.opened(file, length, settings)
+    else:
         files = directory.find(file, settings)
         start = files.start
         entries, encodings = directory.entries(file, files)
-    else:
-        entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
     check_sizes(entries, length, settings)
-    return list_files(entries, start), encodings
+    return list_files(entries, start), encodings, stream
 
 
 def _write(
@@ -264,27 +271,6 @@ def _write(
     except DamagedFile:
         return DAMAGED
     return None
-
-
-def _inflate(file: IO[bytes], start: int, entry: directory.Entry) -> Iterator[bytes]:
-    """Yield the unpacked bytes of an entry, with at most one chunk in memory."""
-    file.seek(start)
-    left = entry.packed
-    engine = zlib.decompressobj(-zlib.MAX_WBITS) if entry.method == DEFLATED else None
-    while left:
-        packed = file.read(min(CHUNK, left))
-        if not packed:
-            return
-        left -= len(packed)
-        if engine is None:
-            yield packed
-            continue
-        while packed and not engine.eof:
-            if chunk := engine.decompress(packed, CHUNK):
-                yield chunk
-            packed = engine.unconsumed_tail
-    if engine and not engine.eof and (rest := engine.flush()):
-        yield rest
 
 
 def _check_disk_space(folder: Path, needed: int) -> None:

@@ -1,4 +1,4 @@
-"""Build a backbone in Keras: whole, without its top, or only the stages above a cut."""
+"""Build a backbone in Keras: with its top, without it, or only the stages above a cut."""
 
 from pathlib import Path
 from types import ModuleType
@@ -109,9 +109,9 @@ def _network(backbone: Backbone, weights: Weights, settings: Settings | None) ->
     return network
 
 
-def _randomise(network: keras.Model, seed: int = 0) -> None:
+def _randomise(network: keras.Model) -> None:
     """Draw weights that keep activations in range, equal each time, without a global seed."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     for layer in network.layers:
         if layer.name == "rgb_to_bgr":
             continue

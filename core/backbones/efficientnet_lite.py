@@ -82,10 +82,10 @@ def _blocks(backbone: Backbone) -> Iterator[_Block]:
             )
 
 
-def _channels(wanted: float) -> int:
+def _channels(scaled: float) -> int:
     """The nearest multiple of 8, never more than a tenth below."""
-    nearest = max(8, int(wanted + 4) // 8 * 8)
-    return nearest + 8 if nearest < 0.9 * wanted else nearest
+    nearest = max(8, int(scaled + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * scaled else nearest
 
 
 def _conv(

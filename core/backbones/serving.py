@@ -34,7 +34,7 @@ MODEL = "serving.tflite"
 RECORD = "serving.json"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
-# Hundredths of the work done before each step; the download takes longest.
+# Per cent of the work done before each step; the download takes longest.
 STEPS = {"Downloading weights": 0, "Building": 60, "Converting": 65, "Checking": 95}
 
 Progress = Callable[[str, int, int], None]
@@ -62,7 +62,7 @@ def locate(backbone: Backbone, settings: Settings) -> Path | None:
     committed = DATA / f"{backbone.name}.tflite"
     if backbone.committed is not None and sha256(committed) == backbone.committed:
         return committed
-    folder = kept_in(backbone, settings)
+    folder = folder_of(backbone, settings)
     try:
         record = Record.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
@@ -99,7 +99,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
         backbone: a row of the table.
         settings: where it is stored.
         progress: called with `Downloading weights`, `Building`, `Converting` or `Checking`,
-            hundredths of the work done, and 100. May raise to cancel.
+            the work done in per cent, and 100. May raise to cancel.
 
     Returns:
         `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.
@@ -110,7 +110,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
     """
     if (path := locate(backbone, settings)) is not None:
         return path
-    folder = kept_in(backbone, settings)
+    folder = folder_of(backbone, settings)
     try:
         # A worker's temporary folder is deleted however the worker ends.
         with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
@@ -145,11 +145,11 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
 
-    def say(what: str) -> None:
-        progress(what, STEPS[what], 100)
+    def say(step: str) -> None:
+        progress(step, STEPS[step], 100)
 
-    def say_downloaded(what: str, done: int, total: int) -> None:
-        progress(what, STEPS["Building"] * done // total if total else 0, 100)
+    def say_downloaded(step: str, done: int, total: int) -> None:
+        progress(step, STEPS["Building"] * done // total if total else 0, 100)
 
     source = None
     if backbone.weights is not None:
@@ -191,7 +191,7 @@ def _check(model: keras.Model, path: Path, size: int) -> None:
             raise RuntimeError(f"{name} of the converted {model.name} is off by {difference:.2g}")
 
 
-def kept_in(backbone: Backbone, settings: Settings) -> Path:
+def folder_of(backbone: Backbone, settings: Settings) -> Path:
     """The folder of a prepared serving model, and of the job that prepares it."""
     return settings.home / "backbones" / backbone.name
 

@@ -58,28 +58,28 @@ def _index(name: str) -> int:
 
 
 def count(backbone: Backbone) -> Variables:
-    """The same, from the network itself. Imports TensorFlow."""
+    """Read names and shapes from the network itself. Imports TensorFlow."""
     import keras
 
     from core.backbones import build
 
     trunk = build.trunk(backbone, "random")
-    places = {layer.name: place for place, layer in enumerate(trunk.layers)}
+    index_of = {layer.name: index for index, layer in enumerate(trunk.layers)}
     return Variables(
         shapes={
-            f"{place}.{variable.name}": tuple(variable.shape)
-            for place, layer in enumerate(trunk.layers)
+            f"{index}.{variable.name}": tuple(variable.shape)
+            for index, layer in enumerate(trunk.layers)
             if not isinstance(layer, keras.layers.BatchNormalization)
             for variable in layer.trainable_variables
         },
-        ends=tuple(places[stage.layer] for stage in backbone.stages),
+        ends=tuple(index_of[stage.layer] for stage in backbone.stages),
     )
 
 
 def main() -> int:
     """Write the table of all backbones."""
     rows = {row.name: count(row) for row in ALL.values()}
-    lines = (f'"{name}": {found.model_dump_json()}' for name, found in rows.items())
+    lines = (f'"{name}": {variables.model_dump_json()}' for name, variables in rows.items())
     files.write_text(TABLE, "{\n" + ",\n".join(lines) + "\n}\n")
     return 0
 

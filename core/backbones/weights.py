@@ -39,8 +39,8 @@ def present(backbone: Backbone, settings: Settings) -> Path | None:
 def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
     """The file of weights, downloaded if necessary.
 
-    A file put there by hand is used as it is; one of a package must have the SHA-256 in the table,
-    and a download be complete and have the published MD5, if there is one.
+    A file put there by hand is used as it is. A file of a package must have the SHA-256 in the
+    table. A download must be complete and have the published MD5, if there is one.
 
     Args:
         backbone: a row with weights.
@@ -49,8 +49,8 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
             May raise to cancel.
 
     Raises:
-        WeightsUnavailable: not here, and the download failed, leaving nothing behind; or the file
-            of the package is another.
+        WeightsUnavailable: the file is not on this machine and the download failed, which leaves
+            no partial file; or the file of the package has another SHA-256.
     """
     source, path = backbone.weights, present(backbone, settings)
     if source is None:

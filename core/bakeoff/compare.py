@@ -25,7 +25,7 @@ from core.training.network import Network
 TIMED = 15
 """Timed calls of each model."""
 STARTS, PREPARES, HEADS = 3.0, 25.0, 2.5e-3
-"""Rough seconds to start a worker, to convert a backbone, and for the heads per picture."""
+"""Rough seconds to start a worker, to convert a backbone, and per picture to train heads."""
 
 
 def available(settings: Settings) -> tuple[Backbone, ...]:
@@ -63,7 +63,7 @@ def compare(
         dataset: as examined; it is split as in a training with `config`.
         pictures: folder that the dataset's paths are relative to.
         config: for its seed, shares and class weights.
-        progress: called with what is done, how many, of how many; may raise `Cancelled`.
+        progress: called with the current step, items done and items in all; may raise `Cancelled`.
 
     Raises:
         BadDataset: there are too few pictures besides the test set.
@@ -115,15 +115,15 @@ def _correct(
     settings: Settings,
     progress: Progress,
 ) -> np.ndarray:
-    """Which pictures (n,) bool a head on a backbone predicts correctly out of fold."""
+    """Whether a head on a backbone predicts each picture correctly out of fold, (n,) bool."""
 
-    def report(what: str, done: int, total: int) -> None:
-        progress(f"{row.title}: {what}", done, total)
+    def report(step: str, done: int, total: int) -> None:
+        progress(f"{row.title}: {step}", done, total)
 
     if serving.locate(row, settings) is None:
         report("being prepared, once", 0, 100)
         serving.prepare(
-            row, settings, lambda _what, done, total: report("being prepared, once", done, total)
+            row, settings, lambda _step, done, total: report("being prepared, once", done, total)
         )
     # Cached for a later training.
     with cache.opened(cache.cache_folder(pictures, settings), settings) as opened_cache:
@@ -174,13 +174,13 @@ def ranked(
     milliseconds: dict[str, float],
     megabytes: dict[str, float],
 ) -> tuple[Candidate, ...]:
-    """The best first, among equals the fastest; each with its difference to the best.
+    """Rank the backbones, the best first and among equals the fastest, each compared with the best.
 
     P-values are adjusted for all pairs of backbones, because the best is chosen by the figures that
     it is compared by.
 
     Args:
-        correct: by backbone, which pictures (n,) bool were predicted correctly.
+        correct: by backbone, whether each picture was predicted correctly, (n,) bool.
         groups: group of each picture, (n,).
         milliseconds, megabytes: by backbone.
     """

@@ -129,7 +129,7 @@ def _check_classes(classes: tuple[str, ...], settings: Settings) -> None:
 
 
 def _read_weights(member: Member, model: ModelFile) -> dict[str, np.ndarray]:
-    """The weights, whose names and shapes are those of such a model."""
+    """The weights, with the names and shapes that follow from the model's description."""
     head = _head_shapes(model)
     row = backbones.get(model.backbone)
     stages = [stage.name for stage in row.stages]
@@ -144,7 +144,12 @@ def _read_weights(member: Member, model: ModelFile) -> dict[str, np.ndarray]:
 
 
 def _trained(above: Shapes, names: Iterable[str]) -> Shapes:
-    """Weights that a training changes if it changes these: all from the lowest layer up."""
+    """Weights that a training must have changed if it changed some: all from their layer up.
+
+    Args:
+        above: weights above the cut, from the input up.
+        names: weights that were changed.
+    """
     present = set(names)
     below = set(itertools.takewhile(lambda name: name not in present, above))
     # A layer is trained with all its weights.
@@ -254,5 +259,7 @@ def _invalid(name: str, reason: str) -> BadBundle:
     return BadBundle(f"{name} of this bundle is not what Tusker writes: {reason}.")
 
 
-def _impossible(found: str) -> BadBundle:
-    return BadBundle(f"{MODEL} of this bundle describes a model that Tusker cannot train: {found}.")
+def _impossible(problem: str) -> BadBundle:
+    return BadBundle(
+        f"{MODEL} of this bundle describes a model that Tusker cannot train: {problem}."
+    )

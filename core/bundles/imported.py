@@ -109,7 +109,7 @@ def open_bundle(
         BadInput: the bundle cannot be used.
         RunDamaged, WeightsUnavailable: as in `ImportedModel.build`.
     """
-    report = progress or (lambda _what, _done, _total: None)
+    report = progress or (lambda _step, _done, _total: None)
     home = settings.home.resolve() / "bundles"
     cached = ImportedModel(home / files.sha256(path))
     if not cached.path.is_dir():

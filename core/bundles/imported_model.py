@@ -35,7 +35,7 @@ class ImportedModel(AnnotatedFolder):
     """The folder of one imported model."""
 
     def model(self) -> ModelFile:
-        """Backbone, classes and the like.
+        """The description of the model: backbone, classes and other settings.
 
         Raises:
             RunDamaged: the file cannot be read.
@@ -92,16 +92,21 @@ class ImportedModel(AnnotatedFolder):
             raise RunDamaged(DAMAGED) from error
         with contextlib.suppress(OSError):
             os.utime(self.path)
-        own = self.annotations()
+        annotations = self.annotations()
         return storage.classifier(
-            self.path, self.title, settings, open_model, threshold=own.threshold, level=own.level
+            self.path,
+            self.title,
+            settings,
+            open_model,
+            threshold=annotations.threshold,
+            level=annotations.level,
         )
 
     def store(self, bundle: Bundle, name: str) -> None:
         """Write the model of a bundle, with the decision that the bundle names."""
         bundle.write(self.path)
         chosen = {"threshold": bundle.model.threshold, "level": bundle.model.level}
-        self.annotate(lambda own: own.model_copy(update=chosen))
+        self.annotate(lambda annotations: annotations.model_copy(update=chosen))
         self.write_manifest(name, time.time())
 
     def write_manifest(self, name: str, at: float) -> None:
@@ -117,7 +122,7 @@ class ImportedModel(AnnotatedFolder):
         the arrays of the folder are loaded. Nothing that can be executed comes from outside.
 
         Args:
-            progress: called with the step, hundredths of the work done, and 100; may raise.
+            progress: called with the step, the work done in per cent, and 100; may raise.
 
         Raises:
             WeightsUnavailable: the backbone's weights cannot be had.
@@ -141,7 +146,7 @@ class ImportedModel(AnnotatedFolder):
         progress("Converting the network", 80, 100)
         generator = np.random.default_rng(0)
         shape = (backbone.size, backbone.size, 3)
-        serving_model.put(
+        serving_model.write_trunk(
             trunk,
             lambda: stages.retrained(layers, before),
             serving.locate(backbone, settings),

@@ -1,4 +1,4 @@
-"""Find the files of a bundle that are read; nothing else in the zip is opened."""
+"""Find the files of a bundle that an import reads; no other file in the zip is opened."""
 
 from dataclasses import dataclass
 from typing import IO
@@ -24,14 +24,14 @@ ENTRIES = 200
 
 @dataclass(frozen=True)
 class Member:
-    """One of the files that are read."""
+    """A file of a bundle that an import reads."""
 
     name: str
     _file: IO[bytes]
     _zipped: ZippedFile
 
     def read(self, most: int) -> bytes:
-        """The content, exactly as long as declared.
+        """The content, which has exactly the declared length.
 
         Args:
             most: largest number of bytes.
@@ -50,7 +50,7 @@ class Member:
 
 
 def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
-    """The files that are read, by name; only the zip's directory is parsed.
+    """The files that an import reads, by name; only the zip's directory is parsed.
 
     Raises:
         BadArchive: not a zip, or an unsafe one: encrypted, unsafe or duplicate names, links, or

@@ -16,7 +16,7 @@ EDGE = 640
 """Limit of the shorter edge, in pixels: no network sees more."""
 QUALITY = 92
 MOST_BYTES = 1_000_000
-"""A larger JPEG of that size contains more than its picture, such as previews."""
+"""A JPEG with a shorter edge of at most `EDGE` and more bytes contains previews or the like."""
 THUMBNAIL = 96
 GREY = 32
 SAME = 4.0
@@ -55,7 +55,7 @@ class Frame:
         """Whether the picture is nearly the same as one of the others."""
         if not others:
             return False
-        differences = np.stack([other.grey for other in others]) - self.grey
+        differences = np.stack([frame.grey for frame in others]) - self.grey
         return bool(np.sqrt((differences**2).mean(axis=(1, 2))).min() <= SAME)
 
 

@@ -1,4 +1,4 @@
-"""Fit a head to captured pictures at once, and measure it on bursts that it was not trained on."""
+"""Fit a head to captured pictures at once, and score it on bursts that it was not trained on."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ class FittedHead:
 
     Attributes:
         head: with one output per label.
-        correct: pictures that were predicted correctly out of fold; None where a class has only
-            one burst.
-        total: pictures.
+        correct: number of pictures that were predicted correctly out of fold; None where a class
+            has only one burst.
+        total: number of pictures.
     """
 
     head: DenseHead

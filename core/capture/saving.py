@@ -35,7 +35,7 @@ def as_zip(session: CaptureSession) -> bytes:
 
 
 def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload:
-    """Write the pictures to disk, split by burst, and have them examined as any upload.
+    """Store the pictures as an upload, split by burst; they are examined as any upload.
 
     Args:
         by: mark of the visitor.

@@ -22,7 +22,7 @@ KEPT_CLASSES = 8
 
 
 def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
-    """Open the backbone with a small head, by which a browser can check its own engine.
+    """Open the backbone with a small head, which a browser uses to check its own engine.
 
     Pictures are cropped as in a training, so both compute the same embeddings.
 
@@ -136,7 +136,7 @@ class CaptureSession:
 
         Raises:
             BadImage: a file cannot be read; the pictures before it are kept.
-            LimitExceeded: this host keeps no more pictures per visitor; likewise.
+            LimitExceeded: this host keeps no more pictures per visitor; those before are kept.
         """
         cls, before = self.named(class_id), self.alike
         for content in contents:
@@ -205,7 +205,7 @@ class CaptureSession:
         return self._network.with_head(learned.head, tuple(cls.name for cls in self.shown))
 
     def _next(self) -> int:
-        """A new number, which also marks a change."""
+        """A new number for an id, which becomes the version."""
         self._ids += 1
         self.version = self._ids
         return self._ids

@@ -14,7 +14,7 @@ SHARES: dict[Split, float] = {"test": 0.15, "validation": 0.15}
 GAP = 0.05
 """Share of a burst's pictures left out at each cut, since neighbours are nearly the same."""
 FEWEST_FOR_GAP = 8
-"""Pictures of a burst that can spare some."""
+"""Fewest pictures of a burst of which some are left out."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,19 @@ def split_by_burst(pictures: Iterable[Frame]) -> Partition:
 
 
 def _cut(ids: Sequence[int], held_out: Sequence[Split]) -> dict[int, Split]:
-    """The first pictures are for training; after gaps some follow for each other split."""
+    """Cut a burst in time: the first pictures are for training; the others follow after gaps.
+
+    Args:
+        ids: of the pictures, in the order of capture.
+        held_out: the other splits, in the order of their pictures.
+    """
     gap = max(1, round(GAP * len(ids))) if len(ids) >= FEWEST_FOR_GAP else 0
     splits: dict[int, Split] = {}
     end = len(ids)
     for split in reversed(held_out):
-        wanted = max(1, round(SHARES[split] * len(ids)))
-        if end - wanted - gap < 1:
+        count = max(1, round(SHARES[split] * len(ids)))
+        if end - count - gap < 1:
             continue
-        splits |= dict.fromkeys(ids[end - wanted : end], split)
-        end -= wanted + gap
+        splits |= dict.fromkeys(ids[end - count : end], split)
+        end -= count + gap
     return splits | dict.fromkeys(ids[:end], "train")

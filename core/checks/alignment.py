@@ -22,43 +22,49 @@ def align(a: np.ndarray, b: np.ndarray, steps: int, start: np.ndarray | None = N
     Source: B. D. Lucas and T. Kanade, "An iterative image registration technique", 1981.
     """
     count, size = a.shape[:2]
-    at = np.tile(np.array([1, 0, 1, 0], np.float32), (count, 1)) if start is None else start.copy()
-    along = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
+    transform = (
+        np.tile(np.array([1, 0, 1, 0], np.float32), (count, 1)) if start is None else start.copy()
+    )
+    coordinates = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     slopes = np.empty((count, 4, size, size), np.float32)
     for _ in range(steps):
-        moved, inside = sample(b, at)
+        moved, inside = sample(b, transform)
         fixed, centred = _centred(a, inside), _centred(moved, inside)
         gain = np.sqrt((_power(fixed) + 1) / (_power(centred) + 1))
         moved *= gain
-        dx, dy = _slope(moved, inside, at[:, 0], 2), _slope(moved, inside, at[:, 2], 1)
-        slopes[:, 0], slopes[:, 1] = dx * along, dx
-        slopes[:, 2], slopes[:, 3] = dy * along[:, None], dy
+        dx, dy = (
+            _slope(moved, inside, transform[:, 0], 2),
+            _slope(moved, inside, transform[:, 2], 1),
+        )
+        slopes[:, 0], slopes[:, 1] = dx * coordinates, dx
+        slopes[:, 2], slopes[:, 3] = dy * coordinates[:, None], dy
         flat = slopes.reshape(count, 4, -1)
-        square = flat @ flat.transpose(0, 2, 1)
-        ridge = 1e-4 * np.trace(square, axis1=1, axis2=2) + 1e-3
-        square += ridge[:, None, None] * np.eye(4, dtype=np.float32)
-        step = np.linalg.solve(square, flat @ (fixed - gain * centred).reshape(count, -1, 1))[
+        normal = flat @ flat.transpose(0, 2, 1)
+        ridge = 1e-4 * np.trace(normal, axis1=1, axis2=2) + 1e-3
+        normal += ridge[:, None, None] * np.eye(4, dtype=np.float32)
+        step = np.linalg.solve(normal, flat @ (fixed - gain * centred).reshape(count, -1, 1))[
             ..., 0
         ]
-        at += step.astype(np.float32)
-        at[:, ::2] = at[:, ::2].clip(*SCALE)
-        at[:, 1::2] = at[:, 1::2].clip(-SHIFT, SHIFT)
-    return at
+        transform += step.astype(np.float32)
+        transform[:, ::2] = transform[:, ::2].clip(*SCALE)
+        transform[:, 1::2] = transform[:, 1::2].clip(-SHIFT, SHIFT)
+    return transform
 
 
-def sample(pictures: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures scaled and shifted by `at`, and 1 where they reach, 0 beyond their edges.
+def sample(pictures: np.ndarray, transform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift pictures.
 
     Args:
         pictures: (m, s, s) float32.
-        at: (m, 4) as returned by `align`.
+        transform: (m, 4) as returned by `align`.
 
     Returns:
-        Two (m, s, s) float32.
+        The pictures, (m, s, s) float32, and 1 where they have pixels, 0 beyond their edges, in the
+        same shape.
     """
     size = pictures.shape[1]
-    across, in_x = _weights(size, at[:, 0], at[:, 1])
-    down, in_y = _weights(size, at[:, 2], at[:, 3])
+    across, in_x = _weights(size, transform[:, 0], transform[:, 1])
+    down, in_y = _weights(size, transform[:, 2], transform[:, 3])
     moved = down @ pictures @ across.transpose(0, 2, 1)
     return moved, (in_y[:, :, None] & in_x[:, None, :]).astype(np.float32)
 
@@ -71,12 +77,16 @@ def correlation(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _weights(size: int, scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Linear interpolation along one axis: (m, s, s) weights, and (m, s) whether it reaches."""
-    along = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    place = (scale[:, None] * along + shift[:, None] + 0.5) * size - 0.5
-    inside = (place >= 0) & (place <= size - 1)
-    place = place.clip(0, size - 1)
-    weights = np.maximum(0, 1 - np.abs(place[:, :, None] - np.arange(size, dtype=np.float32)))
+    """Linear interpolation along one axis.
+
+    Returns:
+        Weights (m, s, s), and whether each position is inside the picture, (m, s).
+    """
+    coordinates = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
+    position = (scale[:, None] * coordinates + shift[:, None] + 0.5) * size - 0.5
+    inside = (position >= 0) & (position <= size - 1)
+    position = position.clip(0, size - 1)
+    weights = np.maximum(0, 1 - np.abs(position[:, :, None] - np.arange(size, dtype=np.float32)))
     return weights.astype(np.float32), inside
 
 

@@ -80,16 +80,18 @@ class Index:
             The candidates, and the rows that had `NEIGHBOURS` of them for some query, so that
             there may be more.
         """
-        found = []
+        results = []
         full = []
         for number, (window, mirrored) in enumerate(QUERIES):
             if progress:
                 progress(number * len(rows), len(QUERIES) * len(rows))
-            row, other, score = self._neighbours(rows, group, window, mirrored)
+            row, neighbour, score = self._neighbours(rows, group, window, mirrored)
             full.append(row[NEIGHBOURS - 1 :][row[NEIGHBOURS - 1 :] == row[: 1 - NEIGHBOURS]])
-            found.append((row, other, score, np.full(len(row), mirrored)))
-        row, other, score, flip = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        first, second = np.minimum(row, other), np.maximum(row, other)
+            results.append((row, neighbour, score, np.full(len(row), mirrored)))
+        row, neighbour, score, flip = (
+            np.concatenate(parts) for parts in zip(*results, strict=True)
+        )
+        first, second = np.minimum(row, neighbour), np.maximum(row, neighbour)
         best = np.argsort(-score, kind="stable")
         pairs = first[best].astype(np.int64) * len(self._grey) + second[best]
         best = best[np.sort(np.unique(pairs, return_index=True)[1])]
@@ -106,36 +108,36 @@ class Index:
         queries = _cells(self._grey, rows, window, mirrored)
         probes = min(PROBES, len(self._centres))
         probed = np.empty((len(rows), probes), np.int32)
-        for at in blocks(len(rows)):
-            near = np.argpartition(-(queries[at] @ self._centres.T), probes - 1, axis=1)
-            probed[at] = near[:, :probes]
+        for block in blocks(len(rows)):
+            near = np.argpartition(-(queries[block] @ self._centres.T), probes - 1, axis=1)
+            probed[block] = near[:, :probes]
         flat = probed.ravel()
         order = np.argsort(flat, kind="stable")
         bounds = np.searchsorted(flat[order], np.arange(len(self._centres) + 1))
-        found = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
+        results = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
         for number in range(len(self._centres)):
             members = slice(*self._bounds[number : number + 2])
-            askers = order[slice(*bounds[number : number + 2])] // probes
-            for at in blocks(len(askers)):
-                score = queries[askers[at]] @ self._cells[members].T
-                asker, member = np.nonzero(score > SIMILAR)
-                if len(asker):
-                    row, other = rows[askers[at][asker]], self._rows[members][member]
-                    apart = group[row] != group[other]
-                    hits = row[apart], other[apart], score[asker, member][apart]
-                    found.append(_best(*hits))
-        return _best(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+            queried = order[slice(*bounds[number : number + 2])] // probes
+            for block in blocks(len(queried)):
+                score = queries[queried[block]] @ self._cells[members].T
+                query, member = np.nonzero(score > SIMILAR)
+                if len(query):
+                    row, neighbour = rows[queried[block][query]], self._rows[members][member]
+                    apart = group[row] != group[neighbour]
+                    hits = row[apart], neighbour[apart], score[query, member][apart]
+                    results.append(_best(*hits))
+        return _best(*(np.concatenate(parts) for parts in zip(*results, strict=True)))
 
 
 def _best(
-    row: np.ndarray, other: np.ndarray, score: np.ndarray
+    row: np.ndarray, neighbour: np.ndarray, score: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The `NEIGHBOURS` highest scores of each row, sorted by row and score."""
-    order = np.lexsort((other, -score, row))
-    row, other, score = row[order].astype(np.int32), other[order], score[order]
-    kept = np.ones(len(row), bool)
-    kept[NEIGHBOURS:] = row[NEIGHBOURS:] != row[:-NEIGHBOURS]
-    return row[kept], other[kept], score[kept]
+    order = np.lexsort((neighbour, -score, row))
+    row, neighbour, score = row[order].astype(np.int32), neighbour[order], score[order]
+    best = np.ones(len(row), bool)
+    best[NEIGHBOURS:] = row[NEIGHBOURS:] != row[:-NEIGHBOURS]
+    return row[best], neighbour[best], score[best]
 
 
 def _cells(
@@ -150,13 +152,13 @@ def _cells(
     across, down = _averages(left, right, size), _averages(top, bottom, size)
     if mirrored:
         across = across[:, ::-1]
-    answer = np.empty((len(rows), CELLS * CELLS), np.float32)
-    for at in blocks(len(rows)):
-        cells = down @ grey[rows[at]].astype(np.float32) @ across.T
+    result = np.empty((len(rows), CELLS * CELLS), np.float32)
+    for block in blocks(len(rows)):
+        cells = down @ grey[rows[block]].astype(np.float32) @ across.T
         cells = cells.reshape(len(cells), -1)
         cells -= cells.mean(1, keepdims=True)
-        answer[at] = cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-6)
-    return answer
+        result[block] = cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-6)
+    return result
 
 
 def _averages(start: float, end: float, size: int) -> np.ndarray:
@@ -184,7 +186,7 @@ def _kmeans(cells: np.ndarray, lists: int) -> np.ndarray:
 
 def _nearest(cells: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(m,) int, the centre that is most similar to each of (m, d) cells."""
-    return np.concatenate([(cells[at] @ centres.T).argmax(1) for at in blocks(len(cells))])
+    return np.concatenate([(cells[block] @ centres.T).argmax(1) for block in blocks(len(cells))])
 
 
 def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:

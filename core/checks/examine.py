@@ -50,7 +50,7 @@ def examine(
         pictures: folder with the fingerprints that `read` wrote; without them, the pictures are
             decoded again.
         settings: the limits of pictures.
-        progress: called with what is done, how many, and of how many; may raise.
+        progress: called with the name of the step, steps done and steps in all; may raise.
 
     Returns:
         The dataset with `Example.group` set, and the findings.
@@ -79,11 +79,11 @@ def near_copies(
 
     Args:
         dataset, pictures, settings: as of `examine`.
-        learned: what the model learned from.
+        learned: the pictures that the model learned from.
         earlier: fingerprints of these; pictures without one are not compared.
     """
-    own, _ = _fingerprints(dataset, pictures, settings)
-    both = own.with_those_of(earlier)
+    current, _ = _fingerprints(dataset, pictures, settings)
+    both = current.with_those_of(earlier)
     examples = [*dataset.examples, *(e for e in learned if e.sha256 in earlier.place)]
     rows = np.array([both.place[example.sha256] for example in examples])
     group = _same(examples, both, rows)
@@ -132,20 +132,22 @@ def _same(
 ) -> np.ndarray:
     """(n,) int, equal for examples that look the same."""
     used = np.unique(rows)
-    _, first, place = np.unique(fingerprints.pixels[used], return_index=True, return_inverse=True)
-    known = np.arange(len(fingerprints.pixels))
-    known[used] = used[first[place]]
+    _, first, unique_index = np.unique(
+        fingerprints.pixels[used], return_index=True, return_inverse=True
+    )
+    initial = np.arange(len(fingerprints.pixels))
+    initial[used] = used[first[unique_index]]
     edges = np.array([min(example.width, example.height) for example in examples])
-    compared = np.intersect1d(rows[edges >= COMPARABLE], known[used])
+    compared = np.intersect1d(rows[edges >= COMPARABLE], initial[used])
     grey, chroma = fingerprints.grey, fingerprints.chroma
-    return near_duplicates.group(grey, chroma, compared, known, report)[rows]
+    return near_duplicates.group(grey, chroma, compared, initial, report)[rows]
 
 
 def _duplicates(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """Examples with equal pixels."""
+    """Groups of two or more examples with equal pixels, as indices of the examples."""
     same: defaultdict[str, list[int]] = defaultdict(list)
-    for at, pixels in enumerate(fingerprints.pixels[rows].tolist()):
-        same[pixels].append(at)
+    for index, pixels in enumerate(fingerprints.pixels[rows].tolist()):
+        same[pixels].append(index)
     return tuple(tuple(members) for members in same.values() if len(members) > 1)
 
 
@@ -170,5 +172,5 @@ def _classes_left(dataset: Dataset, remedy: Remedy) -> int:
     files, classes = set(remedy.files), set(remedy.classes)
     if remedy.kind != "leave_out":
         return len(dataset.classes)
-    kept = {example.label for example in dataset.examples if example.name not in files}
-    return len({dataset.classes[label] for label in kept} - classes)
+    labels = {example.label for example in dataset.examples if example.name not in files}
+    return len({dataset.classes[label] for label in labels} - classes)

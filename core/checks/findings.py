@@ -1,4 +1,4 @@
-"""What checks look at, and how remedies are applied."""
+"""The input of checks, and how remedies are applied."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class CheckInput:
     Attributes:
         dataset: with groups.
         measures: (n, 4) float32, one row per example, as in `fingerprints.MEASURES`.
-        duplicates: groups of two or more examples with equal pixels, by place.
+        duplicates: groups of two or more examples with equal pixels, as indices of the examples.
     """
 
     dataset: Dataset
@@ -46,17 +46,20 @@ def apply(
     labels: list[str | None] = [dataset.classes[example.label] for example in examples]
     for remedy in remedies:
         if remedy.kind == "add":
-            more = (added or {})[remedy.files[0]]
+            addition = (added or {})[remedy.files[0]]
             split: Split | None = "train" if dataset.predefined else None
-            examples += [each.model_copy(update={"split": split}) for each in more.examples]
-            labels += [more.classes[example.label] for example in more.examples]
-            skipped += more.skipped
+            update = {"split": split}
+            examples += [example.model_copy(update=update) for example in addition.examples]
+            labels += [addition.classes[example.label] for example in addition.examples]
+            skipped += addition.skipped
         else:
             labels = _relabelled(remedy, examples, labels)
     names = tuple(sorted({label for label in labels if label is not None}))
-    place = {name: index for index, name in enumerate(names)}
+    index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))
-    kept = [each.model_copy(update={"label": place[name]}) for each, name in pairs if name]
+    remaining = [
+        example.model_copy(update={"label": index_of[name]}) for example, name in pairs if name
+    ]
     skipped += [Skipped(name=example.name, reason=LEFT_OUT) for example, name in pairs if not name]
     scale = dataset.scale
     if any(remedy.kind == "unstretch" for remedy in remedies):
@@ -65,7 +68,7 @@ def apply(
         update={
             "scale": scale,
             "classes": names,
-            "examples": tuple(kept),
+            "examples": tuple(remaining),
             "skipped": tuple(skipped),
         }
     )
@@ -85,9 +88,9 @@ def _relabelled(
         case "rename":
             classes = dict(zip(remedy.classes, remedy.names, strict=True))
         case "decode":
-            used, other = remedy.names
-            known = {label for label in labels if label}
-            classes = {n: n.encode(used, "replace").decode(other, "replace") for n in known}
+            used, correct = remedy.names  # encodings
+            present = {label for label in labels if label}
+            classes = {n: n.encode(used, "replace").decode(correct, "replace") for n in present}
     return [
         None if label is None else files.get(example.name, classes.get(label, label))
         for example, label in zip(examples, labels, strict=True)
@@ -97,9 +100,9 @@ def _relabelled(
 def _read_as(dataset: Dataset, reading: layout.Reading | None) -> Dataset:
     """The dataset with classes from its nested folders by another reading."""
     inferred = layout.infer([example.name for example in dataset.examples], reading)
-    place = {name: index for index, name in enumerate(inferred.classes)}
+    index_of = {name: index for index, name in enumerate(inferred.classes)}
     examples = tuple(
-        example.model_copy(update={"label": place[assignment.label]})
+        example.model_copy(update={"label": index_of[assignment.label]})
         for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
         if not assignment.reason
     )

@@ -1,4 +1,4 @@
-"""Describe the groups that a visitor chose, and say what a score from so few of them is worth."""
+"""Describe the groups that a visitor chose, and how uncertain a score from few groups is."""
 
 import math
 from collections import Counter
@@ -14,7 +14,7 @@ GROUPS = "groups"
 TEST = 0.15
 """Share of the pictures in the test set, unless the visitor chooses another."""
 ENOUGH = 5
-"""Groups in the test set from which on there is no warning."""
+"""Smallest number of groups in the test set without a warning."""
 
 
 def describe_groups(dataset: Dataset) -> Finding:
@@ -44,7 +44,7 @@ def describe_groups(dataset: Dataset) -> Finding:
 
 
 def _few(dataset: Dataset) -> str:
-    """How many groups a score needs, and what one from fewer is worth.
+    """How many groups a score needs, and how uncertain it is with fewer; empty if there are enough.
 
     A test set without mistakes is worth as many pictures as it has groups: see
     `intervals.design_effect`.
@@ -63,7 +63,7 @@ def _few(dataset: Dataset) -> str:
 
 
 def _divided(dataset: Dataset) -> str:
-    """What groups in both training and test mean, where the split is predefined."""
+    """A warning if a predefined split divides groups between training and test; empty if not."""
     if not dataset.predefined:
         return ""
     tested = Counter(e.group_name for e in dataset.examples if e.split == "test" and e.group_name)

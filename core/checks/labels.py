@@ -9,8 +9,8 @@ STRENGTH = 3e-3
 """Inverse regularisation strength of the predictions; strict, so that no wrong label is
 memorised."""
 MARGIN = 0.5
-"""By how much the probability of the suggested class must exceed that of the label; with less a
-suggestion is too often wrong."""
+"""By how much the probability of the suggested class must exceed that of the label; with a smaller
+margin, suggestions are too often wrong."""
 
 
 class LabelIssue(BaseModel, frozen=True):
@@ -34,9 +34,9 @@ def find_label_issues(
 ) -> tuple[LabelIssue, ...]:
     """List the pictures whose label is likely wrong, the likeliest first.
 
-    These are the ones whose other class is by far more probable than their label. Of errors planted
-    in five data sets this finds 66 %; confident learning (Northcutt et al., 2021) found 56 % at the
-    same precision.
+    The suggested class must be more probable than the label by `MARGIN`. Of errors planted in five
+    data sets this finds 66 %; confident learning (Northcutt et al., 2021) found 56 % at the same
+    precision.
 
     Args:
         probabilities: (n, k), predicted by models that were not trained on the picture.
@@ -46,11 +46,11 @@ def find_label_issues(
     margins = probabilities.max(axis=1) - probabilities[np.arange(len(labels)), labels]
     return tuple(
         LabelIssue(
-            name=names[place],
-            label=int(labels[place]),
-            suggested=int(probabilities[place].argmax()),
-            probability=float(probabilities[place].max()),
+            name=names[index],
+            label=int(labels[index]),
+            suggested=int(probabilities[index].argmax()),
+            probability=float(probabilities[index].max()),
         )
-        for place in np.argsort(-margins, kind="stable")
-        if margins[place] >= MARGIN
+        for index in np.argsort(-margins, kind="stable")
+        if margins[index] >= MARGIN
     )

@@ -34,7 +34,7 @@ def group(
     grey: np.ndarray,
     chroma: np.ndarray,
     rows: np.ndarray,
-    known: np.ndarray,
+    initial: np.ndarray,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Group pictures that look the same, directly or through others.
@@ -43,20 +43,22 @@ def group(
         grey: (n, 64, 64) uint8, each a whole picture squeezed into a square.
         chroma: (n, 8, 8, 2) uint8, Cb and Cr of as many cells of each picture.
         rows: (m,) int, the pictures to compare.
-        known: (n,) int, for each picture a row of the group that it is known to be in.
+        initial: (n,) int, for each picture a row of the group that it is already in.
         progress: called with (steps done, steps in all); may raise.
 
     Returns:
         (n,) int, for each picture a row of its group, the same for the whole group.
     """
-    varied = (rows[at][grey[rows[at]].std((1, 2)) >= FLAT] for at in blocks(len(rows), PAIRS))
+    varied = (
+        rows[block][grey[rows[block]].std((1, 2)) >= FLAT] for block in blocks(len(rows), PAIRS)
+    )
     rows = np.concatenate([rows[:0], *varied])
     if len(rows) < 2:
-        return known
+        return initial
     # Matrices of this size take longer on two threads than on one.
     with threadpool_limits(1, user_api="blas"):
         index = Index(grey, rows)
-        comparison = _Comparison(grey, chroma, known)
+        comparison = _Comparison(grey, chroma, initial)
         while len(rows):
             before = comparison.group
             candidates, full = index.search(rows, before, progress)
@@ -73,8 +75,8 @@ class _Comparison:
         group: (n,) int, the smallest row of each picture's group.
     """
 
-    def __init__(self, grey: np.ndarray, chroma: np.ndarray, known: np.ndarray) -> None:
-        self.group = known
+    def __init__(self, grey: np.ndarray, chroma: np.ndarray, initial: np.ndarray) -> None:
+        self.group = initial
         self._grey, self._chroma = grey, chroma
         self._details = np.full(len(grey), np.nan, np.float32)
         self._failures = np.zeros(len(grey), np.int32)
@@ -102,10 +104,12 @@ class _Comparison:
             chosen = np.unique(best[best < count])
             done = total - count
             same = np.empty(len(chosen), bool)
-            for at, answer in self._compared(first[chosen], second[chosen], mirrored[chosen]):
-                same[at] = answer
+            for block, looks_same in self._compared(
+                first[chosen], second[chosen], mirrored[chosen]
+            ):
+                same[block] = looks_same
                 if progress:
-                    progress(done + at.start, total)
+                    progress(done + block.start, total)
             self.group = _merged(self.group, first[chosen[same]], second[chosen[same]])
             for end in (first, second):
                 np.add.at(self._failures, end[chosen[~same]], 1)
@@ -117,16 +121,16 @@ class _Comparison:
         """Slices of the pairs, and whether each pair looks the same."""
         ends = np.unique(np.concatenate([first, second]))
         missing = ends[np.isnan(self._details[ends])]
-        for at in blocks(len(missing), PAIRS):
-            self._details[missing[at]] = _details(self._grey[missing[at]])
+        for block in blocks(len(missing), PAIRS):
+            self._details[missing[block]] = _details(self._grey[missing[block]])
 
-        def compare(at: slice) -> tuple[slice, np.ndarray]:
-            i, j, turned = first[at], second[at], mirrored[at]
+        def compare(block: slice) -> tuple[slice, np.ndarray]:
+            i, j, flipped = first[block], second[block], mirrored[block]
             a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
             colours_a, colours_b = self._chroma[i], self._chroma[j]
-            b[turned], colours_b[turned] = b[turned, :, ::-1], colours_b[turned, :, ::-1]
+            b[flipped], colours_b[flipped] = b[flipped, :, ::-1], colours_b[flipped, :, ::-1]
             details = np.minimum(self._details[i], self._details[j])
-            return at, _same(a, b, colours_a, colours_b, details)
+            return block, _same(a, b, colours_a, colours_b, details)
 
         count = threads.cores()
         yield from threads.map_ordered(
@@ -178,7 +182,7 @@ def _needed(details: np.ndarray, certainty: float) -> np.ndarray:
 
 
 def _participation(parts: np.ndarray) -> np.ndarray:
-    """(m,) how many of (m, …) parts share a sum: all where they are equal, 1 where one has it."""
+    """(m,) participation ratio of (m, …): the number of entries if all are equal, 1 for one."""
     parts = parts.reshape(len(parts), -1).astype(np.float64)
     return parts.sum(1) ** 2 / ((parts**2).sum(1) + 1e-12)
 
@@ -195,32 +199,32 @@ def _same(
     """
     a, b = _smooth(a, BLUR), _smooth(b, BLUR)
     needed, least = _needed(details, CERTAINTY), _needed(details, CERTAINTY_OF_EQUAL)
-    at = align(_smooth(_halved(a), 1.5), _smooth(_halved(b), 1.5), COARSE_STEPS)
-    whole, fine = _agreement(a, b, at)
-    same = (whole > SIMILAR_PICTURE - 0.1) & (fine > least - 0.4)
+    transform = align(_smooth(_halved(a), 1.5), _smooth(_halved(b), 1.5), COARSE_STEPS)
+    overall, fine = _agreement(a, b, transform)
+    same = (overall > SIMILAR_PICTURE - 0.1) & (fine > least - 0.4)
     near = np.flatnonzero(same)
     if len(near):
         a, b = a[near], b[near]
-        at = align(_smooth(a, 1.5), _smooth(b, 1.5), FINE_STEPS, at[near])
-        whole, fine = _agreement(a, b, at)
-        enough = np.where(whole > EQUAL_PICTURE, least[near], needed[near])
-        same[near] = (whole > SIMILAR_PICTURE) & (fine > enough)
-        same[near] &= _same_colours(colours_a[near], colours_b[near], at)
+        transform = align(_smooth(a, 1.5), _smooth(b, 1.5), FINE_STEPS, transform[near])
+        overall, fine = _agreement(a, b, transform)
+        enough = np.where(overall > EQUAL_PICTURE, least[near], needed[near])
+        same[near] = (overall > SIMILAR_PICTURE) & (fine > enough)
+        same[near] &= _same_colours(colours_a[near], colours_b[near], transform)
     return same
 
 
-def _same_colours(a: np.ndarray, b: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _same_colours(a: np.ndarray, b: np.ndarray, transform: np.ndarray) -> np.ndarray:
     """(m,) bool: whether the chroma of aligned pictures agrees; True if one has no colours.
 
     Args:
         a, b: (m, 8, 8, 2) uint8.
-        at: (m, 4) as returned by `align`.
+        transform: (m, 4) as returned by `align`.
     """
     first, second = (
         [pictures[..., channel].astype(np.float32) - 128 for channel in range(2)]
         for pictures in (a, b)
     )
-    moved = [sample(channel, at) for channel in second]
+    moved = [sample(channel, transform) for channel in second]
     inside = moved[0][1]
 
     def strength(channels: list[np.ndarray]) -> np.ndarray:
@@ -228,16 +232,19 @@ def _same_colours(a: np.ndarray, b: np.ndarray, at: np.ndarray) -> np.ndarray:
         return np.sqrt(power / (inside.sum((1, 2)) + 1e-6))
 
     strengths = strength(first), strength([channel for channel, _ in moved])
-    apart = strength([mine - other for mine, (other, _) in zip(first, moved, strict=True)])
+    difference = strength([a - b for a, (b, _) in zip(first, moved, strict=True)])
     colourless = np.minimum(*strengths) < COLOURLESS
-    return colourless | (apart < np.maximum(COLOURLESS, DIFFERENT_COLOURS * np.maximum(*strengths)))
+    limit = np.maximum(COLOURLESS, DIFFERENT_COLOURS * np.maximum(*strengths))
+    return colourless | (difference < limit)
 
 
-def _agreement(a: np.ndarray, b: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(m,) correlations of pictures laid over each other, whole and in their detail."""
-    moved, inside = sample(b, at)
+def _agreement(
+    a: np.ndarray, b: np.ndarray, transform: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) correlations of aligned pictures, and (m,) of their detail."""
+    moved, inside = sample(b, transform)
     fine_a, fine_b = a - _smooth(a, DETAIL_SIGMA), b - _smooth(b, DETAIL_SIGMA)
-    return correlation(a, moved, inside), correlation(fine_a, sample(fine_b, at)[0], inside)
+    return correlation(a, moved, inside), correlation(fine_a, sample(fine_b, transform)[0], inside)
 
 
 def _halved(pictures: np.ndarray) -> np.ndarray:
@@ -246,8 +253,8 @@ def _halved(pictures: np.ndarray) -> np.ndarray:
 
 
 def _smooth(pictures: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of (m, s, s) pictures, as one matrix product an axis."""
-    place = np.arange(pictures.shape[1], dtype=np.float32)
-    weights = np.exp(-((place[:, None] - place) ** 2) / (2 * sigma**2))
+    """Gaussian blur of (m, s, s) pictures, as one matrix product per axis."""
+    position = np.arange(pictures.shape[1], dtype=np.float32)
+    weights = np.exp(-((position[:, None] - position) ** 2) / (2 * sigma**2))
     weights /= weights.sum(1, keepdims=True)
     return weights @ pictures @ weights.T

@@ -67,8 +67,8 @@ def duplicates(case: CheckInput) -> Finding | None:
 
 def near_duplicates(case: CheckInput) -> Finding | None:
     """Pictures that look the same: re-encoded, resized, cropped or mirrored copies."""
-    exact = {place for members in case.duplicates for place in members[1:]}
-    groups = [[place for place in members if place not in exact] for members in _groups(case)]
+    exact = {index for members in case.duplicates for index in members[1:]}
+    groups = [[index for index in members if index not in exact] for members in _groups(case)]
     surplus = _surplus(case, groups)
     if not surplus:
         return None
@@ -88,7 +88,7 @@ def leaks(case: CheckInput) -> Finding | None:
     examples = case.dataset.examples
     leaking, trained = [], []
     for members in splitting.units(examples, range(len(examples))):
-        in_training = [place for place in members if examples[place].split == "train"]
+        in_training = [index for index in members if examples[index].split == "train"]
         if in_training and len(in_training) < len(members):
             leaking.append(members)
             trained += in_training
@@ -106,7 +106,7 @@ def leaks(case: CheckInput) -> Finding | None:
 
 
 def unreadable(case: CheckInput) -> Finding | None:
-    """Files that could not be read, besides clutter and what the visitor left out."""
+    """Files that could not be read, except clutter and files that the visitor left out."""
     unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
     if not unread:
         return None
@@ -141,14 +141,14 @@ def _property(
     code: str, adjective: str, test: Callable[[CheckInput], np.ndarray], case: CheckInput
 ) -> Finding | None:
     """Pictures that pass a test, which returns (n,) bool; normal if many do."""
-    places = np.flatnonzero(test(case)).tolist()
-    if not places:
+    indices = np.flatnonzero(test(case)).tolist()
+    if not indices:
         return None
-    common = len(places) > COMMON * len(case.dataset.examples)
-    files = _names(case, [places])
-    check = "it shows its class" if len(places) == 1 else "they show their class"
+    common = len(indices) > COMMON * len(case.dataset.examples)
+    files = _names(case, [indices])
+    check = "it shows its class" if len(indices) == 1 else "they show their class"
     advice = "That may be normal for these pictures." if common else f"Check that {check}."
-    sentence = f"{count(len(places), 'picture is', 'pictures are')} {adjective}. {advice}"
+    sentence = f"{count(len(indices), 'picture is', 'pictures are')} {adjective}. {advice}"
     if common:
         return informs(code, sentence, files=files)
     return warns(code, sentence, files=files, remedy=_leave_out(files))
@@ -156,15 +156,15 @@ def _property(
 
 def nearly_black(case: CheckInput) -> Finding | None:
     """Many pictures nearly black, which reading did not stretch: their files have 8 bits."""
-    places = np.flatnonzero(_is_black(case)).tolist()
-    if not places:
+    indices = np.flatnonzero(_is_black(case)).tolist()
+    if not indices:
         return None
     return warns(
         "black",
-        f"{len(places):,} of {count(len(case.dataset.examples))} are nearly black, so a "
+        f"{len(indices):,} of {count(len(case.dataset.examples))} are nearly black, so a "
         "model sees little in them. Export them from the camera's files again, all stretched by "
         "the same factor, and do the same with the pictures that you predict.",
-        files=_names(case, [places]),
+        files=_names(case, [indices]),
     )
 
 
@@ -213,18 +213,18 @@ PROPERTY_CHECKS = tuple(
 
 
 def _groups(case: CheckInput) -> list[list[int]]:
-    """Places of examples that share a group."""
+    """Indices of the examples of each group with two or more."""
     members: defaultdict[int, list[int]] = defaultdict(list)
-    for place, example in enumerate(case.dataset.examples):
+    for index, example in enumerate(case.dataset.examples):
         if example.group is not None:
-            members[example.group].append(place)
+            members[example.group].append(index)
     return [group for group in members.values() if len(group) > 1]
 
 
 def _mixed(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
     """Groups with more than one label."""
     examples = case.dataset.examples
-    return [group for group in groups if len({examples[place].label for place in group}) > 1]
+    return [group for group in groups if len({examples[index].label for index in group}) > 1]
 
 
 def _surplus(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[int]:
@@ -233,13 +233,13 @@ def _surplus(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[int]:
     surplus = []
     for group in groups:
         same: defaultdict[tuple[int, str | None], list[int]] = defaultdict(list)
-        for place in group:
-            same[examples[place].label, examples[place].split].append(place)
+        for index in group:
+            same[examples[index].label, examples[index].split].append(index)
         for members in same.values():
             best = max(
-                members, key=lambda place: (examples[place].width * examples[place].height, -place)
+                members, key=lambda index: (examples[index].width * examples[index].height, -index)
             )
-            surplus += [place for place in members if place != best]
+            surplus += [index for index in members if index != best]
     return surplus
 
 
@@ -252,7 +252,7 @@ def _shown(
 
 
 def _names(case: CheckInput, groups: Iterable[Sequence[int]]) -> tuple[str, ...]:
-    return tuple(case.dataset.examples[place].name for group in groups for place in group)
+    return tuple(case.dataset.examples[index].name for group in groups for index in group)
 
 
 def _leave_out(files: tuple[str, ...]) -> Remedy:

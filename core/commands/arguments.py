@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from core.runs.run import Run
     from core.training.config import TrainingConfig
 
-Data = Annotated[Path, typer.Argument(help="A zip or tar of class folders, or a folder of them.")]
+Data = Annotated[
+    Path, typer.Argument(help="A zip, tar or 7z of class folders, or a folder of them.")
+]
 BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
 ConfigFile = Annotated[
     Path | None, typer.Option(help="JSON file of settings, instead of a preset.")
@@ -48,11 +50,11 @@ Minutes = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 
 SUGGESTED = 3
-"""Detected ways to group pictures that are named."""
+"""Largest number of detected ways to group pictures that are suggested."""
 
 
 def host() -> Settings:
-    """The settings from the environment, in personal mode: who has a shell has the machine."""
+    """The settings from the environment, in personal mode: users of a shell may see all runs."""
     return settings_module.load().model_copy(update={"mode": "personal"})
 
 
@@ -63,7 +65,7 @@ def existing(path: Path) -> Path:
         BadInput: it does not exist.
     """
     if not _exists(path):
-        raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
+        raise BadInput(f"Expected an archive or a folder at {path}, found nothing there.")
     return path
 
 
@@ -86,15 +88,15 @@ def new_folder(path: Path, *, outside: Path | None = None) -> Path:
     """
     from core.archive.sources import printable
 
-    whole = path.absolute()
-    if printable(whole) != str(whole):
+    absolute = path.absolute()
+    if printable(absolute) != str(absolute):
         raise BadInput(f"Expected a folder with a name in UTF-8, found {printable(path)}.")
-    parent = next(folder for folder in (whole, *whole.parents) if _exists(folder))
+    parent = next(folder for folder in (absolute, *absolute.parents) if _exists(folder))
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a new or empty folder at {path}, but none can be made there.")
-    if parent == whole and any(whole.iterdir()):
+    if parent == absolute and any(absolute.iterdir()):
         raise BadInput(f"Expected a new or empty folder at {path}, but it holds files.")
-    if outside and outside.is_dir() and whole.resolve().is_relative_to(outside.resolve()):
+    if outside and outside.is_dir() and absolute.resolve().is_relative_to(outside.resolve()):
         raise BadInput(f"Expected a folder for the run outside the pictures, found {path}.")
     return path
 
@@ -106,8 +108,8 @@ def new_file(path: Path) -> Path:
         BadInput: no file can be written there.
     """
     if _exists(path) and not path.is_file():
-        what = "a folder" if path.is_dir() else "something that is no file"
-        raise BadInput(f"Expected a file to write to at {path}, found {what}.")
+        kind = "a folder" if path.is_dir() else "something that is no file"
+        raise BadInput(f"Expected a file to write to at {path}, found {kind}.")
     folder = path.absolute().parent
     if not _exists(folder) or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a file to write to at {path}, but none can be made there.")
@@ -124,10 +126,11 @@ def ingested(
 ) -> Iterator[tuple[Intake, Path]]:
     """Take in a zip or folder; yields the intake and its folder of pictures, removed afterwards.
 
-    The remedies of findings that block training are applied; `say` is told what they left out.
+    The remedies of findings that block training are applied; `say` is called with a sentence on
+    what they left out.
 
     Args:
-        group_by: what groups of pictures are taken from, as in `dataset.grouping`; empty for none.
+        group_by: source of the groups of pictures, as in `dataset.grouping`; empty for none.
 
     Raises:
         BadInput: it cannot be learned from.

@@ -29,7 +29,7 @@ NAMED = 5
 
 def predict(
     images: Annotated[
-        list[Path], typer.Argument(help="Pictures, folders of them, and zips of them.")
+        list[Path], typer.Argument(help="Pictures, folders of them, and archives of them.")
     ],
     model: Annotated[
         str, typer.Option(help="A backbone's name, a run's id or folder, or a bundle.")
@@ -157,8 +157,8 @@ def _summarise(
         return
     named = labels.most_common(NAMED)
     parts = [f"{count:,} {label}" for label, count in named]
-    if rest := labels.total() - sum(count for _, count in named):
-        parts.append(f"{rest:,} of {len(labels) - NAMED:,} other labels")
+    if remaining := labels.total() - sum(count for _, count in named):
+        parts.append(f"{remaining:,} of {len(labels) - NAMED:,} other labels")
     for verdict in (Verdict.NOT_SURE, Verdict.UNLIKE):
         if verdicts[verdict]:
             parts.append(f"{verdicts[verdict]:,} {verdict.value}")
@@ -173,7 +173,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="[MODEL] DATA",
-            help="The model, unless --model names it; then a zip of class folders, or a folder.",
+            help="The model, unless --model names it; then an archive or folder of class folders.",
         ),
     ],
     model: Annotated[
@@ -191,16 +191,16 @@ def evaluate(
         names = [model, *names]
     if len(names) != 2:
         raise BadInput(
-            "Expected a model and a zip or folder of pictures. See: tusker evaluate --help"
+            "Expected a model and an archive or folder of pictures. See: tusker evaluate --help"
         )
     name, data = names
 
-    def prepared(taken: Intake) -> Intake:
-        for note in taken.notes:
+    def prepared(ungrouped: Intake) -> Intake:
+        for note in ungrouped.notes:
             kind = "Note" if note.severity == "informs" else "Warning"
             complain(f"{kind}: {note.sentence}")
-        arguments.report_left_out(taken, complain)
-        return arguments.grouped(taken, group_by, complain) if group_by else taken
+        arguments.report_left_out(ungrouped, complain)
+        return arguments.grouped(ungrouped, group_by, complain) if group_by else ungrouped
 
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings, prepared)
     if report.left_out:

@@ -1,4 +1,4 @@
-"""What commands print: messages and progress, without the noise of native libraries."""
+"""Print messages and progress of commands, without the output of native libraries."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def print_json(values: dict[str, Any]) -> None:
 
 
 def _replaced(text: str, replace: Callable[[str], str]) -> str:
-    """Text with another sign for what is no character, and for what a terminal would obey."""
+    """Text in which surrogates and control characters are replaced."""
     bad = ("Cc", "Cs", "Zl", "Zp")
     return "".join(replace(c) if unicodedata.category(c) in bad else c for c in text)
 
@@ -109,17 +109,17 @@ class Watcher:
         self._silent = silent or not sys.stderr.isatty()
         self._step = ""
 
-    def step(self, what: str, done: int, total: int, figures: str = "") -> None:
+    def step(self, step: str, done: int, total: int, figures: str = "") -> None:
         """Show that `done` of `total` are done; fits `core.dataset.Progress`."""
         if self._silent:
             return
-        if what != self._step:
+        if step != self._step:
             self.close()
-            self._step = what
+            self._step = step
             if total > 1:
-                Watcher._bar = _bar(what, done, total, figures)
+                Watcher._bar = _bar(step, done, total, figures)
             else:
-                say(f"{what} …", err=True)
+                say(f"{step} …", err=True)
         elif (bar := self._bar) is not None:
             bar.update(bar.task_ids[0], completed=done, total=total, figures=figures)
         if done >= total:
@@ -138,8 +138,8 @@ class Watcher:
                 "validation": event.validation_accuracy,
             }
             parts = [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
-            what = f"{event.phase} {event.unit}"
-            self.step(what, event.epoch, event.epochs, "  ".join(parts))
+            step = f"{event.phase} {event.unit}"
+            self.step(step, event.epoch, event.epochs, "  ".join(parts))
 
     @classmethod
     def close(cls) -> None:
@@ -152,7 +152,7 @@ class Watcher:
 atexit.register(Watcher.close)  # an interrupted bar would leave the cursor hidden
 
 
-def _bar(what: str, done: int, total: int, figures: str) -> Progress:
+def _bar(step: str, done: int, total: int, figures: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
@@ -165,6 +165,6 @@ def _bar(what: str, done: int, total: int, figures: str) -> Progress:
         TextColumn("{task.fields[figures]}", markup=False),
         console=Console(stderr=True),
     )
-    bar.add_task(what, total=total, completed=done, figures=figures)
+    bar.add_task(step, total=total, completed=done, figures=figures)
     bar.start()
     return bar

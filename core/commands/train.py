@@ -1,4 +1,4 @@
-"""Commands that train a model, and those that help to decide how."""
+"""Commands that train a model, estimate a training or compare backbones."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def train(
     with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
         if model is not None:
             complain(warm_start.describe(intake.dataset, storage.load(model)[0]))
-            complain(warm_start.HONEST)
+            complain(warm_start.TEST_NOTE)
         configured = _within_budget(configured, intake.dataset, settings, minutes)
         if not as_json:
             complain(estimate.estimate(intake.dataset, configured, settings).sentence)
@@ -134,12 +134,12 @@ def estimate(
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
-        for asked in configs:
-            configured = _within_budget(asked, intake.dataset, settings, minutes)
+        for requested in configs:
+            configured = _within_budget(requested, intake.dataset, settings, minutes)
             expected = estimate.estimate(intake.dataset, configured, settings)
             if as_json:
-                found = arguments.as_values(intake)
-                print_json({"preset": configured.preset} | asdict(expected) | found)
+                values = arguments.as_values(intake)
+                print_json({"preset": configured.preset} | asdict(expected) | values)
             else:
                 say(f"{configured.preset.capitalize()}: {expected.sentence}")
 

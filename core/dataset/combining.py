@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from core.dataset import label_files, layout
 from core.dataset.findings import Finding, warns
 from core.dataset.folder_names import key
+from core.dataset.records import is_number
 from core.system import prose
 
 _NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
@@ -62,6 +63,14 @@ def disagreement(
         "folder."
     )
     return (warns("labels_differ", sentence),)
+
+
+def renumbers(pictures: Sequence[str], folders: layout.Layout, source: label_files.Labels) -> bool:
+    """Whether a table only gives each class of the folders a number."""
+    pairs = _pairs(pictures, folders, source)
+    labels = {label for _, label in pairs}
+    one_to_one = len(pairs) == len(labels) == len({folder for folder, _ in pairs})
+    return one_to_one and all(map(is_number, labels))
 
 
 def _classes_meant(

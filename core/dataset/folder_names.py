@@ -6,14 +6,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-# Words of a folder's name. A folder of `unlabelled` pictures is left out.
+# Words of a folder's name, without accents. A folder of `unlabelled` pictures is left out.
 _WORDS = {
-    "train": "train training trainset trainval trn entrenamiento treino treinamento entrainement",
-    "validation": "val valid validation validate valset dev validierung validacion validacao",
-    "test": "test testing testset tst eval evaluation holdout prueba pruebas teste prüfung",
-    "unlabelled": "pred predict prediction predictions unlabeled unlabelled submission",
+    "train": """train training trainset trainval trn trainingsdaten trainingsbilder trainieren
+        entrenamiento treino treinamento entrainement addestramento trening treningowe обучение
+        обучающая тренировочная 训练 训练集 訓練 訓練集 訓練用 学習 学習用 학습 훈련""",
+    "validation": """val valid validation validate valset dev validierung validierungsdaten
+        validacion validacao convalida walidacja валидация проверка 验证 验证集 驗證 検証 検証用
+        검증""",
+    "test": """test testing testset tst eval evaluation holdout testdaten testbilder prufung prueba
+        pruebas teste testowe тест тестовая 测试 测试集 測試 テスト テスト用 테스트 시험""",
+    "unlabelled": """pred predict prediction predictions unlabeled unlabelled nolabel nolabels
+        submission""",
 }
-_ROLES = {word: role for role, words in _WORDS.items() for word in words.split()}
 # Words of folders that say nothing about what is in their pictures.
 _GENERIC = """
 images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
@@ -38,7 +43,8 @@ COPY = re.compile(r"(\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|\s*\(\d+\))$", 
 
 def role(folder: str) -> str | None:
     """What the words of a folder's name stand for: a split, `unlabelled`, or None."""
-    found = {_ROLES.get(word) for word in words_of(folder)} - {None}
+    words = words_of(folder)
+    found = {_ROLES.get(word) for word in (*words, "".join(words))} - {None}
     if found == {"train", "validation"}:
         return "train"
     return found.pop() if len(found) == 1 else None
@@ -47,8 +53,10 @@ def role(folder: str) -> str | None:
 def divided(folder: str) -> list[str]:
     """A name that has a class beside the word of a split as two: `train_cat` → `train`, `cat`."""
     words = re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", folder)
-    rest = [word for word in words if word.casefold() not in _ROLES]
-    return [str(role(folder)), " ".join(rest)] if role(folder) and any(rest) else [folder]
+    rest = [word for word in words if plain(word) not in _ROLES]
+    whole = plain("".join(words)) in _ROLES  # `no_label`
+    beside = role(folder) and any(rest) and not whole
+    return [str(role(folder)), " ".join(rest)] if beside else [folder]
 
 
 def is_generic(folder: str) -> bool:
@@ -62,9 +70,9 @@ def is_generic(folder: str) -> bool:
 
 
 def words_of(folder: str) -> list[str]:
-    """The words of a name in lower case, also of one such as `TrainImages`."""
+    """The words of a name in lower case and without accents, also of one such as `TrainImages`."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", normal(folder))
-    return re.findall(r"[^\W\d_]+", split.casefold())
+    return re.findall(r"[^\W\d_]+", plain(split))
 
 
 def may_list_split(file: str) -> bool:
@@ -89,6 +97,15 @@ def printable(label: str) -> str:
 def normal(name: str) -> str:
     """A name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
+
+
+def plain(word: str) -> str:
+    """A word in lower case and without accents."""
+    apart = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(sign for sign in apart if unicodedata.category(sign) != "Mn")
+
+
+_ROLES = {plain(word): role for role, words in _WORDS.items() for word in words.split()}
 
 
 def key(label: str) -> str:

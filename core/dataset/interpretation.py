@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
-from core.dataset import combining, folder_names, label_files, layout
+from core.dataset import combining, file_names, folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
-from core.images.decoding import READABLE
+from core.images.formats import READABLE
 from core.system import prose
 
 MOST_LISTED = 5
@@ -38,6 +38,7 @@ def interpret(
     files: Extraction,
     fewest_classes: int = 2,
     accept_one: bool = False,
+    contents: Sequence[str] = (),
 ) -> Interpretation:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -48,13 +49,15 @@ def interpret(
         files: what was extracted.
         fewest_classes: that are accepted; where there are fewer folders, other labels are sought.
         accept_one: whether one class is accepted if none are found.
+        contents: hash of each picture; empty if they are not known.
 
     Raises:
         BadDataset: there are no pictures, or labels of parts of pictures.
         NoClasses: there are no labels, or fewer than two classes.
     """
-    masks = folder_names.masks(pictures)
-    everything, pictures = pictures, [picture for picture in pictures if picture not in masks]
+    unused = dict.fromkeys(repeats.find(pictures, contents), layout.REPEATED)
+    unused |= dict.fromkeys(folder_names.masks(pictures), layout.MASK)
+    everything, pictures = pictures, [picture for picture in pictures if picture not in unused]
     inferred = layout.infer(pictures)
     source = None
     notes: list[Finding] = []
@@ -64,7 +67,7 @@ def interpret(
     if flat or len(classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
-            source = label_files.in_names(pictures, source) or source
+            source = file_names.find(pictures, source) or source
         if source:
             inferred = _labelled(pictures, source)
     else:
@@ -85,6 +88,7 @@ def interpret(
             most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
             lists += source.files if source.divided else ()
             folders = inferred
+            parts = parts and not combining.renumbers(pictures, folders, source)
             if numbered and parts and source.enough and most:
                 inferred = _labelled(pictures, source)
             else:
@@ -98,11 +102,16 @@ def interpret(
             ):  # only the split is from the table
                 splits = {name: ("", split) for name, (_, split) in source.labels.items()}
                 source = source._replace(labels=splits)
-    if masks:
-        used, mask = iter(inferred.assignments), layout.Assignment(reason=layout.MASK)
-        assignments = tuple(mask if each in masks else next(used) for each in everything)
+    if unused:
+        used = iter(inferred.assignments)
+        assignments = tuple(
+            layout.Assignment(reason=unused[each]) if each in unused else next(used)
+            for each in everything
+        )
         inferred = replace(inferred, assignments=assignments)
     _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
+    if repeated := [name for name, reason in unused.items() if reason == layout.REPEATED]:
+        notes.append(_repeated_note(repeated))
     notes += _notes(pictures, lists, inferred, source, files)
     return Interpretation(inferred, tuple(notes), source.files if source else ())
 
@@ -171,9 +180,11 @@ def _check_classes(
             f"other rows, or use one folder per class.{advice}"
         )
     if not classes:
+        by_year = any(a.reason == layout.REPEATED for a in inferred.assignments)
+        where = "in folders by year" if by_year else "at the top level"
         raise NoClasses(
-            f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
-            f"level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
+            f"No class folders in {name}. Found {len(inferred.assignments)} pictures {where}. "
+            f"Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
         )
     if _is_flat_split(inferred):
         raise NoClasses(
@@ -256,6 +267,15 @@ def _notes(
             f"No pictures in {_listed(files.empty_folders)}. If these are classes, add pictures to "
             "them.",
         )
+
+
+def _repeated_note(names: Sequence[str]) -> Finding:
+    folders = sorted({name.split("/")[-2] for name in names})
+    sentence = (
+        f"{prose.count(len(names))} in {_listed(folders)} were left out: such folders repeat the "
+        "pictures of the class folders. What is only there needs a class folder."
+    )
+    return warns("repeated", sentence, files=tuple(sorted(names)))
 
 
 def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:

@@ -3,13 +3,13 @@
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.archive.unpacking import Member
 from core.dataset import levels, records, split_lists, tables
-from core.dataset.folder_names import role
+from core.dataset.folder_names import plain, role
 from core.dataset.split_lists import OFF, ON, mark
 from core.errors import BadDataset
 from core.system import prose
@@ -17,25 +17,18 @@ from core.system import prose
 TITLED = 2
 MINIMUM_SHARE = 0.5
 """Share of the pictures that a table of one class must name to be used."""
-PER_NAME = 2
-"""Pictures per class, on average, for labels in file names to be believed."""
-UNKNOWN = {"test", "unlabelled"}
-"""Parts whose pictures may have no labels."""
 LABEL_COLUMNS = """
 label labels class classname class_name classid class_id category target dx diagnosis species
-breed variety type y choice choices tag tags tagname annotation annotations
+breed variety type y choice choices tag tags tagname annotation annotations klasse kategorie art
+classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
+etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
 """
+_LABEL_COLUMNS = set(map(plain, LABEL_COLUMNS.split()))
 SUFFIXES = (*tables.TABLES, *records.SUFFIXES, ".xml", ".txt")
 DETECTION = (
     "is an export for object detection ({format}), which labels parts of pictures. Export it for "
     "classification, one folder per class, or crop the objects first."
 )
-_NUMBERED = re.compile(r"^(?P<label>.*?[^\W\d_].*?)[\s._()-]*\d+[\s()]*$")
-_TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
-_CAMERA_NAMES = """
-img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl
-vid wp file untitled unnamed images download p
-"""
 
 
 class _Source(NamedTuple):
@@ -100,6 +93,8 @@ def find(
     stems = {PurePosixPath(picture).stem for picture in pictures}
     sources: dict[str, _Source] = {}
     refusals: list[BadDataset] = []
+    rows: dict[str, list[list[str]]] = {}
+    of_pictures: defaultdict[str, dict[str, str]] = defaultdict(dict)  # texts by folder and name
     boxed: set[str] = set()  # suffixes of files about one picture; large ones may hold the picture
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
     for member in others:
@@ -120,13 +115,19 @@ def find(
                 f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
                 "Use an image project."
             )
-        rows = records.rows(member.name, text)
-        table = tables.matched(member.name, rows, lookup)
-        if table is None or (suffix == ".txt" and len(table.body) < len(rows) / 2):
+        if suffix in records.SUFFIXES and {path.stem, PurePosixPath(path.stem).stem} & stems:
+            of_pictures[str(path.parent)][member.name] = text
             continue
-        part = parts.get(path.stem, "")
+        rows[member.name] = records.rows(member.name, text)
+    joined = {next(iter(files)): tuple(files) for files in of_pictures.values()}
+    rows |= {next(iter(files)): records.of_pictures(files) for files in of_pictures.values()}
+    for file, cells in rows.items():
+        table = tables.matched(file, cells, lookup)
+        if table is None or (file.endswith(".txt") and len(table.body) < len(cells) / 2):
+            continue
+        part = parts.get(PurePosixPath(file).stem, "")
         try:
-            sources[member.name] = _table(member.name, table, classes, part)
+            sources[file] = _table(file, table, classes, part, strict=file in joined)
         except BadDataset as refusal:
             refusals.append(refusal)
     trusted = any(source.trust == TITLED for source in sources.values())
@@ -136,6 +137,9 @@ def find(
     if not found:
         return None
     merged = _merged(name, found, len(pictures))
+    merged = merged._replace(
+        files=tuple(each for file in merged.files for each in joined.get(file, (file,)))
+    )
     if split_lists.divides(merged.labels, pictures, classes):
         return merged
     undivided = {picture: (label, "") for picture, (label, _) in merged.labels.items()}
@@ -190,57 +194,20 @@ def _merged(name: str, sources: dict[str, _Source], count: int) -> Labels:
     )
 
 
-def in_names(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
-    """Labels at the start of file names, as in `cat.0.jpg` and `great_dane_12.png`, or None.
-
-    In Teachable Machine's projects (`.tm`), which are zips, all pictures are at the top:
-    `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
-
-    Args:
-        pictures: their names.
-        lists: tables that give them a split, but no labels.
-
-    Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.
-    """
-    top = posixpath.commonpath(map(posixpath.dirname, pictures)) if pictures else ""
-    project = {
-        name: _TEACHABLE.match(posixpath.splitext(name)[0][len(top) :].lstrip("/"))
-        for name in pictures
-    }
-    if project and all(project.values()):
-        labels = {name: (match["label"], "") for name, match in project.items() if match}
-        return Labels("the file names of a Teachable Machine project", labels)
-    labels = {}
-    for name in pictures:
-        if match := _NUMBERED.match(PurePosixPath(name).stem):
-            labels[name] = (match["label"].strip(" ._-("), "")
-    needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
-    counts = Counter(labels[name][0] for name in needed if name in labels)
-    plausible = (
-        0 < counts.total() == len(needed)
-        and 2 <= len(counts) <= len(needed) / PER_NAME
-        and min(counts.values()) > 1
-        and not all(label.casefold() in _CAMERA_NAMES.split() for label in counts)
-    )
-    if lists:
-        labels = {
-            name: (label, lists.labels.get(name, ("", ""))[1])
-            for name, (label, _) in labels.items()
-        }
-    return Labels("the file names", labels) if plausible else None
-
-
-def _table(name: str, table: tables.Table, classes: Collection[str], part: str) -> _Source:
+def _table(
+    name: str, table: tables.Table, classes: Collection[str], part: str, *, strict: bool
+) -> _Source:
     """The label and split of each row.
 
     Labels are in one column, or one column per class holds marks; either may be missing. All rows
-    are of one `part` unless a column says more.
+    are of one `part` unless a column says more. If `strict`, or beside classes of folders, only
+    columns with the title of labels are labels.
 
     Raises:
         BadDataset: several columns may be the labels.
     """
     header, file_column, body, missing = table
-    titles = [re.sub(r"[\s-]+", "_", title.rpartition(".")[2].casefold()) for title in header]
+    titles = [_title(title) for title in header]
     columns = [n for n in range(len(header)) if n != file_column]
     kinds = {posixpath.splitext(found)[1] for found, _ in body} - {""}
     columns = [n for n in columns if not all(row[n].endswith(tuple(kinds)) for _, row in body)]
@@ -258,23 +225,28 @@ def _table(name: str, table: tables.Table, classes: Collection[str], part: str) 
         return [pair for pair in pairs if any(pair[1])]
 
     known = {mark(label) for label in classes}
-    named = [n for n in columns if titles[n] in LABEL_COLUMNS.split() or values[n] <= known]
+    named = [n for n in columns if titles[n] in _LABEL_COLUMNS or values[n] <= known]
     titled = header[0] != "column 1"
     if titled and len(marks) > 1 and not named and not classes:
 
         def marked(row: list[str]) -> str:
-            ones = [header[n] for n in marks if mark(row[n]) in ON]
+            ones = [header[n].rpartition(separator)[2] for n in marks if mark(row[n]) in ON]
             return ones[0] if len(ones) == 1 else ""
 
+        # In JSON, the title of a column is a path: `flags.cat`.
+        separator = "." if name.lower().endswith(records.SUFFIXES) else "\0"
         labels = labelled(marked)
-        if not any(label for _, (label, _) in labels):
+        labels_found = [label for _, (label, _) in labels if label]
+        if not labels_found:
             raise BadDataset(
                 f"{name} gives no picture exactly one of the classes "
                 f"{prose.listed([header[n] for n in marks])}. Mark one class per picture."
             )
-        return _Source(name, labels, 1, missing)
+        return _Source(name, labels, TITLED if len(labels_found) == len(body) else 1, missing)
     fitting = [n for n in columns if 2 <= len(values[n]) <= max(2, len(body) / 2)]
-    chosen = [n for n in named if n in fitting] or ([] if classes else fitting) or named[:1]
+    chosen = (
+        [n for n in named if n in fitting] or ([] if classes or strict else fitting) or named[:1]
+    )
     words = [
         n for n in chosen if not all(map(records.is_number, filter(tables.is_value, values[n])))
     ]
@@ -292,8 +264,26 @@ def _table(name: str, table: tables.Table, classes: Collection[str], part: str) 
         return _Source(name, labelled(lambda _: ""), 0, missing)
     column = chosen[0]
     labels = labelled(lambda row: row[column] if tables.is_value(row[column]) else "")
+    labels = list(_each(labels))
     title = f"the column {header[column]} of {name}" if header[column] else name
     plain = not titled or not header[column] or name.lower().endswith(records.SUFFIXES)
     trust = TITLED if column in named else int(not plain)
     few = len(values[column]) <= max(2, len(body) / 2)
     return _Source(title, labels, trust * few, missing)
+
+
+def _each(
+    pairs: list[tuple[str, tuple[str, str]]],
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Pairs of which `cat|dog` becomes two, if both are labels of other pictures."""
+    labels = {label for _, (label, _) in pairs}
+    for found, (label, split) in pairs:
+        several = [part.strip() for part in re.split(r"[|;,]", label)]
+        for part in several if len(several) > 1 and labels.issuperset(several) else [label]:
+            yield found, (part, split)
+
+
+def _title(title: str) -> str:
+    """The words of a title without the path before them: `tags.name` are tags."""
+    parts = [re.sub(r"[\s-]+", "_", part) for part in plain(title).split(".")]
+    return parts[-2] if parts[-1] in ("name", "value") and len(parts) > 1 else parts[-1]

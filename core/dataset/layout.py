@@ -1,25 +1,22 @@
 """Infer classes and splits from the folders of pictures."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.dataset.folder_names import COPY, divided, is_generic, key, normal, printable, role
+from core.dataset import nesting
+from core.dataset.folder_names import divided, is_generic, key, normal, printable, role
+from core.dataset.nesting import Reading
 
 Split = Literal["train", "validation", "test"]
-Reading = Literal["top", "inner", "path"]
-"""Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
 
-
-# Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
-_CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
 
 NO_CLASS = "Not in a class folder. Move it into one."
 NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."
 NO_TRAINING = "Its class has no training pictures. Add some, or leave the class out."
 UNLABELLED = "In a folder of pictures without labels."
+REPEATED = "In a folder that only repeats the pictures of the class folders."
 MASK = "A mask of another picture: it marks parts of that."
 
 
@@ -76,13 +73,13 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
         if is_split and _is_split(apart, _roles(apart)):  # `train_cat`, `train_dog`, `test_cat`
             paths = apart
         else:
-            roles = [None] * len(paths)
+            roles = _training_beside(paths, roles) or [None] * len(paths)
     folders = _below(paths, roles)
     if any(roles):  # what is in no split says nothing about the classes
         folders = [below if found else [] for below, found in zip(folders, roles, strict=True)]
     nested = any(len(folder) > 1 for folder in folders)
-    classes = folders if reading == "path" else _class_folders(folders)
-    found, sites = _reading(classes)
+    classes = folders if reading == "path" else nesting.class_folders(folders)
+    found, sites = nesting.reading(classes)
     reading = (reading or found) if nested else None
     if sites and reading == "inner":
         classes = [folder[1:] or folder for folder in classes]
@@ -223,52 +220,34 @@ def _is_split(paths: list[list[str]], roles: list[str | None]) -> bool:
     return shared or flat or ("unlabelled" in classes and None not in classes)
 
 
-def _class_folders(folders: list[list[str]]) -> list[list[str]]:
-    """Cut each path after its first folder that has pictures: subfolders belong to that class."""
-    direct = {tuple(map(normal, folder)) for folder in folders}
+def _training_beside(paths: list[list[str]], roles: list[str | None]) -> list[str | None] | None:
+    """Roles if folders without one are for training: `cat`, `dog` and `test`; otherwise None.
 
-    def cut(folder: list[str]) -> list[str]:
-        names = tuple(map(normal, folder))
-        return next((folder[:n] for n in range(1, len(folder)) if names[:n] in direct), folder)
-
-    return [cut(folder) for folder in folders]
-
-
-def _reading(folders: list[list[str]]) -> tuple[Reading, bool]:
-    """Which folders are the classes, and whether the outermost are sites or parts."""
-    below: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    tops: dict[str, str] = {}
-    for folder in folders:
-        if folder:
-            top, inner = key(folder[0]), _innermost(folder)
-            tops.setdefault(top, folder[0])
-            if key(inner) != top:
-                below[top][key(inner)] = key(_CASE.sub("", inner))
-    # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for that.
-    counts = Counter(name for names in below.values() for name in names.values())
-    if not counts:
-        return "top", False
-    if max(counts.values()) > 1:
-        # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
-        copies = len({COPY.sub("", top) for top in tops}) < len(tops)
-        return "inner" if unnamed or copies else "top", unnamed
-    return "inner", False
+    The others must hold the same class folders, or pictures without labels and no other name.
+    """
+    completed: list[str | None] = [found or "train" for found in roles]
+    classes = {tuple(path[:-1]) for path, found in zip(paths, roles, strict=True) if not found}
+    below = _below(paths, completed)
+    flat = {path[-2] for path, folder in zip(paths, below, strict=True) if not folder and path[:-1]}
+    if "train" in roles or len(classes) < 2 or not all(map(_is_unlabelled, flat)):
+        return None
+    return completed if _is_split(paths, completed) else None
 
 
-def _innermost(folder: list[str]) -> str:
-    """The last folder whose name is not generic; the first folder if there is none."""
-    return next((name for name in reversed(folder) if not is_generic(name)), folder[0])
+def _is_unlabelled(folder: str) -> bool:
+    """Whether a name means pictures without labels only: `test images`, but not `blood test`."""
+    plain = all(map(is_generic, divided(folder)[1:]))
+    return plain and (role(folder) == "test" or "label" in folder.casefold())
 
 
 def _labels(folders: list[list[str]], reading: Reading | None) -> list[str]:
     name = {
         "path": "/".join,
-        "inner": _innermost,
+        "inner": nesting.innermost,
         "top": lambda folder: folder[0],
     }[reading or "top"]
     spellings: dict[str, str] = {}
-    labels = [printable(name(folder)) if folder else "" for folder in folders]
+    labels = [printable(name(folder).strip()) or "unnamed" if folder else "" for folder in folders]
     return [spellings.setdefault(normal(label), label) for label in labels]
 
 

@@ -210,7 +210,13 @@ def _assemble(
     names = [member.name for member, _ in readable]
     if fewest_classes:
         inferred, more, used = interpretation.interpret(
-            name, names, others, files, fewest_classes, accept_one
+            name,
+            names,
+            others,
+            files,
+            fewest_classes,
+            accept_one,
+            [picture.sha256 for _, picture in readable],
         )
         notes += more
     else:

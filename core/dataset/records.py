@@ -1,5 +1,6 @@
 """Read JSON of any structure as rows of a table, and find labels of parts of pictures."""
 
+import html
 import json
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import Any
 
 from core.dataset import tables
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
 DEEPEST = 20
 MOST_ITEMS = 100
 """Items of a list in a record that are compared."""
@@ -28,6 +29,8 @@ def rows(name: str, text: str) -> list[list[str]]:
     """The rows of a table, or of JSON of any structure, by the name of the file."""
     if PurePosixPath(name).suffix.lower() in SUFFIXES:
         return of_coco(text) or rows_of(text)
+    if PurePosixPath(name).suffix.lower() == ".xml":
+        return _tags_of_cvat(text)
     return expanded(tables.rows_of(text))
 
 
@@ -94,6 +97,30 @@ def of_coco(text: str) -> list[list[str]]:
     return [["file", "label"], *pairs]
 
 
+def of_pictures(files: dict[str, str]) -> list[list[str]]:
+    """Rows of JSON files that are about one picture each; their own names name the pictures.
+
+    Args:
+        files: texts by name, such as `1.jpg.json` or `1.json`.
+    """
+    found = []
+    for name, text in files.items():
+        try:
+            found.append({"file": PurePosixPath(name).stem} | dict(_cells(json.loads(text))))
+        except (ValueError, RecursionError):
+            continue
+    return _table(found)
+
+
+def _tags_of_cvat(text: str) -> list[list[str]]:
+    found = []
+    for image in re.split(r"<image\s", text)[1:]:
+        name = re.search(r'\bname="([^"]*)"', image)
+        tags = re.findall(r'<tag\s[^<>]*\blabel="([^"]*)"', image)
+        found += [[html.unescape(cell) for cell in (name[1], tag)] for tag in tags if name]
+    return [["file", "label"], *found]
+
+
 def type_of_project(text: str) -> str:
     """The type of a Teachable Machine project by its `manifest.json`; empty if it is none."""
     try:
@@ -131,18 +158,33 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
         if all(isinstance(value, list) for value in values):
             pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
             content = [{"file": item, "": key} for key, item in pairs] or max(values, key=len)
-        elif all(isinstance(value, dict) for value in values):
+        elif _are_records(values):
             content = [{"key": key} | value for key, value in content.items()]
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return
-        elif all(PurePosixPath(key).suffix for key in content):
+        elif all(PurePosixPath(key).suffix for key in content) or _repeat(values):
             content = [{"file": key, "": value} for key, value in content.items()]
-        else:  # of one picture; `{"0": "cat"}` names classes
+        else:  # of one picture; `{"0": "cat"}` names classes, which differ
             content = [content]
     for item in content if isinstance(content, list) else ():
         if isinstance(item, dict) and item:
             yield dict(_cells(item))
+        elif isinstance(item, list):  # `["1.jpg", "cat"]`
+            yield {str(n): str(cell) for n, cell in enumerate(item) if isinstance(cell, str | int)}
+
+
+def _repeat(values: list[Any]) -> bool:
+    """Whether most values occur several times, as labels do."""
+    return 2 * len(set(values)) <= len(values)
+
+
+def _are_records(values: list[Any]) -> bool:
+    """Whether these are records, which have titles in common; parts of a project have none."""
+    if not all(isinstance(value, dict) for value in values):
+        return False
+    titles = [set(value) for value in values if value]
+    return bool(titles and set.intersection(*titles))
 
 
 def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

@@ -31,9 +31,9 @@ NODE = "ray.io/node-id"
 """The label that Ray gives each node."""
 POLL_SECONDS = 0.2
 FIT_SECONDS = 2.0
-"""Interval at which a queued task's request is compared with the machines there are."""
+"""Interval at which a queued task's request is compared with the machines of the cluster."""
 JOIN_SECONDS = 30.0
-"""How long the cluster may take to start."""
+"""How many seconds the cluster may take to start."""
 ATTEMPTS = 4
 """How often a job is started if its machine is lost each time."""
 NOT_INSTALLED = (
@@ -82,8 +82,8 @@ class Cluster:
     def drain(self, queue: Queue) -> None:
         """Send each job of the queue to the cluster at once, and return when all have ended.
 
-        If the cluster is lost meanwhile, tickets and statuses stay as they are. The next look at a
-        job starts another dispatcher, which sends the jobs again.
+        If the cluster is lost meanwhile, tickets and statuses stay as they are. The next process
+        that reads a job's status starts another dispatcher, which sends the jobs again.
         """
         problem = self._join()
         try:
@@ -100,18 +100,18 @@ class Cluster:
             for ticket in tickets:
                 try:
                     if problem:
-                        done = _give_up(ticket, problem)
+                        ended = _give_up(ticket, problem)
                     elif ticket not in sent:
-                        done = self._begin(ticket, sent)
+                        ended = self._begin(ticket, sent)
                     else:
-                        done = self._check(sent[ticket])
+                        ended = self._check(sent[ticket])
                 except ConnectionError:
                     raise
                 except Exception:
                     # One job's failure must not end the others.
                     logger.exception("the job of ticket %s could not be run", ticket.name)
-                    done = _give_up(ticket, "The cluster could not run it. Try again later.")
-                if done:
+                    ended = _give_up(ticket, "The cluster could not run it. Try again later.")
+                if ended:
                     sent.pop(ticket, None)
                     ticket.unlink(missing_ok=True)
             self._pause(sent)
@@ -164,7 +164,7 @@ class Cluster:
         sent.checked_at = time.monotonic()
 
     def _fit(self, sent: _SentJob) -> None:
-        """Adapt the request of a queued task to the machines there are now."""
+        """Adapt the request of a queued task to the present machines."""
         if time.monotonic() - sent.checked_at < FIT_SECONDS:
             return
         sent.checked_at = time.monotonic()
@@ -264,13 +264,13 @@ def _work(path: str, settings: Settings, count: int) -> tuple[str, str] | None:
     """
     import ray
 
-    job, here = JobFolder(Path(path)), ray.get_runtime_context()
+    job, context = JobFolder(Path(path)), ray.get_runtime_context()
     try:
         (job.path / STATUS).stat()
     except OSError:  # the folder is missing, or the share hangs or is refused
-        return here.get_node_id(), socket.gethostname()
+        return context.get_node_id(), socket.gethostname()
     # The worker joins the node that it is on, also where the dispatcher is a remote client.
-    settings = settings.model_copy(update={"ray_address": here.gcs_address})
+    settings = settings.model_copy(update={"ray_address": context.gcs_address})
     with cores.reserved(count):
         workers.run(job, settings)
     return None

@@ -63,14 +63,14 @@ def joined(settings: Settings) -> Iterator[None]:
         ray.shutdown()
 
 
-def ready(refs: Sequence[Any], wanted: int, seconds: float) -> list[Any]:
-    """At most `wanted` results that are ready in time, in short waits that let signals in."""
+def ready(refs: Sequence[Any], count: int, seconds: float) -> list[Any]:
+    """At most `count` references that are ready in time; short waits let signals arrive."""
     import ray
 
     deadline = time.monotonic() + seconds
-    while wanted:
-        results, _ = ray.wait(list(refs), num_returns=wanted, timeout=POLL_SECONDS)
-        if len(results) == wanted or time.monotonic() > deadline:
+    while count:
+        results, _ = ray.wait(list(refs), num_returns=count, timeout=POLL_SECONDS)
+        if len(results) == count or time.monotonic() > deadline:
             return results
     return []
 

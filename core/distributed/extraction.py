@@ -1,8 +1,8 @@
 """Share the feature extraction among the machines of a Ray cluster, shard by shard.
 
-Pictures travel to the machines, and features back, as Ray objects. Meanwhile the training computes
-shards itself, so that it never waits for cores that others hold; what fails elsewhere is computed
-here, as on one machine.
+Pictures are sent to the machines, and features back, as Ray objects. Meanwhile the training
+computes shards itself, so that it never waits for cores that other jobs use. Shards that fail on
+another machine are computed in this process, as on one machine.
 """
 
 import logging
@@ -31,17 +31,17 @@ from core.training.engines import LitertEngine
 logger = logging.getLogger(__name__)
 
 VIEWS = 128
-"""Per shard: a second or two of work for a core."""
+"""Views per shard: a second or two of work for a core."""
 BYTES = 16 * MEGABYTE
-"""Limit per shard, since its pictures have to be sent."""
+"""Largest size of the pictures of a shard, since they have to be sent."""
 WORTH_IT = 8
 """Least number of shards for which joining the cluster pays."""
 SHARDS_PER_CORE = 2
 """Tasks for each free core, so that none is idle while this process computes its own shard."""
 STRAGGLING_SECONDS = 5.0
-"""How long to wait for the last tasks before their shards are computed here as well."""
+"""How long to wait for the last tasks before this process computes their shards as well."""
 NOT_OF_THE_CLUSTER = (TuskerError, MemoryError)
-"""Errors of a picture or of this machine, and cancellation: they end the pass."""
+"""Errors of a picture or of this machine, and cancellation: they end the extraction."""
 
 
 def extract_on_cluster(
@@ -51,9 +51,9 @@ def extract_on_cluster(
     engine: LitertEngine,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Have the cluster compute features that the cache lacks, as far as possible.
+    """Compute features that are not in the cache on the cluster, as far as possible.
 
-    Without a cluster, with few pictures, or if the cluster fails, the rest is left for
+    Without a cluster, with few pictures, or if the cluster fails, the missing features are left to
     `features.extract`.
 
     Args:
@@ -135,7 +135,15 @@ def extract_shard(
 
 @dataclass
 class _SharedPass:
-    """One pass with the cluster."""
+    """One extraction with the cluster.
+
+    Attributes:
+        keys: of the views.
+        total: number of all pictures, of which `done` are in the cache.
+        waiting: shards that were not sent yet.
+        sent: reference of a task → its shard.
+        model: reference of the LiteRT file.
+    """
 
     context: TrainingContext
     augmentation: Augmentation
@@ -168,7 +176,7 @@ class _SharedPass:
             elif len(self.sent) > slots or not connection.ready(
                 list(self.sent), 1, STRAGGLING_SECONDS
             ):
-                # The last task sent is queued, or waits for cores that somebody else has taken.
+                # The last task sent is queued, or waits for cores that another job uses.
                 ref, examples = self.sent.popitem()
                 with suppress(ray.exceptions.RayError):
                     ray.cancel(ref)
@@ -213,7 +221,7 @@ class _SharedPass:
         self.done += len(examples)
 
     def _collect(self) -> None:
-        """Store what has arrived, and compute here what a task could not."""
+        """Store the results that have arrived; compute the shards of failed tasks here."""
         import ray
 
         refs = list(self.sent)

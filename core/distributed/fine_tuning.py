@@ -1,4 +1,4 @@
-"""Fine-tune with other machines of a Ray cluster, which compute a part of each batch.
+"""Fine-tune on several machines of a Ray cluster, each of which computes a part of each batch.
 
 The training runs its own loop. For each batch it sends the other machines their rows, adds their
 gradients to its own, and applies the sums; they apply the same sums before the next batch. So the
@@ -36,11 +36,11 @@ TensorFlow and to connect; then two machines take little more than half the time
 ROWS = 4
 """Least rows of a batch per machine: a step has costs that do not shrink with its rows."""
 PLACE_SECONDS = 20.0
-"""How long the cluster may take to start a process on a machine with free cores."""
+"""How many seconds the cluster may take to start a process on a machine with free cores."""
 START_SECONDS = 180.0
-"""How long a process may take to import TensorFlow and build the network."""
+"""How many seconds a process may take to import TensorFlow and build the network."""
 STALL_SECONDS = 300.0
-"""How long a batch may take; Ray notices a lost machine far sooner."""
+"""How many seconds a batch may take; Ray notices a lost machine far sooner."""
 SEEDS_PER_PROCESS = 1_000
 """Distance of the seeds of two processes, so that each draws its own dropout."""
 LOST = "Fine-tuning on several machines failed. This machine continues alone."
@@ -60,7 +60,7 @@ def team(context: TrainingContext, tuner: Tuner) -> Iterator[Team | None]:
         helpers: list[tuple[Any, int]] = []
         try:
             stack.enter_context(connection.joined(context.settings))
-            helpers = _place(context.config)
+            helpers = _start_helpers(context.config)
         except Exception:
             logger.exception("no cluster to fine-tune with")
         if not helpers:
@@ -71,7 +71,7 @@ def team(context: TrainingContext, tuner: Tuner) -> Iterator[Team | None]:
 
 
 class Team:
-    """This process and helpers on other machines, in the place of a tuner.
+    """This process and helpers on other machines, which replace a tuner.
 
     Args:
         helpers: each with its cores; rows are shared in proportion.
@@ -116,19 +116,23 @@ class Team:
     def _step(self, *batch: np.ndarray) -> tuple[float, float]:
         import ray
 
-        own, refs = self._send("gradients", *batch)
-        parts = [self._tuner.gradients(*own), *_results(refs, STALL_SECONDS)]
+        own_rows, refs = self._send("gradients", *batch)
+        parts = [self._tuner.gradients(*own_rows), *_results(refs, STALL_SECONDS)]
         sums = [np.sum(arrays, axis=0) for arrays in zip(*(p[2] for p in parts), strict=True)]
         self._update = ray.put(sums)
         self._tuner.apply(sums)
         return sum(part[0] for part in parts), sum(part[1] for part in parts)
 
     def _logits(self, activations: np.ndarray) -> np.ndarray:
-        (own,), refs = self._send("logits", activations)
-        return np.concatenate([self._tuner.logits(own), *_results(refs, STALL_SECONDS)])
+        (own_rows,), refs = self._send("logits", activations)
+        return np.concatenate([self._tuner.logits(own_rows), *_results(refs, STALL_SECONDS)])
 
     def _send(self, method: str, *arrays: np.ndarray) -> tuple[list[np.ndarray], list[Any]]:
-        """Call a method of each helper with its rows and the last update. Returns own rows too."""
+        """Call a method of each helper with its rows and the last update.
+
+        Returns:
+            The rows for this process, and references to the results of the helpers.
+        """
         # Rounded up, so that a small batch is for the first processes.
         ends = np.ceil(self._shares * len(arrays[0])).astype(int)
         parts = [[array[first:end] for array in arrays] for first, end in pairwise(ends)]
@@ -142,6 +146,7 @@ class Team:
         return parts[0], refs
 
     def _together(self, shared: Callable[..., Any], alone: Callable[..., Any], *batch: Any) -> Any:
+        """The result of `shared`, or of `alone` if there are no helpers or one fails."""
         if self._helpers:
             try:
                 if not self._begun:
@@ -213,22 +218,22 @@ class Helper:
         return self._tuner.logits(activations)
 
 
-def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
+def _start_helpers(config: TrainingConfig) -> list[tuple[Any, int]]:
     """Start a helper on each other machine with free cores. Returns them with their cores."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here, own = ray.get_runtime_context().get_node_id(), threads.cores()
+    this_node, own_cores = ray.get_runtime_context().get_node_id(), threads.cores()
     memory = round(resources.PYTHON_BYTES + resources.fine_tuning_bytes(config))
     counts = {
-        node["NodeID"]: min(own, int(node["Resources"].get("CPU", 0)))
+        node["NodeID"]: min(own_cores, int(node["Resources"].get("CPU", 0)))
         for node in ray.nodes()
-        if node["Alive"] and node["NodeID"] != here
+        if node["Alive"] and node["NodeID"] != this_node
     }
     counts = {node: count for node, count in counts.items() if count}
     free = int(ray.available_resources().get("CPU", 0))
-    wanted = min(len(counts), free, config.batch_size // ROWS - 1)
-    if wanted < 1:
+    most = min(len(counts), free, config.batch_size // ROWS - 1)
+    if most < 1:
         return []
     remote: Any = ray.remote(max_restarts=0)(Helper)
     started = {}
@@ -238,7 +243,7 @@ def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
             count
         )
         started[helper.__ray_ready__.remote()] = helper, count
-    placed = connection.ready(list(started), wanted, PLACE_SECONDS)
+    placed = connection.ready(list(started), most, PLACE_SECONDS)
     for ref, (helper, _) in started.items():
         if ref not in placed:
             ray.kill(helper)
@@ -246,7 +251,7 @@ def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
 
 
 def _results(refs: Sequence[Any], seconds: float) -> list[Any]:
-    """What the helpers return. Raises what they raise, and TimeoutError."""
+    """The results of the helpers. Raises their exceptions, and TimeoutError."""
     import ray
 
     if len(connection.ready(refs, len(refs), seconds)) < len(refs):

@@ -1,4 +1,4 @@
-"""What a job needs of a machine of the cluster: cores, memory, and a GPU where there is one."""
+"""The resources that a job requests of a machine: cores, memory, and a GPU if there is one."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.settings import MEGABYTE
 
 @dataclass(frozen=True)
 class Needs:
-    """Cores, bytes of memory, GPUs."""
+    """Number of cores, bytes of memory, number of GPUs."""
 
     cores: int
     memory: int
@@ -31,7 +31,7 @@ BEST_CORES = 4
 
 
 def of(job: JobFolder) -> Needs:
-    """What a job needs; for a training, by its preset and its dataset."""
+    """The needs of a job; for a training, by its preset and its dataset."""
     kind = job.spec().kind
     if kind != "train":
         return NEEDS[kind]
@@ -46,10 +46,10 @@ def of(job: JobFolder) -> Needs:
 
 
 def within(needs: Needs, machines: Sequence[Mapping[str, float]]) -> Needs:
-    """What to ask the cluster for, so that its largest machine can grant it.
+    """Limit the needs of a job to what the largest machine of the cluster has.
 
-    A job that needs more is sent there too: the worker knows better than a scheduler whether it
-    fits, and says so in a sentence.
+    A job that needs more is sent to that machine, too: its worker checks whether the job fits, and
+    reports in a sentence if it does not.
 
     Args:
         machines: Ray's resources of each: `CPU` in cores, `memory` in bytes, `GPU`.

@@ -1,1 +1,1 @@
-"""How long a training will take, and how much memory and disk."""
+"""Estimate how much time, memory and disk a training will take."""

@@ -1,4 +1,4 @@
-"""Fit a training into a time budget, by leaving out what gains least for its time."""
+"""Fit a training into a time budget, by leaving out the steps that gain least for their time."""
 
 from collections.abc import Iterator
 
@@ -10,19 +10,20 @@ from core.training.config import TrainingConfig
 MINUTES = 5.0
 """Budget of the preset Best, if no other is given."""
 FEWEST_EPOCHS = 3
-"""Of fine-tuning; with fewer, the schedule has not come down before it ends."""
+"""Least number of epochs of fine-tuning; a schedule of fewer is too short to be worth its time."""
 
 
 def within(
     config: TrainingConfig, dataset: Dataset, settings: Settings, minutes: float
 ) -> TrainingConfig:
-    """The settings, with what is expected not to fit left out.
+    """Reduce settings until the training is expected to end within the budget.
 
-    First epochs of fine-tuning, then all of it, then the comparison of backbones. The result is the
-    settings of the run, so repeating the run does not depend on how fast the machine is then.
+    First epochs of fine-tuning are left out, then all of it, then the comparison of backbones. The
+    result is the settings of the run, so repeating the run does not depend on the speed of the
+    machine at that time.
 
     Args:
-        minutes: for all up to the report. What is left may take longer still.
+        minutes: time up to the report. Even the most reduced settings may take longer.
     """
     reduced = config
     for reduced in _reduced(config):
@@ -47,7 +48,7 @@ def describe(config: TrainingConfig, reduced: TrainingConfig) -> str:
 
 
 def _reduced(config: TrainingConfig) -> Iterator[TrainingConfig]:
-    """The settings, then ones that take less and less time."""
+    """The settings, then settings that take less and less time."""
     yield config
     if config.fine_tunes:
         phase, augmentation = config.fine_tune_phase, config.augmentation

@@ -14,14 +14,14 @@ from core.training import depth
 from core.training.config import TrainingConfig
 
 START, TENSORFLOW = 0.8, 3.0
-"""Seconds until a worker is at work, and that starting TensorFlow adds."""
+"""Seconds until a worker begins to work, and seconds that starting TensorFlow adds."""
 FACTOR = 2
 """Estimates of time are expected to be right within this factor."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take.
+    """Time, memory and disk that a training will take.
 
     Attributes:
         scored: seconds from the start of its worker to a scored model.
@@ -35,7 +35,7 @@ class Estimate:
 
     @property
     def sentence(self) -> str:
-        """All of it on one line."""
+        """The three figures in a sentence."""
         return (
             f"About {duration(max(1.0, self.scored))} until results; "
             f"about {size(self.memory)} of memory "
@@ -81,7 +81,7 @@ def check_time(expected: Estimate, settings: Settings) -> str:
     """A warning if the training may take longer than this host allows, otherwise empty.
 
     Raises:
-        LimitExceeded: even half of what is expected is longer.
+        LimitExceeded: even half of the estimate is longer.
     """
     allowed = settings.job_minutes * 60
     if expected.scored <= allowed:

@@ -1,4 +1,4 @@
-"""How much memory and disk a training needs, and how much there is."""
+"""How much memory and disk a training needs, and whether that much is free."""
 
 import math
 from collections import Counter
@@ -14,22 +14,22 @@ from core.training.config import TrainingConfig
 
 FLOAT32, FLOAT16 = 4, 2
 PYTHON_BYTES = 135 * MEGABYTE
-"""A worker that decodes pictures and runs LiteRT."""
+"""Memory of a worker that decodes pictures and runs LiteRT."""
 TENSORFLOW_BYTES = 640 * MEGABYTE
-"""What TensorFlow and Keras add once they have built a network."""
+"""Memory that TensorFlow and Keras add once they have built a network."""
 INTERPRETER = 1.6
 """Memory of an interpreter, relative to its file."""
 FEATURE_COPIES = 3
 """Copies of the embeddings while the head is fitted."""
 PARAMETER_COPIES = 4
-"""Of each parameter: its value, the best so far, and two moments of the optimizer."""
+"""Copies of each parameter: its value, the best so far, and two moments of the optimiser."""
 ACTIVATION_COPIES = 2
 """Bytes of a step relative to those of its layers' outputs: gradients and work space."""
 MODEL_FILES = 1.2
-"""Disk of the LiteRT file and of what is written beside it, relative to the model."""
+"""Disk space of the LiteRT file and the files beside it, relative to the model."""
 THUMBNAIL_BYTES = 6_000
 RESERVE = 0.1
-"""Share of what is free that stays free."""
+"""Share of the free memory or disk space that stays free."""
 ADVICE = {
     "memory": "Unfreeze fewer stages, take a smaller backbone or fewer views, or end other work on "
     "this machine.",
@@ -49,9 +49,9 @@ def counts(dataset: Dataset, config: TrainingConfig) -> Counts:
     """Pictures in each split; by the shares where the dataset does not fix them yet."""
     splits = Counter(example.split for example in dataset.examples)
     test = splits["test"] or round(splits.total() * config.test)
-    rest = splits.total() - test
-    validation = splits["validation"] or round(rest * config.validation / (1 - config.test))
-    return Counts(max(1, rest - validation), max(1, validation), max(1, test))
+    remaining = splits.total() - test
+    validation = splits["validation"] or round(remaining * config.validation / (1 - config.test))
+    return Counts(max(1, remaining - validation), max(1, validation), max(1, test))
 
 
 def views(dataset: Dataset, config: TrainingConfig) -> int:
@@ -120,7 +120,7 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
 
 
 def check(dataset: Dataset, config: TrainingConfig, settings: Settings) -> TrainingConfig:
-    """Halve the batch until it fits into free memory; refuse what this machine cannot do now.
+    """Halve the batch until the training fits into free memory; refuse it if it cannot fit.
 
     Args:
         dataset: need not be split yet.
@@ -139,7 +139,7 @@ def check(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Train
 
 
 def require(resource: Literal["memory", "disk"], needed: int, available: int) -> None:
-    """Refuse what would use up memory or disk.
+    """Refuse work that would use up memory or disk.
 
     Raises:
         NotEnoughResources: the text has both figures and says what helps.

@@ -1,4 +1,4 @@
-"""Seconds for each unit of work on this machine: recorded by trainings, a guess before the first.
+"""Seconds per unit of work on this machine: recorded by trainings, a guess before the first.
 
 `TUSKER_HOME/unit_costs.json` holds them by backbone.
 """
@@ -21,7 +21,7 @@ DECODE = 2e-3
 FORWARD = 1.5e-3
 """Seconds of one core for a forward pass, per millisecond in the table of backbones."""
 STEP = 4
-"""Duration of a training step in forward passes through what it trains."""
+"""Duration of a training step, in forward passes through the trained layers."""
 
 Unit = Literal["view", "step"]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -43,8 +43,8 @@ class UnitCosts(BaseModel, frozen=True):
 
 
 def built_in(backbone: Backbone) -> UnitCosts:
-    """A guess by the table of backbones."""
-    forward = FORWARD * (backbone.milliseconds or 0) / threads.cores()
+    """Costs that are guessed from the table of backbones."""
+    forward = FORWARD * backbone.milliseconds / threads.cores()
     return UnitCosts(
         view=forward + DECODE / threads.cores(),
         step=STEP * forward,
@@ -62,19 +62,19 @@ def read(backbone: Backbone, settings: Settings) -> UnitCosts:
 
 
 def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:
-    """Record what a unit took, as the mean of this and what was recorded before.
+    """Record the seconds of a unit, as the mean of the new and the recorded value.
 
     So one training on a busy machine counts half, and the next one halves that again. Write errors
-    are ignored: estimates are optional.
+    are logged and otherwise ignored: estimates are optional.
     """
     if not 0 < seconds < math.inf:
         return
-    everything = _recorded(settings)
-    own = everything.setdefault(backbone.name, {})
-    own[unit] = (own.get(unit, seconds) + seconds) / 2
+    costs = _recorded(settings)
+    units = costs.setdefault(backbone.name, {})
+    units[unit] = (units.get(unit, seconds) + seconds) / 2
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(settings.home / FILE, _RECORDED.dump_json(everything, indent=1))
+        files.write_bytes(settings.home / FILE, _RECORDED.dump_json(costs, indent=1))
     except OSError as error:
         logger.warning("unit costs could not be recorded: %s", error)
 

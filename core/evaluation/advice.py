@@ -38,7 +38,7 @@ class Advice(NamedTuple):
     """A verdict, the labels of the classes that need pictures most, and both as a sentence."""
 
     verdict: Verdict
-    wanted: tuple[int, ...]
+    needed: tuple[int, ...]
     sentence: str
 
 

@@ -50,8 +50,8 @@ class Rows:
 
     def cell(self, label: int, predicted: int) -> Ints:
         """Indices of the pictures in a cell of the confusion matrix, the most probable first."""
-        places = np.flatnonzero((self.labels == label) & (self.predicted == predicted))
-        return places[np.argsort(-self.probability[places], kind="stable")]
+        indices = np.flatnonzero((self.labels == label) & (self.predicted == predicted))
+        return indices[np.argsort(-self.probability[indices], kind="stable")]
 
 
 ORDERS: dict[str, Callable[[Rows], tuple[np.ndarray, ...]]] = {
@@ -88,14 +88,14 @@ def rows(report: Report, ood: OodScores | None) -> Rows:
     )
 
 
-def in_turn(labels: Iterable[int]) -> list[int]:
-    """Places of the first picture of each class, then of the second of each, and so on."""
-    seen: Counter[int] = Counter()
+def round_robin(labels: Iterable[int]) -> list[int]:
+    """Indices of the first picture of each class, then of the second of each, and so on."""
+    counts: Counter[int] = Counter()
     ranked = []
-    for place, label in enumerate(labels):
-        ranked.append((seen[label], label, place))
-        seen[label] += 1
-    return [place for *_, place in sorted(ranked)]
+    for index, label in enumerate(labels):
+        ranked.append((counts[label], label, index))
+        counts[label] += 1
+    return [index for *_, index in sorted(ranked)]
 
 
 def find(
@@ -124,14 +124,14 @@ def find(
         text: part of the file name, in any case.
     """
     passed = (rows.probability >= low) & (rows.probability <= high)
-    equal = ((rows.labels, label), (rows.predicted, predicted), (rows.correct, correct))
-    for values, wanted in equal:
-        if wanted is not None:
-            passed &= values == wanted
+    conditions = ((rows.labels, label), (rows.predicted, predicted), (rows.correct, correct))
+    for values, required in conditions:
+        if required is not None:
+            passed &= values == required
     if verdict is not None:
         passed &= rows.verdicts(threshold)[verdict]
     if text:
         passed &= np.array([text.casefold() in name for name in rows.names])
-    places = np.flatnonzero(passed)
-    keys = [key[places] for key in ORDERS[order](rows)]
-    return places[np.lexsort(keys[::-1])]
+    indices = np.flatnonzero(passed)
+    keys = [key[indices] for key in ORDERS[order](rows)]
+    return indices[np.lexsort(keys[::-1])]

@@ -161,8 +161,8 @@ def _predictions(
     names: tuple[str, ...], labels: Ints, predicted: Ints, probabilities: Floats
 ) -> tuple[Prediction, ...]:
     classes = probabilities.shape[1]
-    kept = classes if classes <= ALL_KEPT else TOP
-    ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :kept]
+    count = classes if classes <= ALL_KEPT else TOP
+    ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
     values = np.round(np.take_along_axis(probabilities, ranked, axis=1), DIGITS).tolist()
     return tuple(
         Prediction(

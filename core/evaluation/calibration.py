@@ -93,7 +93,7 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
     groups = np.arange(len(labels)) if groups is None else groups
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    bin_index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     filled = [
         Bin(
             low=i / BINS,
@@ -102,11 +102,11 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
             confidence=float(confidence[inside].mean()),
             accuracy=intervals.share(correct[inside], groups[inside]),
         )
-        for i in np.unique(place).tolist()
-        for inside in [place == i]
+        for i in np.unique(bin_index).tolist()
+        for inside in [bin_index == i]
     ]
     gaps = np.zeros((len(labels), BINS))
-    gaps[np.arange(len(labels)), place] = correct - confidence
+    gaps[np.arange(len(labels)), bin_index] = correct - confidence
     value = float(np.abs(gaps.mean(axis=0)).sum())
     draws = np.abs(intervals.bootstrap(gaps, groups)).sum(axis=1)
     low, high = intervals.percentiles(draws)
@@ -150,16 +150,13 @@ def choices(validation: Predictions, test: Predictions) -> tuple[Threshold, ...]
     Args:
         validation, test: at least one picture each.
     """
-    own, measured = (
-        (each.probabilities.max(axis=1), each.probabilities.argmax(axis=1) != each.labels)
-        for each in (validation, test)
-    )
-    ranked = np.sort(own[0])[::-1]
+    on_validation, on_test = _graded(validation), _graded(test)
+    ranked = np.sort(on_validation[0])[::-1]
     thresholds: dict[float, Threshold] = {}
     for share in COVERAGES:
         value = 0.0 if share >= 1 else float(ranked[math.ceil(share * len(ranked)) - 1])
-        error = at_threshold(*own, validation.groups, value, share).error
-        choice = at_threshold(*measured, test.groups, value, share)
+        error = at_threshold(*on_validation, validation.groups, value, share).error
+        choice = at_threshold(*on_test, test.groups, value, share)
         thresholds.setdefault(value, choice.model_copy(update={"validation": error}))
     return tuple(thresholds.values())
 
@@ -183,6 +180,12 @@ def at_threshold(
         coverage=intervals.share(covered, groups),
         error=intervals.share(wrong[covered], groups[covered]) if covered.any() else None,
     )
+
+
+def _graded(predictions: Predictions) -> tuple[Floats, Flags]:
+    """Confidence of each prediction, and whether it is wrong, (n,) each."""
+    labels, probabilities, _ = predictions
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -37,9 +37,9 @@ def thin(x: Floats, y: Floats, points: int) -> Ints:
     if len(x) <= points:
         return np.arange(len(x))
     length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
-    kept[-1] = len(x) - 1
-    return kept
+    indices = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
+    indices[-1] = len(x) - 1
+    return indices
 
 
 def _pair(positive: Flags, score: Floats, points: int) -> ClassCurves:
@@ -74,9 +74,9 @@ def _precision_recall(hits: Ints, alarms: Ints, points: int) -> Curve:
 
 
 def _curve(x: Floats, y: Floats, area: float, points: int) -> Curve:
-    kept = thin(x, y, points)
+    indices = thin(x, y, points)
     return Curve(
-        x=tuple(np.round(x[kept], DIGITS).tolist()),
-        y=tuple(np.round(y[kept], DIGITS).tolist()),
+        x=tuple(np.round(x[indices], DIGITS).tolist()),
+        y=tuple(np.round(y[indices], DIGITS).tolist()),
         area=min(max(area, 0.0), 1.0),
     )

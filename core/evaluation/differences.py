@@ -60,9 +60,9 @@ def sign_flip(change: Ints, groups: Ints) -> float:
     chances = np.ones(1)  # of each sum over the groups that favour the second model
     for size, count in zip(sizes.tolist(), times.tolist(), strict=True):
         logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])
-        own = np.zeros(size * count + 1)
-        own[::size] = np.exp(logs[-1] - logs - logs[::-1] - count * np.log(2))
-        chances = np.convolve(chances, own)
+        binomial = np.zeros(size * count + 1)
+        binomial[::size] = np.exp(logs[-1] - logs - logs[::-1] - count * np.log(2))
+        chances = np.convolve(chances, binomial)
     distance = np.abs(2 * np.arange(len(chances)) - (len(chances) - 1))
     return min(1.0, float(chances[distance >= abs(int(sums.sum()))].sum()))
 
@@ -84,9 +84,9 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """
     adjusted = [0.0] * len(p_values)
     largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = largest
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
     return tuple(adjusted)
 
 
@@ -113,16 +113,16 @@ def of_averages(
     change = (second == labels).astype(np.int64) - (first == labels)
     effects = intervals.design_effect(change, groups, labels, classes)
     shape = (classes, classes, classes)
-    seen, times = np.unique(
+    observed, times = np.unique(
         np.ravel_multi_index((labels, first, second), shape), return_counts=True
     )
     present = np.unique(labels)
     wrong = (present + 1) % classes  # any wrong class will do
     added = [(present, present, wrong), (present, wrong, present)]
-    cells = np.concatenate([seen, *(np.ravel_multi_index(cell, shape) for cell in added)])
+    cells = np.concatenate([observed, *(np.ravel_multi_index(cell, shape) for cell in added)])
     weights = np.concatenate([times, np.full(2 * len(present), 1 / len(present))])
     label, *predictions = np.unravel_index(cells, shape)
-    exact = [metrics.count(confusion.count(labels, each, classes)) for each in (first, second)]
+    exact = [metrics.count(confusion.count(labels, model, classes)) for model in (first, second)]
     support = exact[0].support
     drawn = metrics.resample(label, predictions, weights, support, effects)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from pydantic import Field
 
-from core.evaluation import folds, intervals
+from core.evaluation import folds, intervals, metrics
 from core.evaluation.advice import Point, Trend, Verdict, advise
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Estimate, ReportPart
@@ -43,15 +44,14 @@ class _Trial:
 
     def loss(self, labels: Ints) -> Floats:
         """Total cross-entropy of each head, (s,)."""
-        own = self.probabilities[:, np.arange(len(self.held_out)), labels[self.held_out]]
-        return -np.log(np.maximum(own, 1e-12)).sum(axis=1)
+        return metrics.cross_entropy(labels[self.held_out], self.probabilities).sum(axis=1)
 
 
-class LearningCurve(ReportPart):
+class LearningCurve(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """Points from few pictures to all, and advice.
 
     `gain` is the gain in accuracy by the last doubling; None if there are too few pictures.
-    `wanted` has the labels of the classes that need more pictures most.
+    `needed` has the labels of the classes that need more pictures most.
     """
 
     version: Literal[1] = VERSION
@@ -60,7 +60,7 @@ class LearningCurve(ReportPart):
     points: tuple[Point, ...]
     gain: Estimate | None
     trends: tuple[Trend, ...]
-    wanted: tuple[int, ...]
+    needed: tuple[int, ...] = Field(alias="wanted")
     verdict: Verdict
     sentence: str
 
@@ -95,8 +95,8 @@ def learning_curve(
     if number < folds.MINIMUM:
         return _with_advice(classes, len(labels))
     fold = folds.assign(labels, groups, number, seed)
-    held = np.unique(np.stack([groups, labels]), axis=1).shape[1]
-    per_class = held * (number - 1) / number / len(np.unique(labels))
+    pairs = np.unique(np.stack([groups, labels]), axis=1).shape[1]
+    per_class = pairs * (number - 1) / number / len(np.unique(labels))
     used = min(number, math.ceil(PICTURES_PREDICTED * number / len(labels)))
     predicted = np.flatnonzero(fold < used)
     correct: list[Floats] = []
@@ -143,11 +143,11 @@ def _subset(labels: Ints, groups: Ints, share: float, seed: tuple[int, ...]) -> 
     order: Ints = np.random.default_rng(seed).permutation(len(names))[group]
     chosen = []
     for label in np.unique(labels):
-        own: Ints = np.flatnonzero(labels == label)
-        _, rank, sizes = np.unique(order[own], return_inverse=True, return_counts=True)
+        members: Ints = np.flatnonzero(labels == label)
+        _, rank, sizes = np.unique(order[members], return_inverse=True, return_counts=True)
         middles = np.cumsum(sizes) - sizes / 2
-        taken = max(1, int((middles < share * len(own)).sum()))
-        chosen.append(own[rank < taken])
+        count = max(1, int((middles < share * len(members)).sum()))
+        chosen.append(members[rank < count])
     return np.sort(np.concatenate(chosen))
 
 
@@ -170,11 +170,11 @@ def _summarise(
     trends = tuple(
         Trend(
             label=int(label),
-            recall=intervals.share(full[own], groups[own]),
-            gain=intervals.gain(change[own], groups[own]),
+            recall=intervals.share(full[of_class], groups[of_class]),
+            gain=intervals.gain(change[of_class], groups[of_class]),
         )
         for label in present
-        for own in [labels == label]
+        for of_class in [labels == label]
     )
     return _with_advice(classes, len(labels), points, intervals.gain(change, groups), trends)
 

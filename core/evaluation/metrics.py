@@ -12,6 +12,8 @@ from core.evaluation.report import Averages, ClassScore, Estimate
 
 Metric = Literal["precision", "recall", "f1"]
 METRICS: tuple[Metric, ...] = ("precision", "recall", "f1")
+TINY = 1e-12
+"""Smaller probabilities count as this, so that their logarithm is finite."""
 Averaging = Literal["macro", "weighted"]
 """Macro averages are over the classes for which the metric is defined, so that macro recall is
 balanced accuracy; weighted ones weight classes by their pictures, and 0 / 0 counts as 0."""
@@ -61,11 +63,12 @@ def resample(
     support: Ints,
     effect: Floats,
 ) -> list[ClassCounts]:
-    """Counts of the same stratified bootstrap samples of a test set, by one model or several.
+    """Counts by class of bootstrap samples of a test set, for one model or several.
 
-    Every class keeps its number of pictures. Drawing cells, which are pictures with equal labels
-    and predictions, is equivalent to drawing pictures, and as fast for a million of them. As many
-    are drawn as the pictures of a class are worth by the effect of their groups.
+    All models get the same samples, and every class keeps its number of pictures. Drawing cells,
+    which are pictures with equal labels and predictions, is equivalent to drawing pictures, and as
+    fast for a million of them. The pictures of a class are divided by the effect of their groups;
+    so many are drawn.
 
     Args:
         labels: class of each cell, (c,).
@@ -163,11 +166,17 @@ def average(counts: Ints, effects: Effects) -> tuple[Estimate, Averages, Average
     return macro.recall, macro, weighted
 
 
+def cross_entropy(labels: Ints, probabilities: np.ndarray) -> np.ndarray:
+    """Cross-entropy of each picture, (…, n), for probabilities (…, n, k) of one dtype."""
+    actual = probabilities[..., np.arange(len(labels)), labels]
+    return -np.log(np.maximum(actual, TINY))
+
+
 def log_losses(labels: Ints, probabilities: Floats) -> Floats:
-    """Log loss of each picture, (n,), clipped by the precision of the probabilities' dtype."""
+    """Cross-entropy as scikit-learn's `log_loss` has it, (n,): clipped by the dtype's precision."""
     epsilon = float(np.finfo(probabilities.dtype).eps)
-    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return -np.log(np.clip(own, epsilon, 1 - epsilon))
+    actual = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return -np.log(np.clip(actual, epsilon, 1 - epsilon))
 
 
 def ranks(labels: Ints, probabilities: Floats) -> Ints:
@@ -175,9 +184,9 @@ def ranks(labels: Ints, probabilities: Floats) -> Ints:
 
     Equal probabilities are ranked in the order of the classes, as by `argmax`.
     """
-    own = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    actual = np.take_along_axis(probabilities, labels[:, None], axis=1)
     earlier = np.arange(probabilities.shape[1]) < labels[:, None]
-    return ((probabilities > own) | ((probabilities == own) & earlier)).sum(axis=1)
+    return ((probabilities > actual) | ((probabilities == actual) & earlier)).sum(axis=1)
 
 
 def _fraction(counts: ClassCounts, metric: Metric) -> tuple[Ints | Floats, Ints | Floats]:
@@ -206,15 +215,15 @@ def _bounds(
 
     Precision and recall have Wilson intervals, F1 has the interval that follows from it.
     """
-    above, below = _fraction(counts, metric)
+    numerator, denominator = _fraction(counts, metric)
     effect = getattr(effects, metric)
     if metric == "f1":
-        low, high = intervals.wilson_f1(counts.hits / effect, (below - above) / effect)
+        low, high = intervals.wilson_f1(counts.hits / effect, (denominator - numerator) / effect)
     else:
-        low, high = intervals.wilson(above / effect, below / effect)
-    return _ratio(above, below), low, high, below
+        low, high = intervals.wilson(numerator / effect, denominator / effect)
+    return _ratio(numerator, denominator), low, high, denominator
 
 
-def _ratio(above: ArrayLike, below: ArrayLike) -> Floats:
-    above, below = np.asarray(above, float), np.asarray(below, float)
-    return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
+def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
+    numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
+    return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)

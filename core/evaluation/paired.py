@@ -31,10 +31,10 @@ class EvaluatedModel:
 
     def __post_init__(self) -> None:
         shape = (len(self.report.predictions), len(self.report.classes))
-        found = len(self.keys), self.probabilities.shape, len(self.groups)
-        if found != (shape[0], shape, shape[0]):
+        shapes = len(self.keys), self.probabilities.shape, len(self.groups)
+        if shapes != (shape[0], shape, shape[0]):
             raise ValueError(
-                f"expected {shape[0]} keys and groups and probabilities {shape}, found {found}"
+                f"expected {shape[0]} keys and groups and probabilities {shape}, found {shapes}"
             )
 
     def labelled_keys(self) -> list[tuple[str, str]]:
@@ -120,18 +120,18 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
     """
     if reason := _not_comparable(first, second):
         return reason
-    places = [j for _, j in sorted(zip(_sorted(first), _sorted(second), strict=True))]
+    matching = [j for _, j in sorted(zip(_sorted(first), _sorted(second), strict=True))]
     names = first.report.classes
     columns = [second.report.classes.index(name) for name in names]
     labels = np.array([p.label for p in first.report.predictions])
     before = _predicted(first)
-    after = np.argsort(columns)[_predicted(second)[places]]
+    after = np.argsort(columns)[_predicted(second)[matching]]
     correct_before, correct_after = before == labels, after == labels
     broken = np.flatnonzero(correct_before & ~correct_after)
     fixed = np.flatnonzero(correct_after & ~correct_before)
     groups = first.groups
     balanced, macro = differences.of_averages(labels, before, after, len(names), groups)
-    probabilities = second.probabilities[places][:, columns]
+    probabilities = second.probabilities[matching][:, columns]
     return PairedComparison(
         pictures=len(labels),
         both=int((correct_before & correct_after).sum()),
@@ -141,8 +141,8 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
         balanced_accuracy=balanced,
         macro_f1=macro,
         log_loss=differences.of_log_loss(labels, first.probabilities, probabilities, groups),
-        fixed=tuple(Position(int(i), places[i]) for i in fixed),
-        broken=tuple(Position(int(i), places[i]) for i in broken),
+        fixed=tuple(Position(int(i), matching[i]) for i in fixed),
+        broken=tuple(Position(int(i), matching[i]) for i in broken),
     )
 
 
@@ -158,8 +158,10 @@ def compare_with(
         adjusted = holm([difference.p for _, difference in present])
         for (i, difference), p in zip(present, adjusted, strict=True):
             changes[i][name] = replace(difference, adjusted=p)
-    done = iter(replace(result, **change) for result, change in zip(paired, changes, strict=True))
-    return tuple(next(done) if isinstance(r, PairedComparison) else r for r in results)
+    corrected = iter(
+        replace(result, **change) for result, change in zip(paired, changes, strict=True)
+    )
+    return tuple(next(corrected) if isinstance(r, PairedComparison) else r for r in results)
 
 
 def _sorted(model: EvaluatedModel) -> list[int]:

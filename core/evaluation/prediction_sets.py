@@ -14,7 +14,7 @@ Level = TypeVar("Level", bound=SetLevel)
 LEVELS = (0.8, 0.9, 0.95, 0.99)
 """Coverages that can be promised."""
 DEFAULT = 0.95
-"""The level where nobody has chosen one; a lower one where this is not offered."""
+"""The level unless the owner has chosen another; a lower one where this is not offered."""
 DIGITS = 6
 """Of a limit, which is rounded up."""
 ROUNDING = 1e-9
@@ -67,11 +67,11 @@ def calibrate(
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(1 / sizes[group[order]]) / (len(sizes) + 1)
-    places = np.searchsorted(reached, np.asarray(levels) - ROUNDING)
+    indices = np.searchsorted(reached, np.asarray(levels) - ROUNDING)
     return tuple(
-        SetLevel(level=level, limit=_rounded_up(float(scores[order[place]])))
-        for level, place in zip(levels, places.tolist(), strict=True)
-        if place < len(scores)
+        SetLevel(level=level, limit=_rounded_up(float(scores[order[index]])))
+        for level, index in zip(levels, indices.tolist(), strict=True)
+        if index < len(scores)
     )
 
 

@@ -127,8 +127,8 @@ def headline(
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
-    whole = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
-    sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
+    fraction = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
+    sentence = f"{fraction} {noun} correct: {value} % ({low}–{high} %)"
     if new_groups:
         sentence += f" on {prose.count(new_groups, 'group')} not seen in training"
     if leaked:
@@ -163,5 +163,5 @@ def _outwards(value: float, digits: int, direction: int) -> str:
     scaled = value * 10**digits
     # Rounded first, so that 88.00000000001 is not pushed to 89.
     scaled = round(scaled, 6)
-    whole = math.floor(scaled) if direction < 0 else math.ceil(scaled)
-    return f"{whole / 10**digits:.{digits}f}"
+    integer = math.floor(scaled) if direction < 0 else math.ceil(scaled)
+    return f"{integer / 10**digits:.{digits}f}"

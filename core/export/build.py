@@ -30,7 +30,7 @@ from core.system import capacity, files, prose
 logger = logging.getLogger(__name__)
 
 VERIFICATION_MEMORY = 4
-"""Memory of the process that runs a file, in sizes of the network, without its libraries."""
+"""Memory of the process that runs a file, without its libraries, relative to the network's size."""
 VERIFICATION_PICTURES = 100
 """Most test pictures that each file is run on."""
 CALIBRATION_PICTURES = 100
@@ -59,22 +59,22 @@ def export(
     files.write_text(folder / LABELS, label_lines(model))
     train_program.write(folder, run.config(), model, run.dataset())
     source = _Source(run, pictures, settings, model, arrays)
-    known = held_out(run, pictures, settings)
+    sample = held_out(run, pictures, settings)
     for group in _by_library(forms):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
-            made: dict[Format, Path] = {}
+            written: dict[Format, Path] = {}
             results: list[FileVerification] = []
             for form in group:
                 files.remove(folder / form.file)
                 emit(Note(sentence=f"Writing {form.file}."))
                 path = Path(scratch) / form.file
                 if (failure := _write(form, source, path)) is None:
-                    made[form] = path
+                    written[form] = path
                 else:
                     results.append(FileVerification(file=form.file, passed=False, reason=failure))
-            if made:
-                results += verify.verify(made, model, known, Counter(emit))
-            for form, path in made.items():
+            if written:
+                results += verify.verify(written, model, sample, Counter(emit))
+            for form, path in written.items():
                 if next(result.passed for result in results if result.file == form.file):
                     path.rename(folder / form.file)
         for result in results:
@@ -89,32 +89,32 @@ def export(
 def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
     """A sample of the test pictures, evenly spaced, with their predictions.
 
-    Where the pictures were deleted, these are the small copies that the run keeps of them, with
-    the predictions that the run's model makes of these.
+    Where the pictures were deleted, the sample has the small copies that the run keeps of them, and
+    the predictions of the run's model for these copies.
     """
     examples = run.dataset().of("test")
-    places = _evenly(len(examples), VERIFICATION_PICTURES)
-    labels = np.array([examples[place].label for place in places])
+    indices = _evenly(len(examples), VERIFICATION_PICTURES)
+    labels = np.array([examples[index].label for index in indices])
     if pictures is not None:
-        paths = tuple(pictures / examples[place].path for place in places)
-        probabilities, measured = run.probabilities()[places], run.ood_scores()
-        scores = None if measured is None else np.array(measured.scores)[places]
+        paths = tuple(pictures / examples[index].path for index in indices)
+        probabilities, recorded = run.probabilities()[indices], run.ood_scores()
+        scores = None if recorded is None else np.array(recorded.scores)[indices]
     else:
-        paths = tuple(run.thumbnail(place) for place in places)
+        paths = tuple(run.thumbnail(index) for index in indices)
         classifier = run.classifier(settings)
         answers = [classifier.answer(classifier.load(path)) for path in paths]
         probabilities = np.stack([answer.probabilities for answer in answers])
-        by_picture = [answer.ood_score for answer in answers]
-        scores = None if None in by_picture else np.array(by_picture, float)
-    own, model = run.annotations(), storage.load_description(run.model_folder)
-    # With no threshold in force, one that half of the pictures do not reach.
-    threshold = own.threshold or float(np.median(probabilities.max(axis=1)))
+        by_copy = [answer.ood_score for answer in answers]
+        scores = None if None in by_copy else np.array(by_copy, float)
+    annotations, model = run.annotations(), storage.load_description(run.model_folder)
+    # Without a threshold, one is used that half of the pictures do not reach.
+    threshold = annotations.threshold or float(np.median(probabilities.max(axis=1)))
     return HeldOut(
         paths,
         labels,
         probabilities,
         settings,
-        decision=Decision.of(model.set_levels, threshold, own.level or None),
+        decision=Decision.of(model.set_levels, threshold, annotations.level or None),
         ood_scores=scores,
         ood_detector=None if scores is None else run.model_folder / storage.OOD,
         thumbnails=pictures is None,
@@ -123,7 +123,7 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
 
 @dataclass(frozen=True)
 class _Source:
-    """What the formats are made of, and the function that writes each of them."""
+    """A run with its model, and the functions that write each format from them."""
 
     run: Run
     pictures: Path | None
@@ -199,11 +199,11 @@ class _Source:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""
         if self.pictures is None:
             tests = len(self.run.dataset().of("test"))
-            paths = [self.run.thumbnail(place) for place in _evenly(tests, CALIBRATION_PICTURES)]
+            paths = [self.run.thumbnail(index) for index in _evenly(tests, CALIBRATION_PICTURES)]
         else:
             examples = self.run.dataset().of("train")
-            places = _evenly(len(examples), CALIBRATION_PICTURES)
-            paths = [self.pictures / examples[place].path for place in places]
+            indices = _evenly(len(examples), CALIBRATION_PICTURES)
+            paths = [self.pictures / examples[index].path for index in indices]
         size, crop, scale = self.model.size, self.model.crop, self.model.scale
         return np.stack(
             [
@@ -214,7 +214,7 @@ class _Source:
 
 
 def _write(form: Format, source: _Source, path: Path) -> str | None:
-    """Write one format. Returns why that failed; None if it did not."""
+    """Write one format. Returns the reason of a failure as a sentence; None if there was none."""
     try:
         _require_memory(form, source.model)
         source.write(form, path)
@@ -233,12 +233,12 @@ def _record(run: Run, results: list[FileVerification]) -> None:
     earlier = run.verification()
     by_file = {result.file: result for result in (*(earlier.results if earlier else ()), *results)}
     examples, probabilities = run.dataset().of("test"), run.probabilities()
-    places = _evenly(len(examples), VERIFICATION_PICTURES)
-    labels = np.array([examples[place].label for place in places])
+    indices = _evenly(len(examples), VERIFICATION_PICTURES)
+    labels = np.array([examples[index].label for index in indices])
     run.verification.write(
         Verification(
-            pictures=len(places),
-            accuracy=float((probabilities[places].argmax(axis=1) == labels).mean()),
+            pictures=len(indices),
+            accuracy=float((probabilities[indices].argmax(axis=1) == labels).mean()),
             results=tuple(by_file[form.file] for form in FORMATS if form.file in by_file),
         )
     )
@@ -265,7 +265,7 @@ def _require_memory(form: Format, model: storage.ModelFile) -> None:
 
 
 def _by_library(forms: Collection[Format]) -> Iterable[list[Format]]:
-    """The formats that one process verifies: those that the same library opens."""
+    """Groups of formats that the same library opens; one process verifies each group."""
     groups: defaultdict[str, list[Format]] = defaultdict(list)
     for form in sorted(forms, key=lambda form: form.tensorflow):
         groups["tensorflow" if form.tensorflow else form.packages[-1]].append(form)

@@ -20,7 +20,7 @@ from core.system import markdown, prose
 from core.training import outcome
 
 FEW = 10
-"""Test pictures of a class below which its figures are called uncertain."""
+"""With fewer test pictures of a class, its figures are called uncertain."""
 NAMED, WORST, MISTAKES = 12, 3, 3
 """How many classes with few pictures, worst classes and mistakes are listed."""
 PHASES = {"head": "Training the head", "fine-tune": "Fine-tuning"}
@@ -39,7 +39,7 @@ class ClassCount:
 
 
 class Facts:
-    """Everything that a card or an HTML report says about a complete run.
+    """The facts about a complete run that a card or an HTML report shows.
 
     Attributes:
         day: when the training finished.
@@ -50,9 +50,9 @@ class Facts:
         counts: pictures by class, in the order of the report.
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
-        astride: those of them whose duplicate is in another split.
+        divided: those of them whose near-duplicate is in another split.
         inflation: of the score by a split that divides the chosen groups; None without groups.
-        origin: the run that it was trained again from. Never show its id: it is a permission.
+        origin: the run whose training was repeated. Never show its id: it is a permission.
         sets: the prediction sets of the current level, on the test pictures; None if off.
         threshold: the current one, with coverage and error on the test pictures; None if off.
         worst: classes with the lowest recall, if below 1.
@@ -74,11 +74,11 @@ class Facts:
         self.backbone = backbones.get(name) if backbones.known(name) else None
         self.counts = _counts(self.dataset)
         self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
-        self.alike, self.astride = _alike(self.dataset)
+        self.alike, self.divided = _alike(self.dataset)
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
-        self.kept = what_was_kept(run)
+        self.kept = describe_choices(run)
         self.threshold = _threshold(run, self.report)
         self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
         scores = self.report.per_class
@@ -103,11 +103,11 @@ def card(run: Run, facts: Facts | None = None) -> str:
     environment = programs.environment(finalize=_escaped)
     environment.filters |= {
         "figure": lambda estimate: _Trusted(describe(estimate)),
-        "ours": _Trusted,
+        "trusted": _Trusted,
         "share": lambda value: _Trusted(wording.share(value)),
         "promise": lambda level: _Trusted(wording.promise(level)),
         "duration": prose.duration,
-        "fixed": lambda value, places: _Trusted(f"{value:.{places}f}"),
+        "fixed": lambda value, digits: _Trusted(f"{value:.{digits}f}"),
     }
     return environment.get_template("card.md.j2").render(
         vars(facts),
@@ -119,7 +119,7 @@ def card(run: Run, facts: Facts | None = None) -> str:
     )
 
 
-def what_was_kept(run: Run) -> list[str]:
+def describe_choices(run: Run) -> list[str]:
     """The choices of backbone and features, and which epoch each phase kept, in sentences."""
     solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
     choices = run.backbone_choice(), run.feature_choice()
@@ -165,21 +165,23 @@ def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
     units = splitting.units(examples, range(len(examples)), chosen=False)
     groups = [group for group in units if len(group) > 1]
-    astride = [group for group in groups if len({examples[i].split for i in group}) > 1]
-    return sum(map(len, groups)), sum(map(len, astride))
+    divided = [group for group in groups if len({examples[i].split for i in group}) > 1]
+    return sum(map(len, groups)), sum(map(len, divided))
 
 
 def _threshold(run: Run, report: Report) -> Threshold | None:
-    own = run.annotations()
-    if not own.threshold:
+    annotations = run.annotations()
+    if not annotations.threshold:
         return None
     for choice in report.certainty.choices:
-        if choice.value == own.threshold:
+        if choice.value == annotations.threshold:
             return choice
     confidence = np.array([guess.probability for guess in report.predictions])
     wrong = np.array([guess.predicted != guess.label for guess in report.predictions])
     groups = splitting.groups(run.dataset().of("test"), bursts=True)
-    return calibration.at_threshold(confidence, wrong, groups, own.threshold, own.target_coverage)
+    return calibration.at_threshold(
+        confidence, wrong, groups, annotations.threshold, annotations.target_coverage
+    )
 
 
 def _interval(accuracy: Estimate) -> _Trusted:

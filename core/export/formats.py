@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from core.errors import BadInput
 from core.model import storage
 from core.model.storage import ModelFile
+from core.system import files
 
 LABELS = "labels.txt"
 INT8 = "classifier-int8.tflite"
@@ -23,7 +25,7 @@ class Format:
         title: name on the screen.
         meaning: what the file is for.
         program: name of the program that predicts with it.
-        packages: what that program needs, by their names on PyPI; the runtime comes last.
+        packages: packages that the program needs, by their names on PyPI; the runtime comes last.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
         memory_factor: additional memory that making it takes, in sizes of the network.
     """
@@ -44,7 +46,7 @@ class Format:
 
 
 def describe(model: ModelFile) -> tuple[str, dict[str, str]]:
-    """What an exported file says about itself: a sentence for people, files for programs."""
+    """The description in an exported file: a sentence for people, and named texts for programs."""
     return (
         f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
         f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
@@ -109,15 +111,20 @@ FORMATS = (
 """How a program opens a file is in the template `programs/predict.py.j2`, by `name`."""
 
 
+def size(path: Path) -> int:
+    """Bytes of an exported file, or of all files in a SavedModel."""
+    return files.size(path) if path.is_dir() else path.stat().st_size
+
+
 def named(names: Iterable[str]) -> tuple[Format, ...]:
     """The formats with these names, in the order of the table; all of them for no name.
 
     Raises:
         BadInput: there is no such format.
     """
-    chosen, known = set(names), {form.name for form in FORMATS}
-    if unknown := sorted(chosen - known):
+    chosen, all_names = set(names), {form.name for form in FORMATS}
+    if unknown := sorted(chosen - all_names):
         raise BadInput(
-            f"There is no format {unknown[0]!r}. Choose from: {', '.join(sorted(known))}."
+            f"There is no format {unknown[0]!r}. Choose from: {', '.join(sorted(all_names))}."
         )
-    return tuple(form for form in FORMATS if form.name in (chosen or known))
+    return tuple(form for form in FORMATS if form.name in (chosen or all_names))

@@ -1,7 +1,7 @@
 """Write a run's Keras file from its backbone's, without TensorFlow.
 
-A Keras file is a zip of a configuration in JSON and weights in HDF5. In the latter, each layer has
-a group named after its class and number, whose `vars` have the layer's name as an attribute.
+A Keras file is a zip of a configuration in JSON and weights in HDF5. In the HDF5 file, each layer
+has a group named after its class and number, whose `vars` have the layer's name as an attribute.
 """
 
 import io
@@ -21,11 +21,11 @@ from core.system import files
 CONFIG, WEIGHTS = "config", "model.weights.h5"
 """Entries of the zip; the first one's name has an extension."""
 LAST = "last_pooled"
-"""Layer of the last embedding, where it is a part of the embedding."""
+"""Name of the layer that pools the last feature map, if features from other depths follow."""
 Tensor = tuple[str, list[int | None]]
 """The layer that outputs a tensor, and its shape."""
 VARIABLES = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1"}
-"""The place of a trainable variable among those of its layer."""
+"""Name of a trainable variable in the group of its layer: its index."""
 
 
 def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Path) -> None:
@@ -49,8 +49,8 @@ def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Pat
         groups = {group["vars"].attrs["name"]: group for group in file["layers"].values()}
         for name, array in arrays.items():
             if name.startswith("trunk."):
-                _, place, variable = name.split(".", 2)
-                groups[trunk[int(place)]][f"vars/{VARIABLES[variable]}"][...] = array
+                _, index, variable = name.split(".", 2)
+                groups[trunk[int(index)]][f"vars/{VARIABLES[variable]}"][...] = array
         head = _head(layers, model, DenseHead.from_arrays(arrays))
         for layer, values in head:
             layers.append(layer)
@@ -68,23 +68,23 @@ def _head(
     """The configurations of the layers above the backbone, each with its weights."""
     backbone, dropout = backbones.get(model.backbone), model.dropout
     rows: list[tuple[dict[str, Any], tuple[np.ndarray, ...]]] = []
-    flow: Tensor = (trunk[-1]["name"], [None, None, None, backbone.embedding])
+    tensor: Tensor = (trunk[-1]["name"], [None, None, None, backbone.embedding])
 
     def add(kind: str, name: str, width: int, *weights: np.ndarray, **options: object) -> None:
-        nonlocal flow
-        rows.append((_layer(kind, name, flow, options), weights))
-        flow = name, [None, width]
+        nonlocal tensor
+        rows.append((_layer(kind, name, tensor, options), weights))
+        tensor = name, [None, width]
 
     add("GlobalAveragePooling2D", LAST if model.depths else "embedding", backbone.embedding)
     if model.depths:
         channels = {stage.layer: stage.shape[-1] for stage in backbone.stages}
-        pooled = [flow]
+        pooled = [tensor]
         for layer in model.depths:
-            flow = layer, [None, None, None, channels[layer]]
+            tensor = layer, [None, None, None, channels[layer]]
             add("GlobalAveragePooling2D", f"{layer}_pooled", channels[layer])
-            pooled.append(flow)
+            pooled.append(tensor)
         rows.append((_layer("Concatenate", "embedding", pooled, {"axis": -1}), ()))
-        flow = "embedding", [None, head.inputs]
+        tensor = "embedding", [None, head.inputs]
     for number, (kernel, bias) in enumerate(head.layers):
         final = number == len(head.layers) - 1
         if dropout:
@@ -108,7 +108,7 @@ def _layer(
     argument: Any
     shape: Any
     if isinstance(source, list):
-        argument, shape = [_tensor(one) for one in source], [shape for _, shape in source]
+        argument, shape = [_tensor(part) for part in source], [shape for _, shape in source]
     else:
         argument, shape = _tensor(source), source[1]
     return {
@@ -123,8 +123,8 @@ def _layer(
 
 
 def _tensor(source: Tensor) -> dict[str, Any]:
-    before, shape = source
-    config = {"shape": shape, "dtype": "float32", "keras_history": [before, 0, 0]}
+    layer, shape = source
+    config = {"shape": shape, "dtype": "float32", "keras_history": [layer, 0, 0]}
     return {"class_name": "__keras_tensor__", "config": config}
 
 
@@ -134,9 +134,9 @@ def _add_weights(
     """Add the group of a layer, numbered among those of its class."""
     kind = {"GlobalAveragePooling2D": "global_average_pooling2d"}
     stem = kind.get(layer["class_name"], layer["class_name"].lower())
-    taken = sum(name == stem or name.removeprefix(f"{stem}_").isdecimal() for name in layers)
-    group = layers.create_group(f"{stem}_{taken}" if taken else stem)
+    count = sum(name == stem or name.removeprefix(f"{stem}_").isdecimal() for name in layers)
+    group = layers.create_group(f"{stem}_{count}" if count else stem)
     variables = group.create_group("vars")
     variables.attrs["name"] = layer["name"]
-    for place, values in enumerate(weights):
-        variables[str(place)] = values
+    for index, values in enumerate(weights):
+        variables[str(index)] = values

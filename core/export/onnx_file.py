@@ -146,7 +146,7 @@ def _convolution(translation: _Translation, operator: Any) -> None:
         operator,
         group=translation.shape(picture)[3] if depthwise else 1,
         dilations=spread,
-        **_moves(translation, operator, window),
+        **_window_attributes(translation, operator, window),
     )
 
 
@@ -158,13 +158,15 @@ def _pooling(kind: str) -> Callable[[_Translation, Any], None]:
             [translation.name(operator.inputs[0])],
             operator,
             kernel_shape=window,
-            **_moves(translation, operator, window),
+            **_window_attributes(translation, operator, window),
         )
 
     return translate
 
 
-def _moves(translation: _Translation, operator: Any, window: list[int]) -> dict[str, list[int]]:
+def _window_attributes(
+    translation: _Translation, operator: Any, window: list[int]
+) -> dict[str, list[int]]:
     """Strides and padding of a window that moves over an activation."""
     options = operator.builtinOptions
     strides, before, after = [options.strideH, options.strideW], [], []
@@ -219,8 +221,8 @@ def _reshape(translation: _Translation, operator: Any) -> None:
     before, after = (translation.shape(t) for t in (operator.inputs[0], operator.outputs[0]))
     if max(before) != np.prod(before) or before[-1] != after[-1]:
         raise LookupError(f"a reshape of {before} to {after} cannot be translated to ONNX")
-    wanted = [0, -1] if len(after) == 2 else [0, -1, 1, 1]
-    shape = translation.constant(np.array(wanted, np.int64))
+    target = [0, -1] if len(after) == 2 else [0, -1, 1, 1]
+    shape = translation.constant(np.array(target, np.int64))
     translation.finish("Reshape", [translation.name(operator.inputs[0]), shape], operator)
 
 

@@ -16,20 +16,20 @@ FORMATS = "formats"
 
 
 def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = "") -> JobFolder:
-    """Queue the preparation of formats; formats that are being prepared already stay in the order.
+    """Queue the preparation of formats, in addition to those that are queued or being prepared.
 
     Args:
-        by: mark of the visitor who asks.
+        by: mark of the visitor.
 
     Raises:
         BadInput: the run is not complete, or it is the sample.
-        LimitExceeded: the queue is full, or this visitor has no disk space or place left.
+        LimitExceeded: the queue is full, or the visitor has no disk space or no job left.
     """
     check(run)
     quotas.check_space(by, settings)
     job = run.export_job
-    wanted = {form.name for form in (*forms, *waiting(run, settings))}
-    ordered = JobSpec(kind="export", arguments={FORMATS: sorted(wanted)})
+    names = {form.name for form in (*forms, *waiting(run, settings))}
+    ordered = JobSpec(kind="export", arguments={FORMATS: sorted(names)})
     if at_work(run, settings):
         job.replace_spec(ordered)
         return job
@@ -45,12 +45,12 @@ def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
     """The formats that are queued or being prepared."""
     if not at_work(run, settings):
         return ()
-    there = available_formats(run)
-    return tuple(form for form in named(_names(run)) if form not in there)
+    available = available_formats(run)
+    return tuple(form for form in named(_names(run)) if form not in available)
 
 
 def work(run: Run, settings: Settings, emit: Emit) -> None:
-    """Prepare what was ordered, formats that are ordered meanwhile included.
+    """Prepare the ordered formats, including those that are ordered meanwhile.
 
     Raises:
         RunDamaged: the run's own files cannot be read.
@@ -63,7 +63,7 @@ def work(run: Run, settings: Settings, emit: Emit) -> None:
 
 
 def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit) -> None:
-    """Prepare the formats that a run does not offer yet, in this process, and list them.
+    """Prepare formats in this process, unless the run offers them already, and update its manifest.
 
     Raises:
         BadInput: the run is not complete, or it is the sample.
@@ -72,8 +72,8 @@ def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit)
     """
     check(run)
     with run.job.lock():  # the last steps of the training write the same files
-        there = available_formats(run)
-        missing = [form for form in forms if form not in there]
+        available = available_formats(run)
+        missing = [form for form in forms if form not in available]
         if not missing:
             return
         try:

@@ -11,9 +11,8 @@ from typing import IO
 from core import backbones
 from core.export import parts, programs
 from core.export.card import card
-from core.export.formats import FORMATS, LABELS, Format
+from core.export.formats import FORMATS, LABELS, Format, size
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
-from core.export.verify import size
 from core.model import storage
 from core.model.decision import Decision
 from core.runs.run import BUNDLED, Run
@@ -73,8 +72,8 @@ def other_files(run: Run, settings: Settings) -> dict[str, Path]:
     """The files beside the formats that exist, by their name in the bundle."""
     paths = {name: run.model_folder / name for name in MODEL_FILES}
     backbone = backbones.get(storage.load_description(run.model_folder).backbone)
-    if not backbone.in_keras and (kept := parts.kept_backbone_file(backbone, settings)):
-        paths[BACKBONE_FILE] = kept
+    if not backbone.in_keras and (backbone_file := parts.kept_backbone_file(backbone, settings)):
+        paths[BACKBONE_FILE] = backbone_file
     return {name: path for name, path in paths.items() if path.is_file()} | run.bundled_files()
 
 
@@ -83,7 +82,7 @@ def write_bundle(
 ) -> None:
     """Write the bundle as a zip, uncompressed since models hardly shrink.
 
-    It has the same bytes each time, so that Streamlit keeps one copy however often it is taken.
+    It has the same bytes each time, so that Streamlit keeps one copy of all downloads.
 
     Args:
         file: open for writing, or its path.
@@ -111,8 +110,8 @@ def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
     """Write a file as it is, or the folder of a SavedModel as a zip."""
     path = run.model_folder / form.file
     if path.is_file():
-        with path.open("rb") as made:
-            shutil.copyfileobj(made, file)
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, file)
         return
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         _add(archive, path, form.file)
@@ -120,16 +119,22 @@ def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
 
 def decision(run: Run) -> Decision:
     """The threshold and the level of prediction sets that the owner has chosen."""
-    own, model = run.annotations(), storage.load_description(run.model_folder)
-    return Decision.of(model.set_levels, own.threshold, own.level)
+    annotations, model = run.annotations(), storage.load_description(run.model_folder)
+    return Decision.of(model.set_levels, annotations.threshold, annotations.level)
 
 
 def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
-    """Functions that write what depends on the owner's choices, and the licences, by name."""
+    """Functions that make the files whose text depends on the owner's choices, by file name.
+
+    The card, the description of the model and the programs depend on them; the licences are made
+    here, too.
+    """
     model = storage.load_description(run.model_folder)
     backbone = backbones.get(model.backbone)
-    own = run.annotations()
-    chosen = model.model_copy(update={"threshold": own.threshold, "level": own.level})
+    annotations = run.annotations()
+    chosen = model.model_copy(
+        update={"threshold": annotations.threshold, "level": annotations.level}
+    )
     ood = (run.model_folder / storage.OOD).is_file()
     functions: dict[str, Callable[[], str]] = {
         CARD: lambda: card(run),

@@ -43,7 +43,7 @@ def backbone_file(backbone: Backbone, settings: Settings) -> Path:
 
 
 def kept_backbone_file(backbone: Backbone, settings: Settings) -> Path | None:
-    """The file of `backbone_file`; None if it has not been made yet."""
+    """The file that `backbone_file` makes; None if it has not been made yet."""
     path = _path(backbone, train_program.BACKBONE_FILE, settings)
     return path if path.is_file() else None
 
@@ -58,20 +58,20 @@ def int8_trunk(
 
     Args:
         depths: layers whose pooled activations follow the embedding.
-        quantise: makes it. Imports TensorFlow.
+        quantise: makes the network if it has not been made yet. Imports TensorFlow.
     """
     path = _path(backbone, "-".join((*depths, "int8.npz")), settings)
     if not path.is_file():
-        made = quantise()
+        trunk = quantise()
         with files.replacing(path) as temporary, temporary.open("wb") as handle:
-            np.savez(handle, content=made.content, scale=made.scale, shift=made.shift)
+            np.savez(handle, content=trunk.content, scale=trunk.scale, shift=trunk.shift)
     with np.load(path, allow_pickle=False) as arrays:
         return Int8Trunk(arrays["content"], arrays["scale"], arrays["shift"])
 
 
 def _path(backbone: Backbone, name: str, settings: Settings) -> Path:
-    """The place of a part. It has the hash of the serving model, so an old part is not used."""
-    folder = serving.kept_in(backbone, settings)
+    """Path of a part. It contains the hash of the serving model, so an old part is not used."""
+    folder = serving.folder_of(backbone, settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = serving.locate(backbone, settings)
     digest = serving.sha256(path) if path else None

@@ -23,7 +23,7 @@ from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
 from core.evaluation.wording import percent
 from core.export import programs
-from core.export.formats import Format
+from core.export.formats import Format, size
 from core.jobs.events import Counter
 from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
@@ -48,9 +48,9 @@ class HeldOut:
     """Test pictures with their labels and predictions.
 
     Attributes:
-        paths: the files.
+        paths: of the files, n.
         labels: (n,) indices of their classes.
-        probabilities: (n, k) of the model, for original pictures those in the report.
+        probabilities: (n, k), predictions of the model; of original pictures, those in the report.
         limits: of the host, for pictures.
         decision: threshold and prediction sets that the programs are verified with.
         ood_scores: (n,) of the model; None without a detector.
@@ -69,20 +69,20 @@ class HeldOut:
 
 
 def verify(
-    made: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: Counter
+    exported: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: Counter
 ) -> list[FileVerification]:
     """Compare the predictions of exported files with those of the report, in one fresh process.
 
     Pictures that a program cannot open are decoded here, and the file is run on their pixels.
 
     Args:
-        made: files, or folders of a SavedModel, that are opened with the same library.
-        count: called with the number of pictures done; an exception of it ends the process.
+        exported: files, or folders of a SavedModel, that are opened with the same library.
+        count: called with the number of pictures done; if it raises, the process is ended.
     """
     results = []
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        _run_programs(made, model, held_out, held_out.paths, Path(scratch), count)
-        for form, path in made.items():
+        _run_programs(exported, model, held_out, held_out.paths, Path(scratch), count)
+        for form, path in exported.items():
             try:
                 answers = _answers(Path(scratch) / form.name, form, model)
                 pixels = _on_pixels(form, path, model, held_out, answers)
@@ -90,7 +90,7 @@ def verify(
                     raise _VerificationError(
                         f"{form.file} could not be verified: none of the held-out pictures opens."
                     )
-                results.append(_compare(form, path, held_out, answers.and_those(pixels)))
+                results.append(_compare(form, path, held_out, answers.joined(pixels)))
             except _VerificationError as error:
                 results.append(FileVerification(file=form.file, passed=False, reason=str(error)))
     return results
@@ -141,7 +141,7 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
 def _on_pixels(
     form: Format, path: Path, model: ModelFile, held_out: HeldOut, answers: _Answers
 ) -> _Answers:
-    """Answers to the pictures that the program cannot open, from what the app decodes of them."""
+    """Answers to the pictures that the program cannot open, from pixels that are decoded here."""
     views, indices, kinds = [], [], set()
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         for index in sorted(set(range(len(held_out.paths))) - set(answers.indices.tolist())):
@@ -157,15 +157,15 @@ def _on_pixels(
         if not views:
             return replace(answers, **{name: getattr(answers, name)[:0] for name in ARRAYS})
         _run_programs({form: path}, model, held_out, views, Path(scratch), Counter(lambda _: None))
-        found = _answers(Path(scratch) / form.name, form, model)
-    return replace(found, indices=np.array(indices), unopened=tuple(sorted(kinds)))
+        opened = _answers(Path(scratch) / form.name, form, model)
+    return replace(opened, indices=np.array(indices), unopened=tuple(sorted(kinds)))
 
 
 def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> np.ndarray:
-    """Which pictures, (n,) bool, a program decides on as the model does.
+    """Whether a program decides on each picture as the model does, (m,) bool.
 
     Args:
-        tolerant: whether what the model would decide within the tolerances counts as the same.
+        tolerant: whether each decision that is possible within the tolerances counts as the same.
     """
     probabilities = held_out.probabilities[answers.indices]
     scores = held_out.ood_scores
@@ -175,7 +175,7 @@ def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> 
         Decision(held_out.decision.threshold + TOLERANCE * shift, level) for shift in shifts
     ]
     same = []
-    for row, score, verdict, size in zip(
+    for row, score, verdict, set_size in zip(
         probabilities, scores, answers.verdicts, answers.sizes, strict=True
     ):
         verdicts = {
@@ -184,7 +184,7 @@ def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> 
             for shift in shifts
         }
         sizes = [len(_members(row, level, TOLERANCE * shift)) for shift in shifts]
-        same.append(verdict in verdicts and min(sizes) <= size <= max(sizes))
+        same.append(verdict in verdicts and min(sizes) <= set_size <= max(sizes))
     return np.array(same)
 
 
@@ -192,18 +192,12 @@ def _members(row: np.ndarray, level: SetLevel | None, shift: float) -> np.ndarra
     return np.empty(0, int) if level is None else prediction_sets.members(row, level.limit + shift)
 
 
-def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    inside = path.rglob("*") if path.is_dir() else (path,)
-    return sum(file.stat().st_size for file in inside if file.is_file())
-
-
 class _VerificationError(Exception):
     """Why a file could not be run."""
 
 
 def _run_programs(
-    made: Mapping[Format, Path],
+    exported: Mapping[Format, Path],
     model: ModelFile,
     held_out: HeldOut,
     pictures: Sequence[Path],
@@ -212,7 +206,7 @@ def _run_programs(
 ) -> None:
     """Run the program of each format on pictures; its answers go to a folder in `scratch`."""
     tasks = []
-    for form, path in made.items():
+    for form, path in exported.items():
         folder = scratch / form.name
         folder.mkdir()
         detector = held_out.ood_detector
@@ -226,7 +220,7 @@ def _run_programs(
     request = scratch / "request.json"
     names = [str(picture) for picture in pictures]
     request.write_text(json.dumps({"pictures": names, "tasks": tasks}), encoding="utf-8")
-    what = f"Verifying {' and '.join(form.file for form in made)}"
+    step = f"Verifying {' and '.join(form.file for form in exported)}"
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
@@ -240,22 +234,26 @@ def _run_programs(
             assert process.stdout is not None
             for line in process.stdout:
                 if line.strip().isdecimal():
-                    count(what, int(line), len(pictures) * len(made))
+                    count(step, int(line), len(pictures) * len(exported))
         except BaseException:
             process.kill()
             raise
         process.wait()
-        if not all((scratch / form.name / ANSWERS).is_file() for form in made):
+        if not all((scratch / form.name / ANSWERS).is_file() for form in exported):
             errors.seek(0)
-            logger.error("%s: %s", what, errors.read().decode(errors="replace"))
+            logger.error("%s: %s", step, errors.read().decode(errors="replace"))
 
 
 @dataclass(frozen=True)
 class _Answers:
-    """What a program says of some pictures, whose places are `indices`.
+    """The answers of a program to m of the held-out pictures.
 
     Attributes:
-        unopened: formats of those that only the app can open.
+        indices: of these pictures, (m,).
+        probabilities: (m, k).
+        seconds, verdicts, sizes: time, value of the `Verdict`, and number of classes in the
+            prediction set of each, (m,).
+        unopened: formats of the pictures that only the app can open.
     """
 
     indices: np.ndarray
@@ -265,11 +263,11 @@ class _Answers:
     sizes: np.ndarray
     unopened: tuple[str, ...] = ()
 
-    def and_those(self, others: _Answers) -> _Answers:
-        """These answers and others."""
+    def joined(self, others: _Answers) -> _Answers:
+        """These answers followed by others."""
         if not len(self.indices) or not len(others.indices):
             return self if len(self.indices) else others
-        both = {name: [getattr(each, name) for each in (self, others)] for name in ARRAYS}
+        both = {name: [getattr(answers, name) for answers in (self, others)] for name in ARRAYS}
         arrays = {name: np.concatenate(parts) for name, parts in both.items()}
         return replace(self, **arrays, unopened=others.unopened)
 

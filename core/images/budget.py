@@ -6,9 +6,12 @@ from contextlib import contextmanager
 
 from core.errors import NotEnoughResources
 from core.settings import Settings
+from core.system import memory
 
 PATIENCE_SECONDS = 15.0
-AT_ONCE = 1.3
+LARGE = 4_000_000
+"""Pixels of pictures whose memory is returned to the system at once."""
+AT_ONCE = 1.1
 
 
 class Budget:
@@ -20,7 +23,7 @@ class Budget:
         self._most: float | None = None
 
     def start(self, settings: Settings) -> None:
-        """Decode a little more than the largest picture at once: 10 bytes per pixel."""
+        """Decode a little more than the largest picture at once: about 10 bytes per pixel."""
         self._most = AT_ONCE * settings.picture_pixels
 
     @contextmanager
@@ -39,6 +42,8 @@ class Budget:
         try:
             yield
         finally:
+            if self._most and pixels > LARGE:
+                memory.trim()
             with self._changed:
                 self._held -= pixels
                 self._changed.notify_all()

@@ -108,18 +108,18 @@ class _Walk:
             head = self._read(at, 10)
             if not head or head[0] & 0x81:  # a forbidden or reserved bit: no AV1
                 return
-            kind, place = head[0] >> 3 & 15, 2 if head[0] & 4 else 1
-            size = end - at - place
+            kind, start = head[0] >> 3 & 15, 2 if head[0] & 4 else 1
+            size = end - at - start
             if head[0] & 2:
                 size = shift = 0
                 while True:
-                    size |= (head[place] & 127) << shift
-                    shift, place = shift + 7, place + 1
-                    if not head[place - 1] & 128:
+                    size |= (head[start] & 127) << shift
+                    shift, start = shift + 7, start + 1
+                    if not head[start - 1] & 128:
                         break
             if kind == _SEQUENCE_HEADER:
-                yield _av1_size(self._read(at + place, min(size, HEADER_BYTES)))
-            at += place + size
+                yield _av1_size(self._read(at + start, min(size, HEADER_BYTES)))
+            at += start + size
 
     def hevc_sizes(self, at: int, end: int) -> Iterator[Size]:
         """Frame size in each parameter set of a series of HEVC units with their lengths."""

@@ -4,8 +4,7 @@ Nothing else decodes files from outside.
 """
 
 import io
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -14,28 +13,15 @@ import numpy as np
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from core.errors import BadImage, NotEnoughResources
+from core.errors import BadImage
 from core.images import colour, headers, tags
 from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale, black_is_low, declared_range, depth_of
+from core.images.formats import FORMATS, open_file, refusals
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
-from core.settings import MEGABYTE, Settings
-
-# Untrusted files reach the code of these plugins, so only common formats are enabled.
-FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
-READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
-
-try:
-    import pillow_heif
-except ImportError:  # optional, see requirements.txt
-    pass
-else:
-    # Embedded thumbnails may show something else, so they are never decoded.
-    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-    FORMATS = (*FORMATS, "HEIF")
-    READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
+from core.settings import Settings
 
 # A progressive JPEG needs memory for all its coefficients, about four times that of its pixels.
 PROGRESSIVE_PIXELS = 18_000_000
@@ -94,6 +80,7 @@ def decode(
     limits: Settings,
     shorter_edge: int | None = None,
     scale: Scale = AS_DECLARED,
+    for_screen: bool = False,
 ) -> np.ndarray:
     """Decode a picture; the format is detected by content.
 
@@ -108,6 +95,7 @@ def decode(
         shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
             at 1/2, 1/4 or 1/8 of its size.
         scale: of pictures of more than 8 bits.
+        for_screen: whether any other format may be reduced likewise, by the mean of its pixels.
 
     Returns:
         (h, w, 3) uint8 RGB.
@@ -116,8 +104,12 @@ def decode(
         BadImage: the file is no picture, damaged or beyond the limits.
         NotEnoughResources: this process decodes too many other pictures.
     """
-    info = decode_with_info(source, limits=limits, shorter_edge=shorter_edge, scale=scale)
-    return info.pixels
+    with refusals(), open_file(source, limits) as file, ExitStack() as held:
+        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
+        factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
+        pixels = to_rgb(image, kind, deep, scale, max(1, factor))
+        del image  # before its part of the budget is free
+    return _turned(pixels, turn)
 
 
 def decode_with_info(
@@ -128,7 +120,7 @@ def decode_with_info(
     scale: Scale = AS_DECLARED,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
-    with _refusals(), _opened(source, limits) as file, ExitStack() as held:
+    with refusals(), open_file(source, limits) as file, ExitStack() as held:
         image, kind, (width, height), turn, deep, cut = _load_checked(
             file, shorter_edge, limits, held
         )
@@ -164,7 +156,7 @@ def decode_and_crop(
     """
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
-    with _refusals(), _opened(source, limits) as file, ExitStack() as held:
+    with refusals(), open_file(source, limits) as file, ExitStack() as held:
         image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
@@ -176,6 +168,8 @@ def decode_and_crop(
         else:
             pixels = to_rgb(image, kind, deep, scale)
             view = crop_and_resize(_turned(pixels, turn), size, crop)
+            del pixels
+        del image  # before its part of the budget is free
     return view if transform is None else np.asarray(transform.apply(Image.fromarray(view)))
 
 
@@ -255,45 +249,3 @@ def _identified(file: IO[bytes]) -> ImageFile.ImageFile:
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
     return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Convert all exceptions of decoders to BadImage."""
-    try:
-        yield
-    except (BadImage, NotEnoughResources):
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error
-    except MemoryError as error:
-        raise BadImage("Not enough memory to decode this picture. Make it smaller.") from error
-    except Image.DecompressionBombError as error:
-        raise BadImage("Too many pixels. Make the picture smaller.") from error
-    # Plugins raise many kinds of exceptions while parsing; all of them mean a damaged file.
-    except Exception as error:
-        raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
-
-
-@contextmanager
-def _opened(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
-    """Open as a file object: Pillow would map a named file into memory, where it can change."""
-    if isinstance(source, Path):
-        if not source.is_file():
-            raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
-        count = source.stat().st_size
-    else:
-        count = len(source)
-    if not count:
-        raise BadImage("Empty file. Export or download the picture again.")
-    if count > limits.picture_megabytes * MEGABYTE:
-        raise BadImage(
-            f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
-            f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
-            f"{Settings.variable('picture_megabytes')}."
-        )
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            yield file
-    else:
-        yield io.BytesIO(source)

@@ -25,6 +25,7 @@ def to_rgb(
     kind: str = "",
     deep: Depth | None = None,
     scale: Scale = AS_DECLARED,
+    factor: int = 1,
 ) -> np.ndarray:
     """Pixels of a loaded picture, (h, w, 3) uint8.
 
@@ -33,17 +34,22 @@ def to_rgb(
         kind: format of its file, Pillow's name.
         deep: its values if it has more than 8 bits.
         scale: of such values.
+        factor: of reduction; each pixel is the mean of `factor` × `factor`.
 
     Raises:
         BadImage: the mode cannot be converted.
     """
     width, height = image.size
     convert = _converter(image, kind, deep, scale)
-    pixels = np.empty((height, width, 3), np.uint8)
-    rows = max(1, STRIP_PIXELS // max(width, 1))
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        pixels[top:bottom] = convert(image.crop((0, top, width, bottom)))
+    pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // max(width, 1) // factor)
+    for top in range(0, len(pixels), rows):
+        bottom = min((top + rows) * factor, height)
+        strip = convert(image.crop((0, top * factor, width, bottom)))
+        if factor > 1:
+            whole = np.broadcast_to(strip, (*strip.shape[:2], 3))
+            strip = np.asarray(Image.fromarray(np.ascontiguousarray(whole)).reduce(factor))
+        pixels[top : top + rows] = strip
     return pixels
 
 

@@ -181,10 +181,10 @@ def _text(value: bytes) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def _day(taken: str) -> str:
+def _day(captured: str) -> str:
     """The day of `2024:05:01 10:22:33`; empty if there is no such day."""
     try:
-        day = datetime.datetime.strptime(taken[:10].replace("-", ":"), "%Y:%m:%d").date()
+        day = datetime.datetime.strptime(captured[:10].replace("-", ":"), "%Y:%m:%d").date()
     except ValueError:
         return ""
     return day.isoformat() if day.year >= 1990 else ""  # clocks that were never set

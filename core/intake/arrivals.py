@@ -1,4 +1,4 @@
-"""Files on their way from a browser to a page: on the disk, counted, and only those asked for."""
+"""Files that a browser sends for a page: stored on the disk, counted, and only if requested."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ from core.settings import MEGABYTE, Settings
 from core.system import files
 
 SPARE_BYTES = 256 * MEGABYTE
-"""Disk that is left free."""
+"""Disk space that stays free."""
 
 
 class NotOffered(BadInput):
@@ -22,19 +22,24 @@ class NotOffered(BadInput):
 
 
 class Arrivals:
-    """The files that have arrived in each session and that no page has taken yet."""
+    """The files that have arrived in each session and that no page has used yet.
+
+    A file is deleted once its uploader drops it, unless a page keeps it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
+        self._kept: dict[str, frozenset[str]] = {}
+        self._dropped: dict[str, set[str]] = defaultdict(set)
         home = settings.home / "arriving"
         try:
             home.mkdir(parents=True, exist_ok=True)
             oldest = time.time() - settings.upload_hours * 3600
-            for left in home.iterdir():  # by processes that were killed
-                if files.modified(left)[0] / 1e9 < oldest:
-                    files.remove(left)
+            for stale in home.iterdir():  # by processes that were killed
+                if files.modified(stale)[0] / 1e9 < oldest:
+                    files.remove(stale)
             self._folder = tempfile.TemporaryDirectory(dir=home)  # deleted when the process ends
         except OSError:  # the pages say that nothing can be stored
             self._folder = tempfile.TemporaryDirectory(prefix="tusker-")
@@ -71,8 +76,8 @@ class Arrivals:
         """Count a file's bytes so far, before they are written.
 
         Raises:
-            LimitExceeded: more than a file or a session may have.
-            NotEnoughResources: more than this host has room for.
+            LimitExceeded: the file or the session is larger than this host allows.
+            NotEnoughResources: this host has no space for more uploads.
         """
         host = self._settings
         largest = max(host.archive_megabytes, host.picture_megabytes) * MEGABYTE
@@ -89,7 +94,7 @@ class Arrivals:
                     "are used. Reload the page; the host can raise "
                     f"{host.variable('archive_megabytes')}."
                 )
-            total = sum(sum(each.values()) for each in self._sizes.values())
+            total = sum(sum(session_sizes.values()) for session_sizes in self._sizes.values())
         if (
             total > host.arriving_megabytes * MEGABYTE
             or shutil.disk_usage(self._folder.name).free < SPARE_BYTES
@@ -101,14 +106,27 @@ class Arrivals:
         path = Path(self._folder.name) / file
         return path if path.is_file() else None
 
-    def drop(self, session: str, file: str | None = None) -> None:
-        """Delete a file, or all files of a session."""
+    def keep(self, session: str, ids: Iterable[str]) -> None:
+        """Keep these files also when they are dropped, in place of those kept before."""
         with self._lock:
-            sizes = self._sizes.get(session, {})
-            gone = [file] if file in sizes else [*sizes] if file is None else []
-            for name in gone:
-                del sizes[name]
+            self._kept[session] = frozenset(ids)
+            dropped = self._dropped.pop(session, set())
+        for file in dropped:
+            self.drop(session, file)
+
+    def drop(self, session: str, file: str | None = None) -> None:
+        """Delete a file as soon as no page keeps it, or all files of a session at once."""
+        with self._lock:
             if file is None:
-                self._sizes.pop(session, None)
-        for name in gone:
+                deleted = [*self._sizes.pop(session, {})]
+                self._kept.pop(session, None)
+                self._dropped.pop(session, None)
+            elif file in self._kept.get(session, ()):
+                self._dropped[session].add(file)
+                return
+            else:
+                deleted = [file] if file in self._sizes.get(session, {}) else []
+                for name in deleted:
+                    del self._sizes[session][name]
+        for name in deleted:
             (Path(self._folder.name) / name).unlink(missing_ok=True)

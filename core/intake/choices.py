@@ -1,4 +1,4 @@
-"""What a visitor chose for an upload: changes and groups, in a small file beside the pictures."""
+"""The choices of a visitor for an upload: changes and groups, in a file beside the pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ class Applied(BaseModel, frozen=True):
     """A remedy that was applied.
 
     Attributes:
-        code: of its finding; empty for a change that the visitor made by themselves.
+        code: of its finding; empty for a change that the visitor made without one.
         reason: the sentence of its finding.
     """
 
@@ -32,7 +32,7 @@ class Choices(BaseModel, frozen=True):
     Attributes:
         applied: remedies in order, those by default included.
         declined: codes of findings whose remedy was undone, so that it is not applied again.
-        group: what the pictures are grouped by, as in `dataset.grouping`; empty for nothing.
+        group: source of the groups, as in `dataset.grouping`; empty for no groups.
         arriving: id of an upload of further pictures that is being examined; empty for none.
         arriving_class: the class that all of them get; empty to keep their own.
     """
@@ -46,30 +46,30 @@ class Choices(BaseModel, frozen=True):
     @property
     def remedies(self) -> list[Remedy]:
         """All remedies in order."""
-        return [each.remedy for each in self.applied]
+        return [applied.remedy for applied in self.applied]
 
     def changing(self, *remedies: Remedy) -> "Choices":
-        """These choices, and changes that the visitor made by themselves."""
-        more = tuple(Applied(remedy=remedy) for remedy in remedies)
-        return self.model_copy(update={"applied": self.applied + more})
+        """These choices, and changes that the visitor made without a finding."""
+        changes = tuple(Applied(remedy=remedy) for remedy in remedies)
+        return self.model_copy(update={"applied": self.applied + changes})
 
     def applying(self, *findings: Finding) -> "Choices":
         """These choices, and the remedies of some findings."""
-        more = tuple(
-            Applied(remedy=each.remedy, code=each.code, reason=each.sentence)
-            for each in findings
-            if each.remedy is not None
+        remedies = tuple(
+            Applied(remedy=finding.remedy, code=finding.code, reason=finding.sentence)
+            for finding in findings
+            if finding.remedy is not None
         )
-        return self.model_copy(update={"applied": self.applied + more})
+        return self.model_copy(update={"applied": self.applied + remedies})
 
-    def without(self, place: int) -> "Choices":
+    def without(self, index: int) -> "Choices":
         """These choices without a remedy, which is then declined."""
-        kept = self.applied[:place] + self.applied[place + 1 :]
-        declined = (*self.declined, self.applied[place].code)
-        return self.model_copy(update={"applied": kept, "declined": declined})
+        remaining = self.applied[:index] + self.applied[index + 1 :]
+        declined = (*self.declined, self.applied[index].code)
+        return self.model_copy(update={"applied": remaining, "declined": declined})
 
     def write(self, folder: Path) -> None:
-        """Keep them in the folder of an upload."""
+        """Save the choices in the folder of an upload."""
         files.write_text(folder / FILE, self.model_dump_json())
 
 
@@ -82,7 +82,7 @@ def read(folder: Path) -> Choices:
 
 
 def edited(classes: Sequence[str], changes: Mapping[int, Mapping[str, object]]) -> list[Remedy]:
-    """The remedies that an edited table of classes asks for.
+    """The remedies for the changes in an edited table of classes.
 
     Args:
         classes: the rows before.
@@ -116,7 +116,7 @@ def moved(pictures: Sequence[str], name: str, classes: Sequence[str]) -> Remedy:
 
 
 def named(name: str, classes: Sequence[str]) -> str:
-    """A name that a visitor typed for a class, or chose among the classes that there are.
+    """A name that a visitor typed for a class, or chose among the existing classes.
 
     Raises:
         BadDataset: a class cannot have that name.

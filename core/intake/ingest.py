@@ -123,7 +123,7 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
         BadDataset: the folder is unfinished or damaged.
     """
     intake, remedies = load(folder), list(remedies)
-    keys = [key for each in remedies if each.kind == "add" for key in each.files]
+    keys = [key for remedy in remedies if remedy.kind == "add" for key in remedy.files]
     added = {key: load_added(folder, key) for key in keys}
     dataset = apply(intake.dataset, remedies, added)
     if added:  # they may look the same as pictures that were there before
@@ -133,15 +133,15 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
     applied = {remedy.kind for remedy in remedies}
     if "rename" in applied:  # so their encoding no longer matters
         applied.add("decode")
-    left = tuple(n for n in intake.notes if n.remedy is None or n.remedy.kind not in applied)
-    return intake.model_copy(update={"dataset": dataset, "findings": _ordered(left + findings)})
+    notes = tuple(n for n in intake.notes if n.remedy is None or n.remedy.kind not in applied)
+    return intake.model_copy(update={"dataset": dataset, "findings": _ordered(notes + findings)})
 
 
 def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     """The intake with its pictures grouped, and a finding that describes the groups.
 
     Args:
-        by: what groups are taken from, as in `dataset.grouping`.
+        by: source of the groups, as in `dataset.grouping`.
         table: the file, if `by` is a column of a table that is not in the upload.
 
     Raises:
@@ -159,7 +159,7 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
 
 
 def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
-    """Move the pictures of an intake folder into another one, which they are not yet part of.
+    """Move the pictures of an intake folder into another one; a remedy makes them part of it.
 
     Args:
         folder: of the intake.
@@ -167,25 +167,25 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
         label: class of all its pictures; empty to keep their classes.
 
     Returns:
-        The remedy that makes them part of it.
+        That remedy, which was not applied yet.
 
     Raises:
         BadDataset: a folder is unfinished or damaged, or there are no pictures to add.
         LimitExceeded: there would be too many classes or pictures.
     """
-    more, key = load(addition).dataset, addition.name
-    if not more.examples:
-        why = ". ".join(f"{each.name}: {each.reason}" for each in more.skipped[:1])
+    added, key = load(addition).dataset, addition.name
+    if not added.examples:
+        why = ". ".join(f"{skipped.name}: {skipped.reason}" for skipped in added.skipped[:1])
         raise BadDataset(f"No readable pictures in what was added. {why}".strip())
-    before = _everything(folder)
+    before = _all_datasets(folder)
     prefix = f"added {len(before)}/"  # names are unique
     examples = tuple(
-        each.model_copy(update={"name": prefix + each.name, "path": f"{key}/{each.path}"})
-        for each in more.examples
+        example.model_copy(update={"name": prefix + example.name, "path": f"{key}/{example.path}"})
+        for example in added.examples
     )
-    classes = (label,) if label else more.classes
-    more = more.model_copy(update={"classes": classes, "examples": examples})
-    counts = Counter(each.classes[e.label] for each in (*before, more) for e in each.examples)
+    classes = (label,) if label else added.classes
+    added = added.model_copy(update={"classes": classes, "examples": examples})
+    counts = Counter(part.classes[e.label] for part in (*before, added) for e in part.examples)
     check_limits(before[0].name, counts, settings)
     pictures(addition).rename(pictures(folder) / key)
     for path in (addition / THUMBNAILS).iterdir():
@@ -193,7 +193,7 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
     prints = [Fingerprints.load(path) for path in (pictures(folder), pictures(folder) / key)]
     if prints[0] and prints[1]:  # otherwise they are computed again
         prints[0].with_those_of(prints[1]).save(pictures(folder))
-    files.write_text(folder / f"{ADDED}{key}.json", more.model_dump_json())
+    files.write_text(folder / f"{ADDED}{key}.json", added.model_dump_json())
     files.remove(addition)
     label = f"Add {count(len(examples), 'picture')} to {listed(classes)}"
     return Remedy(kind="add", label=label, files=(key,))
@@ -215,24 +215,25 @@ def add_table(folder: Path, table: Path, name: str) -> str:
         BadInput: no column of the table groups the pictures.
     """
     intake = load(folder)
-    names = [example.name for each in _everything(folder) for example in each.examples]
-    found = tables.columns(names, [Member(name=name, path=table)])
-    if not found:
+    names = [example.name for part in _all_datasets(folder) for example in part.examples]
+    new_columns = tables.columns(names, [Member(name=name, path=table)])
+    if not new_columns:
         raise BadInput(
             f"Expected a table (.csv or .tsv) with a column of file names, such as {names[0]}, and "
             f"one that gives several of them the same value; found none in {name}."
         )
-    new = {column.name for column in found}
-    columns = (*found, *(column for column in intake.columns if column.name not in new))
+    names_of_new = {column.name for column in new_columns}
+    others = (column for column in intake.columns if column.name not in names_of_new)
+    columns = (*new_columns, *others)
     detected = grouping.suggest(intake.dataset.model_copy(update={"columns": columns}))
-    known = {suggestion.by for suggestion in detected}
-    given = tuple(Suggestion.of_column(each) for each in found if each.name not in known)
-    intake = intake.model_copy(update={"columns": columns, "groupings": detected + given})
+    suggested = {suggestion.by for suggestion in detected}
+    further = tuple(Suggestion.of_column(c) for c in new_columns if c.name not in suggested)
+    intake = intake.model_copy(update={"columns": columns, "groupings": detected + further})
     files.write_text(folder / FILE, intake.model_dump_json())
-    return next((column.name for column in found if column.name in known), found[0].name)
+    return next((c.name for c in new_columns if c.name in suggested), new_columns[0].name)
 
 
-def _everything(folder: Path) -> list[Dataset]:
+def _all_datasets(folder: Path) -> list[Dataset]:
     """The dataset of an intake, and those that were added to it."""
     keys = (path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*"))
     return [load(folder).dataset, *(load_added(folder, key) for key in keys)]

@@ -1,7 +1,7 @@
 """The dispatcher of one queue, a process: `python -m core.jobs.dispatcher KIND`.
 
 A dispatcher holds the lock of its queue and runs the jobs one after the other. If the dispatcher is
-killed, its workers continue, and the next dispatcher supervises the one that is still in the queue.
+killed, its workers continue, and the next dispatcher supervises them.
 """
 
 import logging
@@ -34,26 +34,33 @@ def drain(queue: Queue, settings: Settings) -> None:
     """Run the jobs of a queue on this machine, one at a time, the oldest first.
 
     An export that is stopped for a training keeps its ticket, and runs again afterwards. A training
-    leaves the queue with its report: the next one runs beside what is left of it, if there is
+    gives up its place with its report: the next one runs beside what is left of it, if there is
     memory for both.
     """
-    gave_way: list[threading.Thread] = []
-    while (tickets := queue.tickets()) or gave_way:
-        gave_way = [job for job in gave_way if job.is_alive()]
-        crowded = gave_way and capacity.free_memory() < BESIDE_BYTES
+    beside: dict[str, threading.Thread] = {}
+    while True:
+        beside = {name: job for name, job in beside.items() if job.is_alive()}
+        for ticket in queue.tickets_beside():
+            if ticket.name not in beside:  # of a dispatcher that was killed
+                beside[ticket.name] = job = _thread(ticket, queue, settings)
+                job.start()
+        tickets = queue.tickets()
+        if not tickets and not beside:
+            return
+        crowded = beside and capacity.free_memory() < BESIDE_BYTES
         if crowded and tickets and (folder := job_of(tickets[0])):
             with suppress(FileNotFoundError):  # it was discarded
                 folder.set_waiting_reason(CROWDED)
         if not tickets or crowded or workers.must_wait(queue.kind, settings):
             time.sleep(workers.POLL_SECONDS)
             continue
-        job = threading.Thread(target=_run_ticket, args=(tickets[0], settings))
+        job = _thread(tickets[0], queue, settings)
         with slot(settings):
             job.start()
             while job.is_alive() and tickets[0].exists():
                 job.join(workers.POLL_SECONDS)
         job.join(workers.POLL_SECONDS)  # most jobs end with their ticket
-        gave_way.append(job)
+        beside[tickets[0].name] = job
 
 
 def dispatch(kind: Kind, settings: Settings, drain: Drain = drain) -> None:
@@ -87,7 +94,12 @@ def main(drain: Drain = drain) -> None:
     dispatch(sys.argv[1], settings_module.load(), drain)  # type: ignore[arg-type]  # a Kind
 
 
-def _run_ticket(ticket: Path, settings: Settings) -> None:
+def _thread(ticket: Path, queue: Queue, settings: Settings) -> threading.Thread:
+    return threading.Thread(target=_run_ticket, args=(ticket, queue, settings))
+
+
+def _run_ticket(ticket: Path, queue: Queue, settings: Settings) -> None:
+    """Run a job, or supervise its worker if it has one, and remove the ticket."""
     folder = job_of(ticket)
     if folder is None:
         return
@@ -98,7 +110,7 @@ def _run_ticket(ticket: Path, settings: Settings) -> None:
         state = folder.recorded().state
         if state is State.RUNNING or (state is State.QUEUED and folder.cancel_requested):
             workers.interrupt(folder, settings)
-        elif state is State.QUEUED:
+        elif state is State.QUEUED and ticket.parent == queue.path:  # beside, it has a new ticket
             workers.run(folder, settings)
             workers.supervise(folder, settings)
     except Exception:
@@ -108,7 +120,7 @@ def _run_ticket(ticket: Path, settings: Settings) -> None:
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
         if not _waits(folder):
-            ticket.unlink(missing_ok=True)
+            queue.withdraw(ticket)
             log_end(folder)
 
 

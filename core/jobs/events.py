@@ -88,8 +88,8 @@ class EventLog:
     def append(self, event: Event) -> None:
         """Write an event; of steps in quick succession only some are written."""
         if isinstance(event, Step):
-            what, at = self._last_step
-            if event.done < event.total and what == event.what and event.at - at < STEP_SECONDS:
+            step, at = self._last_step
+            if event.done < event.total and step == event.what and event.at - at < STEP_SECONDS:
                 return
             self._last_step = (event.what, event.at)
         with self.path.open("a", encoding="utf-8") as handle:
@@ -118,16 +118,16 @@ class Counter:
         self._start = 0.0
         self._first = 0
 
-    def __call__(self, what: str, done: int, total: int) -> None:
+    def __call__(self, step: str, done: int, total: int) -> None:
         """Report that `done` of `total` are done, as a `core.dataset.Progress`."""
         now = time.monotonic()
-        if what != self._what:
-            self._what, self._start, self._first = what, now, done
+        if step != self._what:
+            self._what, self._start, self._first = step, now, done
         seconds = now - self._start
         rate = (done - self._first) / seconds if seconds > 0.2 and done > self._first else None
         self._emit(
             Step(
-                what=what,
+                what=step,
                 done=done,
                 total=total,
                 per_second=rate,

@@ -27,7 +27,7 @@ LOG = "worker.log"
 LOCK = "worker.lock"
 CHECKPOINT = "checkpoint.npz"
 SPARE = ".spare"
-"""Disk that is kept while a job runs, so that how it ended can be recorded on a full disk."""
+"""File that takes space while a job runs, so that its end can be recorded on a full disk."""
 SPARE_BYTES = 64 * 1024
 PRIVATE = (STATUS, SPEC, CANCEL, LOCK, CHECKPOINT, SPARE)
 """Files of the job that are no part of its result."""
@@ -60,6 +60,7 @@ class Status(BaseModel, frozen=True, validate_by_name=True, serialize_by_alias=T
     Attributes:
         sentence: why the job failed or was interrupted, or what it waits for.
         queued_at, started_at, ended_at: in seconds since 1970.
+        gave_way_at: when the job gave up its place in the queue and stood back, likewise.
         earlier_seconds: of earlier attempts, which were interrupted.
     """
 
@@ -69,15 +70,24 @@ class Status(BaseModel, frozen=True, validate_by_name=True, serialize_by_alias=T
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
+    gave_way_at: float | None = None
     earlier_seconds: float = Field(0.0, alias="spent")
 
     @property
     def seconds(self) -> float | None:
         """How long this attempt has been running, or ran; None before it started."""
+        return self._seconds_until(self.ended_at)
+
+    @property
+    def seconds_in_line(self) -> float | None:
+        """How long this attempt has kept others waiting, or did; None before it started."""
+        return self._seconds_until(self.gave_way_at or self.ended_at)
+
+    def _seconds_until(self, moment: float | None) -> float | None:
         if self.started_at is None:
             return None
         # Negative where the clock was set back.
-        return max(0.0, (self.ended_at or time.time()) - self.started_at)
+        return max(0.0, (moment or time.time()) - self.started_at)
 
 
 class JobSpec(BaseModel, frozen=True):
@@ -115,7 +125,7 @@ class JobFolder:
         return (self.path / STATUS).is_file()
 
     def spec(self) -> JobSpec:
-        """What was asked for."""
+        """The specification of the job."""
         return JobSpec.model_validate_json((self.path / SPEC).read_bytes())
 
     def open(self, spec: JobSpec) -> None:
@@ -163,6 +173,10 @@ class JobFolder:
         self.write(self.recorded().model_copy(update={"state": State.RUNNING} | started))
         with suppress(OSError):
             (self.path / SPARE).write_bytes(bytes(SPARE_BYTES))
+
+    def give_way(self) -> None:
+        """Record that a running job gives up its place in the queue."""
+        self.write(self.recorded().model_copy(update={"gave_way_at": time.time()}))
 
     def set_waiting_reason(self, sentence: str) -> None:
         """Record what a queued job waits for."""
@@ -241,7 +255,7 @@ class JobFolder:
         return max(times, default=time.time())
 
     def clear(self) -> None:
-        """Remove what a killed worker left half-written: files and folders with hidden names."""
+        """Remove unfinished files of a killed worker: files and folders with hidden names."""
         for path in sorted(self.path.rglob(".*")):
             files.remove(path)
 

@@ -26,6 +26,7 @@ class Queue:
         self.kind = kind
         self.path = settings.home.resolve() / "queue" / kind
         self.path.mkdir(parents=True, exist_ok=True)
+        self._beside = self.path.with_suffix(".beside")
 
     @property
     def log_path(self) -> Path:
@@ -52,13 +53,28 @@ class Queue:
         files.write_text(self.path / name, str(folder.resolve()))
 
     def tickets(self) -> list[Path]:
-        """All tickets, the oldest first. The first may belong to a running job."""
+        """The tickets of the jobs in line, the oldest first, which may be running."""
         return sorted(path for path in self.path.iterdir() if not path.name.startswith("."))
 
+    def tickets_beside(self) -> list[Path]:
+        """The tickets of running jobs that gave up their place in line, the oldest first."""
+        return sorted(self._beside.iterdir()) if self._beside.is_dir() else []
+
     def ticket_of(self, folder: JobFolder) -> Path | None:
-        """The ticket of a job; None if it has none."""
-        wanted = folder.path.name
-        return next((t for t in self.tickets() if t.name.partition("-")[2] == wanted), None)
+        """The ticket of a job, in line or beside it; None if it has none."""
+        tickets, wanted = [*self.tickets(), *self.tickets_beside()], folder.path.name
+        return next((t for t in tickets if t.name.partition("-")[2] == wanted), None)
+
+    def step_aside(self, ticket: Path) -> None:
+        """Let a running job give up its place in line; its ticket is kept beside the line."""
+        self._beside.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # it was withdrawn
+            ticket.rename(self._beside / ticket.name)
+
+    def withdraw(self, ticket: Path) -> None:
+        """Remove a ticket, wherever it is by now."""
+        ticket.unlink(missing_ok=True)
+        (self._beside / ticket.name).unlink(missing_ok=True)
 
     def jobs(self) -> Iterator[tuple[JobFolder, Status]]:
         """The jobs in the queue with their status, the running one included."""

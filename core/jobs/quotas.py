@@ -48,11 +48,11 @@ def check_space(by: str, settings: Settings) -> None:
             f"holds {total:,.0f} MB. Try again later; the host can raise "
             f"{settings.variable('disk_megabytes')}."
         )
-    own = sum(map(files.size, _folders(by, settings))) / MEGABYTE
-    if own >= settings.visitor_megabytes:
+    used = sum(map(files.size, _folders(by, settings))) / MEGABYTE
+    if used >= settings.visitor_megabytes:
         raise LimitExceeded(
             f"This host keeps at most {settings.visitor_megabytes:,} MB per visitor, and holds "
-            f"{own:,.0f} MB of yours. Delete runs that you no longer need, or wait until your "
+            f"{used:,.0f} MB of yours. Delete runs that you no longer need, or wait until your "
             f"uploads are deleted; the host can raise {settings.variable('visitor_megabytes')}."
         )
 
@@ -78,6 +78,8 @@ def check_pictures(by: str, settings: Settings) -> None:
 def check_minutes(by: str, settings: Settings) -> None:
     """Check that a visitor may train again today.
 
+    What a training does after it gave way to the next one does not count: nobody waits for it.
+
     Raises:
         LimitExceeded: their trainings of the last 24 hours took as long as this host allows.
     """
@@ -85,7 +87,7 @@ def check_minutes(by: str, settings: Settings) -> None:
         return
     since = time.time() - DAY
     seconds = sum(_seconds_since(since, path) for path in _folders(by, settings, [RUNS]))
-    seconds += sum(s for who, at, s in _deleted(settings) if by and who == by and at >= since)
+    seconds += sum(s for owner, at, s in _deleted(settings) if by and owner == by and at >= since)
     minutes = seconds / 60
     if minutes >= settings.visitor_minutes:
         raise LimitExceeded(
@@ -96,15 +98,15 @@ def check_minutes(by: str, settings: Settings) -> None:
 
 
 def keep_minutes(path: Path, settings: Settings) -> None:
-    """Remember how long a training took, before its folder is deleted."""
+    """Record the duration of a training before its folder is deleted."""
     seconds = _seconds_since(time.time() - DAY, path)
     by = visitors.owner(path)
     if settings.mode == "personal" or not seconds or not by:
         return
     with FileLock(settings.home / f"{DELETED}.lock"):
-        kept = [entry for entry in _deleted(settings) if entry[1] >= time.time() - DAY]
+        recent = [entry for entry in _deleted(settings) if entry[1] >= time.time() - DAY]
         ended = JobFolder(path).recorded().ended_at or time.time()
-        files.write_text(settings.home / DELETED, json.dumps([*kept, (by, ended, seconds)]))
+        files.write_text(settings.home / DELETED, json.dumps([*recent, (by, ended, seconds)]))
 
 
 def check_queue(by: str, settings: Settings) -> None:
@@ -150,10 +152,10 @@ def _count_pictures(folder: Path) -> int:
 
 
 def _seconds_since(since: float, folder: Path) -> float:
-    """How long the job of a folder ran, if it ended after a moment."""
+    """How long the job of a folder kept others waiting, if it ended after a moment."""
     try:
         status = JobFolder(folder).recorded()
     except OSError:
         return 0.0
-    seconds = status.earlier_seconds + (status.seconds or 0.0)
+    seconds = status.earlier_seconds + (status.seconds_in_line or 0.0)
     return seconds if (status.ended_at or time.time()) >= since else 0.0

@@ -1,4 +1,4 @@
-"""Queue a job, ask how it stands, and cancel it: what pages and commands call.
+"""Queue a job, get its status, and cancel it: the functions that pages and commands call.
 
 There is one queue per kind of job. `enqueue` starts a dispatcher process; the one that gets the
 queue's lock runs the jobs, the others exit (see `core.jobs.dispatcher`).
@@ -29,7 +29,7 @@ def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") ->
     A job that is already queued or running in this folder is left as it is.
 
     Args:
-        by: mark of the visitor who asks; they become the owner of a folder that has none.
+        by: mark of the visitor, who becomes the owner of a folder that has none.
 
     Raises:
         LimitExceeded: the queue is full, or this visitor has too many jobs in the queues.
@@ -58,15 +58,19 @@ def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") ->
 
 
 def status(folder: JobFolder, settings: Settings) -> Status:
-    """The job's current status; `interrupted` if it was running and no process works on it."""
+    """The job's current status; `interrupted` if it was running and no process works on it.
+
+    A job in a queue without a dispatcher gets one.
+    """
     recorded = folder.recorded()
     queue = Queue(recorded.kind, settings)
-    if recorded.state is State.RUNNING and not folder.worker_alive:
-        ticket = queue.ticket_of(folder)
-        if ticket is None or not queue.held:
-            if ticket is None or settings.runner == "local":
-                return _interrupt(folder, ticket, settings)
-            start_dispatcher(queue, settings)  # the task on the cluster ended with the old one
+    if recorded.state is State.RUNNING:
+        alive, ticket = folder.worker_alive, queue.ticket_of(folder)
+        unattended = ticket is not None and not queue.held
+        if not alive and (ticket is None or (unattended and settings.runner == "local")):
+            return _interrupt(folder, ticket, settings)
+        if unattended:
+            start_dispatcher(queue, settings)
         return folder.recorded()  # the dispatcher records how the job ended
     # A negative wait: the clock was set back.
     waited = time.time() - recorded.queued_at
@@ -79,7 +83,7 @@ def status(folder: JobFolder, settings: Settings) -> Status:
 
 
 def at_work(folder: JobFolder, settings: Settings) -> bool:
-    """Whether a job is queued or running; False where there never was one."""
+    """Whether a job is queued or running; False if there never was one."""
     return folder.exists and not status(folder, settings).state.ended
 
 
@@ -101,14 +105,14 @@ def position(folder: JobFolder, settings: Settings) -> int:
     """How many jobs are ahead of this one in its queue."""
     queue = Queue(folder.recorded().kind, settings)
     ticket = queue.ticket_of(folder)
-    return sum(other.name < ticket.name for other in queue.tickets()) if ticket else 0
+    return sum(queued.name < ticket.name for queued in queue.tickets()) if ticket else 0
 
 
 def recover(settings: Settings) -> None:
     """Continue the queues after a restart of the host."""
     for kind in get_args(Kind):
         queue = Queue(kind, settings)
-        if queue.tickets() and not queue.held:
+        if (queue.tickets() or queue.tickets_beside()) and not queue.held:
             start_dispatcher(queue, settings)
 
 
@@ -130,5 +134,5 @@ def _interrupt(folder: JobFolder, ticket: Path | None, settings: Settings) -> St
     # The ticket was looked up before: a new one may belong to a job that was resumed meanwhile.
     status = workers.interrupt(folder, settings)
     if ticket is not None and status.state.ended:
-        ticket.unlink(missing_ok=True)
+        Queue(status.kind, settings).withdraw(ticket)
     return status

@@ -72,12 +72,15 @@ def must_wait(kind: Kind, settings: Settings) -> bool:
 
 
 def give_way(folder: JobFolder, settings: Settings) -> None:
-    """Leave the queue before the job has ended: the next one starts, and this process stands back.
+    """Give up the place in the queue: the next job starts, and this process stands back.
 
     A job outside the queue goes on as it is. So does one on a cluster, which has its own queue.
     """
-    ticket = Queue(folder.recorded().kind, settings).ticket_of(folder) if folder.exists else None
-    if ticket is None or settings.runner != "local":
+    if not folder.exists or settings.runner != "local":
+        return
+    queue = Queue(folder.recorded().kind, settings)
+    ticket = queue.ticket_of(folder)
+    if ticket is None:
         return
     if sys.platform == "linux":  # niceness is a thread's there; new threads and processes inherit
         for thread in psutil.Process().threads():
@@ -85,7 +88,8 @@ def give_way(folder: JobFolder, settings: Settings) -> None:
                 os.setpriority(os.PRIO_PROCESS, thread.id, LOWEST)
     elif os.name == "posix":
         os.nice(LOWEST)
-    ticket.unlink(missing_ok=True)
+    folder.give_way()
+    queue.step_aside(ticket)
 
 
 def run(folder: JobFolder, settings: Settings) -> None:

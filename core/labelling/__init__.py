@@ -1,5 +1,5 @@
-"""Turn pictures without classes into a dataset: name groups, label a test set, settle doubts."""
+"""Turn pictures without classes into a dataset: name groups, label a test set, check labels."""
 
 from core.labelling.labels import LEFT_OUT, Labels
 from core.labelling.learning import Learned, learn
-from core.labelling.pile import Pile, found, load, take_in
+from core.labelling.pile import Pile, list_piles, load, take_in

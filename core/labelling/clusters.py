@@ -8,15 +8,15 @@ from core.training import convex
 
 DIMENSIONS = 128
 """Principal components that are kept of the features; a head on more is slower, hardly better."""
-COMPARED = 64
+CLUSTERED = 64
 """Principal components by which pictures are clustered."""
 LEAVES = 4_000
 """Most leaves of a tree: its time and memory grow with their square."""
-APART = 0.01
-"""What is left of the differences between pictures that look the same."""
+SHRINKAGE = 0.01
+"""Factor of the differences between pictures that look the same, so that they are divided last."""
 
 Merges = tuple[tuple[int, int], ...]
-"""Which two nodes each further node joins, the most alike first; leaves come before."""
+"""The two nodes that each inner node joins, the most alike first; leaves have lower numbers."""
 
 
 def project(embeddings: np.ndarray, fitted_to: np.ndarray) -> np.ndarray:
@@ -50,12 +50,12 @@ def tree(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, Merges]:
     """
     from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
 
-    points = compared(features)
+    points = unit_vectors(features)
     _, group = np.unique(groups, return_inverse=True)
     means = np.zeros((group.max() + 1, points.shape[1]), np.float32)
     np.add.at(means, group, points)
     means /= np.bincount(group)[:, None]
-    points = means[group] + APART * (points - means[group])
+    points = means[group] + SHRINKAGE * (points - means[group])
     leaf = np.arange(len(points))
     if len(points) > LEAVES:
         fitted = MiniBatchKMeans(LEAVES // 2, n_init=1, random_state=0).fit(points)
@@ -65,14 +65,14 @@ def tree(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, Merges]:
     return leaf, tuple((int(a), int(b)) for a, b in ward.fit(points).children_)
 
 
-def compared(features: np.ndarray) -> np.ndarray:
-    """The directions by which pictures are compared, (n, up to `COMPARED`) of length 1."""
-    points = features[:, :COMPARED]
+def unit_vectors(features: np.ndarray) -> np.ndarray:
+    """Directions of the features by which pictures are compared, (n, up to `CLUSTERED`)."""
+    points = features[:, :CLUSTERED]
     return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9)
 
 
 def cut(merges: Merges, count: int) -> tuple[int, ...]:
-    """The nodes of `count` clusters, or of as many as there are leaves."""
+    """The nodes of `count` clusters, or of fewer if there are fewer leaves."""
     leaves = len(merges) + 1
     first = leaves + len(merges) - (min(count, leaves) - 1)  # from here on, nodes are divided
     if first > 2 * leaves - 2:
@@ -82,23 +82,28 @@ def cut(merges: Merges, count: int) -> tuple[int, ...]:
 
 def below(merges: Merges, node: int) -> list[int]:
     """The leaves below a node."""
-    leaves, found, waiting = len(merges) + 1, [], [node]
-    while waiting:
-        node = waiting.pop()
+    leaves, result, stack = len(merges) + 1, [], [node]
+    while stack:
+        node = stack.pop()
         if node < leaves:
-            found.append(node)
+            result.append(node)
         else:
-            waiting += merges[node - leaves]
-    return found
+            stack += merges[node - leaves]
+    return result
 
 
 def typical_first(features: np.ndarray, pictures: Sequence[int]) -> list[int]:
-    """Pictures of a group in the order of their similarity to its mean."""
-    points = compared(features[list(pictures)])
+    """The pictures of a group, the most similar to its mean first.
+
+    Args:
+        features: (n, d) float32, of all pictures.
+        pictures: indices of those of the group.
+    """
+    points = unit_vectors(features[list(pictures)])
     order = np.argsort(-(points @ points.mean(axis=0)), kind="stable")
-    return [pictures[place] for place in order]
+    return [pictures[index] for index in order]
 
 
-def sensible(pictures: int) -> int:
-    """How many groups to begin with: enough that most show one class, few enough to name them."""
+def default_count(pictures: int) -> int:
+    """Number of clusters to begin with: most should show one class, and few enough to name."""
     return int(np.clip(round(np.sqrt(pictures)), 2, 60))

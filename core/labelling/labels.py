@@ -1,4 +1,4 @@
-"""What a visitor said about a pile, step by step in a file, so that a reload loses nothing."""
+"""The labels that a visitor gives to a pile, saved step by step, so that a reload loses nothing."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ LEFT_OUT = ""
 
 
 class Step(BaseModel, frozen=True):
-    """One thing that a visitor did.
+    """One action of a visitor.
 
     Attributes:
         kind: `label` pictures, `skip` them for now, `rename` a class, or show other `groups`.
         pictures: their numbers.
-        name: the label; None takes it away.
+        name: the label; None removes it.
         old: the name of the class that is renamed.
         single: whether the visitor looked at each picture.
         groups: the clusters to name from now on.
@@ -44,8 +44,8 @@ class Labels:
     Attributes:
         pile: the pictures.
         names: label of each picture; None for none yet.
-        single: whether the visitor labelled each picture by itself.
-        skipped: number of a picture → number of the step that put it off.
+        single: of each picture, whether the visitor labelled it by itself.
+        skipped: number of a picture → number of the step that skipped it.
         groups: the clusters to name.
         classes: in the order of their first pictures.
     """
@@ -72,7 +72,7 @@ class Labels:
         Raises:
             BadDataset: a class cannot have this name.
         """
-        name = self._known(name) if name else name
+        name = self._spelled(name) if name else name
         self._add(Step(kind="label", pictures=tuple(pictures), name=name, single=single))
 
     def rename(self, old: str, name: str) -> None:
@@ -81,17 +81,17 @@ class Labels:
         Raises:
             BadDataset: a class cannot have this name.
         """
-        known = class_names.checked(name)
-        if known.casefold() != old.casefold():
-            known = self._known(name)
-        self._add(Step(kind="rename", old=old, name=known))
+        spelled = class_names.checked(name)
+        if spelled.casefold() != old.casefold():
+            spelled = self._spelled(name)
+        self._add(Step(kind="rename", old=old, name=spelled))
 
     def skip(self, pictures: Sequence[int]) -> None:
-        """Put pictures off: they come again after all others."""
+        """Skip pictures for now: they are shown again after all others."""
         self._add(Step(kind="skip", pictures=tuple(pictures)))
 
     def split(self, group: int) -> None:
-        """Show the two parts of a group instead of it."""
+        """Show the two parts of a group in place of the group."""
         parts = self.pile.children(group)
         self._add(Step(kind="groups", groups=tuple(g for g in self.groups if g != group) + parts))
 
@@ -100,25 +100,25 @@ class Labels:
         self._add(Step(kind="groups", groups=self.pile.cut(count)))
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
         if self._steps:
             self._steps.pop()
             files.write_text(self._path, "".join(map(_line, self._steps)))
             self._replay()
 
     def unnamed(self) -> list[tuple[int, list[int]]]:
-        """Groups with their unlabelled pictures: the largest first, those put off last."""
-        found = []
+        """Groups with their unlabelled pictures: the largest first, skipped ones last."""
+        groups = []
         for group in self.groups:
-            left = [p for p in self.pile.members(group) if self.names[p] is None]
-            if left:
-                found.append((group, left))
-        return sorted(found, key=lambda item: (self._put_off(item[1]), -len(item[1])))
+            unlabelled = [p for p in self.pile.members(group) if self.names[p] is None]
+            if unlabelled:
+                groups.append((group, unlabelled))
+        return sorted(groups, key=lambda item: (self._skipped_at(item[1]), -len(item[1])))
 
     def untested(self) -> list[int]:
-        """The test pictures without a label, those put off last."""
-        left = [picture for picture in self.pile.test if self.names[picture] is None]
-        return sorted(left, key=lambda picture: self.skipped.get(picture, -1))
+        """The test pictures without a label, skipped ones last."""
+        unlabelled = [picture for picture in self.pile.test if self.names[picture] is None]
+        return sorted(unlabelled, key=lambda picture: self.skipped.get(picture, -1))
 
     def of(self, name: str, *, test: bool = False) -> list[int]:
         """The pictures of a class, of the test set or not."""
@@ -131,14 +131,15 @@ class Labels:
 
     def indices(self) -> np.ndarray:
         """Index of each picture's class, (n,) int64; -1 for none."""
-        place = {name: index for index, name in enumerate(self.classes)}
-        return np.array([place.get(name or "", -1) for name in self.names], np.int64)
+        index_of = {name: index for index, name in enumerate(self.classes)}
+        return np.array([index_of.get(name or "", -1) for name in self.names], np.int64)
 
-    def _put_off(self, pictures: Sequence[int]) -> int:
+    def _skipped_at(self, pictures: Sequence[int]) -> int:
+        """The first step that skipped one of the pictures; -1 if one was not skipped."""
         return min(self.skipped.get(picture, -1) for picture in pictures)
 
-    def _known(self, name: str) -> str:
-        """A name as it is spelled already."""
+    def _spelled(self, name: str) -> str:
+        """The name of an existing class that differs only in case, or else the name itself."""
         name = class_names.checked(name)
         return next((n for n in self.classes if n.casefold() == name.casefold()), name)
 
@@ -153,7 +154,7 @@ class Labels:
         self.single = [False] * len(self.pile.pictures)
         self.skipped: dict[int, int] = {}
         self.classes: list[str] = []
-        self.groups = self.pile.cut(clusters.sensible(len(self.pile.others)))
+        self.groups = self.pile.cut(clusters.default_count(len(self.pile.others)))
         for number, step in enumerate(self._steps, 1):
             self._apply(number, step)
 

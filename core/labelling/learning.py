@@ -1,4 +1,4 @@
-"""Learn from the labels so far: how good that is, and which picture to ask about next."""
+"""Fit a head to the labels so far: how accurate it is, and which picture to label next."""
 
 from dataclasses import dataclass
 
@@ -26,10 +26,10 @@ class Learned:
     Attributes:
         classes: names of the columns.
         probabilities: (n, k) float32 for all pictures; those of labelled training pictures are
-            by regressions that were not fitted to them or what looks like them.
-        correct: labelled test pictures that are predicted correctly.
-        tested: labelled test pictures.
-        accuracy: with its interval; None without any.
+            by regressions that were not fitted to their groups.
+        correct: number of labelled test pictures that are predicted correctly.
+        tested: number of labelled test pictures.
+        accuracy: on these, with its interval; None without any.
     """
 
     classes: tuple[str, ...]
@@ -39,7 +39,7 @@ class Learned:
     accuracy: Estimate | None
 
     def doubtful(self, labels: Labels) -> list[int]:
-        """The pictures to ask about, the most doubtful first; those put off come last.
+        """The pictures to label next, the most doubtful first and skipped ones last.
 
         The margin is the probability of a picture's label minus that of the likeliest other class.
         It is negative where the label, which came from a group, seems wrong. For a picture without
@@ -50,45 +50,45 @@ class Learned:
         """
         waiting = [p for p in labels.pile.others.tolist() if not labels.single[p]]
         rows = self.probabilities[waiting].copy()
-        places = {name: place for place, name in enumerate(self.classes)}
-        own = np.array([places.get(labels.names[p] or "", -1) for p in waiting], np.int64)
-        own = np.where(own < 0, rows.argmax(axis=1), own) if waiting else own
-        each = np.arange(len(waiting))
-        margin = rows[each, own].copy()
-        rows[each, own] = -1
+        columns = {name: index for index, name in enumerate(self.classes)}
+        column = np.array([columns.get(labels.names[p] or "", -1) for p in waiting], np.int64)
+        column = np.where(column < 0, rows.argmax(axis=1), column) if waiting else column
+        numbers = np.arange(len(waiting))
+        margin = rows[numbers, column].copy()
+        rows[numbers, column] = -1
         margin -= rows.max(axis=1, initial=-1)
-        put_off = np.array([labels.skipped.get(p, -1) for p in waiting])
-        return [waiting[place] for place in np.lexsort((margin, put_off))]
+        skipped = np.array([labels.skipped.get(p, -1) for p in waiting])
+        return [waiting[index] for index in np.lexsort((margin, skipped))]
 
 
 def learn(labels: Labels) -> Learned | None:
-    """Fit a head in a fraction of a second; None until two classes have pictures to learn from."""
+    """Fit a head, which takes a fraction of a second; None until two classes have pictures."""
     pile, label = labels.pile, labels.indices()
-    known = pile.others[label[pile.others] >= 0]
-    used, own = np.unique(label[known], return_inverse=True)
+    labelled = pile.others[label[pile.others] >= 0]
+    used, column = np.unique(label[labelled], return_inverse=True)
     if len(used) < 2:
         return None
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        probabilities = _fit_and_predict(pile.features[known], own, pile.features, len(used))
-        fold = folds.assign(own, pile.groups[known], FOLDS, seed=0)
+        probabilities = _fit_and_predict(pile.features[labelled], column, pile.features, len(used))
+        fold = folds.assign(column, pile.groups[labelled], FOLDS, seed=0)
         for number in range(FOLDS):
             held_out = fold == number
             if held_out.any() and not held_out.all():
-                probabilities[known[held_out]] = _fit_and_predict(
-                    pile.features[known[~held_out]],
-                    own[~held_out],
-                    pile.features[known[held_out]],
+                probabilities[labelled[held_out]] = _fit_and_predict(
+                    pile.features[labelled[~held_out]],
+                    column[~held_out],
+                    pile.features[labelled[held_out]],
                     len(used),
                 )
     tested = np.array([p for p in pile.test if label[p] >= 0], np.int64)
-    right = used[probabilities[tested].argmax(axis=1)] == label[tested]
+    correct = used[probabilities[tested].argmax(axis=1)] == label[tested]
     return Learned(
         tuple(labels.classes[index] for index in used),
         probabilities,
-        int(right.sum()),
+        int(correct.sum()),
         len(tested),
-        intervals.share(right, pile.groups[tested]) if len(tested) else None,
+        intervals.share(correct, pile.groups[tested]) if len(tested) else None,
     )
 
 
@@ -96,9 +96,9 @@ def _fit_and_predict(
     rows: np.ndarray, labels: np.ndarray, others: np.ndarray, classes: int
 ) -> np.ndarray:
     """Probabilities of other pictures, (m, classes) float32; 0 for classes without pictures."""
-    used, own = np.unique(labels, return_inverse=True)
-    weights = class_weights(own, len(used))
-    kernel, bias = convex.solve(rows, own, weights, STRENGTH, tolerance=TOLERANCE)
+    used, column = np.unique(labels, return_inverse=True)
+    weights = class_weights(column, len(used))
+    kernel, bias = convex.solve(rows, column, weights, STRENGTH, tolerance=TOLERANCE)
     probabilities = np.zeros((len(others), classes), np.float32)
     probabilities[:, used] = softmax(others @ kernel.astype(np.float32) + bias.astype(np.float32))
     return probabilities

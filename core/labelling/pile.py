@@ -4,7 +4,7 @@ Beside the files of an intake, the folder contains
 
     features.npy    principal components of the embeddings
     pile.json       the pictures and the tree of clusters; written last
-    labels.jsonl    what the visitor said, one step per line
+    labels.jsonl    the visitor's labels, one step per line
 """
 
 import json
@@ -48,8 +48,8 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
         pictures: without exact copies.
         skipped: files that were left out.
         group_of: number of each picture's group; pictures of one group look the same.
-        test: the test pictures, in the order in which they are asked.
-        leaves: of the tree, of the other pictures.
+        test: the test pictures, in the order in which they are to be labelled.
+        leaves: the leaf of the tree that each of the other pictures is in.
         merges: the tree.
     """
 
@@ -76,10 +76,10 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
 
     @cached_property
     def _at_leaf(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
+        pictures: dict[int, list[int]] = {}
         for picture, leaf in zip(self.others.tolist(), self.leaves, strict=True):
-            found.setdefault(leaf, []).append(picture)
-        return found
+            pictures.setdefault(leaf, []).append(picture)
+        return pictures
 
     def members(self, node: int) -> list[int]:
         """The pictures of a cluster, the most typical first."""
@@ -88,7 +88,7 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
         return clusters.typical_first(self.features, pictures)
 
     def cut(self, count: int) -> tuple[int, ...]:
-        """The clusters if there are `count` of them."""
+        """The nodes of `count` clusters."""
         return clusters.cut(self.merges, count)
 
     def children(self, node: int) -> tuple[int, ...]:
@@ -173,18 +173,18 @@ def load(folder: Path) -> Pile:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
 
 
-def found(settings: Settings, own: Callable[[Path], bool]) -> list[Path]:
-    """Folders of all piles that `own` accepts, the last used first."""
+def list_piles(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
+    """Folders of all piles that `owned` accepts, the last used first."""
     paths = folders.list_folders(settings.home / quotas.UPLOADS)
-    piles = [path for path in paths if (path / FILE).is_file() and own(path)]
+    piles = [path for path in paths if (path / FILE).is_file() and owned(path)]
     return sorted(piles, key=files.modified, reverse=True)
 
 
 def _check_enough(dataset: Dataset) -> None:
-    if (found := len(dataset.examples)) < MINIMUM_PICTURES:
+    if (count := len(dataset.examples)) < MINIMUM_PICTURES:
         raise BadDataset(
             f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
-            f"{found} in {dataset.name}. Add some."
+            f"{count} in {dataset.name}. Add some."
         )
 
 
@@ -193,7 +193,7 @@ def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
     fingerprints = Fingerprints.load(pictures)
     assert fingerprints is not None  # `datasets.read` wrote them
     first: dict[str, str] = {}
-    kept: list[Example] = []
+    distinct: list[Example] = []
     duplicates: list[Skipped] = []
     for example in dataset.examples:
         pixels = str(fingerprints.pixels[fingerprints.place[example.sha256]])
@@ -201,9 +201,9 @@ def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
             duplicates.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
         else:
             first[pixels] = example.name
-            kept.append(example)
+            distinct.append(example)
     return dataset.model_copy(
-        update={"examples": tuple(kept), "skipped": (*dataset.skipped, *duplicates)}
+        update={"examples": tuple(distinct), "skipped": (*dataset.skipped, *duplicates)}
     )
 
 
@@ -233,13 +233,13 @@ def _embeddings(
 def _draw_test(groups: np.ndarray) -> list[int]:
     """Random test pictures, group by group, so that none looks like a training picture."""
     total = len(groups)
-    wanted = round(min(max(TEST_SHARE * total, TEST_LEAST), TEST_MOST_SHARE * total))
+    size = round(min(max(TEST_SHARE * total, TEST_LEAST), TEST_MOST_SHARE * total))
     test: list[int] = []
     for group in np.random.default_rng(0).permutation(np.unique(groups)):
         members = np.flatnonzero(groups == group).tolist()
         # A large group that happens to come first would use up the test set.
-        if len(test) + len(members) <= wanted:
+        if len(test) + len(members) <= size:
             test += members
-        if len(test) == wanted:
+        if len(test) == size:
             break
     return test

@@ -1,6 +1,5 @@
 """Save a labelled pile as an ordinary dataset: a zip of class folders with its own test set."""
 
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,7 @@ from core.intake import uploads
 from core.intake.uploads import Upload
 from core.labelling.labels import Labels
 from core.settings import Settings
-from core.system import prose
-
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
+from core.system import files, prose
 
 
 def write_zip(labels: Labels, file: IO[bytes] | Path) -> None:
@@ -25,7 +22,7 @@ def write_zip(labels: Labels, file: IO[bytes] | Path) -> None:
 
 
 def missing(labels: Labels) -> str:
-    """Why nothing can be trained on these labels yet, as a sentence; empty if something can."""
+    """What the labels lack before a training is possible, as a sentence; empty if nothing."""
     counts = {name: len(labels.of(name)) for name in labels.classes}
     if sum(count > 0 for count in counts.values()) < 2:
         return "Name groups of at least two classes first."
@@ -55,9 +52,10 @@ def _named(labels: Labels) -> Iterator[tuple[str, int]]:
     test = set(labels.pile.test)
     for picture, label in enumerate(labels.names):
         if label:
-            file = _NOT_IN_NAMES.sub("_", labels.pile.pictures[picture].name.rpartition("/")[2])
+            name = labels.pile.pictures[picture].name.rpartition("/")[2]
             split = "test" if picture in test else "train"
-            yield f"{split}/{label}/{picture:05} {file[-100:]}", picture
+            file = files.portable_name(name)[-100:]
+            yield f"{split}/{label}/{picture:05} {file}", picture
 
 
 def _finding(labels: Labels) -> Finding:

@@ -13,7 +13,7 @@ from core.model.classifier import Classifier
 from core.system.prose import listed
 
 FRAMES = 10
-"""Of a camera that are measured."""
+"""Largest number of a camera's frames that are measured."""
 NOT_KEPT = (
     "This model has no record of how its training pictures look, so the camera cannot be compared "
     "with them."
@@ -25,9 +25,9 @@ WORDS = {
     "sharpness": ("blurrier", "sharper or noisier"),
 }
 WHOLE_NUMBERS = 20.0
-"""A usual range at least this wide is written in whole numbers."""
+"""From this width on, a usual range is written in whole numbers."""
 INVISIBLE = {"brightness": 4.0, "warmth": 1.5, "sharpness": 0.5}
-"""Differences that nobody would see: grey pictures, for one, have no range of warmth at all."""
+"""Differences that nobody would see. Grey pictures, for example, have no range of warmth at all."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class CameraCheck:
 
     Attributes:
         sentence: the verdict with its numbers.
-        unlike: whether any measure is.
-        measures: all of them.
+        unlike: whether any measure is unlike.
+        measures: all measures.
     """
 
     sentence: str

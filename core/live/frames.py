@@ -10,7 +10,7 @@ from core.model.classifier import Answer, Classifier
 def predict(
     classifier: Classifier, frame: bytes, explain: int | None = None
 ) -> tuple[Answer, np.ndarray | None]:
-    """Predict a frame that the browser has cut and resized.
+    """Predict a frame that the browser has cropped and resized.
 
     Args:
         classifier: the model.

@@ -1,4 +1,4 @@
-"""Split a classifier into the parts that a browser needs to predict as the server does.
+"""Split a classifier into the parts with which a browser predicts as the server does.
 
 Weights have 24 bits each, in byte planes, and are compressed with gzip.
 """
@@ -63,9 +63,9 @@ def trunk(file: Path) -> Part:
 def head(classifier: Classifier) -> Part:
     """The head and the OOD detector, as safetensors.
 
-    Names are those of `DenseHead.arrays`, those of `OodDetector.arrays` after `ood.`, `expected`:
-    the probabilities of `reference_picture`, by which the browser checks its engine, and
-    `channels`: of the feature map.
+    It has the arrays of `DenseHead.arrays`, those of `OodDetector.arrays` with the prefix `ood.`,
+    `expected`, the probabilities of `reference_picture`, with which the browser checks its engine,
+    and `channels`, their number in the feature map.
 
     Raises:
         LookupError: the head has other layers than dense ones.

@@ -80,11 +80,11 @@ def answers(
             thumbnail=small,
         )
 
-    with closing(each(build, sources, predict)) as rows:
+    with closing(map_parallel(build, sources, predict)) as rows:
         yield from rows
 
 
-def each(
+def map_parallel(
     build: Callable[[], Classifier],
     items: Sequence[Item],
     predict: Callable[[Classifier, Item], Result],

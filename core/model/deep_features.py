@@ -21,7 +21,7 @@ def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Setting
     path = serving.required(backbone, settings)
     if not depths:
         return path
-    folder = serving.kept_in(backbone, settings)
+    folder = serving.folder_of(backbone, settings)
     deeper = folder / f"{(serving.sha256(path) or '')[:12]}-{'-'.join(depths)}.tflite"
     if not deeper.is_file():
         from core.model.litert_file import LitertFile

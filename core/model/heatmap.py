@@ -76,17 +76,18 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
     height, width = picture.shape[:2]
     edge = max(1, round(crop * min(height, width)))
     top, left = (height - edge) // 2, (width - edge) // 2
-    seen = Image.fromarray(picture[top : top + edge, left : left + edge])
+    square = Image.fromarray(picture[top : top + edge, left : left + edge])
     if heat.dtype != np.uint8:
         heat = np.round(255 * np.clip(heat, 0, 1)).astype(np.uint8)
-    evidence = Image.fromarray(heat).resize(seen.size, Image.Resampling.BICUBIC)
+    evidence = Image.fromarray(heat).resize(square.size, Image.Resampling.BICUBIC)
     # The power makes the edge of the covered area visible.
     cover = strength * np.linspace(0, 1, 256) ** 0.7
-    greyed = Image.composite(seen.convert("L").convert("RGB"), seen, _mask(evidence, 1.6 * cover))
+    grey = square.convert("L").convert("RGB")
+    greyed = Image.composite(grey, square, _mask(evidence, 1.6 * cover))
     covered = Image.composite(_coloured(evidence), greyed, _mask(evidence, cover))
-    laid = np.array(Image.fromarray(picture).point([round(DIMMED * i) for i in range(256)] * 3))
-    laid[top : top + edge, left : left + edge] = np.asarray(covered)
-    return laid
+    overlaid = np.array(Image.fromarray(picture).point([round(DIMMED * i) for i in range(256)] * 3))
+    overlaid[top : top + edge, left : left + edge] = np.asarray(covered)
+    return overlaid
 
 
 def _mask(evidence: Image.Image, shares: np.ndarray) -> Image.Image:
@@ -97,8 +98,8 @@ def _mask(evidence: Image.Image, shares: np.ndarray) -> Image.Image:
 def _coloured(evidence: Image.Image) -> Image.Image:
     """The evidence as colours of the ramp."""
     anchors = np.array([list(bytes.fromhex(colour[1:])) for colour in RAMP])
-    places = np.linspace(0, len(anchors) - 1, 256)
-    parts = [np.interp(places, range(len(anchors)), channel) for channel in anchors.T]
+    positions = np.linspace(0, len(anchors) - 1, 256)
+    channels = [np.interp(positions, range(len(anchors)), channel) for channel in anchors.T]
     painted = evidence.copy()
-    painted.putpalette(np.round(np.stack(parts, axis=1)).astype(np.uint8).tobytes())
+    painted.putpalette(np.round(np.stack(channels, axis=1)).astype(np.uint8).tobytes())
     return painted.convert("RGB")

@@ -13,8 +13,8 @@ def trained_arrays(trunk: keras.Model, above: keras.Model) -> dict[str, np.ndarr
     """
     trained = {id(layer) for layer in above.layers if layer.trainable}
     return {
-        f"trunk.{place}.{variable.name}": variable.numpy()
-        for place, layer in enumerate(trunk.layers)
+        f"trunk.{index}.{variable.name}": variable.numpy()
+        for index, layer in enumerate(trunk.layers)
         if id(layer) in trained
         for variable in layer.trainable_variables
     }
@@ -22,8 +22,8 @@ def trained_arrays(trunk: keras.Model, above: keras.Model) -> dict[str, np.ndarr
 
 def trained_layers(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> list[keras.layers.Layer]:
     """The layers that the arrays belong to, from the input up."""
-    places = {int(name.split(".")[1]) for name in arrays if name.startswith("trunk.")}
-    return [trunk.layers[place] for place in sorted(places)]
+    indices = {int(name.split(".")[1]) for name in arrays if name.startswith("trunk.")}
+    return [trunk.layers[index] for index in sorted(indices)]
 
 
 def restore(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> None:
@@ -35,9 +35,9 @@ def restore(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         if not name.startswith("trunk."):
             continue
-        _, place, variable_name = name.split(".", 2)
+        _, index, variable_name = name.split(".", 2)
         try:
-            layer = trunk.layers[int(place)]
+            layer = trunk.layers[int(index)]
             variable = next(v for v in layer.trainable_variables if v.name == variable_name)
             variable.assign(array)
         except (IndexError, StopIteration, ValueError) as error:

@@ -79,7 +79,7 @@ class LitertFile:
         return DenseHead(tuple(layers))
 
     def keep(self, *names: str, inside: Mapping[str, int] | None = None) -> None:
-        """Remove all but some outputs and what they are computed from.
+        """Keep some outputs and the operations that they need; remove all others.
 
         Args:
             names: existing outputs.
@@ -103,18 +103,18 @@ class LitertFile:
         """
         if "embedding" not in self.outputs:
             raise LookupError(f"the LiteRT file has only the outputs {', '.join(self.outputs)}")
-        flow = self.outputs["embedding"]
+        tensor = self.outputs["embedding"]
         kinds, activation = schema.BuiltinOperator, schema.ActivationFunctionType
         for number, (kernel, bias) in enumerate(head.layers, 1):
             weights = [self._new(array.shape, array) for array in (kernel.T, bias)]
             function = activation.NONE if number == len(head.layers) else activation.RELU
-            made = self._new((1, len(bias)))
+            output = self._new((1, len(bias)))
             options = schema.FullyConnectedOptionsT(fusedActivationFunction=function)
-            self._append(kinds.FULLY_CONNECTED, [flow, *weights], made, options)
-            flow = made
-        made = self._new((1, head.classes))
-        self._append(kinds.SOFTMAX, [flow], made, schema.SoftmaxOptionsT(beta=1.0))
-        self.keep(*kept, inside={"probabilities": made})
+            self._append(kinds.FULLY_CONNECTED, [tensor, *weights], output, options)
+            tensor = output
+        output = self._new((1, head.classes))
+        self._append(kinds.SOFTMAX, [tensor], output, schema.SoftmaxOptionsT(beta=1.0))
+        self.keep(*kept, inside={"probabilities": output})
 
     def add_depths(self, layers: Iterable[str]) -> None:
         """Append the pooled activations of layers to the output `embedding`.
@@ -138,10 +138,10 @@ class LitertFile:
         self.keep(inside={name: joined})
 
     def _join(self, vectors: list[int]) -> int:
-        made = self._new((1, sum(int(self.graph.tensors[index].shape[-1]) for index in vectors)))
+        output = self._new((1, sum(int(self.graph.tensors[index].shape[-1]) for index in vectors)))
         options = schema.ConcatenationOptionsT(axis=1)
-        self._append(schema.BuiltinOperator.CONCATENATION, vectors, made, options)
-        return made
+        self._append(schema.BuiltinOperator.CONCATENATION, vectors, output, options)
+        return output
 
     def retrain(self, layers: Iterable[Retrained]) -> None:
         """Replace kernels and biases of trained layers.
@@ -180,12 +180,12 @@ class LitertFile:
         Args:
             change: float32 array → float32 array of the same shape.
         """
-        done: set[int] = set()
+        changed: set[int] = set()
         for index, tensor in enumerate(self.graph.tensors):
             values = self.constant(index)
-            if values is not None and tensor.buffer not in done:
+            if values is not None and tensor.buffer not in changed:
                 self._store(index, change(values), values.shape)
-                done.add(tensor.buffer)
+                changed.add(tensor.buffer)
 
     def kind(self, operator: Any) -> int:
         """The kind of an operation, as in `schema.BuiltinOperator`."""
@@ -244,8 +244,8 @@ class LitertFile:
         bias = self.constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
         if bias is None:
             raise LookupError(f"the layer {layer.kernel.shape} has no bias in the file")
-        moved = bias + factors * (layer.new_bias - layer.bias)
-        self._store(operator.inputs[2], moved, bias.shape)
+        new_bias = bias + factors * (layer.new_bias - layer.bias)
+        self._store(operator.inputs[2], new_bias, bias.shape)
 
     def _producer(self, tensor: int) -> tuple[Any, int]:
         """The operation that computes a tensor, and its kind."""
@@ -293,6 +293,6 @@ class LitertFile:
         self.graph.operators = operators
         used = {self.graph.tensors[index].buffer for index in needed}
         constants = {tensor.buffer for tensor in self.graph.tensors}
-        for place, buffer in enumerate(self._model.buffers):
-            if place in constants - used:
+        for index, buffer in enumerate(self._model.buffers):
+            if index in constants - used:
                 buffer.data = None

@@ -18,11 +18,11 @@ MINIMUM_DISTANCES = 4
 """Smallest number of distances that a threshold is taken from."""
 ROUNDING = 1e-3
 """A distance that is only rounding."""
-MOST = 4_000
+MAXIMUM_PICTURES = 4_000
 """Largest number of pictures used, which bounds time and memory."""
-FEW = 20
+MINIMUM_PER_CLASS = 20
 """Pictures used per class, however many classes there are."""
-SPREAD_ROWS = 1_000
+DIRECTION_ROWS = 1_000
 """Pictures used for the directions."""
 OVERSAMPLES, PASSES = 10, 7
 """Of the search for directions: further columns, and multiplications by the covariance."""
@@ -118,11 +118,11 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDe
 
     if not len(labels):
         return None
-    some = chosen(labels, MOST)
-    rows, labels = _unit(embeddings[some]), labels[some]
+    sample = balanced_sample(labels, MAXIMUM_PICTURES)
+    rows, labels = _unit(embeddings[sample]), labels[sample]
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        distances = _out_of_fold(rows, labels, groups[some])
+        distances = _out_of_fold(rows, labels, groups[sample])
         if (
             len(distances) < MINIMUM_DISTANCES
             or (threshold := float(np.quantile(distances, ALIKE))) < ROUNDING
@@ -131,21 +131,21 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDe
         return OodDetector(*_shape(rows, labels), float(np.float32(threshold)))
 
 
-def chosen(labels: np.ndarray, most: int) -> np.ndarray:
+def balanced_sample(labels: np.ndarray, most: int) -> np.ndarray:
     """Sorted indices of a sample of pictures: equally many per class, about `most` in all."""
     classes = np.unique(labels)
-    each = max(FEW, most // max(1, len(classes)))
+    per_class = max(MINIMUM_PER_CLASS, most // max(1, len(classes)))
     random = np.random.default_rng(0)
-    places = [random.permutation(np.flatnonzero(labels == label))[:each] for label in classes]
-    return np.sort(np.concatenate(places))
+    indices = [random.permutation(np.flatnonzero(labels == label))[:per_class] for label in classes]
+    return np.sort(np.concatenate(indices))
 
 
 def _out_of_fold(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Distances of pictures to a fit without them, (m,); m leaves out classes without a fit."""
     from core.evaluation import folds
 
-    _, places = np.unique(labels, return_inverse=True)
-    fold = folds.assign(places, groups, FOLDS, seed=0)
+    _, class_index = np.unique(labels, return_inverse=True)
+    fold = folds.assign(class_index, groups, FOLDS, seed=0)
     distances = [np.empty(0, np.float32)]
     for outside in range(FOLDS):
         inside = fold != outside
@@ -165,17 +165,17 @@ def _unit(embeddings: np.ndarray) -> np.ndarray:
 
 def _shape(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Class means, and the directions in which pictures of a class vary."""
-    present, places = np.unique(labels, return_inverse=True)
-    means = np.stack([rows[places == place].mean(axis=0) for place in range(len(present))])
-    spread = np.random.default_rng(0).permutation(len(rows))[:SPREAD_ROWS]
-    off = rows[spread] - means[places[spread]]
-    free = len(off) - len(present)
-    count = min(DIRECTIONS, free // PICTURES_PER_DIRECTION, rows.shape[1] // 2)
+    present, class_index = np.unique(labels, return_inverse=True)
+    means = np.stack([rows[class_index == index].mean(axis=0) for index in range(len(present))])
+    sample = np.random.default_rng(0).permutation(len(rows))[:DIRECTION_ROWS]
+    deviations = rows[sample] - means[class_index[sample]]
+    degrees = len(deviations) - len(present)
+    count = min(DIRECTIONS, degrees // PICTURES_PER_DIRECTION, rows.shape[1] // 2)
     if count < 1:
         return means, np.empty((0, rows.shape[1]), np.float32)
-    sizes, directions = _principal(off, count)
-    rest = max(float((off**2).sum() - (sizes**2).sum()), 0.0) / (rows.shape[1] - count)
-    uncounted = np.sqrt(np.clip(1 - rest / np.maximum(sizes**2, 1e-12), 0, 1))
+    sizes, directions = _principal(deviations, count)
+    residual = max(float((deviations**2).sum() - (sizes**2).sum()), 0.0) / (rows.shape[1] - count)
+    uncounted = np.sqrt(np.clip(1 - residual / np.maximum(sizes**2, 1e-12), 0, 1))
     # safetensors writes memory as it is, and these are in column order.
     return means, np.ascontiguousarray(directions * uncounted[:, None], np.float32)
 
@@ -191,23 +191,23 @@ def _principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     basis = np.random.default_rng(0).normal(size=(rows.shape[1], width)).astype(np.float32)
     for _ in range(PASSES):
         basis, _ = np.linalg.qr(rows.T @ (rows @ basis))
-    _, sizes, turns = np.linalg.svd(rows @ basis, full_matrices=False)
-    return sizes[:count], (turns @ basis.T)[:count]
+    _, sizes, rotation = np.linalg.svd(rows @ basis, full_matrices=False)
+    return sizes[:count], (rotation @ basis.T)[:count]
 
 
 class _Nearest:
-    """Distances to the nearest mean, with what does not depend on the rows precomputed."""
+    """Distances to the nearest mean; terms that do not depend on the rows are precomputed."""
 
     def __init__(self, means: np.ndarray, directions: np.ndarray) -> None:
         self._directions = directions.T
         self._along = means @ directions.T
         # Of row and mean, |r - m|² - |(r - m)D|² = |r|² - |rD|² + |m|² - |mD|² - 2 (r·m - rD·mD).
-        self._own = (means**2).sum(axis=1) - (self._along**2).sum(axis=1)
+        self._norms = (means**2).sum(axis=1) - (self._along**2).sum(axis=1)
         self._means = means.T
 
     def distances(self, rows: np.ndarray) -> np.ndarray:
         """(n, d) → (n,)."""
         along = rows @ self._directions
-        lengths = (rows**2).sum(axis=1) - (along**2).sum(axis=1)
-        shared = rows @ self._means - along @ self._along.T
-        return np.sqrt(np.maximum(lengths + (self._own - 2 * shared).min(axis=1), 0))
+        norms = (rows**2).sum(axis=1) - (along**2).sum(axis=1)
+        products = rows @ self._means - along @ self._along.T
+        return np.sqrt(np.maximum(norms + (self._norms - 2 * products).min(axis=1), 0))

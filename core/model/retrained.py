@@ -32,7 +32,7 @@ class Retrained:
 
 
 def rows_of(weights: np.ndarray, *, depthwise: bool) -> np.ndarray:
-    """A kernel in the file, (outputs, …) or depthwise (1, h, w, outputs), as (outputs, rest)."""
+    """A kernel of the file, (outputs, …) or depthwise (1, h, w, outputs), as (outputs, weights)."""
     if depthwise:
         return weights.reshape(-1, weights.shape[-1]).T
     return weights.reshape(len(weights), -1)

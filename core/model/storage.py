@@ -72,8 +72,8 @@ class ModelFile(BaseModel):
     @model_validator(mode="after")
     def _depths_of_the_backbone(self) -> Self:
         if self.depths:
-            known = backbones.known(self.backbone)
-            stages = backbones.get(self.backbone).stages if known else ()
+            exists = backbones.known(self.backbone)
+            stages = backbones.get(self.backbone).stages if exists else ()
             if self.fine_tuned or not set(self.depths) <= {stage.layer for stage in stages}:
                 raise ValueError("its backbone has no features of these depths")
         return self
@@ -101,7 +101,7 @@ def load_description(folder: Path) -> ModelFile:
     """Read `model.json` only, since weights may be large.
 
     Raises:
-        RunDamaged: the file is missing or not what it should be.
+        RunDamaged: the file is missing or damaged.
     """
     try:
         return ModelFile.model_validate_json((folder / MODEL).read_bytes())
@@ -113,7 +113,7 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     """Read what `save` wrote.
 
     Raises:
-        RunDamaged: a file is missing or not what it should be.
+        RunDamaged: a file is missing or damaged.
     """
     model = load_description(folder)
     try:
@@ -139,7 +139,7 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
         width: width of the last embedding, which the detector takes.
 
     Raises:
-        RunDamaged: the file is not what it should be.
+        RunDamaged: the file is damaged.
     """
     if not (folder / OOD).is_file():
         return None
@@ -161,7 +161,7 @@ def load_appearance(folder: Path) -> Appearance | None:
     """Read the appearance of the training pictures; None if there is none.
 
     Raises:
-        RunDamaged: the file is not what it should be.
+        RunDamaged: the file is damaged.
     """
     if not (folder / APPEARANCE).is_file():
         return None

@@ -1,1 +1,1 @@
-"""The whole training job, top to bottom, and the worker process that runs jobs."""
+"""The whole training job, from top to bottom, and the worker process that runs jobs."""

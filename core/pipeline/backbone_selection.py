@@ -1,4 +1,4 @@
-"""Before phase 1: choose the backbone, where the settings name several."""
+"""Before phase 1: choose the backbone, if the settings name several."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
     alternatives.
 
     Raises:
-        WeightsUnavailable: the weights of the backbone in the settings are not to be had.
+        WeightsUnavailable: the weights of the backbone in the settings cannot be had.
         Cancelled: by the context.
     """
     config = context.config
@@ -31,21 +31,23 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
     contexts, results = {}, dict[str, CrossValidated]()
     for candidate in config.candidates():
         name = candidate.backbone
-        own = replace(context, config=candidate, backbone=backbones.get(name))
+        candidate_context = replace(context, config=candidate, backbone=backbones.get(name))
         try:
-            _prepare(own)
+            _prepare(candidate_context)
         except WeightsUnavailable as error:
-            context.emit(Note(sentence=f"{own.backbone.title} was not compared. {error}"))
+            context.emit(
+                Note(sentence=f"{candidate_context.backbone.title} was not compared. {error}")
+            )
             continue
-        depths = head_training.depths(own)
+        depths = head_training.depths(candidate_context)
         stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
-        features = extract(own, head_training.LEARNED, stage, depths, views=1)
-        validated = head_training.select(own, features, depths).out_of_fold
+        features = extract(candidate_context, head_training.LEARNED, stage, depths, views=1)
+        validated = head_training.select(candidate_context, features, depths).out_of_fold
         if validated is None:
             note = f"Too few pictures to compare backbones; {context.backbone.title} is trained."
             context.emit(Note(sentence=note))
             return context
-        contexts[name], results[name] = own, validated
+        contexts[name], results[name] = candidate_context, validated
     if len(results) < 2:
         return context
     choice = backbone_choice.choose(results)

@@ -16,7 +16,7 @@ from core.training.features import Features
 
 NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
 ENOUGH, ENOUGH_BESIDE_TENSORFLOW = 100, 2_000
-"""Views from which on their duration is recorded: the start of TensorFlow takes cores meanwhile."""
+"""Fewest views whose duration is recorded; more are needed while TensorFlow starts beside them."""
 
 
 def extract(
@@ -34,7 +34,7 @@ def extract(
         stage: index in the backbone's stages whose activations are kept; None for none.
         depths: layers whose pooled activations follow the embedding.
         views: of each training picture; all of the configuration if None.
-        tell: whether to say how many views came from the cache.
+        tell: whether to report how many views came from the cache.
     """
     serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
@@ -77,7 +77,7 @@ def extract(
 def _report(
     context: TrainingContext, extracted: dict[Split, Features], seconds: float, *, tell: bool
 ) -> None:
-    """Say how many views came from the cache, and record what the others took."""
+    """Report how many views came from the cache, and record the time per view of the others."""
     cached = sum(features.reused for features in extracted.values())
     passed = sum(features.passed for features in extracted.values())
     if cached and tell:

@@ -24,11 +24,11 @@ class TrainedHead:
     """A head on a frozen backbone.
 
     Attributes:
-        head: the one that answers, calibrated.
-        fitted: uncalibrated, fitted to the training pictures alone.
-        features: those that both take.
-        strength: inverse regularisation strength of both.
-        depths: layers whose pooled activations follow the last embedding in these.
+        head: the final head, calibrated.
+        fitted: a head that is not calibrated, fitted to the training pictures alone.
+        features: features that both heads take.
+        strength: inverse regularisation strength of both heads.
+        depths: layers whose pooled activations follow the last embedding in the features.
         error: share of the pictures that the head predicts wrongly out of fold; None without a
             cross-validation.
     """
@@ -55,8 +55,8 @@ def train(
 
     The features and the strength of the regularisation are chosen by cross-validation on training
     and validation pictures. The events of the phase, and the predictions for validation pictures,
-    are those of a head that was fitted to the training pictures alone. The head that answers is
-    fitted to both; its temperature comes from the out-of-fold predictions.
+    are those of a head that was fitted to the training pictures alone. The final head is fitted to
+    both; its temperature comes from the out-of-fold predictions.
 
     Args:
         features: as extracted with `depths`.
@@ -133,7 +133,7 @@ def _compares(context: TrainingContext, depths: tuple[str, ...]) -> bool:
 
 
 def _batch(context: TrainingContext, features: Extracted, split: Split, views: int) -> Batch:
-    """The first views of each picture as rows, those of one picture next to each other."""
+    """The first `views` views of each picture as rows; rows of one picture are adjacent."""
     embeddings = features[split].embeddings[:, :views]
     owners = np.repeat(np.arange(len(embeddings)), embeddings.shape[1])
     rows = embeddings.reshape(-1, embeddings.shape[2])

@@ -34,14 +34,14 @@ TIMED = 15
 
 @dataclass(frozen=True)
 class TrainingOutputs:
-    """What is left of the features when the report is written.
+    """Embeddings and heat maps that the steps after the report need.
 
     Attributes:
         train, validation: (n, d) float32, embeddings of the plain pictures by the frozen backbone.
         test: (n, d) float32, embeddings of the test pictures by the run's model.
         heatmaps: of the test pictures, as returned by `scoring.predict_test`; None if not computed.
-        tuned: (m, d) float32, embeddings by the run's model of those training and validation
-            pictures that `ood.chosen` names; None if the backbone did not change.
+        tuned: (m, d) float32, embeddings by the run's model of the training and validation
+            pictures that `ood.balanced_sample` selects; None if the backbone did not change.
     """
 
     train: np.ndarray
@@ -52,7 +52,7 @@ class TrainingOutputs:
 
 
 def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
-    """Add to a run what its report does not need. A step that fails stops no other.
+    """Run the steps that a report does not need. A step that fails does not stop the others.
 
     Raises:
         Cancelled: the job was cancelled.
@@ -75,7 +75,7 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
 
 
 def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) -> None:
-    """Do a piece of work, and report it if that fails. Raises only `Cancelled`."""
+    """Do a piece of work, and report a failure as an event. Raises only `Cancelled`."""
     try:
         work()
     except Cancelled:
@@ -93,12 +93,12 @@ def give_way(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
 
 
 def keep_fingerprints(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
-    """Keep what shows later whether a picture is a copy of one that the model learned from."""
+    """Keep the fingerprints of the pictures that the model learned from, to recognise copies."""
     run.keep_fingerprints(context.pictures)
 
 
 def export(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
-    """Make and verify the LiteRT file, which takes no TensorFlow; other formats are ordered."""
+    """Make and verify the LiteRT file, without TensorFlow; other formats are made on demand."""
     from core.export import build, formats
 
     forms = formats.named(["litert"])
@@ -170,7 +170,7 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
 def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Fit the OOD detector, and score the test pictures with it.
 
-    Its embeddings must come from the network that will answer.
+    Its embeddings must come from the network of the final model.
     """
     context.emit(
         Note(sentence="Learning to recognise pictures that are not like the training pictures.")
@@ -179,8 +179,8 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
     if outputs.tuned is None:
         embeddings = np.concatenate([outputs.train, outputs.validation])
     else:
-        chosen, embeddings = ood.chosen(labels, OOD_PICTURES), outputs.tuned
-        examples, labels = [examples[place] for place in chosen], labels[chosen]
+        chosen, embeddings = ood.balanced_sample(labels, OOD_PICTURES), outputs.tuned
+        examples, labels = [examples[index] for index in chosen], labels[chosen]
     last = embeddings[:, : context.backbone.embedding]
     detector = ood.fit(last, labels, splitting.groups(examples))
     if detector is None:
@@ -202,8 +202,8 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
     examples = context.of("train")
     chosen = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
 
-    def measure(place: int) -> appearance.Measures:
-        path = context.pictures / examples[place].path
+    def measure(index: int) -> appearance.Measures:
+        path = context.pictures / examples[index].path
         size, crop = context.backbone.size, context.config.crop
         view = images.decode_and_crop(
             path, size, crop, context.dataset.scale, limits=context.settings
@@ -217,7 +217,7 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
 
 
 def draw_heatmaps(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
-    """Keep where the model looked in each test picture."""
+    """Write the heat maps of the test pictures."""
     heatmaps = outputs.heatmaps
     if heatmaps is None:
         heatmaps = scoring.predict_test(context, run, "Drawing heat maps")[2]

@@ -15,10 +15,11 @@ from core.training.context import TrainingContext
 
 
 def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> Predictions:
-    """Predictions for the validation pictures, by a model that was not trained on them.
+    """Predictions for the validation pictures, by a head that was not trained on them.
 
-    If the head that answers is fitted to them too, these come from one fitted to the training
-    pictures alone: predictions of pictures that a head has seen would promise too much.
+    If the final head was trained on them too, the predictions are those of a head that was fitted
+    to the training pictures alone: predictions for pictures that a head was trained on are too
+    confident.
     """
     return Predictions(
         context.labels("validation"),
@@ -48,7 +49,7 @@ def predict_test(
         return answer.probabilities, answer.embedding, heatmap.packed(maps)
 
     count, examples, rows = Counter(context.emit), context.of("test"), []
-    for row in batch.each(lambda: open_classifier(context, run), examples, predict):
+    for row in batch.map_parallel(lambda: open_classifier(context, run), examples, predict):
         rows.append(row)
         count(description, len(rows), len(examples))
     probabilities, embeddings, heatmaps = (np.stack(column) for column in zip(*rows, strict=True))

@@ -47,10 +47,10 @@ def train(
     features: Path | None = None,
     start: Path | None = None,
 ) -> None:
-    """Split, extract features, train, evaluate, write the report, and what follows the report.
+    """Split, extract features, train, evaluate, write the report, and run the steps after it.
 
     The same pictures, settings, seed and machine give the same report, figure by figure, whatever
-    the cache holds already: the engines depend on the machine alone.
+    the cache contains: the engines depend on the machine alone.
 
     Args:
         run: holds the configuration and the dataset; all results are written to it.
@@ -61,8 +61,8 @@ def train(
 
     Raises:
         BadDataset: too few pictures to learn from.
-        BadConfig: the model to start from is not there.
-        WeightsUnavailable: the backbone's weights are not to be had.
+        BadConfig: the model to start from is missing.
+        WeightsUnavailable: the backbone's weights cannot be had.
         NotEnoughResources: too little memory or disk.
         Cancelled: by `emit`.
     """
@@ -137,15 +137,15 @@ def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> Tr
 def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head, then the top of the backbone if it can gain, and write the report."""
     config = context.config
-    stage, least = depth.cut_stage(config), config.unfreeze.least_errors
+    stage, least_errors = depth.cut_stage(config), config.unfreeze.least_errors
     depths = phase_1.depths(context)
     # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
-    building = None if least else _start_tuner(context)
+    building = None if least_errors else _start_tuner(context)
     features = extract(context, ("train", "validation"), stage, depths, views=config.head_views)
     trained = phase_1.train(context, run, features, depths)
     if building is None and trained.error is not None:
         pictures = len(context.of("validation"))
-        if reason := outcome.too_few_errors(trained.error, pictures, least):
+        if reason := outcome.too_few_errors(trained.error, pictures, least_errors):
             context.emit(Note(sentence=reason))
             return _report_head(context, run, trained)
     building = building or _start_tuner(context)
@@ -158,7 +158,7 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     tuned, kept = _fit_top(context, run, tuner, first, features)
     probabilities = tuner.probabilities(features["validation"])
     labels = context.labels("validation")
-    kept = outcome.compared(kept, probabilities, trained.head.validation, labels, least)
+    kept = outcome.compare(kept, probabilities, trained.head.validation, labels, least_errors)
     context.emit(kept)
     context.emit(Note(sentence=outcome.describe(kept)))
     if kept.epoch == 0:
@@ -183,10 +183,10 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
 def _embeddings_for_ood(
     context: TrainingContext, tuner: Tuner, features: dict[Split, Features]
 ) -> np.ndarray:
-    """See `TrainingOutputs.tuned`; the kept activations save a pass through the whole network."""
+    """`TrainingOutputs.tuned`, from the stored activations: the stages below the cut do not run."""
     labels = np.concatenate([context.labels("train"), context.labels("validation")])
-    places, first = ood.chosen(labels, post_report.OOD_PICTURES), len(context.of("train"))
-    train, validation = places[places < first], places[places >= first] - first
+    indices, first = ood.balanced_sample(labels, post_report.OOD_PICTURES), len(context.of("train"))
+    train, validation = indices[indices < first], indices[indices >= first] - first
     return np.concatenate(
         [
             tuner.embeddings(features["train"], train),
@@ -251,7 +251,7 @@ def _save(
     stage: int | None = None,
     depths: tuple[str, ...] = (),
 ) -> None:
-    """Write the model: all that differs from the published backbone.
+    """Write the model: its description, its head, and weights that differ from the published ones.
 
     Args:
         trained: weights that this training changed in the backbone.

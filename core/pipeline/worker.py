@@ -31,7 +31,7 @@ LOCK_SECONDS = 10
 PARENT_SECONDS = 0.5
 """How often a worker in a cluster checks whether its parent still exists."""
 GRACE_SECONDS = 3.0
-"""How long it may then take to stop by itself."""
+"""Seconds that it then has to stop by itself."""
 STOPPED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
 STOPPING = threading.Event()
@@ -51,7 +51,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
 
     source, name = Path(arguments["source"]), arguments["name"]
     notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
-    kept = False
+    keep_source = False
     try:
         if arguments.get("unsorted"):
             from core import labelling
@@ -59,7 +59,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
             labelling.take_in(source, name, folder.path, settings, Counter(emit))
         else:
             one_class, scale = arguments.get("one_class", False), arguments.get("scale")
-            taken = intake.take_in(
+            ingested = intake.take_in(
                 source,
                 name,
                 folder.path,
@@ -70,13 +70,13 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
                 accept_one=True,
                 scale=scale and Scale.model_validate(scale),
             )
-            kept = len(taken.dataset.classes) == 1 and not one_class
+            keep_source = len(ingested.dataset.classes) == 1 and not one_class
     except NoClasses:
-        kept = True  # the page offers to label them
+        keep_source = True  # the page offers to label them
         raise
     finally:
-        # Its pictures have been extracted, or it is of no use: free the disk.
-        if source.parent == folder.path and not kept:
+        # Its pictures have been unpacked, or it cannot be used: free the disk.
+        if source.parent == folder.path and not keep_source:
             files.remove(source)
 
 
@@ -122,10 +122,10 @@ def export(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any])
     ordering.work(Run(folder.path.parent), settings, emit)
 
 
-def _pictures(arguments: dict[str, Any], what: str) -> Path:
+def _pictures(arguments: dict[str, Any], owner: str) -> Path:
     pictures = Path(arguments["pictures"])
     if not pictures.is_dir():
-        raise BadDataset(f"The pictures of this {what} are no longer here. Upload them again.")
+        raise BadDataset(f"The pictures of this {owner} are no longer here. Upload them again.")
     return pictures
 
 
@@ -174,7 +174,7 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
 
 
 def _record(folder: JobFolder, error: BaseException) -> None:
-    """Write to the folder how the job ended, then raise what the caller should see."""
+    """Write to the folder how the job ended, then raise the exception for the caller."""
     if isinstance(error, Cancelled | KeyboardInterrupt) or folder.cancel_requested:
         folder.end(State.CANCELLED, CANCELLED)
         expected = isinstance(error, Cancelled | KeyboardInterrupt | Stopped)

@@ -104,21 +104,21 @@ def evaluate_on(
     name: str,
     source: Path,
     settings: Settings,
-    group: Callable[[Intake], Intake] = lambda taken: taken,
+    group: Callable[[Intake], Intake] = lambda ungrouped: ungrouped,
 ) -> Report:
     """Evaluate a model on every picture of a zip or folder that it did not learn from.
 
-    The split that folders define is ignored. Left out are pictures that the model was trained or
-    validated on, those of the zip or folder that share its group, and where the model is a run,
-    changed copies of them, too. A run that was trained with the same kind of groups knows their
-    names, so that the report can say that the others are new.
+    The split that folders define is ignored. Pictures that the model was trained or validated on
+    are left out, with the pictures that share their groups. If the model is a run, near-copies of
+    these pictures are left out, too, and all pictures of groups that it was trained on, provided
+    that it was trained with the same kind of groups; the others are then of new groups.
 
     Args:
         name: of the model, as in `find`.
         source: a zip or a folder.
         settings: of the host.
-        group: groups the pictures, for the intervals; without it, those that look the same are
-            groups.
+        group: assigns groups to the pictures, for the intervals; by default, pictures that look the
+            same are a group.
 
     Raises:
         BadDataset: a folder has no class of the model as its name, or no picture is left.
@@ -136,7 +136,7 @@ def evaluate_on(
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        taken = intake.take_in(
+        ungrouped = intake.take_in(
             source,
             sources.stem(source.name),
             Path(scratch),
@@ -144,7 +144,7 @@ def evaluate_on(
             fewest_classes=1,
             scale=classifier.scale,
         )
-        dataset = group(taken).dataset
+        dataset = group(ungrouped).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
             raise BadDataset(
@@ -152,25 +152,24 @@ def evaluate_on(
                 f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
         model, folder = _origin(name, settings), intake.pictures(Path(scratch))
-        known = splitting.known(dataset, frozenset() if model is None else model.learned())
-        by = dataset.grouped_by
-        groups = model.learned_groups(by) if isinstance(model, Run) else None
+        excluded = splitting.known(dataset, frozenset() if model is None else model.learned())
+        groups = model.learned_groups(dataset.grouped_by) if isinstance(model, Run) else None
         if groups:
-            known |= [tables.group_key(e.group_name) in groups for e in dataset.examples]
+            excluded |= [tables.group_key(e.group_name) in groups for e in dataset.examples]
         if isinstance(model, Run) and (fingerprints := model.fingerprints()) is not None:
             learned = [e for e in model.dataset().examples if e.split != "test"]
-            known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
-        if known.all():
+            excluded |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
+        if excluded.all():
             raise BadDataset(
-                f"Expected pictures that the model does not know, found {len(known)} that it "
+                f"Expected pictures that the model does not know, found {len(excluded)} that it "
                 "learned from. Evaluate it on other pictures."
             )
-        examples = [e for e, seen in zip(dataset.examples, known, strict=True) if not seen]
+        examples = [e for e, skip in zip(dataset.examples, excluded, strict=True) if not skip]
 
         def predict(model: Classifier, example: Example) -> np.ndarray:
             return model.answer(model.load(folder / example.path)).probabilities
 
-        rows = batch.each(lambda: find(name, settings, on_one_thread), examples, predict)
+        rows = batch.map_parallel(lambda: find(name, settings, on_one_thread), examples, predict)
         probabilities = np.stack(list(rows))
     return evaluate(
         np.array([indices[dataset.classes[example.label]] for example in examples]),
@@ -179,6 +178,6 @@ def evaluate_on(
         names=[example.name for example in examples],
         groups=splitting.groups(examples, bursts=True),
         set_levels=() if set_level is None else (set_level,),
-        left_out=int(known.sum()),
+        left_out=int(excluded.sum()),
         new_groups=0 if groups is None else len(splitting.units(examples, range(len(examples)))),
     )

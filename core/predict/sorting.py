@@ -1,6 +1,5 @@
 """Sort pictures into folders by what a model predicts, on disk or as a zip."""
 
-import re
 import shutil
 import zipfile
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from typing import IO
 from core.archive.sources import Source
 from core.model.batch import Row
 from core.model.decision import Verdict
+from core.system import files
 
 OTHERS = {
     Verdict.NOT_SURE: "_not sure",
@@ -17,18 +17,17 @@ OTHERS = {
     None: "_not readable",
 }
 """Folders of pictures without a sure prediction; the underscore keeps them apart from classes."""
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
 
 
-class Places:
-    """Where each picture belongs: `rose/IMG_1.jpg`. No two pictures get the same place."""
+class SortedPaths:
+    """Paths of sorted pictures, such as `rose/IMG_1.jpg`. No two pictures get the same path."""
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
 
     def of(self, row: Row) -> str:
-        """The place of a picture: the folder of its class, or the one of its verdict.
+        """The path of a picture, in the folder of its class or, if unsure, of its verdict.
 
         Args:
             row: the prediction for it.
@@ -53,17 +52,17 @@ class Places:
         number = 1
         while True:
             name = f"{stem} ({number}){suffix}" if number > 1 else f"{stem}{suffix}"
-            place = f"{folder}/{name}" if folder else name
+            path = f"{folder}/{name}" if folder else name
             # Windows and macOS do not tell apart names that differ in case only.
-            if place.casefold() not in self._taken:
-                self._taken.add(place.casefold())
-                return place
+            if path.casefold() not in self._used:
+                self._used.add(path.casefold())
+                return path
             number += 1
 
 
 def _plain(name: str) -> str:
     """A name that is one folder or file on every system."""
-    return _NOT_IN_NAMES.sub("_", name).strip(" .")[:120] or "_"
+    return files.portable_name(name).strip(" .")[:120] or "_"
 
 
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
@@ -71,16 +70,16 @@ def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) ->
 
     Args:
         file: open for writing.
-        sorted_pictures: predictions and where the pictures are; files without content are left out.
+        sorted_pictures: predictions and pictures; files without content are left out.
     """
-    places = Places()
+    paths = SortedPaths()
     # Pictures do not compress.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for row, source in sorted_pictures:
             if isinstance(source.content, Path):
-                archive.write(source.content, places.of(row))
+                archive.write(source.content, paths.of(row))
             elif source.content is not None:
-                archive.writestr(places.of(row), source.content)
+                archive.writestr(paths.of(row), source.content)
 
 
 class FolderSorter:
@@ -92,13 +91,13 @@ class FolderSorter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._places = Places()
+        self._paths = SortedPaths()
 
     def add(self, row: Row, source: Source) -> None:
-        """Copy a picture to its place; one without content is left out."""
+        """Copy a picture into its folder; one without content is left out."""
         if source.content is None:
             return
-        target = self._folder / self._places.of(row)
+        target = self._folder / self._paths.of(row)
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(source.content, Path):
             shutil.copy2(source.content, target)

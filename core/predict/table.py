@@ -70,7 +70,7 @@ def open_table(path: Path, form: str) -> Iterator[Add]:
 
 
 def packed(rows: Iterable[Row], form: str) -> bytes:
-    """The rows as the bytes of such a file."""
+    """The rows as the bytes of a file of a format in `FORMS`."""
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         path = Path(scratch) / f"table.{form}"
         with FORMS[form](path) as add:
@@ -80,7 +80,7 @@ def packed(rows: Iterable[Row], form: str) -> bytes:
 
 
 def inert(cell: str) -> str:
-    """The cell, quoted if a spreadsheet would take it for a formula."""
+    """The cell, with an apostrophe before it if a spreadsheet would take it for a formula."""
     return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
 
 

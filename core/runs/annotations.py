@@ -1,4 +1,4 @@
-"""What the owner of a run or an imported model adds: name, tags, threshold, corrections."""
+"""The additions of the owner of a run or an imported model: name, tags, threshold, corrections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Correction(BaseModel, frozen=True, extra="forbid"):
     Attributes:
         sha256: hash of the picture.
         name: `Example.name`.
-        label: name of the right class; None leaves the picture out.
+        label: name of the correct class; None leaves the picture out.
     """
 
     sha256: str
@@ -35,7 +35,7 @@ class Correction(BaseModel, frozen=True, extra="forbid"):
 
 
 class Origin(BaseModel, frozen=True, extra="forbid"):
-    """The run that another one was trained again from.
+    """The run whose training another run repeated with corrections.
 
     Attributes:
         run: id of that run, which is also the permission to see it.
@@ -85,8 +85,8 @@ class Annotations(
 
     def without(self, sha256: str) -> Annotations:
         """A copy without the correction of a picture."""
-        kept = tuple(fix for fix in self.corrections if fix.sha256 != sha256)
-        return self.model_copy(update={"corrections": kept})
+        remaining = tuple(fix for fix in self.corrections if fix.sha256 != sha256)
+        return self.model_copy(update={"corrections": remaining})
 
 
 Value = TypeVar("Value")
@@ -99,7 +99,7 @@ class JsonFile(Generic[Value]):
     Args:
         name: of the file.
         kind: type of the content.
-        missing: read where there is no such file, or it is damaged; otherwise that is an error.
+        missing: value if the file is missing or damaged; without it, that is an error.
         checked: whether the file of a complete run must be the one that the manifest lists.
     """
 
@@ -123,8 +123,8 @@ class JsonFile(Generic[Value]):
         """Read the file.
 
         Raises:
-            RunDamaged: the file cannot be read, and there is no other value for that; or it is
-                not the one that the manifest lists.
+            RunDamaged: the file cannot be read and there is no value for that, or it is not the
+                file that the manifest lists.
         """
         if self._checked:
             self._run.check_files(self._name)
@@ -147,7 +147,7 @@ class AnnotatedFolder:
     """The folder of a run or an imported model, with its job and its owner's additions."""
 
     annotations = JsonFile[Annotations](ANNOTATIONS, Annotations, Annotations())
-    """What the owner added; the defaults where there is nothing, or it is damaged."""
+    """The owner's additions; the defaults if the file is missing or damaged."""
     manifest = JsonFile[Manifest](MANIFEST, Manifest)
     """The files of which a complete folder consists; written last."""
 
@@ -167,7 +167,7 @@ class AnnotatedFolder:
 
     @property
     def stamp(self) -> tuple[tuple[int, int], ...]:
-        """Time and size of its files; differs once what can be read of it has changed."""
+        """Time and size of its files; changes whenever a file changes that lists are read from."""
         return tuple(files.modified(self.path / name) for name in READ_FOR_LISTS)
 
     def check_files(self, *names: str) -> None:

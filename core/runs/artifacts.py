@@ -23,7 +23,7 @@ from core.training.feature_choice import FeatureChoice
 
 
 class RunArtifacts(AnnotatedFolder):
-    """What can be read of a run folder even while it is unfinished."""
+    """The files of a run folder, which can be read even while it is unfinished."""
 
     config = JsonFile[TrainingConfig](filenames.CONFIG, TrainingConfig)
     """The settings as requested. Writing them makes the folder a run."""
@@ -32,11 +32,11 @@ class RunArtifacts(AnnotatedFolder):
     findings = JsonFile[tuple[Finding, ...]](filenames.FINDINGS, tuple[Finding, ...], ())
     """Problems that the checks found in the pictures before the training."""
     origin = JsonFile[Origin | None](filenames.ORIGIN, Origin, None)
-    """The run that this one was trained again from, with its corrections; None for others."""
+    """The run whose training this one repeated, with its corrections; None for other runs."""
     label_issues = JsonFile[tuple[LabelIssue, ...]](
         filenames.LABEL_ISSUES, tuple[LabelIssue, ...], ()
     )
-    """Training pictures whose label is likely wrong; none before the search for them."""
+    """Training pictures whose label is likely wrong; empty before the search for them."""
     learning_curve = JsonFile[LearningCurve | None](filenames.LEARNING_CURVE, LearningCurve, None)
     """Whether more pictures would help; None if that was not estimated."""
     inflation = JsonFile[Inflation | None](filenames.INFLATION, Inflation | None, None)

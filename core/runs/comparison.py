@@ -1,4 +1,4 @@
-"""Compare runs: what was measured of each, and how their settings and training data differ."""
+"""Compare runs: their results, and how their settings and training data differ."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,26 +21,26 @@ class ComparedRun:
     """Settings and results of a complete run.
 
     Attributes:
-        answered: its report with the hashes of its test pictures.
+        evaluated: its report with the hashes of its test pictures.
         learned_from: number of training pictures.
-        taught: class of each training and validation picture, by its SHA-256.
+        learned_classes: class of each training and validation picture, by its SHA-256.
     """
 
-    answered: EvaluatedModel
+    evaluated: EvaluatedModel
     config: TrainingConfig
     manifest: Manifest
     footprint: Footprint | None
     learned_from: int
-    taught: Mapping[str, str]
+    learned_classes: Mapping[str, str]
 
     @property
     def report(self) -> Report:
         """Its report."""
-        return self.answered.report
+        return self.evaluated.report
 
 
 def load(run: Run) -> ComparedRun:
-    """Load what a complete run is compared by.
+    """Load the settings and results by which a complete run is compared.
 
     Raises:
         RunDamaged: a file is missing or damaged, or the files do not fit each other.
@@ -49,18 +49,18 @@ def load(run: Run) -> ComparedRun:
     try:
         test = dataset.of("test")
         keys = tuple(example.sha256 for example in test)
-        answered = EvaluatedModel(
+        evaluated = EvaluatedModel(
             report, keys, run.probabilities(), splitting.groups(test, bursts=True)
         )
     except ValueError as error:
         raise RunDamaged("The report of this run is not about its test pictures.") from error
     return ComparedRun(
-        answered=answered,
+        evaluated=evaluated,
         config=run.config(),
         manifest=run.manifest(),
         footprint=run.footprint(),
         learned_from=len(dataset.of("train")),
-        taught={
+        learned_classes={
             example.sha256: dataset.classes[example.label]
             for example in (*dataset.of("train"), *dataset.of("validation"))
         },
@@ -87,7 +87,7 @@ class TrainingDataChanges:
 
 def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDataChanges:
     """How the training and validation pictures of `second` differ from those of `first`."""
-    before, after = first.taught, second.taught
+    before, after = first.learned_classes, second.learned_classes
     both = before.keys() & after.keys()
     return TrainingDataChanges(
         relabelled=sum(before[picture] != after[picture] for picture in both),

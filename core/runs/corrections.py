@@ -61,9 +61,11 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
     fixes, title = run.annotations().corrections, run.title
     dataset = correct(run.dataset(), fixes)
     with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
-        again = runs.create(run.config(), dataset, path)
-        again.findings.write(run.findings())
-        again.annotate(lambda own: own.named(title.removesuffix(CORRECTED) + CORRECTED))
-        again.origin.write(Origin(run=run.id, name=title, corrections=fixes))
+        new_run = runs.create(run.config(), dataset, path)
+        new_run.findings.write(run.findings())
+        new_run.annotate(
+            lambda annotations: annotations.named(title.removesuffix(CORRECTED) + CORRECTED)
+        )
+        new_run.origin.write(Origin(run=run.id, name=title, corrections=fixes))
         enqueue(path, runs.training_spec(pictures, run.start), settings, by=by)
-    return again
+    return new_run

@@ -1,4 +1,4 @@
-"""The manifest of a run: which files it consists of, and whether they are unchanged."""
+"""The manifest of a run: the files that it consists of, and whether they are unchanged."""
 
 from collections.abc import Iterable
 from pathlib import Path

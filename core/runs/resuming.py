@@ -9,7 +9,7 @@ from core.runs.run import Run
 from core.settings import Settings
 
 PATIENCE_SECONDS = 5.0
-"""How long to wait for another tab, or the dispatcher, to release the run."""
+"""How many seconds to wait for another tab, or the dispatcher, to release the run."""
 POLL_SECONDS = 0.05
 
 
@@ -30,7 +30,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
 
     Raises:
         BadInput: the run has its report already, or another process still cleans up after it.
-        BadDataset: its pictures are gone.
+        BadDataset: its pictures were deleted.
         LimitExceeded: too many trainings wait already.
     """
     if run.complete:

@@ -1,4 +1,4 @@
-"""One run folder: what is in it, and when it is complete."""
+"""One run folder: its contents, and when it is complete."""
 
 import contextlib
 from pathlib import Path
@@ -20,7 +20,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
 
 EXPORT_JOB = "export-"
-"""How the name of the folder of the job for exports begins; the run's id follows."""
+"""Beginning of the name of the folder of the export job; the run's id follows."""
 OWNED = (filenames.ANNOTATIONS, filenames.ANNOTATIONS_LOCK, visitors.OWNER, filenames.PUBLISHED)
 """Files of the owner, which the manifest does not list."""
 BUNDLED = {
@@ -32,7 +32,7 @@ BUNDLED = {
 
 
 class Run(RunArtifacts):
-    """One run folder and what is in it."""
+    """One run folder and its contents."""
 
     @property
     def exists(self) -> bool:
@@ -48,7 +48,7 @@ class Run(RunArtifacts):
         """The current status of the job.
 
         Raises:
-            FileNotFoundError: the run is complete and was not trained here, or it is gone.
+            FileNotFoundError: the run is complete and was not trained here, or it was deleted.
         """
         try:
             return scheduling.status(self.job, settings)
@@ -116,22 +116,24 @@ class Run(RunArtifacts):
         Raises:
             RunDamaged: the dataset cannot be read.
         """
-        own = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
-        return own | storage.load_learned(self.model_folder)
+        learned = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
+        return learned | storage.load_learned(self.model_folder)
 
     def fingerprints(self) -> Fingerprints | None:
         """Fingerprints of the pictures that its model learned from.
 
         None in runs of earlier versions whose pictures are deleted.
         """
-        kept = Fingerprints.load(self.path)
-        return kept if kept or not self.pictures else Fingerprints.load(self.pictures)
+        fingerprints = Fingerprints.load(self.path)
+        return (
+            fingerprints if fingerprints or not self.pictures else Fingerprints.load(self.pictures)
+        )
 
     def keep_fingerprints(self, pictures: Path) -> None:
-        """Keep these fingerprints beyond the pictures.
+        """Copy the fingerprints of the learned pictures into the run, to keep them for good.
 
         Args:
-            pictures: folder of the pictures, with the fingerprints of all.
+            pictures: folder of the pictures, with the fingerprints of all of them.
         """
         if fingerprints := Fingerprints.load(pictures):
             fingerprints.of_files(self.learned()).save(self.path)
@@ -163,16 +165,16 @@ class Run(RunArtifacts):
         Raises:
             RunDamaged: the model's files differ from the manifest.
         """
-        listed, own = self.manifest(), self.annotations()
+        listed, annotations = self.manifest(), self.annotations()
         needed = (f"{filenames.MODEL_FOLDER}/{name}" for name in storage.ANSWERING)
         listed.check(self.path, (name for name in needed if name in listed.files))
         return storage.classifier(
             self.model_folder,
-            own.name or listed.name,
+            annotations.name or listed.name,
             settings,
             open_model,
-            threshold=own.threshold,
-            level=own.level,
+            threshold=annotations.threshold,
+            level=annotations.level,
         )
 
     def clear(self) -> None:
@@ -180,7 +182,7 @@ class Run(RunArtifacts):
 
         The manifest lists every file that it finds, so that old results would end up in it.
         """
-        kept = (
+        retained = (
             *PRIVATE,
             *OWNED,
             filenames.CONFIG,
@@ -191,7 +193,7 @@ class Run(RunArtifacts):
             LOG,
         )
         for path in self.path.iterdir():
-            if path.name not in kept:
+            if path.name not in retained:
                 files.remove(path)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
@@ -203,7 +205,7 @@ class Run(RunArtifacts):
         )
 
     def _argument(self, name: str) -> Path | None:
-        """A folder that the job was given; None without."""
+        """A folder among the arguments of the job; None if there is none of that name."""
         try:
             return Path(self.job.spec().arguments[name])
         except (OSError, ValueError, LookupError):

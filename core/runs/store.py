@@ -20,9 +20,9 @@ RUN_ID = folders.ID
 TRASH = ".trash-"
 """Prefix of the folder of a discarded run."""
 TRASH_MINUTES = 60
-"""How long a discarded run can be restored."""
+"""How many minutes a discarded run can be restored."""
 EXPORT_SECONDS = 5.0
-"""How long a cancelled export may take to stop."""
+"""How many seconds a cancelled export may take to stop."""
 AT_WORK = "This run is still queued or training. Cancel it first, then delete it."
 
 
@@ -163,8 +163,8 @@ def _sweep_old_runs(settings: Settings) -> None:
     oldest = time.time() - settings.run_days * 24 * 3600
     for run in list_runs(settings):
         with contextlib.suppress(FileNotFoundError):
-            kept = run.published or not visitors.owner(run.path)
-            if not kept and _ended_at(run, settings) < oldest:
+            exempt = run.published or not visitors.owner(run.path)
+            if not exempt and _ended_at(run, settings) < oldest:
                 with run.job.try_lock() as free:
                     if free or not run.job.exists:
                         quotas.keep_minutes(run.path, settings)
@@ -178,7 +178,7 @@ def _ended_at(run: Run, settings: Settings) -> float:
     """When a run ended, in seconds since 1970; infinity while it is queued or training.
 
     Raises:
-        FileNotFoundError: the run is gone.
+        FileNotFoundError: the run was deleted.
     """
     if not run.job.exists:
         return run.path.stat().st_mtime

@@ -31,7 +31,7 @@ class Summary(BaseModel, frozen=True):
         sample: whether this is the run that comes with Tusker.
         published: whether every visitor of this host sees it in their lists.
         complete: whether its report is finished.
-        damaged: whether a file is missing or not what the training wrote.
+        damaged: whether a file is missing or differs from the file that the training wrote.
         at: when it was queued, in seconds since 1970.
         accuracy: with its 95 % confidence interval; None before there is a report.
         fair: whether no test picture nearly equals a training picture.
@@ -75,7 +75,7 @@ class _Report(BaseModel):
 
 def summarise(run: Run, settings: Settings) -> Summary:
     """Summarise a run; the summary of an unreadable one says that it is damaged."""
-    own, line = run.annotations(), _read(run.path, run.stamp)
+    annotations, line = run.annotations(), _read(run.path, run.stamp)
     state, at = State.FAILED, 0.0
     try:
         status = run.status(settings)
@@ -88,8 +88,8 @@ def summarise(run: Run, settings: Settings) -> Summary:
     return line.model_copy(
         update={
             "damaged": damaged,
-            "name": own.name or line.name,
-            "tags": own.tags,
+            "name": annotations.name or line.name,
+            "tags": annotations.tags,
             "published": run.published,
             "sample": run.path == SAMPLE,
             "state": state,
@@ -100,16 +100,16 @@ def summarise(run: Run, settings: Settings) -> Summary:
 
 @lru_cache(maxsize=REMEMBERED)
 def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
-    """What the files of a run say, cached until one of them changes."""
+    """The part of a summary that is read from the run's files, cached until one of them changes."""
     del stamp  # part of the cache key
     run = Run(path)
-    known: dict[str, Any] = {"id": run.id, "megabytes": files.size(path) / MEGABYTE}
+    values: dict[str, Any] = {"id": run.id, "megabytes": files.size(path) / MEGABYTE}
     try:
         dataset = _Data.model_validate_json((path / DATASET).read_bytes())
-        known |= {"name": dataset.name, "data": dataset.name}
+        values |= {"name": dataset.name, "data": dataset.name}
         config = run.config()
         line = Summary(
-            **known,
+            **values,
             backbone=config.backbone,
             preset=config.preset,
             classes=dataset.classes,
@@ -123,7 +123,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
         if report.version != VERSION:
             raise RunDamaged(f"Expected a report of version {VERSION}.")
     except (RunDamaged, OSError, ValueError):
-        return Summary(**known, damaged=True)
+        return Summary(**values, damaged=True)
     return line.model_copy(
         update={"complete": True, "accuracy": report.accuracy, "fair": not report.leaked}
     )

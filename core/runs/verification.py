@@ -6,19 +6,19 @@ from pydantic import BaseModel, Field
 
 
 class FileVerification(BaseModel, frozen=True, extra="forbid"):
-    """How one exported file answered in a fresh process, run by the program that ships with it.
+    """How an exported file answered in a fresh process, run by the program that ships with it.
 
     Figures are None where the file was not made or could not be run.
 
     Attributes:
         file: its name in the bundle.
         passed: whether the file is offered for download.
-        reason: why not; empty if it passed.
-        agreement: share of the pictures for which it names the same class as the report.
+        reason: why it is not; empty if it passed.
+        agreement: share of the pictures for which it predicts the same class as the report.
         verdicts: share of the pictures with the same verdict and as many classes in the prediction
             set as the model gives; None in earlier results.
         difference: largest difference of a probability from the report's.
-        accuracy: share of the pictures that it gets right.
+        accuracy: share of the pictures that it predicts correctly.
         milliseconds: median time per picture, without decoding.
         megabytes: size of the file.
         runtime: the library that opened it, with its version.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
-OWN = Path("/proc/self/cgroup")
+GROUPS_FILE = Path("/proc/self/cgroup")
 FILES = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     2: ("memory.max", "memory.current", "inactive_file"),
@@ -16,16 +16,16 @@ FILES = {
 cached files."""
 
 
-def free_memory(mount: Path = MOUNT, own: Path = OWN) -> int:
-    """Bytes that this process may still take.
+def free_memory(mount: Path = MOUNT, groups_file: Path = GROUPS_FILE) -> int:
+    """Bytes of memory that are free for this process.
 
     Args:
         mount: where control groups are mounted, version 1 or 2.
-        own: the file that names the control groups of this process.
+        groups_file: names the control groups of this process.
     """
     import psutil
 
-    return max(0, min(psutil.virtual_memory().available, *_free_in_groups(mount, own)))
+    return max(0, min(psutil.virtual_memory().available, *_free_in_groups(mount, groups_file)))
 
 
 def free_disk(folder: Path) -> int:
@@ -34,10 +34,10 @@ def free_disk(folder: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def _free_in_groups(mount: Path, own: Path) -> Iterator[float]:
+def _free_in_groups(mount: Path, groups_file: Path) -> Iterator[float]:
     """Bytes that are free in each control group around this process that has a limit."""
     yield math.inf
-    for line in own.read_text().splitlines() if own.is_file() else ():
+    for line in groups_file.read_text().splitlines() if groups_file.is_file() else ():
         _, controllers, name = line.split(":", 2)
         version = 1 if "memory" in controllers.split(",") else 2
         if version == 2 and controllers:

@@ -3,12 +3,14 @@
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK = 1024 * 1024
+_REFUSED = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
 
 
 @contextlib.contextmanager
@@ -70,6 +72,11 @@ def modified(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return status.st_mtime_ns, status.st_size
+
+
+def portable_name(name: str) -> str:
+    """A name without the characters that Windows, macOS or Linux refuse: each becomes `_`."""
+    return _REFUSED.sub("_", name)
 
 
 def sha256(path: Path) -> str:

@@ -44,7 +44,7 @@ def start() -> None:
 
 
 def bound() -> None:
-    """Limit how often other libraries log the same thing, which a client may cause at will."""
+    """Limit how often other libraries log the same message, which a client can cause at will."""
     limit = Repeats()
     for name in {*logging.root.manager.loggerDict, "asyncio", "uvicorn.error"}:
         if not name.startswith(LOGGER.name):
@@ -63,11 +63,11 @@ class Repeats(logging.Filter):
         if record.created - self._minute >= 60:
             self._minute = record.created
             self._counts.clear()
-        place = record.pathname, record.lineno
-        self._counts[place] += 1
-        if self._counts[place] == PER_MINUTE:
+        line = record.pathname, record.lineno
+        self._counts[line] += 1
+        if self._counts[line] == PER_MINUTE:
             record.msg = f"{record.msg} (no more of these within this minute)"
-        return self._counts[place] <= PER_MINUTE
+        return self._counts[line] <= PER_MINUTE
 
 
 class JsonLines(logging.Formatter):

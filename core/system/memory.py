@@ -11,8 +11,9 @@ ARENAS = 2
 def limit_arenas() -> bool:
     """Limit this process to two malloc arenas. Call before threads start.
 
-    By default, glibc uses up to eight arenas per core, and each keeps the memory that it once
-    took. Streamlit starts a thread for each rerun; Python threads take turns, so two are enough.
+    By default, glibc uses up to eight arenas per core, and each keeps the memory that it has
+    allocated. Streamlit starts a thread for each rerun; Python threads take turns, so two are
+    enough.
 
     Returns:
         Whether the limit was set; False without glibc.

@@ -10,8 +10,8 @@ from core.training.cross_validation import CrossValidated
 class BackboneChoice(BaseModel):
     """The comparison of backbones, of which a training took the one with the least log loss.
 
-    Accuracies and log losses, the latter at the best temperature, are those of a cross-validation
-    on training and validation pictures, each with the features that suit that backbone.
+    Accuracies, and log losses at the best temperature, are those of a cross-validation on training
+    and validation pictures, with the features that suit each backbone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,12 +36,12 @@ class BackboneChoice(BaseModel):
 
 
 def choose(results: dict[str, CrossValidated]) -> BackboneChoice:
-    """Take the backbone with the least log loss; among equals the first.
+    """Choose the backbone with the least log loss; among equals the first.
 
     The loss varies less than the accuracy of a few hundred pictures.
 
     Args:
-        results: by backbone, of the same pictures.
+        results: by name of the backbone, of the same pictures.
     """
     losses = {name: result.loss for name, result in results.items()}
     chosen = min(losses, key=losses.__getitem__)

@@ -1,4 +1,4 @@
-"""Keep features on disk, so that no view of a picture passes through the same layers twice.
+"""Cache features on disk, so that no view of a picture passes through the same layers twice.
 
 A cache is a folder of arrays with one row per picture: the embedding, or the activation at a cut,
 of one view as computed by one engine.
@@ -66,18 +66,18 @@ class FeatureArray:
         """
         if arrays.shape != (len(pictures), *self._shape):
             raise ValueError(f"expected rows of shape {self._shape}, got {arrays.shape}")
-        new = [place for place, picture in enumerate(pictures) if picture not in self._row_of]
+        new = [index for index, picture in enumerate(pictures) if picture not in self._row_of]
         if not new:
             return
         with self._rows_path.open("ab") as rows:
             rows.write(np.ascontiguousarray(arrays[new], self._dtype).tobytes())
         with self._names_path.open("a", encoding="ascii") as names:
-            names.write("".join(f"{pictures[place]}\n" for place in new))
-        for place in new:
-            self._row_of[pictures[place]] = len(self._row_of)
+            names.write("".join(f"{pictures[index]}\n" for index in new))
+        for index in new:
+            self._row_of[pictures[index]] = len(self._row_of)
 
-    def places(self, pictures: Sequence[str]) -> np.ndarray:
-        """The row of each picture: (n,) int64."""
+    def row_indices(self, pictures: Sequence[str]) -> np.ndarray:
+        """The row of each picture, given by SHA-256: (n,) int64."""
         return np.array([self._row_of[picture] for picture in pictures], np.int64)
 
     def rows(self) -> np.ndarray:
@@ -138,10 +138,11 @@ class FeatureCache:
 
 
 def cache_folder(pictures: Path, settings: Settings) -> Path:
-    """Where the features of some pictures are kept.
+    """The folder of the cache for a folder of pictures.
 
-    In personal mode there is one cache, so that pictures uploaded again are known. On a public host
-    features are next to the pictures: they are deleted with them, and no other visitor uses them.
+    In personal mode there is one cache, so that features of pictures that are uploaded again are
+    reused. On a public host features are next to the pictures: they are deleted with them, and no
+    other visitor uses them.
     """
     return (settings.home if settings.mode == "personal" else pictures.parent) / FOLDER
 

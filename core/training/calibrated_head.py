@@ -9,7 +9,7 @@ from core.evaluation import calibration
 from core.model.dense import DenseHead
 
 PRIOR_ERRORS = 20
-"""Errors that say as much about a temperature as the assumption that nothing needs correcting."""
+"""Number of errors that count as much as the prior, which is a temperature of 1."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Keep the state of fine-tuning in a file, so that an interrupted training resumes at its epoch.
+"""Save the state of fine-tuning in a file, so that an interrupted training resumes at its epoch.
 
-A checkpoint is an `.npz` archive, whose members have checksums. One that is damaged, or of another
-training, is ignored.
+A checkpoint is an `.npz` archive, whose members have checksums. A checkpoint that is damaged, or
+of another training, is ignored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 VERSION = 4
 """Raised when a step, or the content of the file, changes: older checkpoints are ignored."""
 SECONDS = 5.0
-"""Least work between two checkpoints."""
+"""Shortest time between two checkpoints."""
 SHARE = 0.05
 """Largest share of the time that may be spent on writing."""
 KEY, STATE, GENERATOR, BEST, VARIABLE = "key", "state", "generator", "best.", "variable."
@@ -106,13 +106,13 @@ class Checkpoint:
         variables: Sequence[keras.Variable],
         generator: np.random.Generator,
     ) -> None:
-        """Replace the file, if enough work was done since the last time.
+        """Replace the file, if enough time has passed since it was last written.
 
         Write errors are logged; the training continues.
 
         Args:
             variables: all that a step changes: those of the network, with the seeds of its layers,
-                and of the optimiser.
+                and those of the optimiser.
             generator: draws the order of the pictures.
         """
         began = time.monotonic()
@@ -137,7 +137,7 @@ class Checkpoint:
     def read(
         self, variables: Sequence[keras.Variable], generator: np.random.Generator
     ) -> FineTuneState | None:
-        """Restore variables and generator, and return the state that was kept.
+        """Restore variables and generator, and return the saved state.
 
         Returns:
             None, with nothing changed, if there is no checkpoint of this training that can be read.

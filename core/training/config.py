@@ -23,9 +23,9 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
         "fine_tune_phase": {"learning_rate": 6e-4, "epochs": 8, "patience": 100},
     },
 }
-"""Where a preset differs from the defaults; all but `quick` have alternatives, too."""
+"""Settings in which a preset differs from the defaults; all but `quick` have alternatives, too."""
 FORMER = {"thorough": "best"}
-"""Presets that were replaced, and by which."""
+"""Former names of presets."""
 
 
 class _Part(BaseModel):
@@ -60,7 +60,7 @@ class Head(_Part):
     """The layers on top of the pooled features."""
 
     hidden: tuple[int, ...] = ()
-    """Units of each hidden dense layer, from the features up; none is a linear head."""
+    """Units of each hidden dense layer, from the features up; without any, the head is linear."""
     dropout: float = Field(0.2, ge=0, le=0.9)
     """Share of inputs dropped before each dense layer while training."""
     convex_start: bool = True
@@ -106,7 +106,7 @@ class Unfreeze(_Part):
     and keeps what has the lesser loss."""
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _stages_or_layers(self) -> Self:
         if self.stages and self.layers:
             raise ValueError("give stages or layers, not both")
         return self
@@ -122,7 +122,7 @@ class TrainingConfig(_Part):
     backbone: str = backbones.DEFAULT
     """Name of the backbone."""
     alternatives: tuple[str, ...] = ()
-    """Backbones that are cross-validated beside that one before the training, which takes the best
+    """Backbones that are cross-validated beside `backbone` before the training, which uses the best
     of all."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
     """The same pictures, settings, seed and machine give the same report."""
@@ -136,7 +136,7 @@ class TrainingConfig(_Part):
     """Pictures per step."""
     features: FeatureName = "last"
     """Features of the head on the frozen backbone: of the `last` layer, of several `depths` too, or
-    the `best` of both. Fine-tuning takes the last ones, and is kept if that is better."""
+    the `best` of both. Fine-tuning uses the last layer only, and is kept if it is better."""
     class_weights: bool = True
     """Weight classes inversely to their counts, so that a rare one counts as much."""
     label_smoothing: float = Field(0.0, ge=0, le=0.5)
@@ -206,8 +206,9 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
         raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
     values = {"preset": name, "backbone": backbone, "seed": seed, **_PRESET_VALUES[name]}
     if name != "quick":
-        offline = (row.name for row in backbones.BACKBONES.values() if row.offline)
-        values["alternatives"] = tuple(other for other in offline if other != backbone)
+        values["alternatives"] = tuple(
+            row.name for row in backbones.BACKBONES.values() if row.offline and row.name != backbone
+        )
     return parse(values)
 
 
@@ -221,10 +222,10 @@ def parse(values: object) -> TrainingConfig:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "configuration"
+        setting = ".".join(str(part) for part in first["loc"]) or "configuration"
         message = first["msg"].removeprefix("Value error, ").rstrip(".")
-        found = "" if first["loc"] == () else f" Found {first['input']!r}."
-        raise BadConfig(f"{where}: {message}.{found}") from error
+        entered = "" if first["loc"] == () else f" Found {first['input']!r}."
+        raise BadConfig(f"{setting}: {message}.{entered}") from error
 
 
 def read(path: Path) -> TrainingConfig:

@@ -57,18 +57,20 @@ class TrainingContext:
     def check(self) -> None:
         """Raise `BadDataset` if a split is empty, or a class has no training picture."""
         splits: tuple[Split, ...] = ("train", "validation", "test")
+        pictures = len(self.dataset.examples)
+        learned = sum(example.sha256 in self.learned for example in self.dataset.examples)
         for split in splits:
-            known = sum(example.sha256 in self.learned for example in self.dataset.examples)
-            if known and not self.of(split):
+            if self.of(split):
+                continue
+            if learned:
                 raise BadDataset(
                     f"Expected pictures that are new to the model, to test it; it learned from "
-                    f"{known} of these {len(self.dataset.examples)}. Add new pictures."
+                    f"{learned} of these {pictures}. Add new pictures."
                 )
-            if not self.of(split):
-                raise BadDataset(
-                    f"Expected {split} pictures, found none among {len(self.dataset.examples)}. "
-                    "Add pictures, or lower the shares for validation and test."
-                )
+            raise BadDataset(
+                f"Expected {split} pictures, found none among {pictures}. "
+                "Add pictures, or lower the shares for validation and test."
+            )
         present = set(self.labels("train").tolist())
         missing = [name for i, name in enumerate(self.dataset.classes) if i not in present]
         if missing:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core.evaluation import folds
+from core.evaluation.metrics import cross_entropy
 from core.model.dense import DenseHead, softmax
 from core.training import lbfgs
 
@@ -118,7 +119,7 @@ def solve(
     """
     n, d = rows.shape
     classes = len(weights)
-    own_class = np.arange(n), labels
+    actual = np.arange(n), labels
     shares = (weights[labels] / n).astype(np.float32)
     # scikit-learn has one vector for two classes; here there are two of half that length.
     penalty = (2 if classes == 2 else 1) / (strength * n)
@@ -129,8 +130,8 @@ def solve(
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
         kernel, bias = split(point)
         errors = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
-        loss = -float(shares @ np.log(np.maximum(errors[own_class], 1e-30)))
-        errors[own_class] -= 1
+        loss = -float(shares @ np.log(np.maximum(errors[actual], 1e-30)))
+        errors[actual] -= 1
         errors *= shares[:, None]
         gradient = (rows.T @ errors) + penalty * kernel
         value = loss + penalty / 2 * float((kernel**2).sum())
@@ -178,14 +179,13 @@ def best_strength(
     for number in range(FOLDS):
         held_out = fold == number
         fitted = None
-        for place, strength in enumerate(STRENGTHS):
+        for index, strength in enumerate(STRENGTHS):
             fitted = solve(rows[~held_out], labels[~held_out], weights, strength, fitted)
-            losses[place] += _summed_loss(fitted, rows[held_out], labels[held_out])
+            losses[index] += _summed_loss(fitted, rows[held_out], labels[held_out])
     return STRENGTHS[int(np.argmin(losses))]
 
 
 def _summed_loss(fitted: Weights, rows: np.ndarray, labels: np.ndarray) -> float:
     kernel, bias = fitted
     probabilities = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
-    own = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, 1e-12)).sum())
+    return float(cross_entropy(labels, probabilities).sum())

@@ -13,6 +13,7 @@ from core.evaluation.calibration import tempered_loss
 from core.evaluation.inflation import Inflation
 from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
+from core.evaluation.metrics import cross_entropy
 from core.model.dense import softmax
 from core.system import threads
 from core.training import convex
@@ -23,8 +24,8 @@ CURVE_STRENGTHS = (1e-3, 1e-2)
 """Inverse regularisation strengths of a learning curve, whose many heads must be quick to fit."""
 
 TOLERANCE = 1e-3
-"""Of the gradient, as for `convex.solve`. Ten times that of a head that answers: the same strengths
-and features are chosen, in half the time."""
+"""Tolerance of `convex.solve`. Ten times that of a final head: the same strengths and features are
+chosen, in half the time."""
 INFLATION_STRENGTH = 1e-2
 INFLATION_TRIALS = 3
 """Random folds over which each of the two accuracies is averaged."""
@@ -95,7 +96,7 @@ def inflation(
     *,
     weighted: bool = True,
 ) -> Inflation | None:
-    """By how much a split that divides the chosen groups would inflate the accuracy.
+    """Measure by how much a split that divides the chosen groups would inflate the accuracy.
 
     The same head is cross-validated twice on the same features, with folds that keep groups
     together and with folds of an ordinary split, several times each.
@@ -114,18 +115,18 @@ def inflation(
     several = [c for c in np.unique(labels) if len(np.unique(groups[labels == c])) > 1]
     if len(several) < 2:
         return None
-    kept = np.isin(labels, several)
-    labels, features = np.unique(labels[kept], return_inverse=True)[1], features[kept]
-    groups, ordinary = groups[kept], ordinary[kept]
+    included = np.isin(labels, several)
+    labels, features = np.unique(labels[included], return_inverse=True)[1], features[included]
+    groups, ordinary = groups[included], ordinary[included]
     count = min(FOLDS, len(np.unique(groups)))
 
-    def correct(kept_together: np.ndarray) -> np.ndarray:
+    def correct(grouping: np.ndarray) -> np.ndarray:
         """How often each picture is predicted correctly, (n,)."""
         trials = [
             out_of_fold(
                 features,
                 labels,
-                kept_together,
+                grouping,
                 seed + trial,
                 strength=INFLATION_STRENGTH,
                 weighted=weighted,
@@ -183,11 +184,11 @@ def cross_validate(
 
     def hold_out(number: int) -> np.ndarray:
         inside = fold != number
-        known = labels[inside]
-        weights = class_weights(known, classes) if weighted else np.ones(classes)
+        train_labels = labels[inside]
+        weights = class_weights(train_labels, classes) if weighted else np.ones(classes)
         start = fitted.get(number)
         fitted[number] = convex.solve(
-            rows[inside], known, weights, strength, start, tolerance=TOLERANCE
+            rows[inside], train_labels, weights, strength, start, tolerance=TOLERANCE
         )
         kernel, bias = fitted[number]
         return softmax(rows[~inside] @ kernel.astype(np.float32) + bias.astype(np.float32))
@@ -205,8 +206,7 @@ def cross_validate(
             )
             for number, result in zip(numbers, held_out, strict=True):
                 probabilities[fold == number] = result
-            own = probabilities[np.arange(len(labels)), labels]
-            loss = -float(np.log(np.maximum(own, 1e-12)).sum())
+            loss = float(cross_entropy(labels, probabilities).sum())
             if loss >= least:
                 break  # weaker regularisation takes longest, and the loss has one minimum
             best, least = CrossValidated(strength, probabilities, labels), loss
@@ -251,7 +251,7 @@ def _fit_and_predict(
 
     Without strengths there is one head, whose strength is chosen as in a training.
     """
-    present, places = np.unique(labels, return_inverse=True)
+    present, class_index = np.unique(labels, return_inverse=True)
     if len(present) == 1:
         certain = np.zeros((len(strengths or (None,)), len(held_out), classes), np.float32)
         certain[:, :, present] = 1
@@ -259,7 +259,7 @@ def _fit_and_predict(
     mean, scale = convex.fit_scale(train)
     rows = convex.apply_scale(train, mean, scale)
     held_out = convex.apply_scale(held_out, mean, scale)
-    weights = class_weights(places, len(present)) if weighted else np.ones(len(present))
+    weights = class_weights(class_index, len(present)) if weighted else np.ones(len(present))
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         several_fits = strengths is None or len(strengths) > 1
@@ -268,10 +268,10 @@ def _fit_and_predict(
             held_out = held_out @ rotation
         if strengths is None:
             owners = np.arange(len(rows))
-            strengths = (convex.best_strength(rows, places, owners, weights, seed),)
+            strengths = (convex.best_strength(rows, class_index, owners, weights, seed),)
         probabilities = np.zeros((len(strengths), len(held_out), classes), np.float32)
         fitted = None
         for number, strength in enumerate(strengths):
-            fitted = kernel, bias = convex.solve(rows, places, weights, strength, fitted)
+            fitted = kernel, bias = convex.solve(rows, class_index, weights, strength, fitted)
             probabilities[number][:, present] = softmax(held_out @ kernel + bias)
     return probabilities

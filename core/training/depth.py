@@ -37,5 +37,5 @@ def trained_stages(config: TrainingConfig) -> tuple[Stage, ...]:
 
 def trained_share(config: TrainingConfig) -> float:
     """Share of the backbone's work that is done above the cut, 0 to 1."""
-    whole = sum(stage.multiply_adds for stage in backbones.get(config.backbone).stages)
-    return sum(stage.multiply_adds for stage in trained_stages(config)) / whole
+    total = sum(stage.multiply_adds for stage in backbones.get(config.backbone).stages)
+    return sum(stage.multiply_adds for stage in trained_stages(config)) / total

@@ -65,7 +65,7 @@ class LitertEngine:
         callers: int = 0,
         depths: tuple[str, ...] = (),
     ) -> None:
-        """Open the file in as many interpreters as callers; 0: as there are cores."""
+        """Open the file in one interpreter per caller; 0 callers mean one per core."""
         self.model, self.name, self.cut, self.depths = model, name, cut, depths
         self.callers = callers or threads.cores()
         interpreters = [on_one_thread(model) for _ in range(self.callers)]
@@ -108,7 +108,7 @@ def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) ->
     from core.model.litert_file import LitertFile
 
     layer = network.backbone.stages[stage].layer
-    copy = network.workplace / f"{'-'.join((digest, layer, *depths))}.tflite"
+    copy = network.copies_folder / f"{'-'.join((digest, layer, *depths))}.tflite"
     if not copy.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
         file = LitertFile(model)

@@ -58,7 +58,7 @@ class FeatureChoice(BaseModel):
 
 @dataclass(frozen=True)
 class Selection:
-    """The features of a head, with what is known of them from a cross-validation.
+    """The features of a head, with the results of a cross-validation on them.
 
     Attributes:
         depths: whether to use features from several depths.
@@ -100,8 +100,8 @@ def select(
     """
     deeper = embeddings.shape[1] > width
     if len(labels) > ROWS_TO_CHOOSE:
-        some = np.random.default_rng(config.seed).permutation(len(labels))[:ROWS_TO_CHOOSE]
-        embeddings, labels, groups = embeddings[some], labels[some], groups[some]
+        sample = np.random.default_rng(config.seed).permutation(len(labels))[:ROWS_TO_CHOOSE]
+        embeddings, labels, groups = embeddings[sample], labels[sample], groups[sample]
     count = folds.feasible(labels, groups, FOLDS)
     if count < FEWEST_FOLDS:
         return Selection(deeper and not compare)

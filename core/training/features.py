@@ -21,7 +21,7 @@ from core.training.engines import Engine
 from core.training.views import render
 
 MissingViews = tuple[Example, list[int]]
-"""A picture and the numbers of its views that have yet to pass."""
+"""A picture and the numbers of its views that are not in the cache."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Features:
 
     Attributes:
         embeddings: (n, views, d) float32, pooled features.
-        passed: views that went through the backbone this time.
-        reused: views that were in the cache.
+        passed: number of views that went through the backbone this time.
+        reused: number of views that were in the cache.
         activations: of each view, (m, h, w, c) float16 at the cut, memory-mapped; empty without a
             cut.
         rows: (n, views) int64, the row of each picture in `activations`.
@@ -44,7 +44,7 @@ class Features:
     rows: np.ndarray | None = None
 
     def narrowed(self, width: int) -> Features:
-        """Without the features behind the first `width`."""
+        """The same with only the first `width` numbers of each embedding."""
         return replace(self, embeddings=self.embeddings[:, :, :width])
 
     def cuts(self, pictures: np.ndarray, views: np.ndarray) -> np.ndarray:
@@ -55,11 +55,11 @@ class Features:
             views: (m,) int64, which view of each.
         """
         assert self.rows is not None, "the engine kept no activations"
-        chosen = np.empty((len(pictures), *self.activations[0].shape[1:]), np.float16)
+        activations = np.empty((len(pictures), *self.activations[0].shape[1:]), np.float16)
         for view in np.unique(views):
-            here = views == view
-            chosen[here] = self.activations[view][self.rows[pictures[here], view]]
-        return chosen
+            selected = views == view
+            activations[selected] = self.activations[view][self.rows[pictures[selected], view]]
+        return activations
 
 
 @dataclass(frozen=True)
@@ -239,9 +239,9 @@ def _collect(
     rows = np.empty((len(sha256), len(arrays)), np.int64)
     activations = []
     for number, array in enumerate(arrays):
-        embeddings[:, number] = array.embedding.rows()[array.embedding.places(sha256)]
+        embeddings[:, number] = array.embedding.rows()[array.embedding.row_indices(sha256)]
         if array.cut is not None:
             activations.append(array.cut.rows())
-            rows[:, number] = array.cut.places(sha256)
+            rows[:, number] = array.cut.row_indices(sha256)
     reused = len(sha256) * len(arrays) - passed
     return Features(embeddings, passed, reused, tuple(activations), rows if activations else None)

@@ -24,11 +24,11 @@ from core.training.head import class_weights, targets
 PHASE = "fine-tune"
 
 Gradients = tuple[float, float, list[np.ndarray]]
-"""The loss of some rows of a batch, how many of them are right, and the gradients."""
+"""The loss of some rows of a batch, how many are predicted correctly, and the gradients."""
 
 
 class Worker(Protocol):
-    """What computes the batches: a tuner, or one with helpers on other machines."""
+    """Computes the batches: a tuner alone, or a tuner with helpers on other machines."""
 
     def step(
         self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
@@ -177,7 +177,7 @@ class Tuner:
     def _keep(
         self, start: interpolation.Weights, state: FineTuneState, score: Callable[[], Score]
     ) -> Kept:
-        """Set the best weights between the start and the best epoch, and tell which."""
+        """Set the best weights between the start and the best epoch; returns which they are."""
 
         def score_of(weights: interpolation.Weights) -> Score:
             self.network.set_weights(weights)
@@ -226,7 +226,7 @@ class Tuner:
     def gradients(
         self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
     ) -> Gradients:
-        """What some rows of a batch add to its update; arguments as for `step`."""
+        """Loss, hits and gradients of some rows of a batch; arguments as for `step`."""
         loss, hits, gradients = self._gradients(*_tensors(activations, smoothed, weights))
         return float(loss), float(hits), [gradient.numpy() for gradient in gradients]
 
@@ -240,7 +240,7 @@ class Tuner:
 
     @property
     def shared_variables(self) -> list[keras.Variable]:
-        """All that a step changes, but for the seeds of dropout."""
+        """All variables that a step changes, except the seeds of dropout."""
         return [*self.network.weights, *self._optimizer.variables]
 
     def probabilities(self, features: Features, worker: Worker | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from core.evaluation.metrics import cross_entropy
 from core.jobs.events import Emit, Epoch, Kept
 from core.model.dense import DenseHead, softmax
 from core.training import convex
@@ -249,16 +250,16 @@ def _gradients(
     """Mean weighted cross-entropy, number of hits, and the gradient of each parameter."""
     inputs: list[np.ndarray] = []
     masks: list[np.ndarray] = []
-    flow = features
+    activations = features
     for layer in range(0, len(parameters), 2):
         if layer:
-            flow = np.maximum(flow, 0)
-        mask = (generator.random(flow.shape, np.float32) >= dropout) / np.float32(1 - dropout)
-        masks.append(mask.astype(np.float32))
-        flow = flow * masks[-1]
-        inputs.append(flow)
-        flow = flow @ parameters[layer] + parameters[layer + 1]
-    probabilities = softmax(flow)
+            activations = np.maximum(activations, 0)
+        kept = generator.random(activations.shape, np.float32) >= dropout
+        masks.append((kept / np.float32(1 - dropout)).astype(np.float32))
+        activations = activations * masks[-1]
+        inputs.append(activations)
+        activations = activations @ parameters[layer] + parameters[layer + 1]
+    probabilities = softmax(activations)
     hits = float((probabilities.argmax(axis=1) == smoothed.argmax(axis=1)).sum())
     losses = -(smoothed * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1)
     loss = float((losses * weights).mean())
@@ -266,18 +267,17 @@ def _gradients(
     error = (probabilities - smoothed) * (weights / len(weights))[:, None]
     gradients: list[np.ndarray] = []
     for layer in range(len(parameters) - 2, -1, -2):
-        place = layer // 2
-        gradients[:0] = [inputs[place].T @ error, error.sum(axis=0)]
+        index = layer // 2
+        gradients[:0] = [inputs[index].T @ error, error.sum(axis=0)]
         if layer:
-            error = (error @ parameters[layer].T) * masks[place] * (inputs[place] > 0)
+            error = (error @ parameters[layer].T) * masks[index] * (inputs[index] > 0)
     return loss, hits, gradients
 
 
 def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
     probabilities = head.probabilities(batch.features)
-    own = probabilities[np.arange(len(batch.labels)), batch.labels]
-    loss = float(-np.log(np.maximum(own, 1e-12)).mean())
+    loss = float(cross_entropy(batch.labels, probabilities).mean())
     return loss, float((probabilities.argmax(axis=1) == batch.labels).mean())
 
 

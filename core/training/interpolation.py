@@ -42,7 +42,7 @@ def choose(
     for share in shares:
         # Exact at the end: with a share of 1 the epoch is kept as it was.
         between = [a + share * (b - a) if share < 1 else b for a, b in zip(start, end, strict=True)]
-        found = score(between)
-        if found.tempered < best.score.tempered:
-            best = Chosen(between, share, found)
+        candidate = score(between)
+        if candidate.tempered < best.score.tempered:
+            best = Chosen(between, share, candidate)
     return best

@@ -50,18 +50,18 @@ def minimise(
         slope = float(direction @ gradient)
         length = 1.0 if pairs else min(1.0, 1.0 / float(np.abs(gradient).sum()))
         while True:
-            moved = point + length * direction
-            new_value, new_gradient = objective(moved)
+            new_point = point + length * direction
+            new_value, new_gradient = objective(new_point)
             if new_value <= value + SUFFICIENT * length * slope:
                 break
             length /= 2
             if length < SHORTEST:  # no lower value within rounding
                 return point
-        step, change = moved - point, new_gradient - gradient
+        step, change = new_point - point, new_gradient - gradient
         curvature = float(step @ change)
         if curvature > SHORTEST * float(change @ change):
             pairs.append((step, change, curvature))
-        point, value, gradient = moved, new_value, new_gradient
+        point, value, gradient = new_point, new_value, new_gradient
         trace(point)
     return point
 

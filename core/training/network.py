@@ -21,7 +21,9 @@ from core.settings import Settings
 if TYPE_CHECKING:
     import keras
 
-GONE = "The model that this training continues from is no longer here. Import its bundle again."
+MODEL_MISSING = (
+    "The model that this training continues from is no longer here. Import its bundle again."
+)
 
 
 @dataclass(frozen=True)
@@ -61,27 +63,27 @@ class Network:
 
         Raises:
             UnknownModel: the backbone has not been prepared on this machine.
-            RunDamaged: the file of the model is gone.
+            RunDamaged: the file of the model is missing.
         """
         if self.retrained is None:
             return serving.required(self.backbone, self.settings)
         path = self.retrained / model.SERVING
         if not path.is_file():
-            raise RunDamaged(GONE)
+            raise RunDamaged(MODEL_MISSING)
         return path
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of that file, part of the key of its features. Raises as `serving_model`."""
+        """SHA-256 of the LiteRT file, for the key of its features. Raises as `serving_model`."""
         return serving.sha256(self.serving_model()) or ""
 
     @property
-    def workplace(self) -> Path:
-        """Folder for copies of that file with further outputs."""
-        return self.retrained or serving.kept_in(self.backbone, self.settings)
+    def copies_folder(self) -> Path:
+        """Folder for copies of the LiteRT file with further outputs."""
+        return self.retrained or serving.folder_of(self.backbone, self.settings)
 
     def prepare(self, say: Callable[[str], None], progress: serving.Progress) -> None:
-        """Make that file if it is missing, which imports TensorFlow."""
+        """Make the LiteRT file of a published backbone if it is missing. Imports TensorFlow."""
         if self.retrained is None and serving.locate(self.backbone, self.settings) is None:
             say(f"{self.backbone.title} is prepared first. This happens once.")
             serving.prepare(self.backbone, self.settings, progress)
@@ -101,10 +103,11 @@ class Network:
         return trunk
 
     def cut(self, stage: int | None) -> str | None:
-        """Name of the highest stage below which all weights are as published; None for all of it.
+        """Name of the highest stage up to which all weights are as published; None if all are.
 
         Args:
-            stage: index of the stage below those that this training changes; None if none.
+            stage: index of the stage below those that this training changes; None if it changes
+                none.
         """
         names = [stage.name for stage in self.backbone.stages]
         cuts = [] if stage is None else [stage]
@@ -132,9 +135,11 @@ class Network:
         saved, arrays = self._loaded
         old = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1.0))
         kernel, bias = old.layers[-1]
-        place = {name: index for index, name in enumerate(saved.classes)}
-        old_places = [place.get(name) for name in classes]
-        columns = [kernel.mean(axis=1) if at is None else kernel[:, at] for at in old_places]
-        biases = [bias.mean() if at is None else bias[at] for at in old_places]
+        index_of = {name: index for index, name in enumerate(saved.classes)}
+        sources = [index_of.get(name) for name in classes]
+        columns = [
+            kernel.mean(axis=1) if source is None else kernel[:, source] for source in sources
+        ]
+        biases = [bias.mean() if source is None else bias[source] for source in sources]
         last = np.stack(columns, axis=1), np.array(biases, np.float32)
         return DenseHead((*old.layers[:-1], last))

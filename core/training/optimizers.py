@@ -40,12 +40,12 @@ def _adam(rate: float, *, decay: float, beta1: float = 0.9, beta2: float = 0.999
             first.extend(np.zeros_like(w) for w in weights)
             second.extend(np.zeros_like(w) for w in weights)
         step += 1
-        corrected = rate * np.sqrt(1 - beta2**step) / (1 - beta1**step)
+        corrected_rate = rate * np.sqrt(1 - beta2**step) / (1 - beta1**step)
         for w, g, m, v in zip(weights, gradients, first, second, strict=True):
             w -= rate * decay * w
             m += (1 - beta1) * (g - m)
             v += (1 - beta2) * (g * g - v)
-            w -= corrected * m / (np.sqrt(v) + EPSILON)
+            w -= corrected_rate * m / (np.sqrt(v) + EPSILON)
 
     return update
 

@@ -44,10 +44,10 @@ def write(context: TrainingContext, tuner: Tuner, path: Path) -> None:
         )
         for example in context.of("validation")[:PROBES]
     )
-    put(tuner.trunk, tuner.retrained, base, views, path)
+    write_trunk(tuner.trunk, tuner.retrained, base, views, path)
 
 
-def put(
+def write_trunk(
     trunk: keras.Model,
     retrained: Callable[[], list[Retrained]],
     base: Path | None,

@@ -85,10 +85,10 @@ def _vary(
     mirror = augmentation.flip and generator.random() < 0.5
     brightness = 1.0 + draw(augmentation.brightness)
 
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    lean = np.array([[1.0, shear], [0.0, 1.0]])
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    shearing = np.array([[1.0, shear], [0.0, 1.0]])
     flip = np.array([[-1.0 if mirror else 1.0, 0.0], [0.0, 1.0]])
-    to_canvas = scale * turn @ lean @ flip
+    to_canvas = scale * rotation @ shearing @ flip
     centre = np.array([canvas.width / 2, canvas.height / 2])
     offset = centre + shift - to_canvas @ np.array([size / 2, size / 2])
     coefficients = (*to_canvas[0], offset[0], *to_canvas[1], offset[1])
@@ -96,5 +96,5 @@ def _vary(
     view = canvas.transform(
         (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
     )
-    lit = np.asarray(view, dtype=np.float32) * brightness
-    return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
+    brightened = np.asarray(view, dtype=np.float32) * brightness
+    return np.clip(brightened + 0.5, 0, 255).astype(np.uint8)

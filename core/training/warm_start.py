@@ -9,9 +9,9 @@ from core.model.storage import ModelFile
 from core.system import files
 from core.system.prose import listed
 from core.training.config import TrainingConfig, parse
-from core.training.network import GONE
+from core.training.network import MODEL_MISSING
 
-HONEST = (
+TEST_NOTE = (
     "Files that its bundle lists as learned from are not used to test it. Edited copies of them "
     "are not recognised, so upload pictures that are new to the model."
 )
@@ -38,24 +38,24 @@ def digest(folder: Path) -> str:
 
 
 def check(config: TrainingConfig, folder: Path | None) -> None:
-    """Check that a folder has the model of the configuration.
+    """Check that a folder has the model that a configuration continues from, if any.
 
     Raises:
-        BadConfig: there is no model, or another one.
+        BadConfig: it has no model, or another one.
     """
     if not config.start and folder is None:
         return
     if folder is None or not (folder / storage.WEIGHTS).is_file() or digest(folder) != config.start:
-        raise BadConfig(GONE)
+        raise BadConfig(MODEL_MISSING)
 
 
-def arrange_classes(dataset: Dataset, known: tuple[str, ...]) -> Dataset:
+def arrange_classes(dataset: Dataset, learned: tuple[str, ...]) -> Dataset:
     """Reorder the classes of a dataset: those of the model first, in its order, then new ones."""
-    old = [name for name in known if name in dataset.classes]
+    old = [name for name in learned if name in dataset.classes]
     classes = (*old, *(name for name in dataset.classes if name not in old))
-    place = {name: index for index, name in enumerate(classes)}
+    index_of = {name: index for index, name in enumerate(classes)}
     examples = tuple(
-        example.model_copy(update={"label": place[dataset.classes[example.label]]})
+        example.model_copy(update={"label": index_of[dataset.classes[example.label]]})
         for example in dataset.examples
     )
     return dataset.model_copy(update={"classes": classes, "examples": examples})
@@ -63,10 +63,10 @@ def arrange_classes(dataset: Dataset, known: tuple[str, ...]) -> Dataset:
 
 def describe(dataset: Dataset, saved: ModelFile) -> str:
     """Which classes carry over, are new, or are dropped, in a sentence or two."""
-    known = [name for name in saved.classes if name in dataset.classes]
+    shared = [name for name in saved.classes if name in dataset.classes]
     new = [name for name in dataset.classes if name not in saved.classes]
     dropped = [name for name in saved.classes if name not in dataset.classes]
-    parts = [f"Continues from a model that knows {len(known)} of these classes."]
+    parts = [f"Continues from a model that knows {len(shared)} of these classes."]
     if new:
         parts.append(f"New: {listed(new)}.")
     if dropped:

@@ -133,7 +133,7 @@ def test_only_the_most_recent_clients_are_remembered(monkeypatch: pytest.MonkeyP
 
 def test_addresses_of_one_ipv6_network_are_one_client() -> None:
     first, same_network, other_network, v4, v4_other = (
-        client_of({"client": (host, 1)}, believed=False)
+        client_of({"client": (host, 1)}, trusted=False)
         for host in (
             *("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
             *("192.0.2.1", "192.0.2.2"),
@@ -144,5 +144,5 @@ def test_addresses_of_one_ipv6_network_are_one_client() -> None:
 
 def test_only_a_proxy_that_the_host_named_says_who_the_client_is() -> None:
     forwarded = {"client": ("192.0.2.1", 0)}
-    assert client_of(forwarded, believed=True) == "192.0.2.1"
-    assert client_of(forwarded, believed=False) == "proxy"
+    assert client_of(forwarded, trusted=True) == "192.0.2.1"
+    assert client_of(forwarded, trusted=False) == "proxy"

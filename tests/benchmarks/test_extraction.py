@@ -16,7 +16,7 @@ def test_the_share_is_the_median_of_the_rounds():
     rounds = [Round(300.0, 100.0, rate) for rate in (75.0, 10.0, 66.0)]
     figures = extraction.figures(rounds)
     assert figures["share of the bound"].value == pytest.approx(0.88)
-    assert figures["share of the bound"].kept
+    assert figures["share of the bound"].within_bounds
 
 
 def test_the_output_is_one_line_of_json(capsys):

@@ -36,7 +36,7 @@ def test_the_table_shows_bounds_and_failures(capsys):
 
 
 def test_a_value_that_was_never_reached_fails_its_bound(capsys):
-    assert not Figure(None, at_least=1.0).kept
-    assert Figure(None).kept
+    assert not Figure(None, at_least=1.0).within_bounds
+    assert Figure(None).within_bounds
     show({"sooner": Figure(None, at_least=12.0)}, as_json=False)
     assert "never" in capsys.readouterr().out

@@ -16,7 +16,7 @@ MANY = Cost(8000, 90.0, 89.0, *(mb * MEGABYTE for mb in (300, 350, 90)))
 
 
 def test_costs_within_the_bounds_pass():
-    assert all(figure.kept for figure in scale.figures([FEW, MANY]).values())
+    assert all(figure.within_bounds for figure in scale.figures([FEW, MANY]).values())
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_costs_within_the_bounds_pass():
 )
 def test_costs_that_grow_with_the_pictures_fail(change, name):
     figures = scale.figures([FEW, replace(MANY, **change)])
-    assert not figures[name].kept
+    assert not figures[name].within_bounds
 
 
 def test_the_full_size_is_shown_without_a_bound():
     huge = Cost(32_000, 1000.0, 999.0, *(mb * MEGABYTE for mb in (3000, 3000, 400)))
     figures = scale.figures([FEW, MANY, huge])
     assert figures["32,000 pictures: MB at peak"].value == 3000
-    assert all(figure.kept for figure in figures.values())
+    assert all(figure.within_bounds for figure in figures.values())
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

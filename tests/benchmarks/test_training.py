@@ -48,7 +48,7 @@ def test_an_accuracy_that_is_never_reached_fails():
     figures = training.figures([never], random=False)
     assert never.sooner == 0
     assert figures["sooner"].value is None
-    assert not figures["sooner"].kept
+    assert not figures["sooner"].within_bounds
 
 
 def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
@@ -57,9 +57,9 @@ def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
     assert figures["quick_ratio"].value == pytest.approx(60.5 / 3.5)
     assert figures["best_ratio"].value == pytest.approx(90.5 / 9.0)
     assert figures["quick: test accuracy"].value == pytest.approx(0.85)
-    assert figures["quick_ratio"].kept
-    assert not figures["quick minus frozen"].kept
-    assert figures["best minus final"].kept
+    assert figures["quick_ratio"].within_bounds
+    assert not figures["quick minus frozen"].within_bounds
+    assert figures["best minus final"].within_bounds
 
 
 def test_with_random_weights_only_times_have_bounds():

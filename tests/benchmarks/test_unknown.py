@@ -36,9 +36,9 @@ def test_means_are_over_seeds_and_then_over_all():
     assert figures["quick, a against b: AUROC"].value == pytest.approx(0.5)
     assert figures["quick, b against a: detected"].value == 1
     assert figures["quick: mean AUROC"].value == pytest.approx(0.75)
-    assert not figures["quick: mean AUROC"].kept
-    assert not figures["quick: mean FPR at 95 % TPR"].kept
-    assert figures["quick: mean false alarms"].kept
+    assert not figures["quick: mean AUROC"].within_bounds
+    assert not figures["quick: mean FPR at 95 % TPR"].within_bounds
+    assert figures["quick: mean false alarms"].within_bounds
 
 
 @pytest.fixture
@@ -60,17 +60,17 @@ def sets(tmp_path):
 
 def test_classes_of_the_model_are_left_out_of_other_datasets(sets, tmp_path):
     photos = [tmp_path / "n01_ant.jpg", tmp_path / "n02_chain_circle.jpg", tmp_path / "n03_fly.jpg"]
-    files = unknown.others("shapes", sets, photos)
+    files = unknown.pictures_of_others("shapes", sets, photos)
     assert len(files["mixed"]) == 8
     assert [path.name for path in files["photographs"]] == ["n01_ant.jpg", "n03_fly.jpg"]
-    files = unknown.others("mixed", sets, photos)
+    files = unknown.pictures_of_others("mixed", sets, photos)
     assert len(files["shapes"]) == 8
     assert [path.name for path in files["photographs"]] == ["n03_fly.jpg"]
 
 
 def test_the_number_of_pictures_is_limited(sets, monkeypatch):
     monkeypatch.setattr(unknown, "SHOWN", 3)
-    assert 0 < len(unknown.others("shapes", sets, ())["mixed"]) <= 3
+    assert 0 < len(unknown.pictures_of_others("shapes", sets, ())["mixed"]) <= 3
 
 
 def test_a_model_is_trained_and_scores_pictures(tiny_home, imported_shapes, tmp_path):
@@ -80,8 +80,8 @@ def test_a_model_is_trained_and_scores_pictures(tiny_home, imported_shapes, tmp_
     quick = config.preset("quick", backbone="tiny")
     result = unknown.train(imported_shapes, quick, home, {"noise": [noise]})
     assert 0 <= result.false_alarms <= 1
-    assert result.pairs["noise"].other.shape == (1,)
-    assert len(result.pairs["noise"].own) == 6
+    assert result.pairs["noise"].unknown.shape == (1,)
+    assert len(result.pairs["noise"].test) == 6
 
 
 @pytest.mark.slow

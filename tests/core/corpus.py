@@ -17,6 +17,7 @@ from PIL import Image
 
 from core import dataset, images
 from core.archive import unpacking
+from core.bundles import imported
 from core.errors import BadInput, TuskerError
 from core.settings import Settings
 
@@ -78,9 +79,17 @@ def read(path: Path, folder: Path) -> str:
     return "accepted"
 
 
+def import_model(path: Path, folder: Path) -> str:
+    """Import a bundle."""
+    with path.open("rb") as stream:
+        imported.import_bundle(stream, path.stem, Settings(home=folder / "home"))
+    return "accepted"
+
+
 WAYS: dict[str, tuple[Callable[[Path, Path], str], ...]] = {
     "images": (decode, zipped),
     "archives": (extract, read),
+    "bundles": (import_model,),
 }
 
 

@@ -59,7 +59,7 @@ def test_an_imported_model_is_chosen_and_answers(
     chosen = visitor.at.selectbox[0]
     assert chosen.value == imported_model.id
     assert "=flowers_<b> · imported, 4 classes" in chosen.options
-    assert visitor.at.query_params[state.WANTED] in (imported_model.id, [imported_model.id])
+    assert visitor.at.query_params[state.MODEL] in (imported_model.id, [imported_model.id])
     assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.text()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
     _predict(visitor, ("circle.jpg", picture(0)))
@@ -205,7 +205,7 @@ def test_on_a_public_host_an_imported_model_is_visible_to_its_owner_and_by_its_l
     assert "Delete this model" in owner_visit.buttons()
     other_visit = Visitor().open()
     assert not [option for option in other_visit.at.selectbox[0].options if "imported" in option]
-    linked = Visitor().open("predict", **{state.WANTED: imported_model.id})
+    linked = Visitor().open("predict", **{state.MODEL: imported_model.id})
     assert linked.at.selectbox[0].value == imported_model.id
     assert "Delete this model" not in linked.buttons()
     assert "deleted here 2 hours after" in _open(owner_visit).text()
@@ -225,7 +225,7 @@ def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, bundle_content
 
 
 def _open(visitor: Visitor) -> Visitor:
-    parameter = visitor.at.query_params.get(state.WANTED, "")
+    parameter = visitor.at.query_params.get(state.MODEL, "")
     model_id = parameter if isinstance(parameter, str) else parameter[0]
     visitor.at.session_state[f"{state.IMPORTING} {model_id}"] = True
     return visitor.rerun()
@@ -242,6 +242,6 @@ def test_a_deleted_or_damaged_model_is_not_offered(
         assert imported.list_models(host) == ()
     else:
         (model.path / "model.json").write_text("{")
-    visitor.open("predict", **{state.WANTED: model.id})
+    visitor.open("predict", **{state.MODEL: model.id})
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
     assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]

@@ -66,7 +66,7 @@ def test_a_training_starts_from_an_imported_model(
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     assert "knows 4 of these classes" in visitor.text()
-    assert warm_start.HONEST in visitor.text()
+    assert warm_start.TEST_NOTE in visitor.text()
     assert "Backbone" not in _fields(visitor)
     assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.text()
     assert "Compare backbones" not in visitor.buttons()

@@ -13,6 +13,7 @@ import pytest
 from core.settings import MEGABYTE
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
+from tests.shapes import draw, encoded
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,12 @@ def spooled(host: Server) -> list[Path]:
     return [path for path in host.home.glob("arriving/*/*") if path.is_file()]
 
 
+def shows_picture(session: Session) -> bool:
+    return any(element.HasField("imgs") for element in session.elements) and not any(
+        element.HasField("exception") for element in session.elements
+    )
+
+
 def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server) -> None:
     with Session(host.url) as session:
         session.open("train")
@@ -49,6 +56,33 @@ def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server
         orders = [json.loads(path.read_text()) for path in stored.parent.glob("*.json")]
         assert "ü “a”" in [order["arguments"]["name"] for order in orders if "arguments" in order]
         assert not spooled(host)
+
+
+def test_a_picture_stays_on_the_disk_until_the_visitor_chooses_another(tmp_path: Path) -> None:
+    photograph = encoded(draw(1, size=64))
+    # Its session, and so the last picture, outlive the visitor by two minutes.
+    app = ROOT / "server.py"
+    with (
+        start(tmp_path / "home", app=app, TUSKER_MODE="public") as host,
+        Session(host.url) as session,
+    ):
+        session.open("predict")
+        first = session.upload("first.jpg", photograph)
+        session.open("predict", widgets=(first,))
+        assert shows_picture(session) and len(spooled(host)) == 1
+        session.remove_upload(first)  # as a browser does when the visitor leaves the page
+        session.open("train")
+        session.open("predict")
+        assert shows_picture(session)
+        second = session.upload("second.jpg", photograph)
+        session.open("predict", widgets=(second,))
+        assert shows_picture(session) and len(spooled(host)) == 1
+        before = host.memory()
+        large = session.upload("large.tiff", bytes(80 * MEGABYTE))
+        session.open("predict", widgets=(large,))
+        alerts = [element.alert.body for element in session.elements if element.HasField("alert")]
+        assert any("50 MB" in alert for alert in alerts)
+        assert host.memory() - before < 40 * MEGABYTE, "it is refused without being read"
 
 
 def test_only_requested_files_are_accepted_and_limited(

@@ -18,7 +18,7 @@ MANY = 40
 def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
     """One measure of every class as a bar, in their order, its interval as a line.
 
-    Classes for which the measure is not defined say so.
+    Where the measure of a class is not defined, the chart says why.
     """
     scores = [(getattr(score, measure), score) for score in report.per_class]
     rows = list(range(len(scores)))
@@ -55,10 +55,10 @@ def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
         fixedrange=True,
         tickfont_size=12 if few else 10,
     )
-    told = (f"{s.name} {describe(e) if e else 'not defined'}" for e, s in scores)
+    described = (f"{s.name} {describe(e) if e else 'not defined'}" for e, s in scores)
     finish(
         figure,
-        f"{TITLES[measure]} of each class: {', '.join(told)}",
+        f"{TITLES[measure]} of each class: {', '.join(described)}",
         height=(26 if few else 15) * len(rows) + 50,
     )
     if not few:

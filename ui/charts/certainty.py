@@ -1,4 +1,4 @@
-"""How far the probabilities of a model can be trusted."""
+"""Charts of a model's calibration, coverage and curves by class."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -18,9 +18,9 @@ DRAWN = 8
 
 
 def reliability(certainty: Certainty) -> go.Figure:
-    """How often answers are right, by how sure they were; before and after scaling.
+    """Accuracy by predicted probability, before and after temperature scaling.
 
-    The dashed line is where both agree; points below it are overconfident.
+    On the dashed line both are equal; points below it are overconfident.
     """
     figure = go.Figure()
     figure.add_scatter(

@@ -24,8 +24,8 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
     order = list(backbones.BACKBONES)
     for candidate in comparison.contenders:
         title = literal(backbones.get(candidate.backbone).title)
-        place = order.index(candidate.backbone) if candidate.backbone in order else len(order)
-        colour, shape = class_colour(place), SYMBOLS[place % len(SYMBOLS)]
+        index = order.index(candidate.backbone) if candidate.backbone in order else len(order)
+        colour, shape = class_colour(index), SYMBOLS[index % len(SYMBOLS)]
         figure.add_scatter(
             x=[candidate.milliseconds],
             y=[100 * candidate.accuracy.value],

@@ -17,7 +17,7 @@ Share = Literal["count", "row", "column"]
 
 NUMBERED = 20
 """Up to so many classes, cells carry their numbers, and empty ones can be clicked too."""
-TOLD = 60
+DESCRIBED = 60
 """Cells with mistakes that the text alternative names."""
 NAMED = 30
 """Up to so many classes, the columns carry names."""
@@ -153,17 +153,17 @@ def confusion_matrix(
 
 
 def _alternative(counts: np.ndarray, names: Sequence[str]) -> str:
-    """The numbers of the matrix in words, those of the most frequent mistakes where it is large."""
+    """The numbers of the matrix in words; of a large matrix, those of the commonest mistakes."""
     rows, columns = np.nonzero(counts * (1 - np.eye(len(names), dtype=int)))
     mistakes = sorted(
         zip(rows.tolist(), columns.tolist(), strict=True), key=lambda cell: -counts[cell]
     )
     hits = [f"{name} {counts[i, i]} of {counts[i].sum()}" for i, name in enumerate(names)]
-    told = [f"{counts[r, c]} {names[r]} predicted {names[c]}" for r, c in mistakes[:TOLD]]
-    more = [f"and {len(mistakes) - TOLD} more cells"] if len(mistakes) > TOLD else []
+    described = [f"{counts[r, c]} {names[r]} predicted {names[c]}" for r, c in mistakes[:DESCRIBED]]
+    remaining = [f"and {len(mistakes) - DESCRIBED} more cells"] if len(mistakes) > DESCRIBED else []
     return (
         "Confusion matrix, actual classes down, predicted classes across. "
-        f"Correct: {', '.join(hits)}. Mistakes: {', '.join(told + more) or 'none'}."
+        f"Correct: {', '.join(hits)}. Mistakes: {', '.join(described + remaining) or 'none'}."
     )
 
 

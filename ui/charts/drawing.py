@@ -1,4 +1,4 @@
-"""What all charts share: literal text, axes, and a layout for light and dark pages.
+"""Literal text, axes, and a layout for light and dark pages, which all charts share.
 
 Figures have no title and no background; the page gives them. Text takes the page's colour.
 """
@@ -12,7 +12,7 @@ from core.evaluation.report import Estimate
 from ui.charts.palette import CLEAR, NEUTRAL, TEXT, tint
 
 PLAIN = {"displayModeBar": False}
-"""How Streamlit is to show a figure: without Plotly's buttons."""
+"""Options with which Streamlit shows a figure without Plotly's buttons."""
 
 ROOM = 24
 """Pixels between the title of an axis and its numbers, which are as wide as `100 %`."""

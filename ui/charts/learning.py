@@ -110,7 +110,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
 
 
 def _positions(epochs: Sequence[Epoch]) -> tuple[list[float], dict[float, int]]:
-    """Where each epoch is drawn, and which positions have a number on the axis.
+    """The position of each epoch on the axis, and the numbers of the ticks by position.
 
     A phase is as wide as it has points. Within it the axis is to scale: a solver records its first
     iterations more densely than later ones.
@@ -120,11 +120,11 @@ def _positions(epochs: Sequence[Epoch]) -> tuple[list[float], dict[float, int]]:
     phases = dict.fromkeys(epoch.phase for epoch in epochs)
     for phase in phases:
         numbers = [epoch.epoch for epoch in epochs if epoch.phase == phase]
-        first, span, left = min(numbers), max(numbers) - min(numbers), len(x) + 1
+        first, span, offset = min(numbers), max(numbers) - min(numbers), len(x) + 1
         scale = (len(numbers) - 1) / span if span else 1
-        x += [left + scale * (number - first) for number in numbers]
+        x += [offset + scale * (number - first) for number in numbers]
         marks = range(first, first + span + 1, _step(span * len(phases)))
-        ticks |= {left + scale * (number - first): number for number in marks}
+        ticks |= {offset + scale * (number - first): number for number in marks}
     return x, ticks
 
 

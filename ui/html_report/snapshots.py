@@ -43,49 +43,53 @@ class Snapshot:
 def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
     """The pictures that fit, by kind: `correct`, `issues`, and `wrong`, the likeliest first."""
     predictions = facts.report.predictions
-    correct = [i for i, each in enumerate(predictions) if each.label == each.predicted]
-    wrong = [i for i, each in enumerate(predictions) if each.label != each.predicted]
-    wrong.sort(key=lambda place: -predictions[place].probability)
+    correct = [
+        i for i, prediction in enumerate(predictions) if prediction.label == prediction.predicted
+    ]
+    wrong = [
+        i for i, prediction in enumerate(predictions) if prediction.label != prediction.predicted
+    ]
+    wrong.sort(key=lambda index: -predictions[index].probability)
     candidates = {
         "correct": _test_pictures(run, facts, _some_of_each_class(correct, predictions)),
         "issues": _doubted(run, facts.label_issues[:LABEL_ISSUES]),
         "wrong": _test_pictures(run, facts, wrong[:WRONG], run.heatmaps()),
     }
     chosen: dict[str, list[Snapshot]] = {}
-    left = BYTES
+    characters_left = BYTES
     for kind, snapshots in candidates.items():
         chosen[kind] = []
         for snapshot in snapshots:
-            left -= len(snapshot.picture) + sum(map(len, snapshot.evidence))
-            if left < 0:
+            characters_left -= len(snapshot.picture) + sum(map(len, snapshot.evidence))
+            if characters_left < 0:
                 break
             chosen[kind].append(snapshot)
     return chosen
 
 
-def _some_of_each_class(places: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
+def _some_of_each_class(indices: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
     """Random pictures, one of each class in turn."""
-    shuffled = [places[i] for i in np.random.default_rng(0).permutation(len(places))]
-    turns = browsing.in_turn(predictions[place].label for place in shuffled)
+    shuffled = [indices[i] for i in np.random.default_rng(0).permutation(len(indices))]
+    turns = browsing.round_robin(predictions[index].label for index in shuffled)
     return [shuffled[turn] for turn in turns[:CORRECT]]
 
 
 def _test_pictures(
-    run: Run, facts: Facts, places: Iterable[int], maps: np.ndarray | None = None
+    run: Run, facts: Facts, indices: Iterable[int], maps: np.ndarray | None = None
 ) -> Iterator[Snapshot]:
-    for place in places:
-        content = _content(run.thumbnail(place))
+    for index in indices:
+        content = _content(run.thumbnail(index))
         if content is None:
             continue
         evidence: tuple[str, ...] = ()
-        if maps is not None and place < len(maps):
-            evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[place])
-        yield Snapshot(facts.report.predictions[place], text.data_url(content), evidence)
+        if maps is not None and index < len(maps):
+            evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[index])
+        yield Snapshot(facts.report.predictions[index], text.data_url(content), evidence)
 
 
 def _doubted(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:
-    for place, issue in enumerate(label_issues):
-        content = _content(run.label_issue_thumbnail(place))
+    for number, issue in enumerate(label_issues):
+        content = _content(run.label_issue_thumbnail(number))
         if content is not None:
             yield Snapshot(issue, text.data_url(content))
 
@@ -101,6 +105,6 @@ def _covered(content: bytes, heat: np.ndarray, crop: float) -> str:
     """A picture, a JPEG that Tusker wrote, under a heat map."""
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     covered = heatmap.overlay(picture, np.asarray(heat), crop=crop, strength=STRENGTH)
-    packed = io.BytesIO()
-    Image.fromarray(covered).save(packed, "JPEG", quality=QUALITY)
-    return text.data_url(packed.getvalue())
+    buffer = io.BytesIO()
+    Image.fromarray(covered).save(buffer, "JPEG", quality=QUALITY)
+    return text.data_url(buffer.getvalue())

@@ -129,20 +129,20 @@ def _act(request: CaptureRequest, session: CaptureSession) -> None:
 
 def _state(request: CaptureRequest, session: CaptureSession) -> tuple[dict[str, Any], bytes]:
     trained = session.learned()
-    pictures = [picture for each in session.classes for picture in each.pictures]
+    pictures = [picture for cls in session.classes for picture in cls.pictures]
     header = {
         "lost": LOST if request.session not in ("", session.id) else "",
         "near_duplicates": session.alike,
         "classes": [
-            {"id": each.id, "name": each.name, "pictures": [p.id for p in each.pictures]}
-            for each in session.classes
+            {"id": cls.id, "name": cls.name, "pictures": [p.id for p in cls.pictures]}
+            for cls in session.classes
         ],
         "thumbnails": {
             picture.id: base64.b64encode(picture.thumbnail).decode()
             for picture in pictures
             if picture.id > request.last_picture
         },
-        "labels": [each.name for each in session.shown] if trained else [],
+        "labels": [cls.name for cls in session.shown] if trained else [],
         "correct": trained and trained.correct,
         "evaluated": trained.total if trained else 0,
         "head_version": session.fitted,

@@ -1,4 +1,4 @@
-"""Bring pictures that are not sorted, and follow them until they are a dataset."""
+"""Upload pictures without classes, and label them until they are a dataset."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,20 +25,20 @@ CONTINUED = 5
 
 
 def offer(settings: Settings) -> None:
-    """Bring pictures without classes, or continue with those of an earlier visit."""
+    """Upload pictures without classes, or continue with those of an earlier visit."""
     st.caption(
         "Pictures that are not sorted into folders yet. Tusker groups those that look alike; you "
         "name the groups, and answer questions about the pictures that the model is unsure of."
     )
     widgets.show_refusal(state.REFUSAL)
     widgets.uploader(
-        "Drop pictures, or one zip of them",
+        "Drop pictures, or one archive of them",
         "pile",
         lambda files: _store(partial(_take, files, settings)),
         accept_multiple_files=True,
         max_upload_size=settings.archive_megabytes,
     )
-    for folder in labelling.found(settings, state.owning(settings))[:CONTINUED]:
+    for folder in labelling.list_piles(settings, state.owning(settings))[:CONTINUED]:
         pile = _open(folder.name, settings)
         st.button(
             f"Continue with {text.plain(pile.name, 60)} · "
@@ -55,7 +55,7 @@ def offer(settings: Settings) -> None:
 
 
 def offer_instead(refused: Upload, settings: Settings) -> None:
-    """Label the pictures of an upload that was refused for want of classes."""
+    """A button to label the pictures of an upload that was refused because it has no classes."""
     archive = refused.path / uploads.ZIP
     if not archive.is_file():
         return
@@ -79,7 +79,7 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
 
 
 def show(settings: Settings) -> bool:
-    """The pile that the address names, in whatever state it is. Returns whether it names one."""
+    """Show the pile that the address names, in any state. Returns whether it names one."""
     pile_id = state.parameter(state.PILE)
     if not pile_id:
         return False
@@ -123,12 +123,12 @@ def _go_to(pile_id: str) -> None:
 def _take(files: list[Uploaded], settings: Settings) -> Upload:
     only = len(files) == 1 and sources.is_archive(files[0].name)
     name = sources.stem(files[0].name) if only else "Pictures"
-    write = packed(files, settings)
+    write = archive_writer(files, settings)
     return uploads.store(write, name, settings, by=state.mark(settings), unsorted=True)
 
 
-def packed(files: list[Uploaded], settings: Settings) -> Callable[[Path], None]:
-    """What writes an archive, or loose files as one, for `uploads.store`."""
+def archive_writer(files: list[Uploaded], settings: Settings) -> Callable[[Path], None]:
+    """A function for `uploads.store` that writes an archive, or loose files as an archive."""
 
     def write(path: Path) -> None:
         if len(files) == 1 and sources.is_archive(files[0].name):
@@ -142,8 +142,8 @@ def packed(files: list[Uploaded], settings: Settings) -> Callable[[Path], None]:
 
 def _named(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
     """Files of different folders may have the same name."""
-    seen: set[str] = set()
+    used: set[str] = set()
     for number, file in enumerate(files, 1):
         with file.open() as stream:
-            yield f"{number}/{file.name}" if file.name in seen else file.name, stream
-        seen.add(file.name)
+            yield f"{number}/{file.name}" if file.name in used else file.name, stream
+        used.add(file.name)

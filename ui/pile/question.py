@@ -16,17 +16,17 @@ UNDO, SKIP, LEAVE_OUT, SPLIT = "u", "s", "x", "p"
 KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"usxp"}))
 """Keys of the classes; Streamlit keeps C and R for itself."""
 EDGE = 280
-"""Of the picture on the screen, in pixels."""
+"""Longest edge of the picture on the screen, in pixels."""
 LIKELIEST = 3
 
 
-def show(labels: Labels, left: Sequence[int], learned: Learned | None = None) -> None:
+def show(labels: Labels, unlabelled: Sequence[int], learned: Learned | None = None) -> None:
     """Ask about the first of some pictures; if `learned` is given, show what it predicts."""
-    if not left:
+    if not unlabelled:
         return
-    picture = left[0]
+    picture = unlabelled[0]
     example = labels.pile.pictures[picture]
-    shown, asked = st.columns([2, 3])
+    shown, beside = st.columns([2, 3])
     with shown:
         try:
             pixels = images.decode(
@@ -41,15 +41,15 @@ def show(labels: Labels, left: Sequence[int], learned: Learned | None = None) ->
         except TuskerError as refusal:
             widgets.error(str(refusal))
         st.caption(text.plain(example.name, 40))
-    with asked:
+    with beside:
         likeliest = ""
         if learned is not None:
             row = learned.probabilities[picture]
             order = row.argsort()[::-1][:LIKELIEST]
             likeliest = learned.classes[order[0]]
             predicted = ", ".join(
-                f"{text.plain(learned.classes[place], 40)} {text.share(float(row[place]))}"
-                for place in order
+                f"{text.plain(learned.classes[index], 40)} {text.share(float(row[index]))}"
+                for index in order
             )
             label = labels.names[picture]
             group = f" · its group: {text.plain(label, 40)}" if label else ""
@@ -65,7 +65,7 @@ def names(
     likeliest: str = "",
     split: int | None = None,
 ) -> None:
-    """Buttons that label pictures, put them off, or leave them out, and a field for a new class.
+    """Buttons that label pictures, skip them, or leave them out, and a field for a new class.
 
     Args:
         single: whether the visitor looks at each picture.
@@ -79,10 +79,10 @@ def names(
         st.button(label, f"{about} {label}", shortcut=key, on_click=act, args=(action,), **more)
 
     with st.container(horizontal=True):
-        for place, name in enumerate(labels.classes):
+        for index, name in enumerate(labels.classes):
             button(
                 text.plain(name, 40),
-                KEYS[place] if place < len(KEYS) else None,
+                KEYS[index] if index < len(KEYS) else None,
                 partial(labels.label, pictures, name, single=single),
                 type="primary" if name == likeliest else "secondary",
             )
@@ -106,7 +106,7 @@ def names(
 
 
 def act(action: Callable[[], object]) -> None:
-    """Do something to the labels in a callback; why it was refused is shown on the page."""
+    """Change the labels in a callback; if the change is refused, the page shows why."""
     with widgets.keep_refusal(state.PILE_REFUSAL):
         action()
 

@@ -11,22 +11,22 @@ from ui import state, text, widgets
 from ui.pile import classes, question
 
 TYPICAL, UNTYPICAL = 12, 4
-"""Pictures that are shown of a group, from either end."""
+"""Number of pictures of a group that are shown: the most and the least typical ones."""
 FACTOR = 1.5
-"""More or fewer groups by this factor."""
+"""Factor by which the buttons change the number of groups."""
 STEPS = TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
 
 
 @st.fragment
 def show(pile: Pile, settings: Settings) -> None:
-    """All of it; only this runs again after an answer."""
+    """The steps of labelling, as a fragment: only this runs again after a click."""
     if state.parameter(state.UPLOAD):
         st.rerun()
     labels = Labels(pile)
     learned = _learned(labels)
     _head(labels, learned)
     unnamed, untested = labels.unnamed(), labels.untested()
-    left = {TEST: len(untested), GROUPS: len(unnamed)}
+    counts = {TEST: len(untested), GROUPS: len(unnamed)}
     st.session_state.setdefault(
         state.PILE_STEP, TEST if untested else GROUPS if unnamed else DOUBTS
     )
@@ -37,7 +37,7 @@ def show(pile: Pile, settings: Settings) -> None:
         label_visibility="collapsed",
         horizontal=True,
         # Not in the options: Streamlit forgets the choice when its text changes.
-        captions=[f"{left[step]:,} left" if left.get(step) else "" for step in STEPS],
+        captions=[f"{counts[step]:,} left" if counts.get(step) else "" for step in STEPS],
     )
     if step == TEST:
         _ask_test(labels, untested)
@@ -63,7 +63,7 @@ def _learned(labels: Labels) -> Learned | None:
 
 
 def _head(labels: Labels, learned: Learned | None) -> None:
-    """What there is, and how good it has become."""
+    """Number of pictures, labels and classes, and the accuracy so far."""
     pile = labels.pile
     st.markdown(
         f"**{text.plain(pile.name)}** · {text.count(len(pile.pictures), 'picture')}, "
@@ -79,7 +79,7 @@ def _head(labels: Labels, learned: Learned | None) -> None:
 
 
 def _foot(labels: Labels, settings: Settings) -> None:
-    """Where the labels can go, and the way back."""
+    """Buttons to train on the labels, to download them, and to undo the last step."""
     problem = saving.missing(labels)
     with st.container(horizontal=True):
         st.button(
@@ -110,14 +110,14 @@ def _foot(labels: Labels, settings: Settings) -> None:
         st.caption(problem)
 
 
-def _ask_test(labels: Labels, left: list[int]) -> None:
-    if left:
+def _ask_test(labels: Labels, untested: list[int]) -> None:
+    if untested:
         st.caption(
             "Label these first: drawn at random, they are the test set, and nothing is learned "
             "from them. Those without a label are not used."
         )
-    question.show(labels, left)
-    _next(left, "All test pictures are labelled.", GROUPS)
+    question.show(labels, untested)
+    _next(untested, "All test pictures are labelled.", GROUPS)
 
 
 def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
@@ -150,10 +150,10 @@ def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:
     _next(doubtful, "You have looked at every picture.", CLASSES)
 
 
-def _next(left: object, done: str, step: str) -> None:
-    """Lead on once nothing is left of a step."""
-    if not left:
-        st.success(done, icon=":material/check_circle:")
+def _next(remaining: object, message: str, step: str) -> None:
+    """A button to continue with the next step, once nothing remains of this one."""
+    if not remaining:
+        st.success(message, icon=":material/check_circle:")
         st.button(f"Continue: {step}", on_click=_go_to, args=(step,), type="primary")
 
 

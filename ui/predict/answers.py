@@ -97,9 +97,9 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
 def _one_of(likely: PredictionSet) -> str:
     """`One of: tulip, rose (95 % of such sets contain the right class)`."""
     names = ", ".join(text.plain(label, 60) for label in likely.labels[:NAMED])
-    more = len(likely.labels) - NAMED
-    rest = f" and {more:,} more" if more > 0 else ""
-    return f"One of: **{names}**{rest} ({wording.promise(likely.level)})"
+    unnamed = len(likely.labels) - NAMED
+    suffix = f" and {unnamed:,} more" if unnamed > 0 else ""
+    return f"One of: **{names}**{suffix} ({wording.promise(likely.level)})"
 
 
 def _summary(answer: Answer | str, classifier: Classifier) -> str:

@@ -49,7 +49,7 @@ OUTCOMES = {
 
 @dataclass
 class BatchProgress:
-    """How far a batch is.
+    """The progress and results of a batch.
 
     Attributes:
         id: of the files and of the model.
@@ -169,9 +169,9 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
         st.rerun()
     line, stop = st.columns([4, 1], vertical_alignment="center")
     parts = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:,.0f} pictures/s"]
-    left = (progress.total - progress.done) / progress.rate
-    if left >= 1:
-        parts.append(f"about {text.duration(left)} left")
+    seconds_left = (progress.total - progress.done) / progress.rate
+    if seconds_left >= 1:
+        parts.append(f"about {text.duration(seconds_left)} left")
     line.progress(progress.done / progress.total, text=" · ".join(parts))
     widgets.cancel_button("cancel batch", stop, _set_stopped, progress, True)
     st.caption("Stay on this page until it is done.")
@@ -281,5 +281,5 @@ def _bars(rows: list[Row]) -> None:
     for label, count in common:
         widgets.bar(label, count / common[0][1], f"{count:,}")
     if len(sure) > BARS:
-        rest = sure.total() - sum(count for _, count in common)
-        st.caption(f"{text.count(rest, 'picture')} have {len(sure) - BARS:,} other labels.")
+        others = sure.total() - sum(count for _, count in common)
+        st.caption(f"{text.count(others, 'picture')} have {len(sure) - BARS:,} other labels.")

@@ -22,7 +22,7 @@ def offer(chosen: str, settings: Settings) -> None:
         icon=":material/unarchive:",
         on_change="rerun",
         # Another key for each imported model, so that the box closes after an import.
-        key=f"{state.IMPORTING} {state.parameter(state.WANTED)}",
+        key=f"{state.IMPORTING} {state.parameter(state.MODEL)}",
     )
     if not box.open:
         return
@@ -53,7 +53,7 @@ def _import(bundle: Uploaded, settings: Settings) -> None:
             model = imported.import_bundle(stream, name, settings, by=state.mark(settings))
         state.remember_run(model.id)
         st.query_params.pop(state.RUN, None)
-        st.query_params[state.WANTED] = model.id
+        st.query_params[state.MODEL] = model.id
 
 
 def _set_up(model: ImportedModel) -> None:
@@ -83,4 +83,4 @@ def _set_threshold(model: ImportedModel) -> None:
 
 def _delete(model: ImportedModel) -> None:
     files.remove(model.path)  # a worker that builds it stops
-    st.query_params.pop(state.WANTED, None)
+    st.query_params.pop(state.MODEL, None)

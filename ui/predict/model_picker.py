@@ -22,15 +22,17 @@ def choose(settings: Settings) -> tuple[str, int]:
     Returns:
         The name of the chosen model, and how many answers to show.
     """
-    own = {run.id: _run_title(run) for run in models.visible_runs(settings) if run.complete}
-    own |= {model.id: models.imported_title(model) for model in models.visible_imported(settings)}
+    trained = {run.id: _run_title(run) for run in models.visible_runs(settings) if run.complete}
+    trained |= {
+        model.id: models.imported_title(model) for model in models.visible_imported(settings)
+    }
     published = {name: f"{row.title} · ImageNet" for name, row in backbones.BACKBONES.items()}
-    wanted = state.parameter(state.RUN) or state.parameter(state.WANTED)
-    titles = own | published
+    requested = state.parameter(state.RUN) or state.parameter(state.MODEL)
+    titles = trained | published
     options = list(titles)
-    first = wanted if wanted in options else next(iter(published))
+    first = requested if requested in options else next(iter(published))
     # The key names the wanted model, so that a link to another one is followed.
-    key = f"model {wanted}"
+    key = f"model {requested}"
     chosen = st.session_state.get(key, first)
     title = titles.get(chosen, titles[first])
     with st.popover(f"Model: {text.plain(title, 60)}", icon=":material/neurology:"):
@@ -44,7 +46,7 @@ def choose(settings: Settings) -> tuple[str, int]:
         st.caption(describe(model, settings))
         count = int(st.number_input("Answers", 1, 10, 3, key="answers"))
         imported_models.offer(model, settings)
-    if wanted and wanted not in options and model == first:
+    if requested and requested not in options and model == first:
         missing = models.explain_missing_model(settings)
         st.warning(text.plain(missing, 400), icon=":material/link_off:")
     return model, count
@@ -94,7 +96,7 @@ def ready(model: str, settings: Settings) -> bool:
         return True
     else:
         row = backbones.get(model)
-        job = JobFolder(serving.kept_in(row, settings))
+        job = JobFolder(serving.folder_of(row, settings))
         spec = JobSpec(kind="prepare", arguments={"backbone": row.name})
         start = partial(enqueue, job.path, spec)
         duration = (

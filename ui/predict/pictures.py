@@ -30,7 +30,8 @@ class Picture:
     """A picture that the visitor chose."""
 
     name: str
-    content: bytes
+    content: bytes | Path
+    """The file, or where it is on the disk."""
 
 
 @dataclass(frozen=True)
@@ -71,25 +72,25 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     else:
         with widgets.reserved(widgets.UPLOADER):
             st.file_uploader(
-                "Drop or paste pictures here, or a zip of them",
+                "Drop or paste pictures here, or an archive of them",
                 type=["image", *sources.ARCHIVES],
                 accept_multiple_files=True,
                 max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
                 help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A "
-                f"zip, or more than {settings.predict_pictures} pictures, becomes a table.",
+                f"zip, tar, 7z or more than {settings.predict_pictures} pictures become a table.",
                 key=key,
                 on_change=_take_files,
                 args=(key, settings.predict_pictures),
             )
-    kept: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
-    return kept
+    chosen: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
+    return chosen
 
 
 def offer_others(settings: Settings, model: str) -> None:
     """Other samples, and a button to put away what was chosen; listens to the clipboard."""
     if st.session_state.get(state.PICTURES):
         _other_samples(_samples(settings, model))
-        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_take)
     if st.session_state[state.SOURCE] == UPLOAD:
         _PASTE(key="paste")
 
@@ -106,12 +107,19 @@ def offer_samples(settings: Settings, model: str) -> None:
             with grid.cell(), widgets.reserved(SAMPLE):
                 st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
                 _sample_button(sample, f"sample {number}")
-    own = not backbones.known(model)
-    st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
+    trained = not backbones.known(model)
+    st.caption(
+        "Test pictures, which the model has not learned from." if trained else samples.CREDIT
+    )
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False, hash_funcs={Scale: repr})
-def preview(content: bytes, scale: Scale = AS_DECLARED, *, square: bool = False) -> bytes:
+@st.cache_data(
+    scope="session",
+    max_entries=64,
+    show_spinner=False,
+    hash_funcs={**resources.BY_PATH, Scale: repr},
+)
+def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool = False) -> bytes:
     """A picture as the screen can show it, whatever its format.
 
     Args:
@@ -121,7 +129,9 @@ def preview(content: bytes, scale: Scale = AS_DECLARED, *, square: bool = False)
         JPEG of at most 640 pixels, or the centre square of 240.
     """
     edge = 240 if square else 640
-    picture = images.decode(content, limits=resources.settings(), shorter_edge=edge, scale=scale)
+    picture = images.decode(
+        content, limits=resources.settings(), shorter_edge=edge, scale=scale, for_screen=True
+    )
     if square:
         return images.thumbnail(images.crop_and_resize(picture, edge), edge=edge)
     return images.thumbnail(picture, edge=edge)
@@ -151,8 +161,8 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
     except TuskerError:
         return ()
     offered = []
-    for place in browsing.in_turn(prediction.label for prediction in report.predictions):
-        file, label = run.thumbnail(place), report.classes[report.predictions[place].label]
+    for index in browsing.round_robin(prediction.label for prediction in report.predictions):
+        file, label = run.thumbnail(index), report.classes[report.predictions[index].label]
         if file.is_file():
             offered.append(Sample(label, file.read_bytes(), f"Test picture of {label}"))
         if len(offered) == SAMPLES:
@@ -160,9 +170,10 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
     return tuple(offered)
 
 
-def _take(pictures: tuple[Picture, ...] | Batch) -> None:
-    """Keep pictures in place of those that were chosen before."""
+def _take(pictures: tuple[Picture, ...] = ()) -> None:
+    """Choose pictures that were not uploaded, or none."""
     st.session_state[state.PICTURES] = pictures
+    internals.keep_uploads(())
     turn = st.session_state[state.PICTURES_TURN]
     internals.forget_uploads(st.session_state.get(f"{UPLOAD} {turn}") or ())
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
@@ -175,8 +186,9 @@ def _take_sample(sample: Sample) -> None:
 
 def _take_photo(key: str) -> None:
     photo = st.session_state[key]
-    chosen = (Picture("Camera picture", internals.uploaded(photo).content),) if photo else ()
-    st.session_state[state.PICTURES] = chosen
+    files = (internals.uploaded(photo),) if photo else ()
+    st.session_state[state.PICTURES] = tuple(Picture("Camera picture", f.content) for f in files)
+    internals.keep_uploads(files)
 
 
 def _take_files(key: str, most: int) -> None:
@@ -186,7 +198,4 @@ def _take_files(key: str, most: int) -> None:
     else:
         pictures = tuple(Picture(file.name, file.content) for file in files)
         st.session_state[state.PICTURES] = pictures
-
-
-def _clear() -> None:
-    _take(())
+    internals.keep_uploads(files)

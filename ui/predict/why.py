@@ -60,9 +60,9 @@ def _explain(
         strength = widgets.heat_map_strength(state.WHY_STRENGTH, persist_state="session")
         label, heat = predictions[chosen].label, maps[chosen]
         st.caption(_describe(label, heat) + _unseen(pixels, crop))
-    laid = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
+    overlaid = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
     drawn.image(
-        images.thumbnail(laid, edge=max(laid.shape)),
+        images.thumbnail(overlaid, edge=max(overlaid.shape)),
         width="stretch",
         alt=f"Heat map of {picture.name} for {label}, strongest {_where(heat)}",
     )
@@ -88,7 +88,7 @@ def _unseen(pixels: np.ndarray, crop: float) -> str:
 
 
 def _where(heat: np.ndarray) -> str:
-    """Which ninth of the map its highest place is in, in words."""
-    place = np.unravel_index(heat.argmax(), heat.shape)
-    row, column = (int(3 * (at + 0.5) / edge) for at, edge in zip(place, heat.shape, strict=True))
+    """Which ninth of a map (h, w) has its highest value, in words."""
+    peak = np.unravel_index(heat.argmax(), heat.shape)
+    row, column = (int(3 * (at + 0.5) / edge) for at, edge in zip(peak, heat.shape, strict=True))
     return NINTHS[row][column]

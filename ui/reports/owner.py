@@ -1,4 +1,4 @@
-"""What the owner of a run may do: name it, tag it, publish it, delete it, and undo that."""
+"""The actions of a run's owner: name it, tag it, publish it, delete it, and undo the deletion."""
 
 import streamlit as st
 
@@ -65,12 +65,12 @@ def offer_undo(settings: Settings) -> None:
 
 
 def _naming(run: Run, summary: Summary, settings: Settings) -> None:
-    annotations, own = run.annotations(), state.owning(settings)
+    annotations, owned = run.annotations(), state.owning(settings)
     in_use = {
         tag
-        for each in runs.list_runs(settings)
-        if own(each.path)
-        for tag in each.annotations().tags
+        for other_run in runs.list_runs(settings)
+        if owned(other_run.path)
+        for tag in other_run.annotations().tags
     }
     with st.form(f"name and tags {run.id}", border=False):
         st.text_input(

@@ -74,15 +74,15 @@ def _explain_empty(settings: Settings) -> None:
 
 def _explain_visibility(settings: Settings) -> None:
     """Which runs are listed, how long they are kept, and whether they stay after a reload."""
-    own = (
+    sentence = (
         "You see your own runs, which this browser finds again by a cookie"
         if state.lasting()
         else "You see your own runs of this visit: keep their links, since a reload starts a new "
         "visit"
     )
     st.caption(
-        f"{own}. You also see runs whose link you opened and runs that others published. Runs are "
-        f"deleted {settings.run_days:g} days after they ended, unless they are published."
+        f"{sentence}. You also see runs whose link you opened and runs that others published. Runs "
+        f"are deleted {settings.run_days:g} days after they ended, unless they are published."
     )
 
 

@@ -35,14 +35,14 @@ def alternatives(defaults: TrainingConfig, name: str, start: ModelFile | None) -
     """Backbones that are compared with that one before the training."""
     if start is not None:
         return ()
-    others = [other for other in backbones.BACKBONES if other != name]
+    others = [row for row in backbones.BACKBONES if row != name]
     usual = preset(defaults.preset, backbone=name).alternatives
     chosen = st.multiselect(
         "Also try",
         others,
-        [other for other in others if other in usual],
+        [row for row in others if row in usual],
         format_func=_title,
         help="Compared by cross-validation before the training, which takes the best of all.",
         key=f"{defaults.preset} alternatives {name}",
     )
-    return tuple(other for other in others if other in chosen)
+    return tuple(row for row in others if row in chosen)

@@ -25,7 +25,7 @@ def offer(
         widgets.watch(folder, settings, "comparison")
         return
     last = result.read(folder.path)
-    _offer(upload, examined, config, settings, again=last is not None)
+    _offer(upload, examined, config, settings, repeated=last is not None)
     if status is not None and status.state in (State.FAILED, State.INTERRUPTED):
         widgets.error(status.sentence)
     if last is not None and config is not None:
@@ -43,17 +43,17 @@ def _offer(
     config: TrainingConfig | None,
     settings: Settings,
     *,
-    again: bool,
+    repeated: bool,
 ) -> None:
     rows = compare.available(settings)
     share = 1 - (config.test if config is not None and not examined.dataset.predefined else 0)
     pictures = round(share * len(examined.dataset.examples))
     seconds = compare.seconds(pictures, rows, settings)
     tried = text.listed([row.title for row in rows])
-    duration = "" if again else f" About {text.duration(seconds)}."
+    duration = "" if repeated else f" About {text.duration(seconds)}."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Compare again" if again else "Compare backbones",
+            "Compare again" if repeated else "Compare backbones",
             icon=":material/balance:",
             disabled=config is None,
             on_click=_start,

@@ -88,7 +88,7 @@ def _add_files(settings: Settings) -> None:
     """Pictures from files, for the same classes."""
     session = capture_view.session()
     with st.expander("Add pictures from files", icon=":material/upload:"):
-        ids: dict[str, int] = {each.name: each.id for each in session.classes}
+        ids: dict[str, int] = {cls.name: cls.id for cls in session.classes}
         if not ids:
             st.caption("Add a class first.")
             return
@@ -121,14 +121,14 @@ def _take(class_id: int, files: list[Uploaded]) -> None:
     for number, file in enumerate(files):
         try:
             # Files were taken at different times, so each is its own burst.
-            left_out = session.add(class_id, [file.content], burst + number)
+            left_out = session.add(class_id, [file.read()], burst + number)
         except TuskerError as refusal:
             problems.append(f"{file.name}: {refusal}")
         else:
             if left_out:
                 problems.append(f"{file.name}: left out, nearly the same as another picture.")
-    more = [f"… and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
-    st.session_state[state.CAPTURE_PROBLEMS] = problems[:NAMED] + more
+    remaining = [f"… and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
+    st.session_state[state.CAPTURE_PROBLEMS] = problems[:NAMED] + remaining
 
 
 def _save(settings: Settings, at_once: bool) -> None:

@@ -26,28 +26,31 @@ OWN = "Named by the folders of a zip"
 
 
 def complete(upload: Upload, settings: Settings) -> bool:
-    """Whether no further pictures are being examined; those that have been are taken in."""
-    made = choices.read(upload.path)
-    if not made.arriving:
+    """Add further pictures once they are examined. Returns whether none are being examined."""
+    current = choices.read(upload.path)
+    if not current.arriving:
         return True
     remedies: list[Remedy] = []
     with widgets.keep_refusal(state.CHANGE_REFUSAL):
-        more = uploads.get(settings, made.arriving)
-        status = scheduling.status(more.job, settings)
+        addition = uploads.get(settings, current.arriving)
+        status = scheduling.status(addition.job, settings)
         if not status.state.ended:
-            widgets.watch(more.job, settings, "upload")
+            widgets.watch(addition.job, settings, "upload")
             return False
         if status.state is not State.FINISHED:
             raise TuskerError(status.sentence)
         with st.spinner("Adding pictures …"):
-            remedies = [intake.add(upload.path, more.path, made.arriving_class, settings)]
-    made = choices.read(upload.path).model_copy(update={"arriving": "", "arriving_class": ""})
-    made.changing(*remedies).write(upload.path)
+            remedies = [intake.add(upload.path, addition.path, current.arriving_class, settings)]
+    current = choices.read(upload.path).model_copy(update={"arriving": "", "arriving_class": ""})
+    current.changing(*remedies).write(upload.path)
     return True
 
 
 def change(upload: Upload, examined: Intake, settings: Settings) -> None:
-    """A fold with all that can be changed; nothing on disk is, and everything can be undone."""
+    """An expander with all changes of classes and pictures, which can be undone.
+
+    Nothing on disk changes.
+    """
     dataset = examined.dataset
     names, alone = dataset.classes, len(dataset.classes) < 2
     widgets.show_refusal(state.CHANGE_REFUSAL)
@@ -109,7 +112,7 @@ def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
     )
     if label is not None:
         widgets.uploader(
-            "Pictures, or a zip of them",
+            "Pictures, or an archive of them",
             "added pictures",
             lambda files: _take(upload, names, "" if label == OWN else label, files, settings),
             accept_multiple_files=True,
@@ -126,17 +129,17 @@ def _take(
 ) -> None:
     with widgets.keep_refusal(state.CHANGE_REFUSAL):
         label = label and choices.named(label, names)
-        more = uploads.store(
-            pile.packed(files, settings),
+        addition = uploads.store(
+            pile.archive_writer(files, settings),
             sources.stem(files[0].name),
             settings,
             by=state.mark(settings),
             one_class=bool(label),
             scale=intake.load(upload.path).dataset.scale,
         )
-        made = choices.read(upload.path)
-        arriving = {"arriving": more.id, "arriving_class": label}
-        made.model_copy(update=arriving).write(upload.path)
+        current = choices.read(upload.path)
+        arriving = {"arriving": addition.id, "arriving_class": label}
+        current.model_copy(update=arriving).write(upload.path)
 
 
 def _take_table(upload: Upload, files: list[Uploaded]) -> None:
@@ -161,7 +164,7 @@ def _move(upload: Upload, examined: Intake) -> None:
     if chosen is None:
         return
     label = dataset.classes.index(chosen)
-    examples = {each.name: each for each in dataset.examples if each.label == label}
+    examples = {example.name: example for example in dataset.examples if example.label == label}
     gallery.choose(
         list(examples),
         upload.id,

@@ -22,7 +22,7 @@ BUDGET = "budget"
 
 @dataclass(frozen=True)
 class Forecast:
-    """What trainings on a dataset will take on this machine."""
+    """Estimates of the trainings on a dataset on this machine."""
 
     dataset: Dataset
     settings: Settings

@@ -18,28 +18,28 @@ def resolved(upload: Upload, settings: Settings) -> Intake:
     Raises:
         BadDataset: the upload is unfinished or damaged.
     """
-    made = choices.read(upload.path)
-    examined = _apply(upload.id, made.model_copy(update={"group": ""}), settings)
+    current = choices.read(upload.path)
+    examined = _apply(upload.id, current.model_copy(update={"group": ""}), settings)
     safe = [
         finding
         for finding in examined.findings
         if finding.resolved_by_default
-        and finding.code not in made.declined
-        and finding.remedy not in made.remedies
+        and finding.code not in current.declined
+        and finding.remedy not in current.remedies
     ]
     if not safe:
         return examined
-    made.applying(*safe).write(upload.path)
+    current.applying(*safe).write(upload.path)
     return resolved(upload, settings)
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _apply(upload_id: str, made: Choices, _settings: Settings) -> Intake:
+def _apply(upload_id: str, current: Choices, _settings: Settings) -> Intake:
     """Apply once, not at every press: the checks of 20,000 pictures take seconds."""
     upload = uploads.get(_settings, upload_id)
-    if not made.applied:
+    if not current.applied:
         return upload.intake()
-    return intake.apply_remedies(upload.path, made.remedies, _settings)
+    return intake.apply_remedies(upload.path, current.remedies, _settings)
 
 
 def forget() -> None:
@@ -48,18 +48,20 @@ def forget() -> None:
 
 
 def show(upload: Upload, examined: Intake) -> None:
-    """Applied remedies, each with a button to undo it, then the findings that are left."""
-    for place, each in enumerate(choices.read(upload.path).applied):
+    """Applied remedies, each with a button to undo it, then the remaining findings."""
+    for number, applied in enumerate(choices.read(upload.path).applied):
         line, undo = st.columns([5, 1], vertical_alignment="center")
-        reason = each.reason.partition(". ")[0].rstrip(".")
+        reason = applied.reason.partition(". ")[0].rstrip(".")
         why = f" {reason}." if reason else ""
-        line.markdown(f":material/task_alt: {text.plain(f'{each.remedy.label}: done.{why}', 300)}")
+        line.markdown(
+            f":material/task_alt: {text.plain(f'{applied.remedy.label}: done.{why}', 300)}"
+        )
         undo.button(
             "Undo",
-            key=f"undo {place}",
+            key=f"undo {number}",
             icon=":material/undo:",
             on_click=_undo,
-            args=(upload, place),
+            args=(upload, number),
         )
     by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:
@@ -105,5 +107,5 @@ def _add(upload: Upload, finding: Finding) -> None:
     choices.read(upload.path).applying(finding).write(upload.path)
 
 
-def _undo(upload: Upload, place: int) -> None:
-    choices.read(upload.path).without(place).write(upload.path)
+def _undo(upload: Upload, number: int) -> None:
+    choices.read(upload.path).without(number).write(upload.path)

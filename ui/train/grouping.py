@@ -19,21 +19,21 @@ WHY = (
 
 def grouped(upload: Upload, examined: Intake) -> Intake:
     """The intake with its pictures grouped as this visitor chose."""
-    made = choices.read(upload.path)
-    if not made.group:
+    current = choices.read(upload.path)
+    if not current.group:
         return examined
     try:
-        return _grouped(upload.id, made, examined)
+        return _grouped(upload.id, current, examined)
     except TuskerError as refusal:  # remedies may leave too few groups
         widgets.error(str(refusal))
         return examined
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _grouped(upload_id: str, made: Choices, _examined: Intake) -> Intake:
+def _grouped(upload_id: str, current: Choices, _examined: Intake) -> Intake:
     """Group once, not at every press: with 20,000 pictures that takes two seconds."""
     del upload_id  # part of the cache key
-    return intake.group(_examined, made.group)
+    return intake.group(_examined, current.group)
 
 
 def use(upload: Upload, by: str) -> None:
@@ -49,11 +49,11 @@ def offer(upload: Upload, examined: Intake) -> None:
         return
     titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
     options = ["", *titles]
-    made = choices.read(upload.path)
+    current = choices.read(upload.path)
     st.selectbox(
         "Keep together in training or test",
         options,
-        index=options.index(made.group) if made.group in options else 0,
+        index=options.index(current.group) if current.group in options else 0,
         format_func=lambda by: text.short(titles[by], 100) if by else NONE,
         key=_key(upload),
         help=WHY,

@@ -1,4 +1,4 @@
-"""Step 1 of training: upload pictures, and see what was found in them."""
+"""Step 1 of training: upload pictures, and show classes and findings."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -46,7 +46,7 @@ def current(settings: Settings) -> Upload | None:
 
 
 def offer(settings: Settings) -> None:
-    """The ways to bring pictures. The page continues by itself once an upload is complete."""
+    """The ways to upload pictures. The page continues by itself once an upload is complete."""
     mark = state.mark(settings)
     source = st.radio(
         "How do you bring them?",
@@ -62,12 +62,12 @@ def offer(settings: Settings) -> None:
         pile.offer(settings)
         return
     widgets.show_refusal(state.REFUSAL)
-    own, sample = st.columns([3, 2], gap="large")
-    with own:
+    pictures, sample = st.columns([3, 2], gap="large")
+    with pictures:
         if source == "Zip":
             st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
-                "Drop a zip or tar of class folders",
+                "Drop a zip, tar or 7z of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
                 type=list(sources.ARCHIVES),
@@ -134,7 +134,7 @@ def _upload(take: Callable[[], Upload]) -> None:
 
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
-    """What was found, with the remedies applied; None while there is nothing to show."""
+    """The intake with the remedies applied; None while there is nothing to show."""
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
         try:

@@ -35,7 +35,7 @@ def choose(dataset: Dataset, settings: Settings) -> ImportedModel | None:
         return None
     start = ready[chosen]
     st.info(
-        f"{text.plain(warm_start.describe(dataset, start.model()), 600)} {warm_start.HONEST}",
+        f"{text.plain(warm_start.describe(dataset, start.model()), 600)} {warm_start.TEST_NOTE}",
         icon=":material/info:",
     )
     return start

@@ -1,6 +1,6 @@
 """Run programs that ship with a model on pictures: python -I run_program.py REQUEST.json
 
-This file imports nothing of Tusker, so its results are those of anyone who has the programs.
+This file imports nothing of Tusker, so anyone who runs the programs gets the same results.
 """
 
 import importlib.util
@@ -29,8 +29,15 @@ def imported(path: str) -> ModuleType:
     return program
 
 
-def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
-    """Write the answers to all pictures that the program can read."""
+def answer(program: ModuleType, model: str, answers: str, pictures_before: int) -> None:
+    """Write the answers to all pictures that the program can read.
+
+    Args:
+        program: with `load`, `load_model` and perhaps more functions.
+        model: path of the model file.
+        answers: path of the file of answers.
+        pictures_before: number of pictures that earlier programs were run on, for the progress.
+    """
 
     def load(path: str) -> np.ndarray | None:
         try:
@@ -52,7 +59,7 @@ def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
                 likely = getattr(program, "prediction_set", lambda _: ())(probabilities[-1])
                 sizes.append(len(likely))
                 indices.append(index)
-            print(done + index + 1, flush=True)
+            print(pictures_before + index + 1, flush=True)
     np.savez(
         answers,
         indices=indices,
@@ -65,7 +72,7 @@ def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
 
 for number, task in enumerate(REQUEST["tasks"]):
     try:
-        done = number * len(REQUEST["pictures"])
-        answer(imported(task["program"]), task["model"], task["answers"], done)
+        pictures_before = number * len(REQUEST["pictures"])
+        answer(imported(task["program"]), task["model"], task["answers"], pictures_before)
     except Exception:  # one file must not keep the others from being verified
         traceback.print_exc()

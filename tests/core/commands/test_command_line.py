@@ -399,7 +399,7 @@ def test_bad_start_models_are_refused(refusal: Refusal, two_classes: Path, tmp_p
 
 def test_bad_arguments_of_evaluate_are_refused(refusal: Refusal, two_classes: Path) -> None:
     for words in ((two_classes,), ("--model", "tiny", two_classes, two_classes)):
-        assert "Expected a model and a zip or folder" in refusal("evaluate", *words)
+        assert "Expected a model and an archive or folder" in refusal("evaluate", *words)
     assert "found circle and square" in refusal("evaluate", "efficientnet-lite0", two_classes)
 
 
@@ -551,7 +551,7 @@ def test_a_leak_is_reported_and_changes_the_headline(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("nowhere.zip",), "Expected a zip or a folder at nowhere.zip, found nothing there."),
+        (("nowhere.zip",), "Expected an archive or a folder at nowhere.zip, found nothing there."),
         (("x" * 300,), "found nothing there."),
         (("README.md",), "This is not a zip."),
         (("docs/decisions",), "No readable pictures in decisions."),

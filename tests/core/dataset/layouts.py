@@ -318,6 +318,133 @@ CASES = {
             + "".join(f"c{n}.jpg,Katze\nd{n}.jpg,Hund\n" for n in range(3))
         },
     ),
+    "test pictures without labels beside the classes": Case(
+        "Pets",
+        [*_under("pets", "cat", "dog"), "pets/test images/{n}.jpg", "pets/no_label/{n}.jpg"],
+        _split("cat dog", None),
+    ),
+    "a test folder beside the classes": Case(
+        "Pets",
+        _under("pets pets/test", "cat", "dog"),
+        _split("cat dog", "train", "test"),
+    ),
+    "classes with the words of splits": Case(
+        "Documents",
+        _under("documents", "valid", "invalid", "blood test", "submission"),
+        {(name, None): 3 for name in ("valid", "invalid", "blood test", "submission")},
+    ),
+    "numbers of classes in a table": Case(
+        "fastai, mnist_sample",
+        _under("train valid", "3", "7"),
+        _split("3 7", "train", "test"),
+        {
+            "labels.csv": "name,label\n"
+            + "".join(
+                f"{part}/{name}/{n}.jpg,{name == '7':d}\n"
+                for part in ("train", "valid")
+                for name in "37"
+                for n in range(3)
+            )
+        },
+    ),
+    "one column per class beside metadata": Case(
+        "ISIC 2019",
+        ["ISIC_2019_Training_Input/ISIC_0{n}.jpg", "ISIC_2019_Training_Input/ISIC_1{n}.jpg"],
+        _split("MEL NV", None),
+        {
+            "Training_GroundTruth.csv": "image,MEL,NV,BCC\n"
+            + "".join(f"ISIC_0{n},1.0,0.0,0.0\nISIC_1{n},0.0,1.0,0.0\n" for n in range(3)),
+            "Training_Metadata.csv": "image,site,lesion,sex\n"
+            + "".join(f"ISIC_{k}{n},torso,L{n},{'fm'[k]}\n" for n in range(3) for k in (0, 1)),
+        },
+    ),
+    "labels behind numbers": Case(
+        "Microscopes",
+        ["scan/IMG_000{n}_benign.png", "scan/IMG_001{n}_malignant.png"],
+        _split("benign malignant", None),
+    ),
+    "tags of pictures": Case(
+        "CVAT",
+        ["images/x{n}.jpg", "images/y{n}.jpg"],
+        _split("cat dog", None),
+        {
+            "annotations.xml": "".join(
+                f'<image id="{n}" name="{file}{n}.jpg"><tag label="{label}"></tag></image>'
+                for n in range(3)
+                for file, label in (("x", "cat"), ("y", "dog"))
+            )
+        },
+    ),
+    "a file of tags per picture": Case(
+        "Supervisely",
+        ["ds/img/x{n}.jpg", "ds/img/y{n}.jpg"],
+        _split("cat dog", None),
+        {
+            f"ds/ann/{file}{n}.jpg.json": json.dumps(
+                {"tags": [{"name": label}], "size": {"height": n, "width": 9}, "objects": []}
+            )
+            for n in range(3)
+            for file, label in (("x", "cat"), ("y", "dog"))
+        },
+    ),
+    "a file of flags per picture": Case(
+        "LabelMe",
+        ["x{n}.jpg", "y{n}.jpg"],
+        _split("cat dog", None),
+        {
+            f"{file}{n}.json": json.dumps(
+                {
+                    "flags": {"cat": file == "x", "dog": file == "y"},
+                    "shapes": [],
+                    "imagePath": f"{file}{n}.jpg",
+                    "imageHeight": 9,
+                }
+            )
+            for n in range(3)
+            for file in "xy"
+        },
+    ),
+    "a file of annotations per picture": Case(
+        "V7, Darwin",
+        ["images/x{n}.jpg", "images/y{n}.jpg"],
+        _split("cat dog", None),
+        {
+            f"annotations/{file}{n}.json": json.dumps(
+                {
+                    "item": {"name": f"{file}{n}.jpg", "path": "/"},
+                    "annotations": [{"id": f"{file}{n}", "name": label, "tag": {}}],
+                }
+            )
+            for n in range(3)
+            for file, label in (("x", "cat"), ("y", "dog"))
+        },
+    ),
+    "info.labels": Case(
+        "Edge Impulse",
+        [
+            f"{part}/{name}.3k2j{{n}}x.jpg"
+            for part in ("training", "testing")
+            for name in ("cat", "dog")
+        ],
+        _split("cat dog", "train", "test"),
+        {
+            "info.labels": json.dumps(
+                {
+                    "version": 1,
+                    "files": [
+                        {
+                            "path": f"{part}/{name}.3k2j{n}x.jpg",
+                            "category": part,
+                            "label": {"type": "label", "label": name},
+                        }
+                        for n in range(3)
+                        for part in ("training", "testing")
+                        for name in ("cat", "dog")
+                    ],
+                }
+            )
+        },
+    ),
     "classes named like a split": Case(
         "Vehicles",
         _under("train test", "bus", "train", "steam train"),

@@ -83,6 +83,11 @@ def test_a_column_of_file_names_goes_before_one_of_numbers(read):
         rows(delimiter="|").encode(),
         rows().replace("\n", "\r").encode(),
         json.dumps({f"p{n}.jpg": "ab"[n % 2] for n in range(8)}).encode(),
+        json.dumps({f"p{n}": "ab"[n % 2] for n in range(8)}).encode(),
+        json.dumps([[f"p{n}.jpg", "ab"[n % 2]] for n in range(8)]).encode(),
+        json.dumps(
+            {"_ui": {"page": {"size": 9}}, "_pictures": {r["image"]: {"of": r} for r in RECORDS}}
+        ).encode(),
         json.dumps({k: [f"p{n}.jpg" for n in range(k == "b", 8, 2)] for k in "ab"}).encode(),
         json.dumps({"info": {}, "items": RECORDS}).encode(),
         json.dumps([{"of": r["image"], "by": [r, r]} for r in RECORDS]).encode(),
@@ -95,6 +100,9 @@ def test_a_column_of_file_names_goes_before_one_of_numbers(read):
         "bars",
         "Mac",
         "names",
+        "stems",
+        "pairs",
+        "project",
         "lists",
         "records",
         "agreeing",
@@ -219,6 +227,15 @@ def test_a_table_that_was_used_is_not_left_out(tmp_path):
     assert read.classes == ("a", "b")
 
 
+@pytest.mark.parametrize("separator", ["|", "; ", ","])
+def test_several_labels_in_one_cell_are_no_class(separator, read):
+    cells = [f"a{separator}b", "a", "b", "a", "b", "a", "b", "red; big"]
+    table = "file\tlabel\n" + "".join(f"p{n}.jpg\t{cell}\n" for n, cell in enumerate(cells))
+    found, layout, _ = read({"labels.tsv": table})
+    assert "Several labels" in found["images/p0.jpg"]
+    assert layout.classes == ("a", "b", "red; big")
+
+
 def test_a_table_that_contradicts_the_folders_is_a_finding(read):
     pictures = [f"{label}/{label}{n}.jpg" for label in ("cat", "dog") for n in range(4)]
     swapped = "file,label\n" + "".join(
@@ -283,6 +300,9 @@ def test_a_spreadsheet_and_a_packed_file_are_named(read):
     [
         ("meta.csv", "file,label,site|p99.jpg,x,s1|{0},{1},s2", "ab", "label"),
         ("meta.csv", "file,animal|p98.jpg,x|p99.jpg,y|{0},{1}", "ab", "animal"),
+        ("meta.csv", "файл;класс;место|{0};{1};s{2}", "ab", "класс"),
+        ("meta.csv", "fichier;Étiquette;lieu|{0};{1};s{2}", "ab", "Étiquette"),
+        ("meta.csv", "文件名,标签,地点|{0},{1},s{2}", "ab", "标签"),
         ("meta.csv", "# exported||file,animal|p98.jpg,x|{0},{1}", "ab", "animal"),
         ("meta.csv", ",file,animal|7,p98.jpg,x|7,{0},{1}", "ab", "animal"),
         ("meta.csv", "file,a,b|p98.jpg,0,1|{0},{2},{3}", "ab", "meta.csv"),

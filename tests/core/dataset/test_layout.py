@@ -44,6 +44,13 @@ def split(*classes: str) -> dict[tuple[str, str | None], int]:
         ("x/x/train", "x/x/test"),
         ("dataset/dataset-train", "dataset/dataset-holdout"),
         ("mnist/training", "mnist/testing"),
+        ("rps", "rps-test-set"),
+        ("Trainingsdaten", "Testdaten"),
+        ("entraînement", "test"),
+        ("训练集", "测试集"),
+        ("学習用", "テスト用"),
+        ("훈련", "테스트"),
+        ("обучение", "тест"),
     ],
 )
 def test_folders_with_the_words_of_a_split_define_it(training, testing):
@@ -253,8 +260,14 @@ def test_an_export_for_object_detection_is_refused_by_name(name, content, kind, 
 
 @pytest.mark.parametrize(
     "files",
-    [["IMG_1", "IMG_2", "DSC_1", "DSC_2"], ["p1", "p2", "p3"], ["a1", "b1", "c1"]],
-    ids=["cameras", "one label", "one picture each"],
+    [
+        ["IMG_1", "IMG_2", "DSC_1", "DSC_2"],
+        ["IMG-20210501-WA1", "IMG-20210501-WA2", "IMG-20210502-WA3", "IMG-20210502-WA4"],
+        ["1_edited", "2_edited", "3_HDR", "4_HDR"],
+        ["p1", "p2", "p3"],
+        ["a1", "b1", "c1"],
+    ],
+    ids=["cameras", "messenger", "edited", "one label", "one picture each"],
 )
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
@@ -442,12 +455,31 @@ def test_a_class_name_stays_on_one_line(read):
         ("cp1252", ["Blüte", "café"]),
         ("cp852", ["růže", "łąka"]),
         ("big5", ["玫瑰", "雛菊"]),
+        ("cp850", ["été", "île"]),
+        ("cp852", ["żółw", "róża"]),
+        ("cp932", ["薔薇", "さくら"]),
+        ("cp737", ["γάτα", "σκύλος"]),
+        ("cp1253", ["γάτα", "σκύλος"]),
+        ("cp857", ["ağaç", "ışık"]),
+        ("cp1256", ["قطة", "كلب"]),
+        ("cp874", ["แมว", "สุนัข"]),
     ],
 )
 def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoding, words):
     raw = [f"{word}/1.jpg".encode(encoding) for word in words]
     best = names.fitting(raw)[0]
     assert [name.decode(best) for name in raw] == [f"{word}/1.jpg" for word in words]
+
+
+def test_encodings_in_which_names_are_the_same_are_no_alternatives():
+    assert len(names.fitting(["Blüte".encode("cp850"), b"k\x84fer"])) == 1
+    assert len(names.fitting([word.encode("cp866") for word in ("роза", "кошка")])) == 1
+
+
+@pytest.mark.parametrize(("encoding", "word"), [("cp862", "חתול"), ("cp1254", "ağaç")])
+def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
+    found = names.fitting([word.encode(encoding)])
+    assert len(found) > 1 and encoding in found
 
 
 def test_another_encoding_that_fits_is_offered(read, tmp_path):

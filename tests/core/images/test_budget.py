@@ -108,8 +108,8 @@ def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
     monkeypatch.setattr("core.images.decoding.BUDGET", shared)
     content = saved("PNG")
     result: list[int] = []
-    with shared.hold(8_500):
-        images.decode(content, limits=Settings())  # 4,096 pixels fit beside 8,500
+    with shared.hold(6_500):
+        images.decode(content, limits=Settings())  # 4,096 pixels fit beside 6,500
         with shared.hold(4_400):
             waiting = threading.Thread(
                 target=lambda: result.append(images.decode(content, limits=Settings()).size)

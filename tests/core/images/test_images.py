@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 
 from core import images
 from core.errors import BadImage
-from core.images import decoding
+from core.images import formats
 from core.settings import Settings
 from tests.core.profiles import SRGB, WIDE
 
@@ -23,7 +23,7 @@ decode = partial(images.decode, limits=Settings())
 decode_and_crop = partial(images.decode_and_crop, limits=Settings())
 decode_with_info = partial(images.decode_with_info, limits=Settings())
 
-heif = pytest.mark.skipif("HEIF" not in decoding.FORMATS, reason="pillow-heif is not installed")
+heif = pytest.mark.skipif("HEIF" not in formats.FORMATS, reason="pillow-heif is not installed")
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:
@@ -66,7 +66,7 @@ def test_all_listed_formats_are_read(kind, options, by):
     assert (result.format, result.width, result.height) == (kind, 96, 64)
 
 
-@pytest.mark.parametrize("kind", ["TGA", "PCX", "SGI", "DDS", "EPS"])
+@pytest.mark.parametrize("kind", ["TGA", "PCX", "SGI", "DDS"])
 def test_other_formats_are_refused(kind):
     picture = scene().resize((64, 64))
     with pytest.raises(BadImage, match="expected JPEG"):
@@ -340,6 +340,10 @@ FIVE_BANDS = saved(scene(), "TIFF").replace(
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "git lfs pull"),
         (b"bplist00" + bytes(60), "from iCloud"),
         (bytes(128) + b"DICM" + bytes(60), "DICOM"),
+        (b"ZISRAWFILE" + bytes(60), "microscope"),
+        (b"p\0\0\0\1\2\3\4*" + bytes(60), "microscope"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(60), "HDF5"),
+        (saved(scene(), "EPS"), "PostScript"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(60), "video"),
         (b"PK\3\4" + bytes(60), "an archive"),
         (FIVE_BANDS, "a TIFF file"),
@@ -457,6 +461,21 @@ def test_load_is_decode_and_fit(tmp_path, mode, turn):
     np.testing.assert_array_equal(result, expected)
     assert result.shape == (224, 224, 3)
     assert result.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "I;16"), ("WEBP", "RGB")]
+)
+def test_for_the_screen_every_format_is_reduced_by_the_mean_of_its_pixels(kind, mode):
+    picture = scene(1030, 701)
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257)
+    content = saved(picture if mode == "I;16" else picture.convert(mode), kind, lossless=True)
+    whole, small = decode(content), decode(content, shorter_edge=100, for_screen=True)
+    assert small.shape == (101, 148, 3), "a seventh, where a part of seven pixels counts, too"
+    inner = whole[:700, :1029].reshape(100, 7, 147, 7, 3).mean(axis=(1, 3))
+    assert np.abs(small[:100, :147] - inner).max() <= 1
+    assert decode(content, shorter_edge=100).shape == whole.shape, "not for a model"
 
 
 def test_decoding_at_reduced_size_keeps_the_edge_and_changes_little():

@@ -108,7 +108,7 @@ def enqueue_intake(settings: Settings, name: str, source: Path) -> JobFolder:
 def enqueue_stalled_preparation(settings: Settings) -> JobFolder:
     """Queue the preparation of ResNet50, which never ends on an `unresponsive_network`."""
     order = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
-    return enqueue(serving.kept_in(get("resnet50"), settings), order, settings)
+    return enqueue(serving.folder_of(get("resnet50"), settings), order, settings)
 
 
 def create_run(settings: Settings, pictures: Path, **options: object) -> Run:

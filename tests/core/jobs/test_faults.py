@@ -21,6 +21,6 @@ def test_a_training_that_is_broken_off_resumes_to_the_same_report(
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_no_fault_in_a_training_or_the_web_process_loses_a_run(tmp_path: Path) -> None:
-    groups = [*faults.whole(tmp_path)]
+    groups = [*faults.all_faults(tmp_path)]
     assert [trouble for group in groups for trouble in group.troubles] == []
     assert sum(group.tried for group in groups if "killed" in group.name) >= 40

@@ -99,6 +99,19 @@ def test_the_training_minutes_of_the_last_24_hours_count(public: Settings) -> No
         quotas.check_minutes(ME, public)
 
 
+def test_minutes_after_a_training_gave_way_do_not_count(public: Settings) -> None:
+    train(public, ME, minutes=60, hours_ago=1)
+    (path,) = runs.folder(public).iterdir()
+    job = JobFolder(path)
+    status = job.recorded()
+    assert status.started_at is not None
+    gave_way_at = {"gave_way_at": status.started_at + 9 * 60}
+    job.write(status.model_copy(update=gave_way_at))
+    quotas.check_minutes(ME, public)
+    with pytest.raises(LimitExceeded, match=r"has trained 9 "):
+        quotas.check_minutes(ME, public.model_copy(update={"visitor_minutes": 8.0}))
+
+
 def test_the_minutes_of_a_deleted_run_count_and_so_do_earlier_attempts(public: Settings) -> None:
     train(public, ME, minutes=6, hours_ago=2)
     (path,) = runs.folder(public).iterdir()

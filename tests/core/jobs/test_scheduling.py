@@ -61,10 +61,11 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
         at_work.enqueue_training(job_settings, tmp_path / "pictures", **options) for _ in range(2)
     )
     queue = Queue("train", job_settings)
-    at_work.wait_until(lambda: queue.ticket_of(first.job) is None)
+    at_work.wait_until(queue.tickets_beside)
     rest = at_work.processes(job_settings, "worker")[0]
     rest.suspend()
     assert first.complete
+    assert first.job.recorded().gave_way_at is not None
     assert sys.platform != "linux" or rest.nice() == LOWEST
     status = at_work.wait_until_ended(run.job, job_settings, within=240)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
@@ -82,6 +83,26 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
     assert queue.tickets() == []
 
 
+def test_the_rest_of_a_training_is_supervised_after_its_dispatcher_was_killed(
+    job_settings: Settings, tiny: Backbone, no_init_process: None, tmp_path: Path
+) -> None:
+    run = at_work.enqueue_training(
+        job_settings, tmp_path / "pictures", preset="quick", backbone=tiny.name
+    )
+    queue = Queue("train", job_settings)
+    at_work.wait_until(queue.tickets_beside)
+    at_work.only_process(job_settings, "worker").suspend()
+    at_work.kill(at_work.only_process(job_settings, "dispatch"))
+    hurried = job_settings.model_copy(update={"job_minutes": 0.001})
+    status = at_work.wait_until_ended(run.job, hurried)
+    assert status.state is State.FAILED
+    assert "TUSKER_JOB_MINUTES" in status.sentence
+    assert run.complete and run.report().pictures == 6
+    at_work.wait_until(lambda: not at_work.processes(job_settings))
+    assert list((job_settings.home / "scratch").iterdir()) == []
+    assert not queue.tickets() and not queue.tickets_beside()
+
+
 def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
     job_settings: Settings,
     unresponsive_network: None,
@@ -96,7 +117,7 @@ def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
     dispatching = threading.Thread(target=dispatcher.dispatch, args=("prepare", job_settings))
     dispatching.start()
     at_work.wait_until(lambda: slow.recorded().state is State.RUNNING)
-    queue.tickets()[0].unlink()  # as a job does that gives way
+    queue.step_aside(queue.tickets()[0])
     time.sleep(0.5)
     assert at_work.only_process(job_settings, "worker"), "the next one has not started"
     monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BESIDE_BYTES)

@@ -107,7 +107,7 @@ def test_groups_partition_the_pictures_outside_the_test_set(labels: Labels) -> N
 
 def test_the_most_typical_pictures_come_first(labels: Labels) -> None:
     members = labels.pile.members(labels.pile.cut(1)[0])
-    points = clusters.compared(labels.pile.features[members])
+    points = clusters.unit_vectors(labels.pile.features[members])
     similarities = points @ points.mean(axis=0)
     assert np.all(np.diff(similarities) <= 1e-6)
 

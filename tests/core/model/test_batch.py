@@ -45,7 +45,7 @@ def test_results_come_in_the_order_of_the_items():
         classifiers.append(StubClassifier())
         return classifiers[-1]
 
-    results = list(batch.each(build, range(60), StubClassifier.ask))
+    results = list(batch.map_parallel(build, range(60), StubClassifier.ask))
     assert results == [item * item for item in range(60)]
     assert len(classifiers) == 2
     assert running_threads() == []
@@ -58,7 +58,7 @@ def test_only_a_few_items_are_processed_ahead():
         begun.append(item)
         return item
 
-    results = batch.each(StubClassifier, range(1000), ask)
+    results = batch.map_parallel(StubClassifier, range(1000), ask)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 12
@@ -73,7 +73,7 @@ def test_an_error_is_raised_in_the_turn_of_its_item():
             raise BadImage("Not a picture.")
         return item
 
-    results = batch.each(StubClassifier, range(100), ask)
+    results = batch.map_parallel(StubClassifier, range(100), ask)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(BadImage, match="Not a picture"):
         next(results)
@@ -81,13 +81,13 @@ def test_an_error_is_raised_in_the_turn_of_its_item():
 
 
 def test_no_items_give_no_results():
-    assert list(batch.each(StubClassifier, [], StubClassifier.ask)) == []
+    assert list(batch.map_parallel(StubClassifier, [], StubClassifier.ask)) == []
 
 
 def test_one_item_needs_one_classifier():
     classifiers = []
     list(
-        batch.each(
+        batch.map_parallel(
             lambda: classifiers.append(StubClassifier()) or classifiers[-1], [3], StubClassifier.ask
         )
     )

@@ -182,11 +182,11 @@ def test_the_length_of_an_embedding_does_not_change_its_score():
 
 def test_the_sample_has_equally_many_pictures_of_each_class():
     labels = np.repeat([0, 1, 2], [500, 500, 7])
-    selected = ood.chosen(labels, 300)
+    selected = ood.balanced_sample(labels, 300)
     assert np.bincount(labels[selected]).tolist() == [100, 100, 7]
     assert (np.diff(selected) > 0).all()
-    of_many = ood.chosen(np.arange(9000) % 300, 300)
-    assert len(of_many) == 300 * ood.FEW
+    of_many = ood.balanced_sample(np.arange(9000) % 300, 300)
+    assert len(of_many) == 300 * ood.MINIMUM_PER_CLASS
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures():
@@ -226,7 +226,7 @@ def embed(tmp_path_factory):
                 images.decode_and_crop(path, backbone.size, 0.94, limits=Settings())
             ).embedding
 
-        return np.stack(list(batch.each(lambda: on_one_thread(file), paths, ask)))
+        return np.stack(list(batch.map_parallel(lambda: on_one_thread(file), paths, ask)))
 
     return embeddings
 

@@ -73,7 +73,7 @@ def test_a_fine_tuned_model_answers_through_its_own_file_and_its_head(folder, ti
     network = LitertFile(serving.required(tiny, settings))
     network.keep("embedding", "feature_map")
     network.write(folder / storage.SERVING)
-    shutil.rmtree(serving.kept_in(tiny, settings))  # the backbone's is not needed for it
+    shutil.rmtree(serving.folder_of(tiny, settings))  # the backbone's is not needed for it
     answer = storage.classifier(folder, "Insects", settings).answer(picture)
     head = DenseHead.from_arrays(arrays)
     np.testing.assert_array_equal(answer.probabilities, head.probabilities(answer.embedding))

@@ -90,7 +90,7 @@ def test_the_detector_of_a_fine_tuned_run_is_fitted_to_a_sample_of_each_class(
     tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(post_report, "OOD_PICTURES", 15)
-    monkeypatch.setattr(ood, "FEW", 1)
+    monkeypatch.setattr(ood, "MINIMUM_PER_CLASS", 1)
     fit_calls, fit = [], ood.fit
     monkeypatch.setattr(ood, "fit", lambda *arrays: fit_calls.append(arrays) or fit(*arrays))
     trained = train(shapes_dataset, tiny_config("best"), tmp_path / "run", settings)
@@ -98,7 +98,7 @@ def test_the_detector_of_a_fine_tuned_run_is_fitted_to_a_sample_of_each_class(
     assert np.bincount(labels).tolist() == [5, 5, 5]
     classifier, examples = trained.run.classifier(settings), trained.run.dataset().examples
     learned = [e for split in ("train", "validation") for e in examples if e.split == split]
-    indices = ood.chosen(np.array([example.label for example in learned]), 15)
+    indices = ood.balanced_sample(np.array([example.label for example in learned]), 15)
     for index, row in zip(indices, embeddings, strict=True):
         view = classifier.load(trained.pictures / learned[index].path)
         np.testing.assert_allclose(classifier.answer(view).embedding, row, atol=1e-4)

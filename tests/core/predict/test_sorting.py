@@ -6,7 +6,7 @@ from core.archive.sources import Source
 from core.model.batch import Row
 from core.model.classifier import Prediction
 from core.model.decision import Verdict
-from core.predict.sorting import FolderSorter, Places, write_zip
+from core.predict.sorting import FolderSorter, SortedPaths, write_zip
 
 
 def row(file: str, label: str = "rose", verdict: Verdict | None = Verdict.SURE) -> Row:
@@ -14,7 +14,7 @@ def row(file: str, label: str = "rose", verdict: Verdict | None = Verdict.SURE) 
 
 
 def test_a_picture_goes_to_its_class_and_a_doubtful_one_to_a_folder_of_its_verdict() -> None:
-    places = Places()
+    places = SortedPaths()
     assert places.of(row("trip/1.jpg")) == "rose/1.jpg"
     assert places.of(row("2.jpg", verdict=Verdict.NOT_SURE)) == "_not sure/2.jpg"
     unlike = places.of(row("3.jpg", verdict=Verdict.UNLIKE))
@@ -23,13 +23,13 @@ def test_a_picture_goes_to_its_class_and_a_doubtful_one_to_a_folder_of_its_verdi
 
 
 def test_two_pictures_never_get_the_same_path_even_if_case_is_ignored() -> None:
-    places = Places()
+    places = SortedPaths()
     paths = [places.of(row(name)) for name in ("a/1.jpg", "b/1.jpg", "c/1.JPG")]
     assert paths == ["rose/1.jpg", "rose/1 (2).jpg", "rose/1 (3).JPG"]
 
 
 def test_class_names_that_no_folder_can_have_stay_apart() -> None:
-    places = Places()
+    places = SortedPaths()
     labels = ("a/b", "a_b", "..", "_not sure", "A:B")
     folders = [places.of(row("1.jpg", label)).split("/")[0] for label in labels]
     assert folders == ["a_b", "a_b (2)", "unnamed", "not sure", "A_B (3)"]

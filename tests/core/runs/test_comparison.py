@@ -21,12 +21,14 @@ def run(trained_run: Callable[..., TrainedRun]) -> Run:
 def test_a_comparison_loads_the_results_of_the_run(run: Run) -> None:
     measured = comparison.load(run)
     tested = run.dataset().of("test")
-    assert measured.answered.keys == tuple(example.sha256 for example in tested)
+    assert measured.evaluated.keys == tuple(example.sha256 for example in tested)
     assert [prediction.name for prediction in measured.report.predictions] == [
         example.name for example in tested
     ]
     assert measured.learned_from == len(run.dataset().of("train"))
-    assert len(measured.taught) == measured.learned_from + len(run.dataset().of("validation"))
+    assert len(measured.learned_classes) == measured.learned_from + len(
+        run.dataset().of("validation")
+    )
     assert measured.config == run.config() and measured.manifest == run.manifest()
 
 
@@ -51,12 +53,12 @@ def test_only_settings_that_differ_are_listed() -> None:
 
 def test_pictures_that_were_relabelled_left_out_or_added_are_counted(run: Run) -> None:
     first = comparison.load(run)
-    training_classes = dict(first.taught)
+    training_classes = dict(first.learned_classes)
     assert not comparison.training_data_changes(first, first)
     first_key, second_key, third_key, *_ = training_classes
     training_classes[first_key] = training_classes[second_key] = "another"
     del training_classes[third_key]
-    second = dataclasses.replace(first, taught=training_classes)
+    second = dataclasses.replace(first, learned_classes=training_classes)
     assert comparison.training_data_changes(first, second) == comparison.TrainingDataChanges(
         2, 1, 0
     )

@@ -54,7 +54,7 @@ def test_appended_rows_are_read_by_their_pictures(tmp_path):
     feature_array.append(names(2, first=3), arrays(2, first=3))
     for opened_again in (feature_array, array(tmp_path)):
         reversed_names = names(5)[::-1]
-        rows = opened_again.rows()[opened_again.places(reversed_names)]
+        rows = opened_again.rows()[opened_again.row_indices(reversed_names)]
         assert rows.dtype == np.float32
         np.testing.assert_array_equal(rows, arrays(5)[::-1])
         assert names(1)[0] in opened_again
@@ -84,7 +84,7 @@ def test_a_torn_write_loses_only_the_torn_rows(tmp_path, rows, lines):
     np.testing.assert_array_equal(truncated.rows(), arrays(complete))
     truncated.append(names(3)[complete:], arrays(3)[complete:])
     reopened = array(tmp_path)
-    np.testing.assert_array_equal(reopened.rows()[reopened.places(names(3))], arrays(3))
+    np.testing.assert_array_equal(reopened.rows()[reopened.row_indices(names(3))], arrays(3))
 
 
 def test_an_array_without_its_names_is_empty(tmp_path):

@@ -77,7 +77,7 @@ def test_another_serving_model_has_another_name(tiny, settings, monkeypatch):
 
 def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
     litert(Network(tiny, settings), 1)
-    (opened_file,) = serving.kept_in(tiny, settings).glob("*-block1_relu.tflite")
+    (opened_file,) = serving.folder_of(tiny, settings).glob("*-block1_relu.tflite")
     before = opened_file.stat()
 
     def never(*_):

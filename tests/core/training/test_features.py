@@ -110,13 +110,13 @@ def uninterrupted(extract, engine, tmp_path):
 def decoded(monkeypatch):
     """How often each file was decoded."""
     counts = Counter()
-    open_original = decoding._opened
+    open_original = decoding.open_file
 
     def counting(source, limits):
         counts[source.name] += 1
         return open_original(source, limits)
 
-    monkeypatch.setattr(decoding, "_opened", counting)
+    monkeypatch.setattr(decoding, "open_file", counting)
     return counts
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.jobs.events import Kept
-from core.training.outcome import compared, describe, too_few_errors
+from core.training.outcome import compare, describe, too_few_errors
 
 LABELS = np.array([0, 1, 0, 1])
 GOOD, BAD = (
@@ -16,7 +16,7 @@ GOOD, BAD = (
     ("tuned", "head", "epoch"), [(GOOD, BAD, 5), (BAD, GOOD, 0), (BAD, BAD, 0)]
 )
 def test_the_fine_tuned_model_is_kept_only_if_it_is_better_than_the_head(tuned, head, epoch):
-    outcome = compared(kept_event(), tuned, head, LABELS)
+    outcome = compare(kept_event(), tuned, head, LABELS)
     assert outcome.epoch == epoch
     assert outcome.start_accuracy == (0.75 if head is BAD else 1)
     assert outcome.validation_accuracy == (outcome.start_accuracy if epoch == 0 else 0.931)
@@ -24,7 +24,7 @@ def test_the_fine_tuned_model_is_kept_only_if_it_is_better_than_the_head(tuned, 
 
 @pytest.mark.parametrize(("least", "epoch"), [(1, 5), (2, 0)])
 def test_a_gain_of_too_few_pictures_does_not_count(least, epoch):
-    outcome = compared(kept_event(), GOOD, BAD, LABELS, least)
+    outcome = compare(kept_event(), GOOD, BAD, LABELS, least)
     assert (outcome.epoch, outcome.start_accuracy) == (epoch, 0.75)
 
 
@@ -32,7 +32,7 @@ def test_confidence_alone_makes_no_model_better():
     tempered = BAD**0.5 / (BAD**0.5).sum(axis=1, keepdims=True)
     worse = tempered - np.array([[0.02, -0.02], [-0.02, 0.02]] * 2)
     assert (
-        compared(kept_event(), worse, BAD**2 / (BAD**2).sum(axis=1, keepdims=True), LABELS).epoch
+        compare(kept_event(), worse, BAD**2 / (BAD**2).sum(axis=1, keepdims=True), LABELS).epoch
         == 0
     )
 

@@ -39,8 +39,8 @@ def show(compared: Sequence[Run], settings: Settings) -> None:
     """The runs side by side; the first is the reference."""
     readable = _readable(compared, settings)
     if len(readable) < 2:
-        left = f"one is left: {_title(readable[0])}" if readable else "none is left"
-        st.info(f"Two runs are needed to compare; {left}. Choose others from the list.")
+        remaining = f"one is left: {_title(readable[0])}" if readable else "none is left"
+        st.info(f"Two runs are needed to compare; {remaining}. Choose others from the list.")
         return
     pairings = (None, *resources.pairings(tuple(readable)))
     columns = [

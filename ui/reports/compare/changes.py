@@ -41,21 +41,29 @@ def show(columns: Sequence[Column]) -> None:
         horizontal=True,
     )
     predictions = second.report.predictions
-    places = sorted(lists[chosen], key=lambda place: -predictions[place.second].probability)
-    st.caption(f"{text.count(len(places), 'picture')} {meanings[chosen]}.")
+    positions = sorted(
+        lists[chosen], key=lambda position: -predictions[position.second].probability
+    )
+    st.caption(f"{text.count(len(positions), 'picture')} {meanings[chosen]}.")
     key = f"{chosen} {second.run.id}"
-    gallery.show(places, key, lambda place: _picture(first, second, place))
+    gallery.show(positions, key, lambda position: _picture(first, second, position))
 
 
-def _picture(first: Column, second: Column, place: Position) -> None:
-    prediction = first.report.predictions[place.first]
-    thumbnail = first.run.thumbnail(place.first)
+def _picture(first: Column, second: Column, position: Position) -> None:
+    prediction = first.report.predictions[position.first]
+    thumbnail = first.run.thumbnail(position.first)
     if thumbnail.is_file():
         st.image(str(thumbnail), width="stretch", alt=prediction.name)
     lines = [f"**{text.plain(first.report.classes[prediction.label], 30)}**"]
-    for column, index in ((first, place.first), (second, place.second)):
-        own = column.report.predictions[index]
-        icon = ":material/check:" if own.predicted == own.label else ":material/close:"
-        predicted = text.plain(column.report.classes[own.predicted], 30)
-        lines.append(f"{column.letter} {icon} {predicted} {text.share(own.probability)}")
+    for column, index in ((first, position.first), (second, position.second)):
+        prediction_of_run = column.report.predictions[index]
+        icon = (
+            ":material/check:"
+            if prediction_of_run.predicted == prediction_of_run.label
+            else ":material/close:"
+        )
+        predicted = text.plain(column.report.classes[prediction_of_run.predicted], 30)
+        lines.append(
+            f"{column.letter} {icon} {predicted} {text.share(prediction_of_run.probability)}"
+        )
     st.caption("  \n".join(lines), help=text.plain(prediction.name))

@@ -96,7 +96,7 @@ def table(columns: Sequence[Column]) -> None:
     reports = [column.report for column in columns]
     errors = [(report.certainty.after or report.certainty.before).error for report in reports]
     measured = [column.measured for column in columns]
-    footprints = [each.footprint for each in measured]
+    footprints = [run.footprint for run in measured]
     rows = {
         "Accuracy": [describe(r.accuracy) for r in reports],
         "Balanced accuracy": [describe(r.balanced_accuracy) for r in reports],
@@ -106,16 +106,16 @@ def table(columns: Sequence[Column]) -> None:
         "Time per picture": [f.time if f else "–" for f in footprints],
         "Model size": _sizes(footprints),
         "Test pictures": [f"{report.pictures:,}" for report in reports],
-        "Pictures trained on": [f"{each.learned_from:,}" for each in measured],
-        "Backbone": [text.plain(_backbone(each.config.backbone)) for each in measured],
-        "Training time": [text.duration(each.manifest.seconds) for each in measured],
+        "Pictures trained on": [f"{run.learned_from:,}" for run in measured],
+        "Backbone": [text.plain(_backbone(run.config.backbone)) for run in measured],
+        "Training time": [text.duration(run.manifest.seconds) for run in measured],
     }
     for name in TESTED:
         rows[name] = _marked(rows[name], columns, name.lower().replace(" ", "_"))
     table = {"Figure": list(rows)}
-    for place, column in enumerate(columns):
+    for index, column in enumerate(columns):
         title = f"**{column.letter}** · {text.plain(column.title, 24)}"
-        table[title] = [cells[place] for cells in rows.values()]
+        table[title] = [cells[index] for cells in rows.values()]
     st.table(table, border="horizontal", alt="The figures of each run")
     st.caption(
         f"In brackets: the 95 % confidence interval. Better and worse: than {columns[0].letter} on "
@@ -144,8 +144,8 @@ def settings(columns: Sequence[Column]) -> None:
     differing = changed_settings([column.measured.config for column in columns])
     if differing:
         table = {"Setting": [_setting(name) for name in differing]}
-        for place, column in enumerate(columns):
-            values = [_value(values[place]) for values in differing.values()]
+        for index, column in enumerate(columns):
+            values = [_value(values[index]) for values in differing.values()]
             table[f"**{column.letter}**"] = values
         st.table(table, border="horizontal", width="content", alt="Settings that differ")
     else:
@@ -154,7 +154,7 @@ def settings(columns: Sequence[Column]) -> None:
 
 
 def _data(columns: Sequence[Column]) -> None:
-    """How the training pictures differ, for example after corrections of labels."""
+    """Show how the training pictures differ, for example after corrections of labels."""
     first = columns[0]
     for column in columns[1:]:
         changes = training_data_changes(first.measured, column.measured)
@@ -165,7 +165,9 @@ def _data(columns: Sequence[Column]) -> None:
             (changes.missing, "left out"),
             (changes.new, "more"),
         ]
-        listed = ", ".join(f"{text.count(n, 'picture')} {what}" for n, what in parts if n)
+        listed = ", ".join(
+            f"{text.count(n, 'picture')} {description}" for n, description in parts if n
+        )
         st.caption(
             f"The training pictures differ: compared with {first.letter}, {column.letter} has "
             f"{listed}."

@@ -27,8 +27,8 @@ def show(run: Run, settings: Settings) -> None:
     Raises:
         RunDamaged: the report cannot be read.
     """
-    mine = state.may_change(run.id, settings)
-    view = CompleteRun(run, resources.report(run), settings, mine)
+    may_change = state.may_change(run.id, settings)
+    view = CompleteRun(run, resources.report(run), settings, may_change)
     headline, action = st.columns([5, 1], vertical_alignment="center")
     headline.header(text.plain(view.report.headline, 400))
     if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):

@@ -60,7 +60,7 @@ def _threshold(view: CompleteRun) -> None:
     if chosen.value == annotations.threshold:
         st.caption(":material/check: In force.")
         return
-    if view.mine:
+    if view.may_change:
         share = text.share(chosen.value)
         st.button(
             "Always answer" if chosen.value <= 0 else f"Say “not sure” below {share}",
@@ -134,7 +134,7 @@ def _sets(view: CompleteRun) -> None:
             "Share of pictures whose set must have the right class",
             [0.0, *(level.level for level in measured.sets)],
             format_func=lambda level: f"{100 * level:.0f} %" if level else "No sets",
-            disabled=not view.mine,
+            disabled=not view.may_change,
             key=key,
             on_change=_choose_level,
             args=(view, key),
@@ -191,13 +191,13 @@ def _ood(view: CompleteRun) -> None:
     if measured is None:
         st.caption("This was not measured for this run.")
         return
-    flagged = [place for place, score in enumerate(measured.scores) if score > 1]
+    flagged = [index for index, score in enumerate(measured.scores) if score > 1]
     st.markdown(
         "A picture far from all training pictures gets the answer “Not like the training "
         f"pictures”. This is a false alarm for {describe(measured.false_alarms)} of the test "
         f"pictures ({len(flagged)} of {len(measured.scores)}), which all show one of its classes."
     )
     if flagged:
-        flagged.sort(key=lambda place: -measured.scores[place])
+        flagged.sort(key=lambda index: -measured.scores[index])
         with st.expander(text.count(len(flagged), "false alarm"), icon=":material/help:"):
             picture.tiles(view, flagged, "ood")

@@ -12,10 +12,10 @@ class CompleteRun:
     """A run with its report.
 
     Attributes:
-        mine: whether this visitor may rename, correct or delete it; nobody may change the sample.
+        may_change: whether this visitor may rename, correct or delete it; the sample nobody may.
     """
 
     run: Run
     report: Report
     settings: Settings
-    mine: bool = True
+    may_change: bool = True

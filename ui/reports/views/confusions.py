@@ -119,13 +119,13 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
     if actual is None or predicted is None:
         st.caption("Click a cell, or choose both classes, to see its pictures here.")
         return
-    places = resources.rows(view.run).cell(actual, predicted)
+    indices = resources.rows(view.run).cell(actual, predicted)
     st.markdown(
         f"Actual **{text.plain(classes[actual])}**, predicted "
-        f"**{text.plain(classes[predicted])}**: {text.count(len(places), 'picture')}"
+        f"**{text.plain(classes[predicted])}**: {text.count(len(indices), 'picture')}"
     )
-    if len(places):
-        picture.cards(view, places.tolist(), f"cell {actual} {predicted}")
+    if len(indices):
+        picture.cards(view, indices.tolist(), f"cell {actual} {predicted}")
 
 
 def _name() -> None:

@@ -17,7 +17,7 @@ SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def show(view: CompleteRun) -> None:
-    """All of it."""
+    """Origin, label issues, counts, findings, and files that were left out."""
     dataset = resources.dataset(view.run)
     _origin(view)
     label_issues.show(view, dataset)
@@ -70,7 +70,7 @@ def _counts(dataset: Dataset) -> None:
 
 
 def _inflation(run: Run) -> None:
-    """What an ordinary split would have shown instead, if groups were kept together."""
+    """The accuracy that an ordinary split would have shown, if groups were kept together."""
     inflation = run.inflation()
     if inflation is None:
         return

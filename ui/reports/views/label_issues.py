@@ -25,7 +25,7 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
     st.header(text.count(len(issues), title, plural))
     st.caption(
         "In cross-validation, another class was predicted."
-        + (" Correct what is wrong; test pictures stay as they are." if view.mine else "")
+        + (" Correct what is wrong; test pictures stay as they are." if view.may_change else "")
     )
     hashes = {e.name: e.sha256 for e in dataset.examples if e.split == "train"}
     annotations = view.run.annotations()
@@ -36,14 +36,14 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
         page_size=PAGE,
         width=190,
     )
-    if view.mine and annotations.corrections:
+    if view.may_change and annotations.corrections:
         _train_again(view, annotations)
 
 
 def _show_issue(
     view: CompleteRun,
     dataset: Dataset,
-    place: int,
+    number: int,
     issue: LabelIssue,
     hashes: dict[str, str],
     annotations: Annotations,
@@ -51,7 +51,7 @@ def _show_issue(
     label, suggested = dataset.classes[issue.label], dataset.classes[issue.suggested]
     with widgets.reserved(EDGE):
         st.image(
-            str(view.run.label_issue_thumbnail(place)),
+            str(view.run.label_issue_thumbnail(number)),
             width=EDGE,
             alt=f"{issue.name}: labelled {label}, looks like {suggested}",
         )
@@ -61,11 +61,13 @@ def _show_issue(
         help=text.plain(issue.name),
     )
     sha256 = hashes.get(issue.name)
-    if not view.mine or sha256 is None:
+    if not view.may_change or sha256 is None:
         return
     others = [name for name in dataset.classes if name not in (suggested, label)]
     options = [suggested, OUT, *others]
-    corrected = {each.sha256: each.label or OUT for each in annotations.corrections}.get(sha256)
+    corrected = {
+        correction.sha256: correction.label or OUT for correction in annotations.corrections
+    }.get(sha256)
     key = f"label issue {view.run.id} {sha256}"
     if corrected in options:
         st.session_state.setdefault(key, corrected)

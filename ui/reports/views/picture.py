@@ -22,26 +22,26 @@ CARDS = 12
 """Pictures beside their heat maps on a page."""
 
 
-def tiles(view: CompleteRun, places: Sequence[int], key: str) -> None:
+def tiles(view: CompleteRun, indices: Sequence[int], key: str) -> None:
     """Small test pictures, each a way to open it.
 
     Args:
         view: the run.
-        places: of the pictures in the report, in the order to show.
+        indices: of the pictures in the report, in the order to show.
         key: of this gallery.
     """
-    _gallery(view, places, key, _tile, gallery.PAGE, 130)
+    _gallery(view, indices, key, _tile, gallery.PAGE, 130)
 
 
-def cards(view: CompleteRun, places: Sequence[int], key: str) -> None:
+def cards(view: CompleteRun, indices: Sequence[int], key: str) -> None:
     """Test pictures, each beside its heat map, with the likeliest answers."""
     _has_heat_maps(view)
-    _gallery(view, places, key, _card, CARDS, 240)
+    _gallery(view, indices, key, _card, CARDS, 240)
 
 
 def _gallery(
     view: CompleteRun,
-    places: Sequence[int],
+    indices: Sequence[int],
     key: str,
     draw: Callable[[CompleteRun, int, str], bool],
     page_size: int,
@@ -49,28 +49,28 @@ def _gallery(
 ) -> None:
     pressed: list[int] = []
 
-    def item(place: int) -> None:
-        if draw(view, place, f"open {key} {place}"):
-            pressed.append(place)
+    def item(index: int) -> None:
+        if draw(view, index, f"open {key} {index}"):
+            pressed.append(index)
 
-    gallery.show(places, key, item, page_size=page_size, width=width)
+    gallery.show(indices, key, item, page_size=page_size, width=width)
     if pressed:
         st.session_state[state.PICTURE] = pressed[0]
-        _dialog(view, list(map(int, places)))
+        _dialog(view, list(map(int, indices)))
 
 
-def thumbnail(view: CompleteRun, place: int) -> None:
+def thumbnail(view: CompleteRun, index: int) -> None:
     """The small copy of a test picture, if it is there."""
-    file = view.run.thumbnail(place)
+    file = view.run.thumbnail(index)
     if file.is_file():
-        st.image(str(file), width="stretch", alt=view.report.predictions[place].name)
+        st.image(str(file), width="stretch", alt=view.report.predictions[index].name)
 
 
-def _tile(view: CompleteRun, place: int, key: str) -> bool:
+def _tile(view: CompleteRun, index: int, key: str) -> bool:
     """A picture above its prediction; returns whether it was pressed."""
-    prediction, classes = view.report.predictions[place], view.report.classes
+    prediction, classes = view.report.predictions[index], view.report.classes
     correct = prediction.label == prediction.predicted
-    thumbnail(view, place)
+    thumbnail(view, index)
     pressed = st.button(
         f"{text.plain(classes[prediction.predicted], 30)} · {text.share(prediction.probability)}",
         icon=":material/check:" if correct else ":material/close:",
@@ -84,10 +84,10 @@ def _tile(view: CompleteRun, place: int, key: str) -> bool:
     return pressed
 
 
-def _card(view: CompleteRun, place: int, key: str) -> bool:
+def _card(view: CompleteRun, index: int, key: str) -> bool:
     """A picture beside its heat map, and its likeliest answers; returns whether it was pressed."""
-    prediction = view.report.predictions[place]
-    _heat_maps(view, place, STRENGTH)
+    prediction = view.report.predictions[index]
+    _heat_maps(view, index, STRENGTH)
     _answers(view, prediction, NAMED)
     return st.button(
         "Look closer",
@@ -98,45 +98,45 @@ def _card(view: CompleteRun, place: int, key: str) -> bool:
     )
 
 
-def _pixels(view: CompleteRun, place: int) -> np.ndarray | None:
+def _pixels(view: CompleteRun, index: int) -> np.ndarray | None:
     try:
-        return images.decode(view.run.thumbnail(place), limits=resources.settings())
+        return images.decode(view.run.thumbnail(index), limits=resources.settings())
     except BadImage:
         return None
 
 
 @st.dialog("Picture", width=860)
-def _dialog(view: CompleteRun, places: Sequence[int]) -> None:
-    place = st.session_state.get(state.PICTURE, places[0])
-    at = places.index(place) if place in places else 0
-    prediction = view.report.predictions[places[at]]
-    _verdict(view, places[at], prediction)
+def _dialog(view: CompleteRun, indices: Sequence[int]) -> None:
+    index = st.session_state.get(state.PICTURE, indices[0])
+    at = indices.index(index) if index in indices else 0
+    prediction = view.report.predictions[indices[at]]
+    _verdict(view, indices[at], prediction)
     drawn = st.container()
     has = _has_heat_maps(view)
     strength = widgets.heat_map_strength("heat map strength") if has else STRENGTH
     with drawn:
-        _heat_maps(view, places[at], strength)
+        _heat_maps(view, indices[at], strength)
     _answers(view, prediction, BARS)
     if prediction.label not in [choice.label for choice in prediction.top[:BARS]]:
         st.caption(f"The actual class is not among the {BARS} likeliest.")
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, step, icon in (("Previous", -1, "arrow_back"), ("Next", 1, "arrow_forward")):
-            exists = 0 <= at + step < len(places)
+            exists = 0 <= at + step < len(indices)
             st.button(
                 label,
                 icon=f":material/{icon}:",
                 disabled=not exists,
                 on_click=_go,
-                args=(places[at + step] if exists else place,),
+                args=(indices[at + step] if exists else index,),
             )
-        st.caption(f"{at + 1:,} of {len(places):,} · {text.plain(prediction.name)}")
+        st.caption(f"{at + 1:,} of {len(indices):,} · {text.plain(prediction.name)}")
 
 
-def _go(place: int) -> None:
-    st.session_state[state.PICTURE] = place
+def _go(index: int) -> None:
+    st.session_state[state.PICTURE] = index
 
 
-def _verdict(view: CompleteRun, place: int, prediction: Prediction) -> None:
+def _verdict(view: CompleteRun, index: int, prediction: Prediction) -> None:
     classes = view.report.classes
     predicted = text.plain(classes[prediction.predicted])
     if prediction.label == prediction.predicted:
@@ -145,10 +145,10 @@ def _verdict(view: CompleteRun, place: int, prediction: Prediction) -> None:
         actual = text.plain(classes[prediction.label])
         st.markdown(f":material/close: Predicted **{predicted}**, actual **{actual}**")
     ood = view.run.ood_scores()
-    if ood is not None and ood.scores[place] > 1:
+    if ood is not None and ood.scores[index] > 1:
         st.caption(
             ":material/help: The model finds it not like the training pictures: its OOD score is "
-            f"{ood.scores[place]:.2f}, and the limit is 1."
+            f"{ood.scores[index]:.2f}, and the limit is 1."
         )
     elif prediction.probability < (threshold := view.run.annotations().threshold):
         st.caption(
@@ -157,14 +157,14 @@ def _verdict(view: CompleteRun, place: int, prediction: Prediction) -> None:
         )
 
 
-def _heat_maps(view: CompleteRun, place: int, strength: float) -> None:
+def _heat_maps(view: CompleteRun, index: int, strength: float) -> None:
     """The picture, and beside it the evidence for the predicted and for the actual class."""
-    prediction, classes = view.report.predictions[place], view.report.classes
-    pixels, maps = _pixels(view, place), view.run.heatmaps()
+    prediction, classes = view.report.predictions[index], view.report.classes
+    pixels, maps = _pixels(view, index), view.run.heatmaps()
     if pixels is None:
         st.caption("The small copy of this picture is missing.")
         return
-    if maps is None or place >= len(maps):
+    if maps is None or index >= len(maps):
         st.image(pixels, width=EDGE, alt=prediction.name)
         return
     labels = dict.fromkeys((prediction.predicted, prediction.label))  # one if it is correct
@@ -172,7 +172,7 @@ def _heat_maps(view: CompleteRun, place: int, strength: float) -> None:
         with grid.cell():
             st.image(pixels, width="stretch", alt=prediction.name)
             st.caption("The picture")
-        for label, heat in zip(labels, maps[place], strict=False):
+        for label, heat in zip(labels, maps[index], strict=False):
             crop = view.run.config().crop
             covered = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
             with grid.cell():

@@ -26,21 +26,21 @@ TOP = 5
 def show(view: CompleteRun) -> None:
     """The filters, how many pictures pass them, and those pictures."""
     rows = resources.rows(view.run)
-    places = _filtered(view, rows)
-    wrong = int((~rows.correct[places]).sum())
+    indices = _filtered(view, rows)
+    wrong = int((~rows.correct[indices]).sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{text.count(len(places), 'picture')} of {view.report.pictures:,}, {wrong:,} wrong",
+            f"{text.count(len(indices), 'picture')} of {view.report.pictures:,}, {wrong:,} wrong",
             width="stretch",
         )
         widgets.download_csv(
             csv_header(view),
-            lambda: csv_rows(view, rows, places),
+            lambda: csv_rows(view, rows, indices),
             "pictures.csv",
-            disabled=not places,
+            disabled=not indices,
         )
-    if places:
-        picture.tiles(view, places, state.PAGE)
+    if indices:
+        picture.tiles(view, indices, state.PAGE)
     else:
         st.caption("No test picture matches.")
 
@@ -81,7 +81,7 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         low, high = st.slider(
             "Probability", 0, 100, (0, 100), format="%d %%", key=state.PROBABILITY, **bound
         )
-    places = browsing.find(
+    indices = browsing.find(
         rows,
         order,
         label=None if actual is None else classes.index(actual),
@@ -93,7 +93,7 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         threshold=threshold,
         text=name.strip(),
     )
-    return places.tolist()
+    return indices.tolist()
 
 
 def _first_page() -> None:
@@ -108,18 +108,18 @@ def csv_header(view: CompleteRun) -> list[str]:
     return header
 
 
-def csv_rows(view: CompleteRun, rows: Rows, places: list[int]) -> Iterator[list[object]]:
+def csv_rows(view: CompleteRun, rows: Rows, indices: list[int]) -> Iterator[list[object]]:
     """One row per picture."""
     classes = view.report.classes
-    for place in places:
-        prediction = view.report.predictions[place]
+    for index in indices:
+        prediction = view.report.predictions[index]
         row: list[object] = [
             prediction.name,
             classes[prediction.label],
             classes[prediction.predicted],
             "yes" if prediction.label == prediction.predicted else "no",
             prediction.probability,
-            "" if rows.ood_score is None else f"{rows.ood_score[place]:g}",
+            "" if rows.ood_score is None else f"{rows.ood_score[index]:g}",
         ]
         for label, probability in prediction.top[:TOP]:
             row += [classes[label], probability]

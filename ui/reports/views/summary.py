@@ -125,13 +125,13 @@ def _pair(view: CompleteRun, mistake: Mistake) -> None:
     actual, predicted = (text.plain(view.report.classes[label], 30) for label in cell)
     rows = resources.rows(view.run)
     with st.grid(2, min_column_width=100, gap="small") as pair:
-        for places, caption in (
+        for indices, caption in (
             (rows.cell(*cell), f"**{actual}**, predicted {predicted}"),
             (rows.cell(mistake.predicted, mistake.predicted), f"**{predicted}**, correct"),
         ):
             with pair.cell():
-                if len(places):
-                    picture.thumbnail(view, int(places[0]))
+                if len(indices):
+                    picture.thumbnail(view, int(indices[0]))
                     st.caption(caption)
                 else:
                     st.caption(f"No picture of {predicted} was classified correctly.")

@@ -1,0 +1,178 @@
+"""Decode packed bytes chunk by chunk: deflate for zips, and the coders of 7z archives."""
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from core.errors import BadArchive, LimitExceeded
+from core.settings import MEGABYTE
+
+CHUNK = 1 << 16
+DICTIONARY_BYTES = 256 * MEGABYTE
+"""Most unpacked bytes that LZMA may keep in memory."""
+MOST_BITS = 4
+"""Largest sum of `lc` and `lp` that `lzma` takes."""
+_COPY, _LZMA, _LZMA2, _BZIP2, _DEFLATE = b"\0", b"\3\1\1", b"\x21", b"\4\2\2", b"\4\1\x08"
+_FILTERS = {b"\3": lzma.FILTER_DELTA, b"\4": lzma.FILTER_X86, b"\3\3\1\3": lzma.FILTER_X86}
+_KNOWN = {_COPY, _LZMA, _LZMA2, _BZIP2, _DEFLATE, *_FILTERS}
+_PROPERTIES = {_LZMA: 5, _LZMA2: 1, b"\3": 1}  # in bytes
+_ENCRYPTION = b"\6\xf1\7\1"
+_OTHERS = {
+    b"\3\4\1": "PPMd",
+    b"\4\1\x09": "Deflate64",
+    b"\3\3\1\x1b": "BCJ2",
+    b"\x0a": "ARM64",
+    _LZMA: "LZMA with unusual parameters",
+    b"\4\xf7\x11\1": "Zstandard",
+    b"\4\xf7\x11\2": "Brotli",
+    b"\4\xf7\x11\4": "LZ4",
+}
+
+
+class Coder(NamedTuple):
+    """A coder of a 7z archive: the id of its method, and its properties."""
+
+    method: bytes
+    properties: bytes
+
+
+class Stream(Protocol):
+    """What can be read from an offset on."""
+
+    def seek(self, offset: int, /) -> object:
+        """Continue from this offset."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most `count` bytes; none at the end."""
+
+
+def pieces(stream: Stream, start: int, size: int) -> Iterator[bytes]:
+    """Yield the bytes of a part of a stream; fewer if it ends before."""
+    stream.seek(start)
+    while size and (piece := stream.read(min(CHUNK, size))):
+        size -= len(piece)
+        yield piece
+
+
+def inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack deflate.
+
+    Raises:
+        zlib.error: the data are damaged.
+    """
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    for piece in packed:
+        while piece and not engine.eof:
+            if chunk := engine.decompress(piece, CHUNK):
+                yield chunk
+            piece = engine.unconsumed_tail
+    if not engine.eof and (rest := engine.flush()):
+        yield rest
+
+
+def check(coder: Coder) -> None:
+    """Check that a coder can be applied, in bounded memory.
+
+    Raises:
+        BadArchive: it encrypts, or it is of another method than those that are read.
+        LimitExceeded: it takes too much memory.
+    """
+    method, properties = coder
+    if method == _ENCRYPTION:
+        raise BadArchive("This archive is encrypted. Make it without a password.")
+    known = method in _KNOWN and len(properties) >= _PROPERTIES.get(method, 0)
+    if not known or (method == _LZMA and sum(_bits(coder)[:2]) > MOST_BITS):
+        raise BadArchive(
+            "Expected a 7z archive packed by LZMA, LZMA2, BZip2 or Deflate, found "
+            f"{_OTHERS.get(method, method.hex())}. Pack the pictures into a zip."
+        )
+    if method in (_LZMA, _LZMA2) and (needed := _dictionary(coder)) > DICTIONARY_BYTES:
+        raise LimitExceeded(
+            f"A 7z archive may have a dictionary of up to {DICTIONARY_BYTES // MEGABYTE} MB; this "
+            f"one has {needed / MEGABYTE:,.0f}. Choose a smaller one, or pack a zip."
+        )
+
+
+def decoded(packed: Iterator[bytes], coders: Sequence[Coder], size: int) -> Iterator[bytes]:
+    """Apply coders one after another; what is damaged ends early.
+
+    Args:
+        packed: chunks, as in the archive.
+        coders: of one block, checked, the first to apply first.
+        size: of the result, in bytes.
+    """
+    try:
+        for coder in coders:
+            packed = _applied(packed, coder, size)
+        yield from packed
+    except (lzma.LZMAError, zlib.error, OSError, ValueError):  # OSError: of bzip2
+        return
+
+
+def _applied(packed: Iterator[bytes], coder: Coder, size: int) -> Iterator[bytes]:
+    method, properties = coder
+    if method == _COPY:
+        return packed
+    if method == _DEFLATE:
+        return inflated(packed)
+    if method == _BZIP2:
+        return _decompressed(packed, bz2.BZ2Decompressor())
+
+    def kept() -> int:  # more than the result would be of no use
+        return max(min(_dictionary(coder), size), 1 << 12)
+
+    if method == _LZMA:
+        lc, lp, pb = _bits(coder)
+        lzma1 = {"id": lzma.FILTER_LZMA1, "dict_size": kept(), "lc": lc, "lp": lp, "pb": pb}
+        return _decompressed(packed, _raw(lzma1))
+    if method == _LZMA2:
+        return _decompressed(packed, _raw({"id": lzma.FILTER_LZMA2, "dict_size": kept()}))
+    plain = {"id": lzma.FILTER_LZMA2, "dict_size": CHUNK}
+    before = {"id": _FILTERS[method]}
+    if before["id"] == lzma.FILTER_DELTA:
+        before["dist"] = properties[0] + 1
+    return _decompressed(_as_lzma2(packed), _raw(before, plain))
+
+
+def _bits(coder: Coder) -> tuple[int, int, int]:
+    """`lc`, `lp` and `pb` of LZMA."""
+    rest, lc = divmod(coder.properties[0], 9)
+    return lc, rest % 5, rest // 5
+
+
+def _dictionary(coder: Coder) -> int:
+    """Declared size of a dictionary, in bytes.
+
+    Source: LZMA SDK, lzma-specification.txt and Lzma2Dec.c.
+    """
+    if coder.method == _LZMA:
+        return int.from_bytes(coder.properties[1:5], "little")
+    power = coder.properties[0]
+    return (2 | power & 1) << (power // 2 + 11)
+
+
+def _raw(*filters: dict[str, Any]) -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+
+
+def _decompressed(
+    packed: Iterator[bytes], engine: lzma.LZMADecompressor | bz2.BZ2Decompressor
+) -> Iterator[bytes]:
+    for piece in packed:
+        while not engine.eof:
+            if chunk := engine.decompress(piece, CHUNK):
+                yield chunk
+            elif engine.needs_input:
+                break
+            piece = b""
+
+
+def _as_lzma2(plain: Iterator[bytes]) -> Iterator[bytes]:
+    """Bytes as LZMA2 without compression: `lzma` has its filters only together with LZMA."""
+    control = b"\1"
+    for piece in plain:
+        yield control + (len(piece) - 1).to_bytes(2, "big") + piece
+        control = b"\2"
+    yield b"\0"

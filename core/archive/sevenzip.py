@@ -1,0 +1,201 @@
+"""List and read the files of an untrusted 7z archive in bounded memory."""
+
+import stat
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from core.archive import coders, directory, sevenzip_header
+from core.archive.directory import Entry
+from core.archive.inspection import STORED
+from core.archive.sevenzip_header import DAMAGED, HEAD, INCOMPLETE, Block, Header, Sized
+from core.errors import BadArchive
+from core.settings import MEGABYTE, Settings
+
+SIGNATURE = b"7z\xbc\xaf\x27\x1c"
+HEADER_BYTES = MEGABYTE
+"""Largest header, in addition to `ENTRY_BYTES` for each entry that an archive may have."""
+ENTRY_BYTES = 1_024
+MOST_HEADERS = 4
+"""A header may be packed, and so may the header that says how."""
+_PROPERTIES, _STREAMS, _FILES = 2, 4, 5
+_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES = 0x0E, 0x0F, 0x11, 0x15
+_UNIX, _REPARSE_POINT = 0x8000, 0x400  # flags of attributes
+
+
+class Unpacked:
+    """The unpacked bytes of all blocks, one after another; what is damaged ends early.
+
+    The files of a block are packed together: to read one, those before it are unpacked.
+    """
+
+    def __init__(self, file: IO[bytes], blocks: Sequence[Block]) -> None:
+        self._file = file
+        self._blocks = blocks
+        self._chunks: Iterator[bytes] = iter(())
+        self._rest = b""
+        self._at = self._end = self._wanted = 0
+
+    def seek(self, at: int) -> None:
+        """Continue from this offset."""
+        self._wanted = at
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes; none at the end of a block."""
+        if not self._at <= self._wanted < self._end:
+            self._open()
+        while self._at < self._wanted and self._fill():
+            self._take(self._wanted - self._at)
+        if self._at != self._wanted or not self._fill():
+            return b""
+        taken = self._take(count)
+        self._wanted = self._at
+        return taken
+
+    def _open(self) -> None:
+        """Start the block that holds the wanted offset."""
+        start = 0
+        for block in self._blocks:
+            if self._wanted < start + block.size:
+                packed = coders.pieces(self._file, block.start, block.packed)
+                self._chunks = coders.decoded(packed, block.coders, block.size)
+                self._rest, self._at, self._end = b"", start, start + block.size
+                return
+            start += block.size
+
+    def _fill(self) -> bool:
+        self._rest = self._rest or next(self._chunks, b"")
+        return bool(self._rest)
+
+    def _take(self, count: int) -> bytes:
+        taken, self._rest = self._rest[:count], self._rest[count:]
+        self._at += len(taken)
+        return taken
+
+
+def is_one(file: IO[bytes]) -> bool:
+    """Whether a file is a 7z archive."""
+    file.seek(0)
+    return file.read(len(SIGNATURE)) == SIGNATURE
+
+
+def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, list[Entry]]:
+    """The unpacked bytes of an archive, and its entries; their offsets are in these bytes.
+
+    Args:
+        file: the archive.
+        length: of the file, in bytes.
+        settings: the limits.
+
+    Raises:
+        BadArchive: it is damaged, encrypted, in several parts, or packed by another method.
+        LimitExceeded: it has more entries or bytes than allowed.
+
+    Source: 7zFormat.txt of 7-Zip 26.01.
+    """
+    file.seek(0)
+    head = file.read(HEAD).ljust(HEAD, b"\0")
+    offset, size, checksum = struct.unpack_from("<2QI", head, 12)
+    if HEAD + offset + size > length:
+        raise BadArchive(INCOMPLETE)
+    most = HEADER_BYTES + ENTRY_BYTES * settings.archive_entries
+    block = Block(HEAD + offset, size, size, (), ((size, checksum),))
+    for _ in range(MOST_HEADERS):
+        header = Header(_content(file, block, most), settings)
+        if header.is_whole():
+            blocks, entries = _listed(header, length)
+            return Unpacked(file, blocks), entries
+        blocks = sevenzip_header.blocks(header, length)
+        if len(blocks) != 1 or len(blocks[0].files) != 1:
+            break
+        (block,) = blocks
+    raise BadArchive(DAMAGED)
+
+
+def _content(file: IO[bytes], block: Block, most: int) -> bytes:
+    """The bytes of a header."""
+    ((size, checksum),) = block.files
+    if size > most:
+        raise BadArchive("The header of this archive is too large. Pack the pictures into a zip.")
+    content = b"".join(coders.pieces(Unpacked(file, [block]), 0, size))
+    if len(content) < size or checksum not in (None, zlib.crc32(content)):
+        raise BadArchive(DAMAGED)
+    return content
+
+
+def _listed(header: Header, length: int) -> tuple[list[Block], list[Entry]]:
+    """The blocks of an archive, and its entries; their offsets are in the unpacked bytes of all.
+
+    Args:
+        header: behind its first number.
+        length: of the archive, in bytes.
+    """
+    packed: list[Block] = []
+    entries: list[Entry] = []
+    for section in header.sections(_PROPERTIES, _STREAMS, _FILES):
+        if section == _PROPERTIES:
+            while header.number():
+                header.take(header.number())
+        elif section == _STREAMS:
+            packed = sevenzip_header.blocks(header, length)
+        else:
+            entries = _entries(header, [file for block in packed for file in block.files])
+    return packed, entries
+
+
+def _entries(header: Header, files: list[Sized]) -> list[Entry]:
+    """The entries of an archive.
+
+    Args:
+        header: behind the number of the section.
+        files: those with bytes, in order.
+    """
+    count = header.count()
+    sections: dict[int, Header] = {}
+    while kind := header.number():
+        sections[kind] = header.part(header.number())
+    empty = sections[_EMPTY].flags(count) if _EMPTY in sections else [False] * count
+    empty_file = [False] * sum(empty)
+    if _EMPTY_FILE in sections:
+        empty_file = sections[_EMPTY_FILE].flags(len(empty_file))
+    attributes: list[int | None] = [None] * count
+    if _ATTRIBUTES in sections:
+        known = sections[_ATTRIBUTES].known(count)
+        sections[_ATTRIBUTES].expect(0)
+        attributes = sections[_ATTRIBUTES].words(known)
+    if _NAMES not in sections or len(files) != count - len(empty_file):
+        raise BadArchive(DAMAGED)
+    sections[_NAMES].expect(0)
+    names = sections[_NAMES].rest().decode("utf-16-le", "replace").split("\0")
+    if len(names) != count + 1:
+        raise BadArchive(DAMAGED)
+    found: list[Entry] = []
+    offset = 0
+    of_files, of_empty = iter(files), iter(empty_file)
+    for name, is_empty, attribute in zip(names, empty, attributes, strict=False):
+        size, checksum = (0, None) if is_empty else next(of_files)
+        is_folder = is_empty and not next(of_empty)
+        found.append(_entry(name, offset, size, checksum, attribute or 0, is_folder=is_folder))
+        offset += size
+    return found
+
+
+def _entry(
+    name: str, offset: int, size: int, checksum: int | None, attributes: int, *, is_folder: bool
+) -> Entry:
+    raw = f"{name}/" if is_folder else name
+    mode = attributes >> 16 if attributes & _UNIX else 0
+    if attributes & _REPARSE_POINT:
+        mode = stat.S_IFLNK
+    return Entry(
+        name=directory.decode_name(raw.encode())[0],
+        raw_name=raw.encode(),
+        offset=offset,
+        packed=size,
+        size=size,
+        checksum=checksum,
+        method=STORED,
+        flags=0,
+        mode=stat.S_IFDIR if is_folder else mode,
+    )

@@ -1,0 +1,69 @@
+"""Read labels from the names of files: `cat.0.jpg`, `0001_cat.jpg`."""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from core.dataset.folder_names import role, words_of
+from core.dataset.label_files import Labels
+
+PER_NAME = 2
+"""Pictures per class, on average, for labels in file names to be believed."""
+UNKNOWN = {"test", "unlabelled"}
+"""Parts whose pictures may have no labels."""
+# The label is before the number, or else behind it.
+_PATTERNS = (
+    re.compile(r"(?P<label>.*?[^\W\d_].*?)[\s._()-]*\d+[\s()]*"),
+    re.compile(r"(.*\d)?[\s._()-]*(?P<label>[^\W\d_][^\d]*?)[\s()]*"),
+)
+_TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
+# Words that programs and cameras put into names.
+_PROGRAMS = """
+img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl mvimg
+pano vid wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
+portrait
+"""
+
+
+def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
+    """Labels in file names, as in `cat.0.jpg`, `great_dane_12.png` and `0001_cat.jpg`, or None.
+
+    In Teachable Machine's projects (`.tm`), which are zips, all pictures are at the top:
+    `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
+
+    Args:
+        pictures: their names.
+        lists: tables that give them a split, but no labels.
+
+    Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.
+    """
+    top = posixpath.commonpath(map(posixpath.dirname, pictures)) if pictures else ""
+    project = {
+        name: _TEACHABLE.match(posixpath.splitext(name)[0][len(top) :].lstrip("/"))
+        for name in pictures
+    }
+    if project and all(project.values()):
+        labels = {name: (match["label"], "") for name, match in project.items() if match}
+        return Labels("the file names of a Teachable Machine project", labels)
+    needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
+    for pattern in _PATTERNS:
+        matches = {name: pattern.fullmatch(PurePosixPath(name).stem) for name in pictures}
+        words = {name: match["label"].strip(" ._-(") for name, match in matches.items() if match}
+        if _plausible([words.get(name, "") for name in needed]):
+            splits = lists.labels if lists else {}
+            labels = {name: (word, splits.get(name, ("", ""))[1]) for name, word in words.items()}
+            return Labels("the file names", labels)
+    return None
+
+
+def _plausible(labels: Sequence[str]) -> bool:
+    """Whether the parts of the names of all pictures may be labels."""
+    counts = Counter(labels)
+    return (
+        "" not in counts
+        and 2 <= len(counts) <= len(labels) / PER_NAME
+        and min(counts.values()) > 1
+        and not all(set(words_of(label)) <= set(_PROGRAMS.split()) for label in counts)
+    )

@@ -1,0 +1,50 @@
+"""Decide which of nested folders are the classes."""
+
+import re
+from collections import Counter, defaultdict
+from typing import Literal
+
+from core.dataset.folder_names import COPY, is_generic, key, normal
+
+Reading = Literal["top", "inner", "path"]
+"""Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
+# Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
+_CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
+
+
+def class_folders(folders: list[list[str]]) -> list[list[str]]:
+    """Cut each path after its first folder that has pictures: subfolders belong to that class."""
+    direct = {tuple(map(normal, folder)) for folder in folders}
+
+    def cut(folder: list[str]) -> list[str]:
+        names = tuple(map(normal, folder))
+        return next((folder[:n] for n in range(1, len(folder)) if names[:n] in direct), folder)
+
+    return [cut(folder) for folder in folders]
+
+
+def reading(folders: list[list[str]]) -> tuple[Reading, bool]:
+    """Which folders are the classes, and whether the outermost are sites or parts."""
+    below: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    tops: dict[str, str] = {}
+    for folder in folders:
+        if folder:
+            top, inner = key(folder[0]), innermost(folder)
+            tops.setdefault(top, folder[0])
+            if key(inner) != top:
+                below[top][key(inner)] = key(_CASE.sub("", inner))
+    # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for that.
+    counts = Counter(name for names in below.values() for name in names.values())
+    if not counts:
+        return "top", False
+    if max(counts.values()) > 1:
+        # Repeated subfolders are the classes if the folders above are sites, parts or copies.
+        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
+        copies = len({COPY.sub("", top) for top in tops}) < len(tops)
+        return "inner" if unnamed or copies else "top", unnamed
+    return "inner", False
+
+
+def innermost(folder: list[str]) -> str:
+    """The last folder whose name is not generic; the first folder if there is none."""
+    return next((name for name in reversed(folder) if not is_generic(name)), folder[0])

@@ -1,0 +1,43 @@
+"""Find folders that only repeat the pictures of class folders, such as `all` beside them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+COVERED = 0.9
+"""Share of the pictures of each other folder that such a folder has, too."""
+FEWEST = 2
+"""Other folders, at least."""
+# Google Takeout has all pictures by year, beside the albums; in languages that write it so.
+_NUMBERS = re.compile(r"\d+")
+_TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
+
+
+def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
+    """Pictures in folders that repeat those of all folders beside them, and of Takeout's years.
+
+    Folders whose names differ only in their numbers, such as `2022` and `2023`, count as one.
+
+    Args:
+        names: paths with `/` between folders.
+        contents: hash of each file; empty if they are not known.
+    """
+    found = {name for name in names if _TAKEOUT.search(name)}
+    parents: defaultdict[str, defaultdict[str, dict[str, str]]]
+    parents = defaultdict(lambda: defaultdict(dict))
+    for name, content in zip(names, contents, strict=bool(contents)):
+        parent, _, folder = name.rpartition("/")[0].rpartition("/")
+        parents[parent][folder][name] = content
+    for folders in parents.values():
+        numbered: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for folder, held in folders.items():
+            numbered[_NUMBERS.sub("", folder)] |= held
+        for kind, held in numbered.items():
+            others = [set(o.values()) for f, o in folders.items() if _NUMBERS.sub("", f) != kind]
+            if len(others) >= FEWEST and all(_covers(set(held.values()), o) for o in others):
+                found.update(held)
+    return frozenset(found)
+
+
+def _covers(large: set[str], small: set[str]) -> bool:
+    return len(large) > len(small) and len(large & small) >= COVERED * len(small)

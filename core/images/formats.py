@@ -1,0 +1,74 @@
+"""The formats that are read, and the files of pictures."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from core.errors import BadImage, NotEnoughResources
+from core.settings import MEGABYTE, Settings
+
+# Untrusted files reach the code of these plugins, so only common formats are enabled.
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
+
+try:
+    import pillow_heif
+except ImportError:  # optional, see requirements.txt
+    pass
+else:
+    # Embedded thumbnails may show something else, so they are never decoded.
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    FORMATS = (*FORMATS, "HEIF")
+    READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Convert all exceptions of decoders to BadImage."""
+    try:
+        yield
+    except (BadImage, NotEnoughResources):
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error
+    except MemoryError as error:
+        raise BadImage("Not enough memory to decode this picture. Make it smaller.") from error
+    except Image.DecompressionBombError as error:
+        raise BadImage("Too many pixels. Make the picture smaller.") from error
+    # Plugins raise many kinds of exceptions while parsing; all of them mean a damaged file.
+    except Exception as error:
+        raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
+
+
+@contextmanager
+def open_file(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
+    """Open a picture of a size within the limits.
+
+    As a file object: Pillow would map a named file into memory, where it can change.
+
+    Raises:
+        BadImage: it is missing, empty or too large.
+    """
+    if isinstance(source, Path):
+        if not source.is_file():
+            raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
+        count = source.stat().st_size
+    else:
+        count = len(source)
+    if not count:
+        raise BadImage("Empty file. Export or download the picture again.")
+    if count > limits.picture_megabytes * MEGABYTE:
+        raise BadImage(
+            f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
+            f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
+            f"{Settings.variable('picture_megabytes')}."
+        )
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        yield io.BytesIO(source)
