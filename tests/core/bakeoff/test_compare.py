@@ -85,7 +85,7 @@ def test_groups_stay_in_one_fold(compare, monkeypatch, shapes_dataset):
         return out_of_fold(embeddings, labels, groups, *positional, **options)
 
     monkeypatch.setattr(cross_validation, "out_of_fold", watched)
-    compare(taken=type(shapes_dataset)(grouped, shapes_dataset.pictures))
+    compare(imported=type(shapes_dataset)(grouped, shapes_dataset.pictures))
     split_dataset = dataset.split(grouped, validation=0.15, test=0.15, seed=0)
     taking_part = [e for e in split_dataset.examples if e.split != "test"]
     np.testing.assert_array_equal(groups_used[0], splitting.groups(taking_part))
@@ -178,7 +178,7 @@ def test_too_few_pictures_are_refused(compare, shapes_dataset):
     first = [example for example in shapes_dataset.dataset.examples if example.label == 0]
     alone = shapes_dataset.dataset.model_copy(update={"examples": tuple(first)})
     with pytest.raises(BadDataset, match=r"found [0-9]+ pictures"):
-        compare(taken=type(shapes_dataset)(alone, shapes_dataset.pictures))
+        compare(imported=type(shapes_dataset)(alone, shapes_dataset.pictures))
 
 
 def test_backbones_are_ranked_with_their_distance_to_the_best():

@@ -84,13 +84,15 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
 
 
 def test_the_rest_of_a_training_is_supervised_after_its_dispatcher_was_killed(
-    job_settings: Settings, tiny: Backbone, unreaped: None, tmp_path: Path
+    job_settings: Settings, tiny: Backbone, no_init_process: None, tmp_path: Path
 ) -> None:
-    run = at_work.training(job_settings, tmp_path / "pictures", preset="quick", backbone=tiny.name)
+    run = at_work.enqueue_training(
+        job_settings, tmp_path / "pictures", preset="quick", backbone=tiny.name
+    )
     queue = Queue("train", job_settings)
     at_work.wait_until(queue.tickets_beside)
-    at_work.only(job_settings, "worker").suspend()
-    at_work.kill(at_work.only(job_settings, "dispatch"))
+    at_work.only_process(job_settings, "worker").suspend()
+    at_work.kill(at_work.only_process(job_settings, "dispatch"))
     hurried = job_settings.model_copy(update={"job_minutes": 0.001})
     status = at_work.wait_until_ended(run.job, hurried)
     assert status.state is State.FAILED
