@@ -230,12 +230,12 @@ def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
 
 def test_where_an_object_is_on_an_even_ground_tells_pictures_apart(tmp_path):
     places = [(x, y) for x in (30, 90, 150) for y in (20, 65, 110)]
-    files = healthy()
+    files = sound_files()
     for number, (x, y) in enumerate(places):
         picture = Image.new("RGB", (240, 180), "white")
         picture.paste(photograph(5).resize((60, 50)), (x, y))
         files[f"ant/object{number}.jpg"] = encoded(picture)
-    grouped, _ = taken(files, tmp_path)
+    grouped, _ = examine_files(files, tmp_path)
     assert {e.group for e in grouped.examples} == {None}
 
 
