@@ -121,7 +121,8 @@ def connect_slowly(server: Server) -> dict[str, Figure]:
             other.sendall((head + length).encode() + body)
             answered = other.recv(64).startswith(b"HTTP/1.1 200")
         seconds = time.monotonic() - began
-        still_open = sum(not _is_closed(connection) for connection in connections)
+        deadline = time.monotonic() + 60
+        still_open = sum(not _is_closed(connection, deadline) for connection in connections)
     return {
         "slow connections tried": Figure(len(messages), at_least=1),
         "seconds to an answer of another client": Figure(
@@ -131,9 +132,9 @@ def connect_slowly(server: Server) -> dict[str, Figure]:
     }
 
 
-def _is_closed(connection: socket.socket, seconds: float = 60) -> bool:
-    """Whether the server closes a connection in that time."""
-    connection.settimeout(seconds)
+def _is_closed(connection: socket.socket, deadline: float) -> bool:
+    """Whether the server closes a connection before the deadline, in monotonic seconds."""
+    connection.settimeout(max(0.01, deadline - time.monotonic()))
     try:
         while connection.recv(65536):
             pass

@@ -89,7 +89,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     )
 
     arriving_megabytes: int = Field(
-        8_000, ge=1, description="Maximum size of all files that are being uploaded at once."
+        8_000, ge=1, description="Maximum size of all uploads that pages are receiving or showing."
     )
     disk_megabytes: int = Field(
         20_000, ge=1, description="On a public host, maximum size of all runs, uploads and models."

@@ -100,8 +100,8 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
     Args:
         backbone: a row of the table.
         settings: where it is stored.
-        progress: called with `Downloading weights`, `Building`, `Converting` or `Checking`,
-            the work done in per cent, and 100. May raise to cancel.
+        progress: called with a key of `STEPS`, the work done in per cent, and 100. May raise to
+            cancel.
 
     Returns:
         `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.

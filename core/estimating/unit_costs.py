@@ -56,25 +56,26 @@ def built_in(backbone: Backbone) -> UnitCosts:
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:
     """What trainings with this backbone have recorded, completed by a guess.
 
-    The guess of a unit is scaled by how far its guesses for other backbones were off.
+    What was recorded with other backbones corrects the guess. A view is longer by the same time,
+    since the pictures, and with them most of the decoding, are the same; a step by the same factor.
     """
     everything = _recorded(settings)
     seconds = everything.get(backbone.name, {})
     # Files from before exports were made on demand have their duration, too.
     recorded = {unit: seconds[unit] for unit in get_args(Unit) if unit in seconds}
     guess = built_in(backbone)
-    scaled = {unit: getattr(guess, unit) * _pace(everything, unit) for unit in get_args(Unit)}
-    return guess.model_copy(update=scaled | recorded | {"recorded": bool(recorded)})
-
-
-def _pace(everything: dict[str, dict[str, float]], unit: Unit) -> float:
-    """What a unit takes on this machine relative to its guess; 1 before it was recorded."""
-    ratios = [
-        seconds[unit] / getattr(built_in(backbones.get(name)), unit)
+    others = [
+        (seconds, built_in(backbones.get(name)))
         for name, seconds in everything.items()
-        if unit in seconds and backbones.known(name)
+        if backbones.known(name)
     ]
-    return statistics.median(ratios) if ratios else 1.0
+    longer = [seconds["view"] - other.view for seconds, other in others if "view" in seconds]
+    factors = [seconds["step"] / other.step for seconds, other in others if "step" in seconds]
+    corrected = {
+        "view": guess.view + (max(0.0, statistics.median(longer)) if longer else 0.0),
+        "step": guess.step * (statistics.median(factors) if factors else 1.0),
+    }
+    return guess.model_copy(update=corrected | recorded | {"recorded": bool(recorded)})
 
 
 def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:

@@ -144,7 +144,7 @@ def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> 
     if not confusion.worst:
         return ""
     first, second = confusion.worst[0].label, confusion.worst[0].predicted
-    count = confusion.counts[first][second] + confusion.counts[second][first]
+    count = confusion.worst[0].count
     if count >= MOSTLY * mistakes:
         return f"; mostly confuses {classes[first]} with {classes[second]}"
     if count > 1 and count >= OFTEN * mistakes:

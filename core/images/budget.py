@@ -9,6 +9,8 @@ from core.settings import Settings
 from core.system import memory
 
 PATIENCE_SECONDS = 15.0
+WITHOUT_WAITING = 1 / 500
+"""Share of the budget below which a picture, such as a thumbnail, waits for no other."""
 LARGE = 4_000_000
 """Pixels of pictures whose memory is returned to the system at once."""
 AT_ONCE = 1.1
@@ -49,7 +51,9 @@ class Budget:
                 self._changed.notify_all()
 
     def _has_room(self, pixels: float) -> bool:
-        return self._most is None or not self._held or self._held + pixels <= self._most
+        if self._most is None or pixels <= WITHOUT_WAITING * self._most:
+            return True
+        return not self._held or self._held + pixels <= self._most
 
 
 BUDGET = Budget()

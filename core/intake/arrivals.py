@@ -90,8 +90,8 @@ class Arrivals:
             sizes[file] = size
             if sum(sizes.values()) > 2 * largest + MEGABYTE:
                 raise LimitExceeded(
-                    f"This host keeps at most {2 * largest // MEGABYTE} MB per page until they "
-                    "are used. Reload the page; the host can raise "
+                    f"This host keeps at most {2 * largest // MEGABYTE} MB of uploads per page. "
+                    "Reload the page; the host can raise "
                     f"{host.variable('archive_megabytes')}."
                 )
             total = sum(sum(session_sizes.values()) for session_sizes in self._sizes.values())

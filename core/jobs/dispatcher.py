@@ -47,10 +47,9 @@ def drain(queue: Queue, settings: Settings) -> None:
         tickets = queue.tickets()
         if not tickets and not beside:
             return
-        crowded = beside and capacity.free_memory() < BESIDE_BYTES
-        if crowded and tickets and (folder := job_of(tickets[0])):
-            with suppress(FileNotFoundError):  # it was discarded
-                folder.set_waiting_reason(CROWDED)
+        crowded = bool(beside and tickets) and capacity.free_memory() < BESIDE_BYTES
+        if crowded:
+            crowded = _is_kept_waiting(tickets[0])
         if not tickets or crowded or workers.must_wait(queue.kind, settings):
             time.sleep(workers.POLL_SECONDS)
             continue
@@ -92,6 +91,19 @@ def main(drain: Drain = drain) -> None:
     """Dispatch the queue that the command line names."""
     log.start()
     dispatch(sys.argv[1], settings_module.load(), drain)  # type: ignore[arg-type]  # a Kind
+
+
+def _is_kept_waiting(ticket: Path) -> bool:
+    """Whether a job has not begun, and now says that it waits for memory.
+
+    One that runs already, since the dispatcher before was killed, has to be supervised.
+    """
+    folder = job_of(ticket)
+    with suppress(FileNotFoundError):  # it was discarded
+        if folder is not None and folder.recorded().state is State.QUEUED:
+            folder.set_waiting_reason(CROWDED)
+            return True
+    return False
 
 
 def _thread(ticket: Path, queue: Queue, settings: Settings) -> threading.Thread:

@@ -67,9 +67,11 @@ def status(folder: JobFolder, settings: Settings) -> Status:
     if recorded.state is State.RUNNING:
         alive, ticket = folder.worker_alive, queue.ticket_of(folder)
         unattended = ticket is not None and not queue.held
-        if not alive and (ticket is None or (unattended and settings.runner == "local")):
+        # A cluster looks after the jobs in line, but after none that gave way on this machine.
+        local = settings.runner == "local" or ticket in queue.tickets_beside()
+        if not alive and (ticket is None or (unattended and local)):
             return _interrupt(folder, ticket, settings)
-        if unattended:
+        if unattended and (settings.runner == "local" or not local):
             start_dispatcher(queue, settings)
         return folder.recorded()  # the dispatcher records how the job ended
     # A negative wait: the clock was set back.

@@ -88,8 +88,9 @@ def give_way(folder: JobFolder, settings: Settings) -> None:
                 os.setpriority(os.PRIO_PROCESS, thread.id, LOWEST)
     elif os.name == "posix":
         os.nice(LOWEST)
-    folder.give_way()
     queue.step_aside(ticket)
+    with suppress(OSError):  # on a full disk the next job starts all the same
+        folder.give_way()
 
 
 def run(folder: JobFolder, settings: Settings) -> None:

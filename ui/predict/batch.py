@@ -272,7 +272,7 @@ def _table(rows: list[Row]) -> None:
         if any(column)
     }
     for name in columns.keys() & SHARES:
-        columns[name] = [None if share is None else 100 * share for share in columns[name]]
+        columns[name] = [text.column_percent(share) for share in columns[name]]
     columns["Verdict"] = [row.verdict.value if row.verdict else OUTCOMES[None] for row in shown]
     columns["Picture"] = [text.data_url(row.thumbnail) if row.thumbnail else None for row in shown]
     st.dataframe(

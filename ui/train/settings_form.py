@@ -175,13 +175,14 @@ def _advanced(
         if wrong := [unit for unit in units if not unit.isdecimal()]:
             _refuse(f"Hidden layers: expected numbers such as 256, 64; found {wrong[0]}.", values)
         values["head"]["hidden"] = units
-        if not hidden:
+        has_hidden = bool(units or (start and start.hidden))
+        if not has_hidden:
             st.caption(
                 "Optimiser, learning rate, epochs and patience have no effect without hidden "
                 "layers: the head is then a logistic regression, solved to its optimum."
             )
-        numbers(DROPOUT, disabled=not hidden and not defaults.fine_tunes)
-        _phase(defaults, "head_phase", values, disabled=not hidden)
+        numbers(DROPOUT, disabled=not has_hidden and not defaults.fine_tunes)
+        _phase(defaults, "head_phase", values, disabled=not has_hidden)
     with top:
         numbers(UNFREEZE)
         if values["unfreeze"]["layers"]:
@@ -192,7 +193,9 @@ def _advanced(
         _phase(defaults, "fine_tune_phase", values, disabled=frozen)
     with data:
         fixed = {"crop"} if start is not None else set()
-        numbers(DATA, without_effect=fixed | _ineffective(dataset, solved=frozen and not hidden))
+        numbers(
+            DATA, without_effect=fixed | _ineffective(dataset, solved=frozen and not has_hidden)
+        )
         values["class_weights"] = st.checkbox(
             "Class weights",
             defaults.class_weights,

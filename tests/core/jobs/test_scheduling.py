@@ -16,7 +16,7 @@ from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, s
 from core.jobs.events import Epoch, Step
 from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue, slot
-from core.jobs.workers import LOWEST, ROOT, worker_environment
+from core.jobs.workers import LOWEST, ROOT, WORKER, worker_environment
 from core.settings import Settings
 from core.system import capacity
 from tests.core.jobs import at_work
@@ -101,6 +101,58 @@ def test_the_rest_of_a_training_is_supervised_after_its_dispatcher_was_killed(
     at_work.wait_until(lambda: not at_work.processes(job_settings))
     assert list((job_settings.home / "scratch").iterdir()) == []
     assert not queue.tickets() and not queue.tickets_beside()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from filelock import FileLock
+with FileLock(Path(sys.argv[-1]) / "worker.lock"):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[1]))
+"""
+
+
+def hold(job: JobFolder, seconds: float) -> subprocess.Popen[str]:
+    """A process that works on a running job, as a worker does, and ends without a word."""
+    command = [sys.executable, "-c", HOLD, str(seconds), WORKER, str(job.path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    job.begin()
+    return process
+
+
+def test_a_running_job_is_supervised_although_memory_is_short(
+    job_settings: Settings, small_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a dispatcher was killed while one training ran beside the rest of another."""
+    monkeypatch.setattr(capacity, "free_memory", lambda: 0)
+    beside, queue = opened(job_settings, "beside", small_zip), Queue("intake", job_settings)
+    in_line = opened(job_settings, "in line", small_zip)
+    queue.add(beside.path)
+    queue.add(in_line.path)
+    with hold(beside, 60) as process, hold(in_line, 0.1):
+        queue.step_aside(queue.tickets()[0])
+        dispatching = threading.Thread(target=dispatcher.dispatch, args=("intake", job_settings))
+        dispatching.start()
+        at_work.wait_until(lambda: in_line.recorded().state.ended)
+        assert beside.recorded().state is State.RUNNING
+        process.kill()
+    dispatching.join(at_work.PATIENCE)
+    assert beside.recorded().state is State.INTERRUPTED
+
+
+def test_a_job_beside_the_queue_is_interrupted_though_jobs_now_run_on_a_cluster(
+    job_settings: Settings, small_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: pytest.fail("not needed"))
+    job, queue = opened(job_settings, "beside", small_zip), Queue("intake", job_settings)
+    queue.add(job.path)
+    job.begin()
+    queue.step_aside(queue.tickets()[0])
+    cluster = job_settings.model_copy(update={"runner": "ray"})
+    assert scheduling.status(job, cluster).state is State.INTERRUPTED
 
 
 def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
