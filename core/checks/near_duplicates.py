@@ -54,9 +54,10 @@ def group(
     # A copy may have a frame, so what is inside a frame is compared as another picture.
     count = len(initial)
     framed, inside, colours = bars.without(grey, chroma, rows)
-    grey, chroma = np.concatenate([grey, inside]), np.concatenate([chroma, colours])
-    rows = np.concatenate([rows, np.arange(count, len(grey))])
-    initial = np.concatenate([initial, initial[framed]])
+    if len(framed):  # otherwise, a copy of all pictures would only take memory
+        grey, chroma = np.concatenate([grey, inside]), np.concatenate([chroma, colours])
+        rows = np.concatenate([rows, np.arange(count, len(grey))])
+        initial = np.concatenate([initial, initial[framed]])
     varied = (
         rows[block][grey[rows[block]].std((1, 2)) >= FLAT] for block in blocks(len(rows), PAIRS)
     )
