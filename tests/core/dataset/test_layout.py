@@ -471,12 +471,41 @@ def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoding, word
     assert [name.decode(best) for name in raw] == [f"{word}/1.jpg" for word in words]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("cp437", "20°C"),
+        ("cp437", "½ kg"),
+        ("cp850", "piña nº1"),
+        ("cp850", "5 µm"),
+        ("cp1251", "кошка №1"),
+        ("cp1252", "træ1"),
+        ("cp1252", "2 æbler"),
+        ("cp1252", "piña"),
+    ],
+)
+def test_symbols_are_no_letters_of_another_script(encoding, word):
+    raw = word.encode(encoding)
+    found = [raw.decode(each) for each in names.fitting([raw])]
+    assert found[0] == word and not any(sign in found[-1] for sign in "ّğΉ")
+
+
 def test_encodings_in_which_names_are_the_same_are_no_alternatives():
     assert len(names.fitting(["Blüte".encode("cp850"), b"k\x84fer"])) == 1
     assert len(names.fitting([word.encode("cp866") for word in ("роза", "кошка")])) == 1
 
 
-@pytest.mark.parametrize(("encoding", "word"), [("cp862", "חתול"), ("cp1254", "ağaç")])
+@pytest.mark.parametrize(
+    "words", [["кошка", "собака"], ["Кошка 20°C", "мышь"], ["кот", "пёс", "лес"]]
+)
+def test_plain_russian_is_no_greek_or_hebrew(words):
+    assert names.fitting([word.encode("cp1251") for word in words]) == ["cp1251"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("cp862", "חתול"), ("cp1254", "ağaç"), ("cp1255", "כלב"), ("cp1255", "שלום")],
+)
 def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
     found = names.fitting([word.encode(encoding)])
     assert len(found) > 1 and encoding in found
