@@ -529,6 +529,24 @@ def test_another_encoding_that_fits_is_offered(read, tmp_path):
     assert renamed.dataset.classes == tuple(sorted(names)) != found.dataset.classes
 
 
+def test_every_encoding_that_fits_is_offered(read, tmp_path):
+    path = tmp_path / "animals.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{('@@@@', '###')[n % 2]}/{n}.png", picture(n))
+    content = path.read_bytes()
+    for signs, word in (("@@@@", "חתול"), ("###", "כלב")):
+        content = content.replace(signs.encode(), word.encode("cp1255"))
+    path.write_bytes(content)
+    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    offered = [f for f in found.findings if f.remedy and f.remedy.kind == "decode"]
+    assert len({f.code for f in offered}) == len(offered) > 1
+    remedy = next(f.remedy for f in offered if f.remedy.names[1] == "cp1255")
+    renamed = intake.apply_remedies(tmp_path / "intake", [remedy], Settings())
+    assert set(renamed.dataset.classes) == {"חתול", "כלב"}
+    assert not any(f.remedy and f.remedy.kind == "decode" for f in renamed.findings)
+
+
 def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
     for folder in (b"caf\xe9", b"tea"):
         path = Path(tmp_path / "set") / folder.decode("utf-8", "surrogateescape")
