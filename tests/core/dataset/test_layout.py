@@ -264,10 +264,19 @@ def test_an_export_for_object_detection_is_refused_by_name(name, content, kind, 
         ["IMG_1", "IMG_2", "DSC_1", "DSC_2"],
         ["IMG-20210501-WA1", "IMG-20210501-WA2", "IMG-20210502-WA3", "IMG-20210502-WA4"],
         ["1_edited", "2_edited", "3_HDR", "4_HDR"],
+        [f"WhatsApp Image 2024-01-1{n} at 1.00.1{n} {'AP'[n % 2]}M" for n in range(4)],
+        [f"Screenshot 2024-01-1{n} at 1.00.1{n} {'AP'[n % 2]}M" for n in range(4)],
+        [f"000{n}_{kind}" for n in range(3) for kind in ("rgb", "nir")],
+        [f"000{n}_{kind}" for n in range(2) for kind in ("rgb", "nir", "depth")],
+        [f"000{n}_{('thumb', 'orig')[n % 2]}" for n in range(6)],
+        [f"000{n}-{('small', 'large')[n % 2]}" for n in range(6)],
         ["p1", "p2", "p3"],
         ["a1", "b1", "c1"],
     ],
-    ids=["cameras", "messenger", "edited", "one label", "one picture each"],
+    ids=[
+        *("cameras", "messenger", "edited", "whatsapp", "screenshots", "two variants"),
+        *("three variants", "thumbnails", "sizes", "one label", "one picture each"),
+    ],
 )
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
@@ -545,6 +554,11 @@ def test_every_encoding_that_fits_is_offered(read, tmp_path):
     renamed = intake.apply_remedies(tmp_path / "intake", [remedy], Settings())
     assert set(renamed.dataset.classes) == {"חתול", "כלב"}
     assert not any(f.remedy and f.remedy.kind == "decode" for f in renamed.findings)
+
+
+def test_labels_behind_numbers_that_repeat_by_chance_are_labels(read):
+    found = read([f"{n}_{label}.png" for n, label in enumerate(["cat", "dog"] * 3)] + ["0_dog.png"])
+    assert found.classes == ("cat", "dog")
 
 
 def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
