@@ -245,6 +245,12 @@ def _notes(
             "above them are not.",
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
+    if inferred.unlabelled:
+        yield warns(
+            "unlabelled",
+            f"Pictures in {_listed(inferred.unlabelled)} were left out, as test pictures without "
+            "labels. If it is a class, rename the folder after what it shows, such as blood test.",
+        )
     if inferred.spellings:
         pairs = [" and ".join(names) for names in inferred.spellings]
         sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."

@@ -80,6 +80,38 @@ def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
     assert found.reading is None
 
 
+def test_pictures_without_labels_beside_classes_are_left_out():
+    found = layout.infer(paths("cat", "dog", "no_label"))
+    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
+    assert found.assignments[-1].reason == layout.UNLABELLED
+
+
+@pytest.mark.parametrize("sites", [("hospital A", "hospital B"), ("site1", "site2")])
+def test_sites_beside_a_test_folder_are_no_classes(sites):
+    found = layout.infer(paths(*(f"{top}/{c}" for top in (*sites, "test") for c in "ab")))
+    assert found.classes == ("a", "b")
+    assert not any(a.reason for a in found.assignments)
+
+
+def test_class_folders_beside_a_labelled_test_folder_are_for_training():
+    found = layout.infer(paths("cat", "dog", "test/cat", "test/dog", "test/bird"))
+    assert counts(found) == split("cat", "dog")
+    assert [a.reason for a in found.assignments[-2:]] == [layout.NO_TRAINING] * 2
+
+
+@pytest.mark.parametrize("folder", ["test", "Test1", "testing", "test images"])
+def test_a_test_folder_beside_classes_is_left_out_with_a_warning_that_names_it(folder, read):
+    found = read(paths("control", "placebo", folder, each=3))
+    assert found.classes == ("control", "placebo")
+    assert {n.reason for n in found.skipped} == {layout.UNLABELLED}
+    assert folder in next(n.sentence for n in found.notes if n.code == "unlabelled")
+
+
+@pytest.mark.parametrize("folder", ["eval", "Prueba", "blood test"])
+def test_other_folders_beside_classes_are_classes(folder, read):
+    assert len(read(paths("healthy", "sick", folder, each=3)).classes) == 3
+
+
 def test_a_class_may_be_named_like_a_split():
     found = layout.infer(paths("train", "bus", "test tube"))
     assert found.classes == ("bus", "test tube", "train")
