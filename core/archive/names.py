@@ -40,6 +40,16 @@ _SCRIPTS = (
     *("HIRAGANA", "KATAKANA", "CJK", "HANGUL"),
 )
 _JOINED = {"HIRAGANA", "KATAKANA", "CJK"}
+# Encodings of few symbols, in which almost any byte is a letter: they need a word.
+_OF_LETTERS = {"Greek": "GREEK", "Hebrew": "HEBREW", "Arabic": "ARABIC", "Thai": "THAI"}
+_TURKISH, _TURKISH_VOWELS = set("ğışĞİŞ"), set("aeıioöuüâîûAEIİOÖUÜÂÎÛ")
+_VOWELS = re.compile("[аеёиоуыэюяіїєѣў]", re.IGNORECASE)  # of languages in Cyrillic
+_ACCENTED, _FINAL = re.compile("[άέήίόύώ]", re.IGNORECASE), re.compile(".+[ךםןףץ]")
+# Symbols as they are used: `20 °C`, `5 µm`, `nº 1`, `m²`, and those without a letter beside them.
+_SYMBOLS = re.compile(
+    r"(?<!L)[°ºª№½²µ±](?!L)|(?<!L)(°(?=[CFK](?!L))|µ(?=[a-zA-Z](?!L)))"
+    r"|(?<=[nN])(?<!L[nN])[°º](?!L)|(?<=m)(?<!LLm)²(?!L)".replace("L", r"[^\W\d_]")
+)
 
 
 def unicode_path(raw: bytes, extra: bytes) -> str | None:
@@ -73,10 +83,41 @@ def fitting(names: Sequence[bytes]) -> list[str]:
     for rare in (False, True):
         for encoding in ENCODINGS:
             if all(_fits(part, encoding, rare) for part in parts):
-                found.setdefault(tuple(part.decode(encoding) for part in parts), encoding)
+                texts = tuple(part.decode(encoding) for part in parts)
+                if _has_word(texts, encoding):
+                    found.setdefault(texts, encoding)
         if found:
             break
-    return list(found.values())
+    cyrillic = any(each == "cp1251" and _is_cyrillic(texts) for texts, each in found.items())
+    return [each for texts, each in found.items() if not cyrillic or _is_proven(texts, each)]
+
+
+def _is_cyrillic(texts: Sequence[str]) -> bool:
+    """Whether all words that are not in ASCII are Cyrillic and have a vowel."""
+    words = [word for text in texts for word in _words(text) if not word.isascii()]
+    return all(_script(word[0]) == "CYRILLIC" and _VOWELS.search(word) for word in words)
+
+
+def _is_proven(texts: Sequence[str], encoding: str) -> bool:
+    """Whether words that may be Cyrillic have what only these languages need.
+
+    In Greek, one accent in each word of several letters; in Hebrew, final forms at ends only.
+    """
+    words = [word for text in texts for word in _words(_SYMBOLS.sub(" ", text))]
+    words = [word for word in words if len(word) > 1 and not word.isascii()]
+    if encoding == "cp1253":
+        return all(len(_ACCENTED.findall(word)) == 1 for word in words)
+    if encoding == "cp1255":
+        finals = [word for word in words if _FINAL.fullmatch(word)]
+        return bool(finals) and not any(re.search("[ךםןףץ].", word) for word in words)
+    return True
+
+
+def _has_word(texts: Sequence[str], encoding: str) -> bool:
+    """Whether a word has at least two letters of the script, if the language has its own."""
+    script = _OF_LETTERS.get(ENCODINGS[encoding])
+    words = (word for text in texts for word in _words(text))
+    return script is None or any([*map(_script, word)].count(script) > 1 for word in words)
 
 
 def _fits(raw: bytes, encoding: str, rare: bool) -> bool:
@@ -84,13 +125,34 @@ def _fits(raw: bytes, encoding: str, rare: bool) -> bool:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         return False
-    words = re.findall(r"[^\W\d_]+", text)
-    foreign = [sign for sign in text if ord(sign) > 127]
-    return all(map(_is_letter, foreign)) and all(_is_word(word, encoding, rare) for word in words)
+    plain = _SYMBOLS.sub(" ", text)
+    foreign = [
+        (before, sign)
+        for before, sign in zip(" " + plain, plain, strict=False)
+        if not sign.isascii()
+    ]
+    return (
+        any(map(str.isalnum, plain))
+        and all(_is_letter(sign, before) for before, sign in foreign)
+        and all(_is_word(word, encoding, rare) for word in _words(plain))
+    )
 
 
-def _is_letter(sign: str) -> bool:
-    return unicodedata.category(sign) in ("Lu", "Ll", "Lo", "Lm", "Mn") and sign not in "ªºⁿƒ"
+def _words(text: str) -> list[str]:
+    """Runs of letters, and of combining marks on them."""
+    signs = [sign if sign.isalpha() or _is_mark(sign) else " " for sign in text]
+    return "".join(signs).split()
+
+
+def _is_mark(sign: str) -> bool:
+    return unicodedata.category(sign) == "Mn"
+
+
+def _is_letter(sign: str, before: str) -> bool:
+    """Whether a sign is a letter, or a combining mark on a letter of its script."""
+    if _is_mark(sign):
+        return _script(sign) is not None and _script(sign) == _script(before)
+    return unicodedata.category(sign) in ("Lu", "Ll", "Lo", "Lm") and sign not in "ªºⁿƒ"
 
 
 def _is_word(word: str, encoding: str, rare: bool) -> bool:
@@ -106,6 +168,9 @@ def _is_word(word: str, encoding: str, rare: bool) -> bool:
         return False
     if word.isascii():
         return True
+    signs = set(word)
+    if ENCODINGS[encoding] == "Turkish" and _TURKISH & signs and not _TURKISH_VOWELS & signs:
+        return False
     if scripts == {"LATIN"} and len(word) > 2 and 4 * sum(map(str.isascii, word)) < len(word):
         return False
     if scripts <= {"LATIN", "CYRILLIC", "GREEK"}:

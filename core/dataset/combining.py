@@ -9,7 +9,7 @@ from core.dataset.folder_names import key
 from core.dataset.records import is_number
 from core.system import prose
 
-_NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
+_NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING, layout.UNLABELLED)
 
 
 def combined(

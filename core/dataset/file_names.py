@@ -23,7 +23,7 @@ _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
 _PROGRAMS = """
 img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl mvimg
 pano vid wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
-portrait
+portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """
 
 
@@ -51,11 +51,24 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     for pattern in _PATTERNS:
         matches = {name: pattern.fullmatch(PurePosixPath(name).stem) for name in pictures}
         words = {name: match["label"].strip(" ._-(") for name, match in matches.items() if match}
-        if _plausible([words.get(name, "") for name in needed]):
+        labels_of = [words.get(name, "") for name in needed]
+        if _plausible(labels_of) and not _are_variants(needed, labels_of):
             splits = lists.labels if lists else {}
             labels = {name: (word, splits.get(name, ("", ""))[1]) for name, word in words.items()}
             return Labels("the file names", labels)
     return None
+
+
+def _are_variants(pictures: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether all labels are once behind each number, as those of variants: `1_rgb`, `1_nir`."""
+    stems = (str(PurePosixPath(picture).with_suffix("")) for picture in pictures)
+    before = [
+        stem.rstrip(" ._-()").removesuffix(label).rstrip(" ._-(")
+        for stem, label in zip(stems, labels, strict=True)
+    ]
+    each = len(set(zip(before, labels, strict=True))) == len(pictures)
+    numbered = all(start[-1:].isdigit() for start in before)
+    return each and numbered and len(pictures) == len(set(before)) * len(set(labels))
 
 
 def _plausible(labels: Sequence[str]) -> bool:

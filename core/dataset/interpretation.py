@@ -7,9 +7,16 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
-from core.dataset import combining, file_names, folder_names, label_files, layout, repeats
+from core.dataset import (
+    combining,
+    encodings,
+    file_names,
+    folder_names,
+    label_files,
+    layout,
+    repeats,
+)
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
 from core.images.formats import READABLE
@@ -238,29 +245,17 @@ def _notes(
             "above them are not.",
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
+    if inferred.unlabelled:
+        yield warns(
+            "unlabelled",
+            f"Pictures in {_listed(inferred.unlabelled)} were left out, as test pictures without "
+            "labels. If it is a class, rename the folder after what it shows, such as blood test.",
+        )
     if inferred.spellings:
         pairs = [" and ".join(names) for names in inferred.spellings]
         sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
         yield informs("spellings", sentence)
-    if files.encodings:
-        used, *more = files.encodings
-        names = [label for label in inferred.classes if not label.isascii()][:3]
-        sentence = (
-            "The archive does not say how its names are encoded. They were read as "
-            f"{ENCODINGS[used]}: {', '.join(names)}."
-        )
-        if more:
-            label, both = f"Read them as {ENCODINGS[more[0]]}", (used, more[0])
-            remedy = Remedy(kind="decode", label=label, names=both)
-            yield warns("encoding", sentence, remedy=remedy)
-        else:
-            yield informs("encoding", sentence)
-    elif files.garbled:
-        yield warns(
-            "encoding",
-            "The archive does not say how its names are encoded, and no encoding fits: "
-            f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
-        )
+    yield from encodings.findings(inferred.classes, files)
     if files.empty_folders:
         yield warns(
             "empty_folders",

@@ -116,11 +116,13 @@ def find(
                 f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
                 "Use an image project."
             )
-        if suffix in records.SUFFIXES and {path.stem, PurePosixPath(path.stem).stem} & stems:
-            record = records.of_picture(member.name, text)
+        cells = records.rows(member.name, text)
+        named = {path.stem, PurePosixPath(path.stem).stem} & stems
+        if named and suffix in records.OF_ONE and not tables.names_several(cells, lookup):
+            record = records.of_picture(member.name, text, _is_titled)
             of_pictures[str(path.parent)][member.name] = record
-            continue
-        rows[member.name] = records.rows(member.name, text)
+        else:
+            rows[member.name] = cells
     joined = {next(iter(files)): tuple(files) for files in of_pictures.values()}
     rows |= {next(iter(f)): records.table_of(f.values()) for f in of_pictures.values()}
     for file, cells in rows.items():
@@ -283,6 +285,11 @@ def _each(
         several = [part.strip() for part in re.split(r"[|;,]", label)]
         for part in several if len(several) > 1 and labels.issuperset(several) else [label]:
             yield found, (part, split)
+
+
+def _is_titled(title: str) -> bool:
+    """Whether a column has the title of labels."""
+    return _title(title) in _LABEL_COLUMNS
 
 
 def _title(title: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.dataset import nesting
-from core.dataset.folder_names import divided, is_generic, key, normal, printable, role
+from core.dataset.folder_names import divided, is_generic, key, normal, printable, role, words_of
 from core.dataset.nesting import Reading
 
 Split = Literal["train", "validation", "test"]
@@ -38,12 +38,14 @@ class Layout:
         predefined: whether the folders define the split.
         reading: which folders are classes; None where folders are not nested.
         spellings: for each class that is spelled differently in the splits, all its spellings.
+        unlabelled: folders beside the classes that were left out as test pictures without labels.
     """
 
     assignments: tuple[Assignment, ...]
     predefined: bool = False
     reading: Reading | None = None
     spellings: tuple[tuple[str, ...], ...] = ()
+    unlabelled: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -73,10 +75,25 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
         if is_split and _is_split(apart, _roles(apart)):  # `train_cat`, `train_dog`, `test_cat`
             paths = apart
         else:
-            roles = _training_beside(paths, roles) or [None] * len(paths)
+            beside, unlabelled = _training_beside(paths, roles)
+            found = _read(paths, beside, reading)
+            evaluated = zip(found.assignments, beside, strict=True)
+            reasons = {a.reason for a, part in evaluated if part in ("validation", "test")}
+            # Sites beside `test` are no classes of its pictures.
+            if any(beside) and reasons != {NO_TRAINING}:
+                return replace(found, unlabelled=unlabelled)
+            roles = [None] * len(paths)
+    return _read(paths, roles, reading)
+
+
+def _read(paths: list[list[str]], roles: list[str | None], reading: Reading | None) -> Layout:
+    """Infer the classes of paths, of which the roles are known."""
     folders = _below(paths, roles)
     if any(roles):  # what is in no split says nothing about the classes
-        folders = [below if found else [] for below, found in zip(folders, roles, strict=True)]
+        left_out = (None, "unlabelled")
+        folders = [
+            [] if found in left_out else below for below, found in zip(folders, roles, strict=True)
+        ]
     nested = any(len(folder) > 1 for folder in folders)
     classes = folders if reading == "path" else nesting.class_folders(folders)
     found, sites = nesting.reading(classes)
@@ -220,24 +237,33 @@ def _is_split(paths: list[list[str]], roles: list[str | None]) -> bool:
     return shared or flat or ("unlabelled" in classes and None not in classes)
 
 
-def _training_beside(paths: list[list[str]], roles: list[str | None]) -> list[str | None] | None:
-    """Roles if folders without one are for training: `cat`, `dog` and `test`; otherwise None.
+def _training_beside(
+    paths: list[list[str]], roles: list[str | None]
+) -> tuple[list[str | None], tuple[str, ...]]:
+    """Roles if folders without one are for training, and folders without labels: `cat` and `test`.
 
     The others must hold the same class folders, or pictures without labels and no other name.
+    Otherwise, there are no roles.
     """
     completed: list[str | None] = [found or "train" for found in roles]
     classes = {tuple(path[:-1]) for path, found in zip(paths, roles, strict=True) if not found}
     below = _below(paths, completed)
     flat = {path[-2] for path, folder in zip(paths, below, strict=True) if not folder and path[:-1]}
-    if "train" in roles or len(classes) < 2 or not all(map(_is_unlabelled, flat)):
-        return None
-    return completed if _is_split(paths, completed) else None
+    plain = "train" not in roles and len(classes) > 1 and all(map(_is_unlabelled, flat))
+    if not plain or not _is_split(paths, completed):
+        return [None] * len(paths), ()
+    completed = [
+        found if folder or not path[:-1] else "unlabelled"
+        for found, folder, path in zip(completed, below, paths, strict=True)
+    ]
+    return completed, tuple(sorted(folder for folder in flat if role(folder) == "test"))
 
 
 def _is_unlabelled(folder: str) -> bool:
     """Whether a name means pictures without labels only: `test images`, but not `blood test`."""
-    plain = all(map(is_generic, divided(folder)[1:]))
-    return plain and (role(folder) == "test" or "label" in folder.casefold())
+    first, *rest = words_of(folder) or [""]
+    test = first in ("test", "testing") and all(map(is_generic, rest))
+    return test or (role(folder) == "unlabelled" and "label" in folder.casefold())
 
 
 def _labels(folders: list[list[str]], reading: Reading | None) -> list[str]:

@@ -4,13 +4,15 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from core.dataset import tables
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
+OF_ONE = (".json", ".labels")
+"""Suffixes of files that may be about one picture; the others have a record per line."""
 DEEPEST = 20
 MOST_ITEMS = 100
 """Items of a list in a record that are compared."""
@@ -99,18 +101,21 @@ def of_coco(text: str) -> list[list[str]]:
     return [["file", "label"], *pairs]
 
 
-def of_picture(name: str, text: str) -> dict[str, str]:
+def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[str, str]:
     """What a JSON file about one picture says, with the name of the picture by its own name.
 
     Args:
         name: such as `1.jpg.json` or `1.json`.
         text: of the file.
+        is_label: whether a title is one of labels, whose cells are always kept.
     """
     try:
         cells = [cell for cell in _cells(json.loads(text)) if len(cell[1]) <= LONGEST]
     except (ValueError, RecursionError):
         return {}
-    return {"file": PurePosixPath(name).stem} | dict(cells[:MOST_CELLS])
+    return {"file": PurePosixPath(name).stem} | dict(
+        sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
+    )
 
 
 def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:

@@ -215,6 +215,17 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     return Table(header, file_column, body, missing)
 
 
+def names_several(rows: list[list[str]], lookup: Lookup) -> bool:
+    """Whether the rows name several pictures, other than by numbers."""
+    table = matched("", rows, lookup)
+    named = (
+        {found for found, row in table.body if not row[table.file_column].isdecimal()}
+        if table
+        else ()
+    )
+    return len(named) > 1
+
+
 def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, ...]:
     """Columns of the tables among other files that give several pictures the same value.
 

@@ -415,3 +415,16 @@ def test_captions_do_not_replace_labels_by_their_title(read):
     assert read({"captions.csv": captions, "kinds.csv": rows("animal")})[0] == LABELS
     said = json.dumps([{"image": f"p{n}.jpg", "caption": f"dog {n // 4}"} for n in range(8)])
     assert read({"captions.json": said, "kinds.csv": rows("animal")})[0] == LABELS
+
+
+@pytest.mark.parametrize("name", ["p0.json", "p0.jsonl", "images/p0.manifest", "p0.jpg.json"])
+def test_a_table_may_be_named_like_one_of_the_pictures(name, read):
+    line = "" if name.endswith(".json") else "\n"
+    content = line.join(map(json.dumps, RECORDS)) if line else json.dumps(RECORDS)
+    assert read({name: content})[0] == LABELS
+
+
+def test_the_label_of_a_picture_is_read_behind_many_other_cells(read):
+    cells = {f"reading {n}": n for n in range(200)}
+    files = {f"images/p{n}.json": json.dumps({"a": cells, "label": "ab"[n % 2]}) for n in range(8)}
+    assert read(files)[0] == LABELS

@@ -80,6 +80,38 @@ def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
     assert found.reading is None
 
 
+def test_pictures_without_labels_beside_classes_are_left_out():
+    found = layout.infer(paths("cat", "dog", "no_label"))
+    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
+    assert found.assignments[-1].reason == layout.UNLABELLED
+
+
+@pytest.mark.parametrize("sites", [("hospital A", "hospital B"), ("site1", "site2")])
+def test_sites_beside_a_test_folder_are_no_classes(sites):
+    found = layout.infer(paths(*(f"{top}/{c}" for top in (*sites, "test") for c in "ab")))
+    assert found.classes == ("a", "b")
+    assert not any(a.reason for a in found.assignments)
+
+
+def test_class_folders_beside_a_labelled_test_folder_are_for_training():
+    found = layout.infer(paths("cat", "dog", "test/cat", "test/dog", "test/bird"))
+    assert counts(found) == split("cat", "dog")
+    assert [a.reason for a in found.assignments[-2:]] == [layout.NO_TRAINING] * 2
+
+
+@pytest.mark.parametrize("folder", ["test", "Test1", "testing", "test images"])
+def test_a_test_folder_beside_classes_is_left_out_with_a_warning_that_names_it(folder, read):
+    found = read(paths("control", "placebo", folder, each=3))
+    assert found.classes == ("control", "placebo")
+    assert {n.reason for n in found.skipped} == {layout.UNLABELLED}
+    assert folder in next(n.sentence for n in found.notes if n.code == "unlabelled")
+
+
+@pytest.mark.parametrize("folder", ["eval", "Prueba", "blood test"])
+def test_other_folders_beside_classes_are_classes(folder, read):
+    assert len(read(paths("healthy", "sick", folder, each=3)).classes) == 3
+
+
 def test_a_class_may_be_named_like_a_split():
     found = layout.infer(paths("train", "bus", "test tube"))
     assert found.classes == ("bus", "test tube", "train")
@@ -264,10 +296,19 @@ def test_an_export_for_object_detection_is_refused_by_name(name, content, kind, 
         ["IMG_1", "IMG_2", "DSC_1", "DSC_2"],
         ["IMG-20210501-WA1", "IMG-20210501-WA2", "IMG-20210502-WA3", "IMG-20210502-WA4"],
         ["1_edited", "2_edited", "3_HDR", "4_HDR"],
+        [f"WhatsApp Image 2024-01-1{n} at 1.00.1{n} {'AP'[n % 2]}M" for n in range(4)],
+        [f"Screenshot 2024-01-1{n} at 1.00.1{n} {'AP'[n % 2]}M" for n in range(4)],
+        [f"000{n}_{kind}" for n in range(3) for kind in ("rgb", "nir")],
+        [f"000{n}_{kind}" for n in range(2) for kind in ("rgb", "nir", "depth")],
+        [f"000{n}_{('thumb', 'orig')[n % 2]}" for n in range(6)],
+        [f"000{n}-{('small', 'large')[n % 2]}" for n in range(6)],
         ["p1", "p2", "p3"],
         ["a1", "b1", "c1"],
     ],
-    ids=["cameras", "messenger", "edited", "one label", "one picture each"],
+    ids=[
+        *("cameras", "messenger", "edited", "whatsapp", "screenshots", "two variants"),
+        *("three variants", "thumbnails", "sizes", "one label", "one picture each"),
+    ],
 )
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
@@ -471,12 +512,41 @@ def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoding, word
     assert [name.decode(best) for name in raw] == [f"{word}/1.jpg" for word in words]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [
+        ("cp437", "20°C"),
+        ("cp437", "½ kg"),
+        ("cp850", "piña nº1"),
+        ("cp850", "5 µm"),
+        ("cp1251", "кошка №1"),
+        ("cp1252", "træ1"),
+        ("cp1252", "2 æbler"),
+        ("cp1252", "piña"),
+    ],
+)
+def test_symbols_are_no_letters_of_another_script(encoding, word):
+    raw = word.encode(encoding)
+    found = [raw.decode(each) for each in names.fitting([raw])]
+    assert found[0] == word and not any(sign in found[-1] for sign in "ّğΉ")
+
+
 def test_encodings_in_which_names_are_the_same_are_no_alternatives():
     assert len(names.fitting(["Blüte".encode("cp850"), b"k\x84fer"])) == 1
     assert len(names.fitting([word.encode("cp866") for word in ("роза", "кошка")])) == 1
 
 
-@pytest.mark.parametrize(("encoding", "word"), [("cp862", "חתול"), ("cp1254", "ağaç")])
+@pytest.mark.parametrize(
+    "words", [["кошка", "собака"], ["Кошка 20°C", "мышь"], ["кот", "пёс", "лес"]]
+)
+def test_plain_russian_is_no_greek_or_hebrew(words):
+    assert names.fitting([word.encode("cp1251") for word in words]) == ["cp1251"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("cp862", "חתול"), ("cp1254", "ağaç"), ("cp1255", "כלב"), ("cp1255", "שלום")],
+)
 def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
     found = names.fitting([word.encode(encoding)])
     assert len(found) > 1 and encoding in found
@@ -498,6 +568,29 @@ def test_another_encoding_that_fits_is_offered(read, tmp_path):
     names = {name.encode(used).decode(other) for name in found.dataset.classes}
     renamed = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert renamed.dataset.classes == tuple(sorted(names)) != found.dataset.classes
+
+
+def test_every_encoding_that_fits_is_offered(read, tmp_path):
+    path = tmp_path / "animals.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{('@@@@', '###')[n % 2]}/{n}.png", picture(n))
+    content = path.read_bytes()
+    for signs, word in (("@@@@", "חתול"), ("###", "כלב")):
+        content = content.replace(signs.encode(), word.encode("cp1255"))
+    path.write_bytes(content)
+    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    offered = [f for f in found.findings if f.remedy and f.remedy.kind == "decode"]
+    assert len({f.code for f in offered}) == len(offered) > 1
+    remedy = next(f.remedy for f in offered if f.remedy.names[1] == "cp1255")
+    renamed = intake.apply_remedies(tmp_path / "intake", [remedy], Settings())
+    assert set(renamed.dataset.classes) == {"חתול", "כלב"}
+    assert not any(f.remedy and f.remedy.kind == "decode" for f in renamed.findings)
+
+
+def test_labels_behind_numbers_that_repeat_by_chance_are_labels(read):
+    found = read([f"{n}_{label}.png" for n, label in enumerate(["cat", "dog"] * 3)] + ["0_dog.png"])
+    assert found.classes == ("cat", "dog")
 
 
 def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
