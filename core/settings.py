@@ -24,9 +24,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         description="`personal` lists all runs on this machine, `public` only the visitor's.",
     )
 
-    archive_megabytes: int = Field(500, ge=1, description="Maximum size of a zip.")
-    archive_entries: int = Field(20_000, ge=1, description="Maximum number of entries in a zip.")
-    expanded_megabytes: int = Field(2_000, ge=1, description="Maximum unpacked size of a zip.")
+    archive_megabytes: int = Field(500, ge=1, description="Maximum size of an archive.")
+    archive_entries: int = Field(
+        20_000, ge=1, description="Maximum number of entries in an archive."
+    )
+    expanded_megabytes: int = Field(2_000, ge=1, description="Maximum unpacked size of an archive.")
     expansion_ratio: int = Field(
         100, ge=2, description="Maximum ratio of unpacked to packed size of an entry."
     )

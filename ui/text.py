@@ -34,3 +34,10 @@ def classes(number: int) -> str:
 def date(seconds: float) -> str:
     """`22 Nov 2026, 14:05`, in the host's time zone."""
     return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
+
+
+def column_percent(share: float | None) -> float | None:
+    """A share in per cents for a column, which rounding to one decimal makes neither 0 nor 100."""
+    if share is None:
+        return None
+    return 100 * share if share in (0, 1) else min(max(100 * share, 0.1), 99.9)

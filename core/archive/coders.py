@@ -17,6 +17,8 @@ MOST_BITS = 4
 _COPY, _LZMA, _LZMA2, _BZIP2, _DEFLATE = b"\0", b"\3\1\1", b"\x21", b"\4\2\2", b"\4\1\x08"
 _FILTERS = {b"\3": lzma.FILTER_DELTA, b"\4": lzma.FILTER_X86, b"\3\3\1\3": lzma.FILTER_X86}
 _KNOWN = {_COPY, _LZMA, _LZMA2, _BZIP2, _DEFLATE, *_FILTERS}
+DECOMPRESSORS = {_LZMA, _LZMA2, _BZIP2, _DEFLATE}
+"""Methods of which a block may have one: their results may be far larger than what they read."""
 _PROPERTIES = {_LZMA: 5, _LZMA2: 1, b"\3": 1}  # in bytes
 _ENCRYPTION = b"\6\xf1\7\1"
 _OTHERS = {
@@ -68,7 +70,9 @@ def inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
             if chunk := engine.decompress(piece, CHUNK):
                 yield chunk
             piece = engine.unconsumed_tail
-    if not engine.eof and (rest := engine.flush()):
+        if engine.eof:
+            return
+    if rest := engine.flush():
         yield rest
 
 
@@ -167,6 +171,8 @@ def _decompressed(
             elif engine.needs_input:
                 break
             piece = b""
+        if engine.eof:
+            return
 
 
 def _as_lzma2(plain: Iterator[bytes]) -> Iterator[bytes]:

@@ -3,7 +3,9 @@
 import stat
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import IO
 
 from core.archive import coders, directory, sevenzip_header
@@ -33,6 +35,7 @@ class Unpacked:
     def __init__(self, file: IO[bytes], blocks: Sequence[Block]) -> None:
         self._file = file
         self._blocks = blocks
+        self._ends = list(accumulate(block.size for block in blocks))
         self._chunks: Iterator[bytes] = iter(())
         self._rest = b""
         self._at = self._end = self._wanted = 0
@@ -55,14 +58,12 @@ class Unpacked:
 
     def _open(self) -> None:
         """Start the block that holds the wanted offset."""
-        start = 0
-        for block in self._blocks:
-            if self._wanted < start + block.size:
-                packed = coders.pieces(self._file, block.start, block.packed)
-                self._chunks = coders.decoded(packed, block.coders, block.size)
-                self._rest, self._at, self._end = b"", start, start + block.size
-                return
-            start += block.size
+        index = bisect_right(self._ends, self._wanted)
+        if index < len(self._blocks):
+            block, end = self._blocks[index], self._ends[index]
+            packed = coders.pieces(self._file, block.start, block.packed)
+            self._chunks = coders.decoded(packed, block.coders, block.size)
+            self._rest, self._at, self._end = b"", end - block.size, end
 
     def _fill(self) -> bool:
         self._rest = self._rest or next(self._chunks, b"")
@@ -154,7 +155,11 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
     count = header.count()
     sections: dict[int, Header] = {}
     while kind := header.number():
-        sections[kind] = header.part(header.number())
+        content = header.part(header.number())
+        if kind in sections:
+            raise BadArchive(DAMAGED)
+        if kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES):
+            sections[kind] = content
     empty = sections[_EMPTY].flags(count) if _EMPTY in sections else [False] * count
     empty_file = [False] * sum(empty)
     if _EMPTY_FILE in sections:

@@ -190,6 +190,8 @@ def _coders(header: Header) -> tuple[list[Coder], list[int]]:
         if several or flags & 0xC0:
             raise BadArchive(DAMAGED)
         found.append(coder)
+    if sum(coder.method in coders.DECOMPRESSORS for coder in found) > 1:
+        raise BadArchive(DAMAGED)
     following = {}
     for _ in range(count - 1):
         reader = header.number()

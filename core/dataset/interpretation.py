@@ -265,7 +265,8 @@ def _notes(
 
 
 def _repeated_note(names: Sequence[str]) -> Finding:
-    folders = sorted({name.split("/")[-2] for name in names})
+    parents = {PurePosixPath(name).parent.name for name in names}
+    folders = sorted(parent or "the top level" for parent in parents)
     sentence = (
         f"{prose.count(len(names))} in {_listed(folders)} were left out: such folders repeat the "
         "pictures of the class folders. What is only there needs a class folder."

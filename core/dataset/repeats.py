@@ -1,7 +1,7 @@
 """Find folders that only repeat the pictures of class folders, such as `all` beside them."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 COVERED = 0.9
@@ -29,12 +29,16 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
         parent, _, folder = name.rpartition("/")[0].rpartition("/")
         parents[parent][folder][name] = content
     for folders in parents.values():
+        kinds = {folder: _NUMBERS.sub("", folder) for folder in folders}
+        small = {folder: set(held.values()) for folder, held in folders.items()}
         numbered: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for folder, held in folders.items():
-            numbered[_NUMBERS.sub("", folder)] |= held
+            numbered[kinds[folder]] |= held
+        alike = Counter(kinds.values())
         for kind, held in numbered.items():
-            others = [set(o.values()) for f, o in folders.items() if _NUMBERS.sub("", f) != kind]
-            if len(others) >= FEWEST and all(_covers(set(held.values()), o) for o in others):
+            large = set(held.values())
+            others = (small[folder] for folder in folders if kinds[folder] != kind)
+            if len(folders) - alike[kind] >= FEWEST and all(_covers(large, o) for o in others):
                 found.update(held)
     return frozenset(found)
 

@@ -69,6 +69,8 @@ class Arrivals:
             path.parent.mkdir(exist_ok=True)  # another process may have taken it for left behind
             yield path
         except BaseException:
+            with self._lock:
+                self._kept[session] = self._kept.get(session, frozenset()) - {file}
             self.drop(session, file)
             raise
 
@@ -109,6 +111,8 @@ class Arrivals:
     def keep(self, session: str, ids: Iterable[str]) -> None:
         """Keep these files also when they are dropped, in place of those kept before."""
         with self._lock:
+            if session not in self._sizes:
+                return  # the visitor has left
             self._kept[session] = frozenset(ids)
             dropped = self._dropped.pop(session, set())
         for file in dropped:

@@ -170,6 +170,23 @@ def test_a_header_is_bounded_packed_or_not(tmp_path):
         extract(write(tmp_path / "d", archive(b"", content)), tmp_path / "out", few)
 
 
+def test_two_decompressors_in_a_row_are_refused(tmp_path):
+    """Otherwise a small file could be unpacked to gigabytes between them, within all limits."""
+    content = packed(packed(b"one"))
+    head = header({"a/1.jpg": b"one"}, [LZMA2, LZMA2], len(content))
+    with pytest.raises(BadArchive, match="damaged"):
+        extract(write(tmp_path / "a", archive(content, head)), tmp_path / "out", Settings())
+
+
+def test_a_property_that_comes_twice_is_refused(tmp_path):
+    content = packed(b"".join(FILES.values()))
+    head = header(FILES, [LZMA2], len(content))
+    assert head.endswith(b"\0\0")
+    twice = head[:-2] + (b"\x15" + number(1) + b"\0") * 2 + b"\0\0"
+    with pytest.raises(BadArchive, match="damaged"):
+        extract(write(tmp_path / "a", archive(content, twice)), tmp_path / "out", Settings())
+
+
 def test_several_parts_and_incomplete_uploads_are_refused(tmp_path):
     whole = build(FILES)
     for end in (40, len(whole) - 1):

@@ -22,7 +22,7 @@ def keras_application(name):
     """The network as Keras builds it, with weights that are neither zero nor saturating."""
     backbone = get(name)
     model = getattr(MODULES[name], backbone.recipe.architecture)(weights=None)
-    build._randomise(model, seed=7)
+    build._randomise(model)
     # Random ResNets answer with huge logits: a softmax of 0s and a 1 would hide differences.
     kernel = model.get_layer("predictions").kernel
     kernel.assign(kernel / (50 if backbone.recipe.scaling == "caffe" else 0.05))

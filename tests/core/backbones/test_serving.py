@@ -84,8 +84,8 @@ def test_the_embedding_is_the_mean_of_the_feature_map(settings, scene):
 
 def test_preparing_reports_each_step_with_rising_progress(tiny_home):
     _, steps = tiny_home
-    steps = [f"{verb} the network" for verb in ("Building", "Converting", "Checking")]
-    assert [what for what, _, _ in steps[:3]] == steps
+    expected = [f"{verb} the network" for verb in ("Building", "Converting", "Checking")]
+    assert [what for what, _, _ in steps[:3]] == expected
     assert steps[-1] == ("Checking the network", 100, 100)
     assert [done for _, done, _ in steps] == sorted(done for _, done, _ in steps)
 

@@ -401,10 +401,10 @@ def test_classes_with_similar_names_can_be_merged_and_separated_again(tmp_path):
     grouped, findings = examine_files(files, tmp_path)
     remedy = findings["similar_names"].remedy
     merged = apply(grouped, [remedy])
-    assert merged.classes == ("Ant ", "bee")
+    assert merged.classes == ("Ant", "bee")
     assert (merged.count(0), merged.count(1)) == (40, 20)
     assert apply(grouped, []) == grouped
-    assert grouped.classes == ("Ant ", "ant", "bee")
+    assert grouped.classes == ("Ant", "ant", "bee")
 
 
 def test_files_that_were_left_out_are_reported(tmp_path):

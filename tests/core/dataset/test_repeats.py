@@ -1,11 +1,15 @@
 """Folders that repeat the pictures of the class folders are left out."""
 
+import zipfile
+
 import pytest
 
-from core.dataset import layout
+from core.dataset import layout, reading
 from core.dataset.repeats import find
 from core.errors import NoClasses
+from core.settings import Settings
 from tests.core.dataset import layouts
+from tests.shapes import draw, encoded
 
 
 def pictures(**folders: str) -> tuple[list[str], list[str]]:
@@ -18,6 +22,18 @@ def pictures(**folders: str) -> tuple[list[str], list[str]]:
 
 def folders(found: frozenset[str]) -> set[str]:
     return {name.split("/")[1] for name in found}
+
+
+def test_loose_pictures_that_class_folders_repeat_are_left_out_with_a_finding(tmp_path):
+    pictures = {f"{n}.png": encoded(draw(n % 3, n), "PNG") for n in range(9)}
+    path = tmp_path / "loose.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for number, (name, content) in enumerate(pictures.items()):
+            target.writestr(name, content)
+            target.writestr(f"{('cat', 'dog')[number % 2]}/{name}", content)
+    found = reading.read(path, tmp_path / "out", Settings())
+    assert found.classes == ("cat", "dog") and len(found.examples) == 9
+    assert ["the top level" in note.sentence for note in found.notes] == [True]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def home(tmp_path_factory):
     for name in RANDOM:
         row = backbones.get(name)
         network = getattr(keras.applications, row.recipe.architecture)(weights=None)
-        build._randomise(network, seed=7)
+        build._randomise(network)
         path = weights.folder(settings) / row.weights.file
         path.parent.mkdir(parents=True, exist_ok=True)
         save_as_published(network, path)

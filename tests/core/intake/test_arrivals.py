@@ -50,6 +50,14 @@ def test_a_visitor_who_leaves_takes_kept_files_along_and_no_others(arrivals: Arr
     assert not mine.exists() and other.exists()
 
 
+def test_what_fails_to_arrive_again_is_deleted_even_if_it_is_kept(arrivals: Arrivals) -> None:
+    path = arrive(arrivals, "visitor", "a")
+    arrivals.keep("visitor", ["a"])
+    with pytest.raises(OSError, match="gone"), arrivals.receive("visitor", "a"):
+        raise OSError("the client has gone")
+    assert not path.exists()
+
+
 def test_only_offered_files_may_arrive(arrivals: Arrivals) -> None:
     with pytest.raises(NotOffered), arrivals.receive("visitor", "a"):
         pass
