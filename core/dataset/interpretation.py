@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -62,7 +62,8 @@ def interpret(
         BadDataset: there are no pictures, or labels of parts of pictures.
         NoClasses: there are no labels, or fewer than two classes.
     """
-    unused = dict.fromkeys(repeats.find(pictures, contents), layout.REPEATED)
+    repeated = repeats.find(pictures, contents)
+    unused = {p: layout.BY_YEAR if repeats.by_year(p) else layout.REPEATED for p in repeated}
     unused |= dict.fromkeys(folder_names.masks(pictures), layout.MASK)
     everything, pictures = pictures, [picture for picture in pictures if picture not in unused]
     inferred = layout.infer(pictures)
@@ -117,8 +118,7 @@ def interpret(
         )
         inferred = replace(inferred, assignments=assignments)
     _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
-    if repeated := [name for name, reason in unused.items() if reason == layout.REPEATED]:
-        notes.append(_repeated_note(repeated))
+    notes += _repeated_notes(repeated)
     notes += _notes(pictures, lists, inferred, source, files)
     return Interpretation(inferred, tuple(notes), source.files if source else ())
 
@@ -187,7 +187,7 @@ def _check_classes(
             f"other rows, or use one folder per class.{advice}"
         )
     if not classes:
-        by_year = any(a.reason == layout.REPEATED for a in inferred.assignments)
+        by_year = any(a.reason == layout.BY_YEAR for a in inferred.assignments)
         where = "in folders by year" if by_year else "at the top level"
         raise NoClasses(
             f"No class folders in {name}. Found {len(inferred.assignments)} pictures {where}. "
@@ -264,14 +264,20 @@ def _notes(
         )
 
 
-def _repeated_note(names: Sequence[str]) -> Finding:
-    parents = {PurePosixPath(name).parent.name for name in names}
-    folders = sorted(parent or "the top level" for parent in parents)
-    sentence = (
-        f"{prose.count(len(names))} in {_listed(folders)} were left out: such folders repeat the "
-        "pictures of the class folders. What is only there needs a class folder."
-    )
-    return warns("repeated", sentence, files=tuple(sorted(names)))
+def _repeated_notes(names: Collection[str]) -> Iterator[Finding]:
+    years = tuple(sorted(filter(repeats.by_year, names)))
+    others = tuple(sorted(set(names).difference(years)))
+    if others:
+        folders = sorted({PurePosixPath(name).parent.name or "the top level" for name in others})
+        sentence = (
+            f"{prose.count(len(others))} in {_listed(folders)} were left out: such folders repeat "
+            "the pictures of the class folders. What is only there needs a class folder."
+        )
+        yield warns("repeated", sentence, files=others)
+    if years:
+        sentence = f"{prose.count(len(years))} in folders by year were left out: the albums are "
+        sentence += "the classes. What is in no album needs a class folder."
+        yield warns("by_year", sentence, files=years)
 
 
 def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:

@@ -13,6 +13,11 @@ _NUMBERS = re.compile(r"\d+")
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
 
 
+def by_year(name: str) -> bool:
+    """Whether a picture is in one of Google Takeout's folders of a year."""
+    return bool(_TAKEOUT.search(name))
+
+
 def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
     """Pictures in folders that repeat those of all folders beside them, and of Takeout's years.
 
@@ -22,7 +27,7 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
         names: paths with `/` between folders.
         contents: hash of each file; empty if they are not known.
     """
-    found = {name for name in names if _TAKEOUT.search(name)}
+    found = set(filter(by_year, names))
     parents: defaultdict[str, defaultdict[str, dict[str, str]]]
     parents = defaultdict(lambda: defaultdict(dict))
     for name, content in zip(names, contents, strict=bool(contents)):

@@ -78,8 +78,9 @@ def test_the_years_of_takeout_are_left_out_with_a_finding(tmp_path, year):
     names += [f"Takeout/{year}/IMG_{n}.jpg" for n in range(9)]
     read = layouts.interpret(names, {f"{top}/Dogs/metadata.json": '{"title": "Dogs"}'}, tmp_path)
     assert read.layout.classes == ("Cats 2023", "Dogs")
-    assert [a.reason for a in read.layout.assignments] == [""] * 6 + [layout.REPEATED] * 9
-    (note,) = [note for note in read.notes if note.code == "repeated"]
+    assert [a.reason for a in read.layout.assignments] == [""] * 6 + [layout.BY_YEAR] * 9
+    assert "repeated" not in [note.code for note in read.notes]  # they were not compared
+    (note,) = [note for note in read.notes if note.code == "by_year"]
     assert len(note.files) == 9
     with pytest.raises(NoClasses, match="9 pictures in folders by year"):
         layouts.interpret(names[6:], {}, tmp_path)
