@@ -174,7 +174,12 @@ def test_a_worker_outlives_its_dispatcher_and_the_next_one_waits_for_it(
     at_work.kill(*at_work.processes(job_settings, "dispatch"))
     assert scheduling.status(first, job_settings).state is State.RUNNING
     recover(job_settings)
-    at_work.wait_until(lambda: at_work.processes(job_settings, "dispatch"))
+
+    def dispatchers() -> list[psutil.Process]:
+        scheduling.status(first, job_settings)  # pages ask for it all the time
+        return at_work.processes(job_settings, "dispatch")
+
+    at_work.wait_until(dispatchers)
     orphan.resume()
     statuses = [at_work.wait_until_ended(job, job_settings) for job in (first, second)]
     assert [status.state for status in statuses] == [State.FINISHED, State.FINISHED]
