@@ -176,7 +176,7 @@ def turned(pictures: np.ndarray, turn: int) -> np.ndarray:
 
 
 def _inverse(turn: int) -> int:
-    """The orientation that undoes another: only the two rotations by 90° differ from theirs."""
+    """The orientation that undoes this one; only a rotation by 90° is undone by a different one."""
     rotated = turn in (TRANSPOSED | MIRRORED, TRANSPOSED | FLIPPED)
     return turn ^ (MIRRORED | FLIPPED) if rotated else turn
 

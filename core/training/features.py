@@ -21,7 +21,7 @@ from core.training.engines import Engine
 from core.training.views import render
 
 MissingViews = tuple[Example, list[int]]
-"""A picture and the numbers of its views that are not in the cache."""
+"""A picture, and the indices of those of its views that the cache lacks."""
 
 
 @dataclass(frozen=True)
