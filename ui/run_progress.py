@@ -15,7 +15,7 @@ from core.jobs import State, Status
 from core.jobs.events import Epoch, Kept, Step
 from core.runs import Run
 from core.settings import Settings
-from ui import exports, gallery, state, text, widgets
+from ui import exports, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
@@ -69,9 +69,14 @@ def _watch(run: Run, settings: Settings) -> None:
         steps = [event for event in run.events() if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
         count = min(STRIP, len(shown))
-        places = [place % len(shown) for place in range(at, at + count)]
-        gallery.strip(
-            [shown[place] for place in places], ["A picture that is being processed"] * count
+        # As they are: cutting new ones to squares at each rerun would slow the training down.
+        st.image(
+            [
+                text.data_url(shown[index % len(shown)].read_bytes())
+                for index in range(at, at + count)
+            ],
+            width=48,
+            alt=["A picture that is being processed"] * count,
         )
     _chart(run, run.epochs())
     continues = "it starts by itself" if queued else "the training continues"
