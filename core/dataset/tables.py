@@ -140,8 +140,7 @@ def text_of(path: Path) -> str:
         return content.decode("utf-16" if marked else "utf-8-sig")
     words = {w for w in re.split(rb"[^\w \x80-\xff]+", content[:SAMPLE]) if not w.isascii()}
     fitting = encodings.fitting(sorted(words)[:SAMPLED_WORDS])
-    usual = not fitting or WESTERN in fitting
-    return content.decode(WESTERN if usual else fitting[0], "replace")
+    return content.decode(fitting[0] if fitting else WESTERN, "replace")
 
 
 def rows_of(text: str) -> list[list[str]]:
