@@ -9,6 +9,7 @@ that the page offers.
 
 import random
 import sys
+from collections.abc import Sequence
 
 from benchmarks.report import Figure, argument_parser, show
 from core.archive import names
@@ -70,7 +71,7 @@ def figures(trials: int = TRIALS) -> dict[str, Figure]:
     return measured
 
 
-def _mean(values: list[int]) -> float:
+def _mean(values: Sequence[int]) -> float:
     return sum(values) / len(values)
 
 

@@ -19,7 +19,7 @@ from core.archive.unpacking import (
     empty_folders,
     extract,
 )
-from core.dataset import interpretation, layout, scaling, tables
+from core.dataset import interpretation, layout, reading_findings, scaling, tables
 from core.dataset.examples import Dataset, Example
 from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
@@ -223,7 +223,7 @@ def _assemble(
         inferred, used = layout.Layout((layout.Assignment(),) * len(names)), ()
     cut = [member.name for member, picture in readable if picture.cut_short]
     pages = [member.name for member, picture in readable if picture.has_pages]
-    notes += tuple(interpretation.file_notes(cut, pages))
+    notes += tuple(reading_findings.files(cut, pages))
     check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []

@@ -1,0 +1,163 @@
+"""Findings about how the files of a dataset were read."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from core.archive.names import ENCODINGS
+from core.archive.unpacking import Extraction
+from core.dataset import folder_names, label_files, layout, repeats
+from core.dataset.findings import Finding, Remedy, informs, warns
+from core.system import prose
+
+MOST_LISTED = 5
+LONGEST = 80
+"""Characters of a cell that are shown."""
+SHOWN = 3
+"""Names of classes in a sentence."""
+
+
+def files(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
+    """Findings about pictures whose files end early, and about TIFFs of several pages."""
+    if cut:
+        what = prose.count(len(cut), "picture ends", "pictures end")
+        sentence = f"{what} early, with at least 95 % there: {_listed(cut)}. Download them again"
+        yield warns("cut_short", f"{sentence} if you can.")
+    if pages:
+        what = prose.count(len(pages), "TIFF has", "TIFFs have")
+        sentence = f"{what} several pages, of which only the first was read: {_listed(pages)}."
+        yield informs("pages", f"{sentence} To use the others, save each as a picture.")
+
+
+def repeated(names: Collection[str]) -> Iterator[Finding]:
+    """Findings about pictures that were left out because class folders or albums have them."""
+    years = tuple(sorted(filter(repeats.by_year, names)))
+    others = tuple(sorted(set(names).difference(years)))
+    if others:
+        folders = sorted({PurePosixPath(name).parent.name or "the top level" for name in others})
+        sentence = (
+            f"{prose.count(len(others))} in {_listed(folders)} were left out: such folders repeat "
+            "the pictures of the class folders. What is only there needs a class folder."
+        )
+        yield warns("repeated", sentence, files=others)
+    if years:
+        sentence = f"{prose.count(len(years))} in folders by year were left out: the albums are "
+        sentence += "the classes. What is in no album needs a class folder."
+        yield warns("by_year", sentence, files=years)
+
+
+def interpreted(
+    pictures: Sequence[str],
+    lists: Sequence[str],
+    inferred: layout.Layout,
+    source: label_files.Labels | None,
+    files: Extraction,
+) -> Iterator[Finding]:
+    """How classes and splits were read.
+
+    Args:
+        pictures: names of those that were interpreted.
+        lists: files that may define a split, but were not understood.
+        inferred: the classes and splits.
+        source: labels that are not from folders, if they were used.
+        files: what was extracted.
+    """
+    folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
+    if changed := sorted(
+        {folder_names.printable(f) for f in folders if folder_names.printable(f) != f}
+    ):
+        yield informs(
+            "control_signs",
+            "Line breaks and control characters in names of folders were replaced by spaces: "
+            f"{_listed(changed)}.",
+        )
+    if source:
+        yield _source_note(inferred, source)
+    if lists and not inferred.predefined:
+        yield warns(
+            "split_not_read",
+            f"{lists[0]} may say which pictures are for testing, but not in a form that can be "
+            "read, so the split is random. To use it, list them in test.txt or move them into a "
+            "test folder.",
+        )
+    if inferred.reading == "top":
+        yield informs(
+            "subfolders",
+            "Subfolders belong to the class folder above them: the classes are "
+            f"{_listed(inferred.classes)}.",
+            remedy=Remedy(kind="read_as", label="Make each subfolder a class", reading="path"),
+        )
+    elif inferred.reading:
+        yield informs(
+            "subfolders",
+            f"The innermost folders are the classes: {_listed(inferred.classes)}. The folders "
+            "above them are not.",
+            remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
+        )
+    if inferred.unlabelled:
+        yield warns(
+            "unlabelled",
+            f"Pictures in {_listed(inferred.unlabelled)} were left out, as test pictures without "
+            "labels. If it is a class, rename the folder after what it shows, such as blood test.",
+        )
+    if inferred.spellings:
+        pairs = [" and ".join(names) for names in inferred.spellings]
+        sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
+        yield informs("spellings", sentence)
+    yield from _encoding_notes(inferred.classes, files)
+    if files.empty_folders:
+        yield warns(
+            "empty_folders",
+            f"No pictures in {_listed(files.empty_folders)}. If these are classes, add pictures to "
+            "them.",
+        )
+
+
+def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:
+    """Which table was used, and for what."""
+    if any(label for label, _ in source.labels.values()):
+        sentence = f"Labels were read from {source.source}: {_listed(inferred.classes)}."
+    else:
+        splits = Counter(str(assigned.split) for assigned in inferred.assignments)
+        parts = (("training", "train"), ("validation", "validation"), ("test", "test"))
+        each = [f"{splits[part]:,} for {name}" for name, part in parts if splits[part]]
+        sentence = f"The split was read from {prose.listed(source.files)}: {prose.listed(each)}."
+    if source.missing:
+        rows = prose.count(len(source.missing), "row names", "rows name")
+        sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
+    return informs("labels_from", sentence)
+
+
+def _encoding_notes(classes: Sequence[str], files: Extraction) -> Iterator[Finding]:
+    """How names were read, and a remedy for each other encoding that fits.
+
+    There are none if the archive says how its names are encoded.
+    """
+    if files.encodings:
+        used, *more = files.encodings
+        named = [label for label in classes if not label.isascii()][:SHOWN]
+        first = (
+            "The archive does not say how its names are encoded. They were read as "
+            f"{ENCODINGS[used]}: {', '.join(named)}."
+        )
+        if not more:
+            yield informs("encoding", first)
+        for n, other in enumerate(more):
+            read = [name.encode(used, "replace").decode(other, "replace") for name in named]
+            sentence = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
+            remedy = Remedy(
+                kind="decode", label=f"Read them as {ENCODINGS[other]}", names=(used, other)
+            )
+            code = f"encoding_{other}" if n else "encoding"
+            yield warns(code, sentence if n else f"{first} {sentence}", remedy=remedy)
+    elif files.garbled:
+        yield warns(
+            "encoding",
+            "The archive does not say how its names are encoded, and no encoding fits: "
+            f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_LISTED])
+    return shown + (f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else "")
