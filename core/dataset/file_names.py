@@ -27,6 +27,14 @@ portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """
 
 
+# Words for several pictures of the same thing.
+_VARIANTS = """
+rgb nir ir swir thermal depth normal mask masks seg segmentation gt red green blue hue dapi gfp
+color colour gray grey left right front back top bottom side before after day night input output
+source target real fake
+"""
+
+
 def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     """Labels in file names, as in `cat.0.jpg`, `great_dane_12.png` and `0001_cat.jpg`, or None.
 
@@ -60,7 +68,9 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
 
 
 def _are_variants(pictures: Sequence[str], labels: Sequence[str]) -> bool:
-    """Whether all labels are once behind each number, as those of variants: `1_rgb`, `1_nir`."""
+    """Whether labels are those of variants, each once behind each number: `1_rgb`, `1_nir`."""
+    if not {word for label in labels for word in words_of(label)} <= set(_VARIANTS.split()):
+        return False
     stems = (str(PurePosixPath(picture).with_suffix("")) for picture in pictures)
     before = [
         stem.rstrip(" ._-()").removesuffix(label).rstrip(" ._-(")

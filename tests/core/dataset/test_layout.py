@@ -597,6 +597,11 @@ def test_every_encoding_that_fits_is_offered(read, tmp_path):
     assert not any(f.remedy and f.remedy.kind == "decode" for f in renamed.findings)
 
 
+def test_labels_of_which_each_number_has_all_are_labels(read):
+    found = read([f"{n}_{label}.png" for n in range(3) for label in ("cat", "dog")])
+    assert found.classes == ("cat", "dog")
+
+
 def test_labels_behind_numbers_that_repeat_by_chance_are_labels(read):
     found = read([f"{n}_{label}.png" for n, label in enumerate(["cat", "dog"] * 3)] + ["0_dog.png"])
     assert found.classes == ("cat", "dog")
