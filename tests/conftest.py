@@ -1,9 +1,11 @@
 """Fixtures for all tests: settings, a prepared backbone, pictures, and folders of the host."""
 
+import gc
 import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,21 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("corpus")
     if "ray_head" in getattr(item, "fixturenames", ()):
         item.add_marker("cluster")
+        if find_spec("ray") is None:  # here, before fixtures are made for nothing
+            item.add_marker(pytest.mark.skip(reason="Ray is not installed: make cluster"))
     if "browser" in item.path.parts:
         item.add_marker("browser")
+
+
+def pytest_collection() -> None:
+    """Collect no garbage among modules that are being imported, which stay: it takes 2 seconds."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect it from now on, without the modules."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -143,11 +143,3 @@ def test_the_pages_are_served_beside_the_api(path: str, client: Client) -> None:
 def test_the_process_does_not_load_tensorflow(client: Client, server: Server, shape: bytes) -> None:
     assert client.predict(picture(shape), value("heatmap", "true")).status == 200
     assert not [m.path for m in server.process.memory_maps() if "/tensorflow/" in m.path]
-
-
-def test_the_app_runs_without_the_api(tmp_path: Path) -> None:
-    with start(tmp_path / "home") as running:
-        client = Client(running.url)
-        assert client.request("/").status == 200
-        # Streamlit answers unknown paths with its index page.
-        assert client.request("/api/health").headers["content-type"].startswith("text/html")

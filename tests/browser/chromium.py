@@ -29,6 +29,12 @@ ARGUMENTS = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
+SLOW_CAMERA = """
+    const media = navigator.mediaDevices, real = media?.getUserMedia.bind(media);
+    if (media) media.getUserMedia = wanted =>
+        real({ ...wanted, video: { ...wanted.video, frameRate: { max: 5 } } });
+"""
+"""The live view predicts every frame: at the usual 30 a second, it would take a whole core."""
 WIDE, NARROW = 1400, 400
 PATIENCE = 60_000
 """Milliseconds that a page may take to settle."""
@@ -99,6 +105,7 @@ def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> Br
         reduced_motion="reduce",
     )
     visitor.set_default_timeout(PATIENCE)
+    visitor.add_init_script(f"{{{SLOW_CAMERA}}}")
     return visitor
 
 
@@ -111,7 +118,7 @@ def settle(page: Page, *, quiet: int = 300, timeout: int = PATIENCE) -> None:
         timeout: milliseconds until it is a failure.
     """
     page.evaluate("() => { delete window.idleSince }")
-    page.wait_for_function(_SETTLED, arg=quiet, timeout=timeout)
+    page.wait_for_function(_SETTLED, arg=quiet, timeout=timeout, polling=50)
 
 
 def press(page: Page, label: str) -> None:

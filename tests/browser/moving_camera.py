@@ -32,8 +32,8 @@ CANVAS = """pictures => {
             context.clearRect(0, 0, 640, 480);
             context.setTransform(1 + wave / 5, wave / 8, -wave / 8, 1 + wave / 5, 40 * wave, 0);
             context.drawImage(images[window.scene], 0, 0);
-        }, 100);
-        return canvas.captureStream(10);
+        }, 200);
+        return canvas.captureStream(5);
     };
 }"""
 
@@ -50,7 +50,7 @@ def camera(pictures: Sequence[Image.Image]) -> str:
 def show(view: Locator, index: int) -> None:
     """Hold one of the pictures before the camera, until its frames arrive."""
     view.page.evaluate("place => { window.scene = place; }", index)
-    view.page.wait_for_timeout(200)
+    view.page.wait_for_timeout(400)
 
 
 def hold(view: Locator, index: int, pictures: int = 3) -> None:

@@ -129,6 +129,7 @@ def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleare
     expect(start_button).to_be_visible(timeout=TRAINING)
 
 
+@pytest.mark.slow
 def test_pictures_are_captured_and_corrected_from_the_keyboard_and_fit_a_telephone(
     visit: Visit, runtime: None
 ) -> None:

@@ -38,6 +38,7 @@ def _write_predictions(run: Run, wrong: int) -> None:
     run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
 
 
+@pytest.mark.slow
 def test_runs_are_compared_by_a_link_also_on_a_telephone_and_their_reports_read(
     open_page: Callable[..., Page], two_runs: tuple[Run, Run]
 ) -> None:

@@ -137,6 +137,7 @@ def test_hostile_names_are_shown_as_text_and_an_injected_script_does_not_run(
     assert len(opened.errors) >= 2, "the content security policy reports what it blocks"
 
 
+@pytest.mark.slow
 def test_it_is_read_by_keyboard_and_printed_in_full(open_file: Callable[..., ReportWindow]) -> None:
     page = open_file(width=chromium.NARROW, scheme="dark").page
     page.keyboard.press("Tab")

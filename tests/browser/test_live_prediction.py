@@ -238,6 +238,7 @@ def test_a_camera_that_is_denied_missing_or_busy_is_explained(
     expect(page.locator(".notice").get_by_role("button")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_it_is_paused_mirrored_and_explained_from_the_keyboard(visit: Visit, runtime: None) -> None:
     page = visit()
     view = _view(page, "browser")
@@ -280,7 +281,8 @@ def test_a_trained_model_predicts_live_and_warns_when_it_is_unsure(
     check = view.locator(".check")
     button = check.get_by_role("button")
     button.click()
-    view.get_by_role("button", name="Pause").click()
+    view.get_by_role("button", name="Pause").focus()
+    view.page.keyboard.press("Enter")
     expect(check.locator(".result")).to_contain_text("stopped")
     expect(button).to_be_disabled()
     view.evaluate(UPDATE_MODEL, {"check": {"frames": 10, "missing": "Nothing to compare with."}})

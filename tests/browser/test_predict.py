@@ -41,6 +41,7 @@ def test_an_upload_and_a_camera_picture_are_predicted(page: Page, tmp_path: Path
     expect(page.get_by_alt_text("Camera picture: ")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_path: Path) -> None:
     source = tmp_path / "some.zip"
     with zipfile.ZipFile(source, "w") as archive:

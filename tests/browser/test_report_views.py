@@ -1,7 +1,5 @@
-import csv
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -107,6 +105,7 @@ def test_each_view_is_shown_whole_and_nothing_lies_over_something_else(
             assert not chromium.axe_violations(page, dark=dark), view
 
 
+@pytest.mark.slow
 def test_a_picture_opens_closer_and_leads_to_the_next(
     open_page: Callable[..., Page], report_of_many_classes: Run
 ) -> None:
@@ -149,29 +148,6 @@ def test_a_clicked_cell_is_in_the_address_opens_again_and_one_step_back_leaves_i
     page.go_back()
     expect(pictures).to_have_count(0)
     assert not {"was", "said"} & parse_qs(urlsplit(page.url).query).keys()
-
-
-def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
-    open_page: Callable[..., Page], report_of_many_classes: Run, tmp_path: Path
-) -> None:
-    report = report_of_many_classes.report()
-    wrong = [
-        prediction for prediction in report.predictions if prediction.label != prediction.predicted
-    ]
-    page = open_page(f"reports?run={report_of_many_classes.id}&view=Pictures")
-    chromium.choose(page, "Wrong")
-    assert "only=Wrong" in page.url
-    expect(page.get_by_text(f"{len(wrong)} pictures of {report.pictures}")).to_be_visible()
-    reloaded = open_page(page.url.split("/", 3)[3])
-    expect(reloaded.get_by_text(f"{len(wrong)} pictures of {report.pictures}")).to_be_visible()
-    with reloaded.expect_download() as download:
-        reloaded.get_by_role("button", name="Download as CSV").click()
-    file = tmp_path / "pictures.csv"
-    download.value.save_as(file)
-    with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    assert {row["file"] for row in rows} == {prediction.name for prediction in wrong}
-    assert len(rows) == len(wrong)
 
 
 @pytest.mark.slow

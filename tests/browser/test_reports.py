@@ -1,35 +1,19 @@
-import re
 import secrets
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from core.evaluation import Report, describe
+from core.evaluation import Report
 from core.runs.run import Run
 from tests.browser import chromium
-from tests.shapes import draw, encoded
 
 
 @pytest.fixture
 def report(trained_run: Run) -> Report:
     """What the file says."""
     return Report.model_validate_json((trained_run.path / "report.json").read_bytes())
-
-
-def test_a_report_is_reached_from_the_list_and_left_for_it(
-    page: Page, trained_run: Run, report: Report
-) -> None:
-    chromium.follow(page, "Reports")
-    page.locator(f".st-key-open-{trained_run.id}").get_by_role("button").click()
-    expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
-    accuracy = page.get_by_test_id("stMetric").filter(has_text="Accuracy")
-    expect(accuracy).to_contain_text(describe(report.accuracy))
-    chromium.press(page, "All runs")
-    expect(page.get_by_role("heading", name="How good is it")).to_be_visible()
-    assert trained_run.id not in page.url, "the list stays until a run is clicked"
 
 
 def test_a_run_is_named_deleted_and_restored_by_keyboard(
@@ -83,16 +67,3 @@ def test_a_cell_of_the_matrix_shows_its_pictures(
         expect(page.get_by_alt_text(prediction.name)).to_be_visible()
     maps = 1 if cell[0] == cell[1] else 2
     expect(page.get_by_test_id("stImage")).to_have_count((1 + maps) * len(predictions_in_cell))
-
-
-def test_the_trained_model_predicts_on_the_predict_page(
-    open_page: Callable[..., Page], trained_run: Run, tmp_path: Path
-) -> None:
-    page = open_page(f"reports?run={trained_run.id}")
-    page.get_by_role("button", name="Try it").click()
-    expect(page.get_by_role("heading", name="What is in this picture?")).to_be_visible()
-    picture = tmp_path / "square.png"
-    picture.write_bytes(encoded(draw(1, seed=77), "PNG"))
-    chromium.upload(page, picture)
-    # A drawing from another seed may count as not like the few training pictures.
-    expect(page.get_by_test_id("stMain")).to_contain_text(re.compile(r"square · \d+ %"))

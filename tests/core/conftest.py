@@ -81,7 +81,8 @@ def trained_run(
 @pytest.fixture(scope="session")
 def ray_head() -> Iterator[Any]:
     """A Ray cluster on this machine, whose head runs no jobs."""
-    ray = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: make cluster")
+    from ray import cluster_utils as ray
+
     # A dead node is detected after two seconds instead of twenty.
     health_checks = {
         "health_check_initial_delay_ms": 500,

@@ -35,16 +35,8 @@ def save_as_published(model, path):
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
 
 
-EVERY_BACKBONE = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == "mobilenetv2" else pytest.mark.slow)
-        for name in MODULES
-    ],
-)
-
-
-@EVERY_BACKBONE
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODULES)
 def test_our_classifier_predicts_as_keras_applications_does(name, settings, scene):
     backbone = get(name)
     keras_model = keras_application(name)
@@ -64,7 +56,13 @@ def test_our_classifier_predicts_as_keras_applications_does(name, settings, scen
     assert difference <= 1e-4
 
 
-@EVERY_BACKBONE
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "mobilenetv2" else pytest.mark.slow)
+        for name in MODULES
+    ],
+)
 def test_a_network_agrees_with_its_row_and_has_only_keras_layers(name):
     backbone = get(name)
     model = build.imagenet_classifier(backbone, "random")

@@ -6,11 +6,8 @@ import tensorflow as tf
 from core.backbones import build, get
 from core.errors import BadConfig
 
-CUT = ["tiny", "efficientnet-lite0"]
-CUT += [
-    pytest.param(name, marks=pytest.mark.slow)
-    for name in ("mobilenetv2", "resnet50", "inceptionv3", "efficientnetv2b0")
-]
+SLOW = ("efficientnet-lite0", "mobilenetv2", "resnet50", "inceptionv3", "efficientnetv2b0")
+CUT = ["tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
 def noise(backbone, count=1):

@@ -28,10 +28,8 @@ def test_lite2_classifies_photographs(photos):
     assert (order == truth).any(axis=1).mean() >= 0.95
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["efficientnet-lite0", pytest.param("efficientnet-lite2", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
 def test_every_parameter_is_loaded_from_the_published_file(name):
     backbone = get(name)
     model = build.imagenet_classifier(backbone)

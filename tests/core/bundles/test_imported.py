@@ -95,6 +95,7 @@ def test_without_a_serving_model_the_network_is_converted(packed_run, monkeypatc
     assert_same_predictions(trained, model, trained.settings)
 
 
+@pytest.mark.slow
 def test_a_missing_backbone_of_a_frozen_model_is_prepared(packed_run, tmp_path, monkeypatch):
     trained, stream = packed_run("quick")
     elsewhere = Settings(home=tmp_path / "elsewhere")

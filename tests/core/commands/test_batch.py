@@ -128,7 +128,9 @@ def test_a_table_is_written_only_to_a_separate_file(
     assert Path("/dev/null").is_char_device()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_cancel_leaves_no_file(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
     home = tmp_path / "out"
     home.mkdir()

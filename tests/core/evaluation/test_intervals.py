@@ -87,7 +87,9 @@ def burst_results(generator, model, accuracy, correlation, sizes):
     return generator.random(len(groups)) < chances[groups], groups
 
 
-@pytest.mark.parametrize("burst", [1, 3, 10, 30])
+@pytest.mark.parametrize(
+    "burst", [10, *(pytest.param(length, marks=pytest.mark.slow) for length in (1, 3, 30))]
+)
 def test_95_percent_intervals_contain_the_truth_93_to_97_times_in_100(burst):
     generator, covered = np.random.default_rng(burst), []
     for model in ("beta", "latent"):

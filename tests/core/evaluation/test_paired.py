@@ -225,7 +225,7 @@ def test_keys_must_match_the_report():
         EvaluatedModel(first.report, first.keys[1:], first.probabilities, first.groups)
 
 
-@pytest.mark.parametrize("pictures", [15, 90])
+@pytest.mark.parametrize("pictures", [15, pytest.param(90, marks=pytest.mark.slow)])
 def test_intervals_contain_the_truth_as_often_as_they_should(pictures):
     def predict(labels, generator, accuracy):
         wrong = (labels + generator.integers(1, 3, len(labels))) % 3

@@ -61,7 +61,7 @@ def test_limits_are_the_order_statistics_of_split_conformal_prediction():
 @pytest.mark.parametrize(
     ("sizes", "correlation"), [(1, 0.0), (8, 0.9), (lambda random: random.geometric(0.1, 60), 0.9)]
 )
-@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize("level", [pytest.param(0.8, marks=pytest.mark.slow), 0.95])
 def test_a_picture_of_a_new_group_is_covered_as_promised(sizes, correlation, level):
     generator = np.random.default_rng(2)
     covered = []

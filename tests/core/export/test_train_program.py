@@ -205,13 +205,10 @@ def test_heif_pictures_add_their_package():
     assert "pillow_heif.register_heif_opener()" in program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [
-        "mobilenetv2",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("resnet50", "inceptionv3")),
-        pytest.param("efficientnetv2b0", marks=pytest.mark.slow),
-    ],
+    ["mobilenetv2", "resnet50", "inceptionv3", "efficientnetv2b0"],
 )
 def test_the_network_of_keras_applications_is_cut_at_the_same_layer(name):
     row = backbones.get(name)

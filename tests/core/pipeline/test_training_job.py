@@ -180,6 +180,7 @@ print(run.verification().of("classifier.tflite").passed, heavy())
 """
 
 
+@pytest.mark.slow
 def test_quick_writes_its_report_and_a_verified_file_without_tensorflow(
     tiny, settings, shapes_dataset, tmp_path
 ):
@@ -250,7 +251,7 @@ def test_the_seed_decides_the_split(trained_run, settings, shapes_dataset, tmp_p
     assert first_names != second_names
 
 
-@BOTH_PRESETS
+@pytest.mark.parametrize("preset", ["quick", pytest.param("best", marks=pytest.mark.slow)])
 def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
     trainings, tiny_home, shapes_dataset, tmp_path, preset
 ):

@@ -26,7 +26,7 @@ from core.training.config import TrainingConfig, parse
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
 from tests.core.training import clouds
-from tests.core.trainings import ImportedDataset, tiny_config, train
+from tests.core.trainings import ImportedDataset, TrainedRun, tiny_config
 
 RESUMES = "Fine-tuning resumes after epoch"
 
@@ -197,11 +197,11 @@ def test_a_damaged_checkpoint_is_ignored_with_a_warning(
     interrupted: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     interrupted.write_bytes(damage(interrupted.read_bytes()))
+    tuner = uninterrupted_training(epochs=2).tuner
+    state = [*tuner.network.variables, *tuner._optimizer.variables]
     with caplog.at_level(logging.WARNING):
-        restarted = FineTuning(configure(epochs=2), Checkpoint(interrupted, "a"))
+        assert Checkpoint(interrupted, "a").read(state, np.random.default_rng(0)) is None
     assert "the checkpoint is ignored" in caplog.text
-    assert (restarted.tuner.epochs, restarted.notes) == (2, [])
-    assert restarted.losses == uninterrupted_training(epochs=2).losses
 
 
 def test_the_checkpoint_of_another_training_is_ignored(
@@ -210,7 +210,8 @@ def test_the_checkpoint_of_another_training_is_ignored(
     with caplog.at_level(logging.WARNING):
         restarted = FineTuning(configure(epochs=2), Checkpoint(interrupted, "b"))
     assert "of other settings" in caplog.text
-    assert restarted.tuner.epochs == 2
+    assert (restarted.tuner.epochs, restarted.notes) == (2, [])
+    assert restarted.losses == uninterrupted_training(epochs=2).losses
     wider = replace_stages(configure(epochs=2))
     with caplog.at_level(logging.WARNING):
         tuner = Tuner(build.trunk(backbones.get("tiny")), wider, 3, pictures=24)
@@ -311,10 +312,13 @@ def test_the_key_depends_on_settings_classes_and_split_but_not_on_the_name(
 
 
 def test_a_run_that_was_killed_in_an_epoch_gets_the_same_report(
-    tiny: Backbone, settings: Settings, shapes_dataset: ImportedDataset, tmp_path: Path
+    tiny: Backbone,
+    trainings: Callable[[str], TrainedRun],
+    settings: Settings,
+    shapes_dataset: ImportedDataset,
+    tmp_path: Path,
 ) -> None:
-    config = tiny_config("best")
-    uninterrupted = train(shapes_dataset, config, tmp_path / ("a" * 32), settings)
+    config, uninterrupted = tiny_config("best"), trainings("best")
     run = runs.create(config, shapes_dataset.dataset, tmp_path / ("b" * 32))
     features = tmp_path / "features"
     with pytest.raises(Killed):

@@ -189,7 +189,10 @@ def test_the_best_epoch_is_restored_and_patience_counts_from_it(monkeypatch):
     assert not np.array_equal(weights_seen[3][0], weights_seen[6][0])
 
 
-@pytest.mark.parametrize(("losses", "share"), [([2, 1, 3, 3], 0.75), ([3, 3, 3, 1], 0.25)])
+@pytest.mark.parametrize(
+    ("losses", "share"),
+    [([2, 1, 3, 3], 0.75), pytest.param([3, 3, 3, 1], 0.25, marks=pytest.mark.slow)],
+)
 def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_better(
     monkeypatch, losses, share
 ):
@@ -211,7 +214,10 @@ def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_
         np.testing.assert_allclose(array, start + share * (end - start), atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adamw", *(pytest.param(n, marks=pytest.mark.slow) for n in ("adam", "rmsprop", "sgd"))],
+)
 def test_every_optimizer_changes_the_layers(optimizer):
     assert fine_tune(configure(epochs=2, phase={"optimizer": optimizer})).changed == {"block2_conv"}
 
@@ -234,7 +240,13 @@ def test_the_rate_warms_up_and_falls_to_zero():
     assert at[-1] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("knob", [{"label_smoothing": 0.3}, {"seed": 1}, {"batch_size": 6}])
+@pytest.mark.parametrize(
+    "knob",
+    [
+        {"label_smoothing": 0.3},
+        *(pytest.param(k, marks=pytest.mark.slow) for k in ({"seed": 1}, {"batch_size": 6})),
+    ],
+)
 def test_each_setting_makes_a_difference(plain, knob):
     usual = plain.after["block2_conv", "kernel"]
     assert not np.array_equal(fine_tune(configure(**knob)).after["block2_conv", "kernel"], usual)

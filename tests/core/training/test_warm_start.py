@@ -110,10 +110,6 @@ def test_layers_trained_in_either_training_are_in_the_weights(start, four_shapes
     trained = continue_from(
         four_shapes, "best", folder, settings, fine_tune_phase=phase, unfreeze=last
     )
-    exported = build.export(
-        trained.run, named(["keras"]), trained.pictures, settings, lambda _: None
-    )
-    assert exported.of(storage.KERAS).passed
     (kept_event,) = [e for e in trained.events if isinstance(e, Kept) and e.phase == "fine-tune"]
     assert kept_event.epoch, "nothing was trained, so this shows nothing"
     weights, before = trunk(trained.run.model_folder), trunk(folder)
@@ -126,6 +122,7 @@ def test_layers_trained_in_either_training_are_in_the_weights(start, four_shapes
     assert (trained.run.model_folder / storage.LITERT).is_file()
 
 
+@pytest.mark.slow
 def test_deeper_layers_than_before_can_be_trained(start, four_shapes):
     folder, settings = start("quick")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
@@ -137,6 +134,10 @@ def test_deeper_layers_than_before_can_be_trained(start, four_shapes):
     assert storage.load(trained.run.model_folder)[0].cut == "stem"
     assert set(trunk(trained.run.model_folder)) > set(trunk(folder))
     assert export_failures(trained) == []
+    exported = build.export(
+        trained.run, named(["keras"]), trained.pictures, settings, lambda _: None
+    )
+    assert exported.of(storage.KERAS).passed
 
 
 def test_a_fine_tuning_without_a_gain_keeps_the_network_of_the_model(
