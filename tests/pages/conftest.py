@@ -35,8 +35,13 @@ PER_CLASS = 12
 
 
 @pytest.fixture(autouse=True)
-def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A machine in personal mode with an empty home, which no test before has used."""
+def host(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
+    """A machine in personal mode with an empty home, which no test before has used.
+
+    Uploads are imported in this process. Other jobs stay in their queues without `dispatchers`.
+    """
     monkeypatch.setenv("TUSKER_MODE", "personal")
     monkeypatch.setattr(app_test, "MemoryMediaFileStorage", visitor_module.Storage)
     st.cache_data.clear()
@@ -45,17 +50,14 @@ def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         start = scheduling.start_dispatcher
 
         def start_or_import(queue: Queue, host: Settings) -> None:
-            """Import uploads in this process: two fewer have to start than on a real host."""
             if queue.kind == "intake":
                 imports.submit(dispatcher.dispatch, "intake", host, _drain)
-            else:
+            elif "dispatchers" in request.fixturenames:
                 start(queue, host)
 
         monkeypatch.setattr(scheduling, "start_dispatcher", start_or_import)
         yield settings
     st.cache_resource.clear()
-    if (settings.home / "queue").exists():  # a training that goes on slows the next tests
-        at_work.kill(*at_work.processes(settings))
 
 
 def _drain(queue: Queue, host: Settings) -> None:
@@ -64,6 +66,13 @@ def _drain(queue: Queue, host: Settings) -> None:
             with suppress(TuskerError):  # which is in the job's status
                 worker.work(job, host)
         tickets[0].unlink(missing_ok=True)
+
+
+@pytest.fixture
+def dispatchers(host: Settings) -> Iterator[None]:
+    """Trainings and other jobs start, as on a real host; after the test they are killed."""
+    with at_work.killing_processes(host):
+        yield
 
 
 @pytest.fixture

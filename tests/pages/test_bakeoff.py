@@ -22,9 +22,8 @@ COMPARE = "Compare backbones"
 
 
 @pytest.fixture
-def queued_comparison(upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch) -> Upload:
-    """An upload that is to be compared, but nobody comes to do it."""
-    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
+def queued_comparison(upload: Upload, host: Settings) -> Upload:
+    """An upload that is to be compared."""
     comparisons.start(upload, upload.intake().dataset, QUICK, host)
     return upload
 
@@ -77,9 +76,8 @@ def _chosen_backbone(visitor: Visitor) -> str:
 
 
 def test_a_comparison_starts_with_one_press_and_is_there_for_the_next_visit(
-    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, upload: Upload
 ) -> None:
-    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     visitor.open("train", upload=upload.id)
     assert "Tries EfficientNet-Lite0 and EfficientNet-Lite2 on them" in visitor.text()
     visitor.fill("Seed", 5).press(COMPARE)

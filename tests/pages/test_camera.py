@@ -26,8 +26,12 @@ def _capture_two_classes(visitor: Visitor, count: int = 8) -> Visitor:
     return visitor
 
 
+@pytest.mark.slow
 def test_captured_pictures_stay_in_memory_until_they_are_trained_on(
-    visitor: Visitor, host: Settings, run_of_visitor: Callable[[Visitor], Run]
+    visitor: Visitor,
+    dispatchers: None,
+    host: Settings,
+    run_of_visitor: Callable[[Visitor], Run],
 ) -> None:
     visitor.open("train").choose("Camera")
     assert "Nothing is written to disk until you save it" in visitor.text()

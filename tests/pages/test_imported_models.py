@@ -34,9 +34,8 @@ def bundle_content(run_in: Callable[..., Run], host: Settings) -> bytes:
 
 @pytest.fixture
 def never_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models that lack what they answer with, and no worker that would make it."""
+    """Models that lack what they answer with."""
     monkeypatch.setattr(ImportedModel, "ready", lambda *_: False)
-    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
 
 
 def _import(visitor: Visitor, content: bytes, name: str = "=flowers_<b>.zip") -> Visitor:

@@ -48,7 +48,7 @@ def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: R
 
 
 def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
-    visitor: Visitor, run: Run, host: Settings
+    visitor: Visitor, dispatchers: None, run: Run, host: Settings
 ) -> None:
     (first,) = add_label_issues(run, 1)
     visitor.open("reports", run=run.id, view="Data")

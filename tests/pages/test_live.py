@@ -35,12 +35,6 @@ SENTENCE = "Memory ran out. Try a smaller *batch*."
 ENDED_EARLY = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
 
 
-@pytest.fixture(autouse=True)
-def no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is ordered stays in its queue."""
-    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
-
-
 @pytest.fixture
 def stopped(
     run_in: Callable[..., Run], upload: Upload, trained_run: TrainedRun, host: Settings

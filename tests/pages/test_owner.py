@@ -170,9 +170,8 @@ def test_a_visitor_with_the_link_does_not_see_the_log(
 
 
 def test_only_the_visit_that_started_a_run_may_change_it(
-    public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
+    public: None, upload: Upload, host: Settings
 ) -> None:
-    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     owner_visit = Visitor().open("train", upload=upload.id).press("Start training")
     (run,) = runs.list_runs(host)
     owner_visit.open("reports", run=run.id)

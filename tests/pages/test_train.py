@@ -40,7 +40,10 @@ def _disabled(visitor: Visitor) -> set[str]:
 
 
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(
-    visitor: Visitor, host: Settings, run_of_visitor: Callable[[Visitor], Run]
+    visitor: Visitor,
+    dispatchers: None,
+    host: Settings,
+    run_of_visitor: Callable[[Visitor], Run],
 ) -> None:
     visitor.open("train")
     assert _steps(visitor) == FIRST
@@ -260,10 +263,7 @@ def test_a_safe_remedy_is_applied_and_can_be_undone(visitor: Visitor) -> None:
     assert "2 classes · 12 pictures" in later.text()
 
 
-def test_two_tabs_start_two_separate_trainings(
-    upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
+def test_two_tabs_start_two_separate_trainings(upload: Upload, host: Settings) -> None:
     tabs = [Visitor().open("train", upload=upload.id) for _ in range(2)]
     for tab in tabs:
         tab.press("Start training")

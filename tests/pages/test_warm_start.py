@@ -30,11 +30,6 @@ def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
     return imported.import_bundle(io.BytesIO(content), "mine", host)
 
 
-@pytest.fixture(autouse=True)
-def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
-
-
 def _fields(visitor: Visitor) -> list[str]:
     return [field.label for field in visitor.at.selectbox]
 
