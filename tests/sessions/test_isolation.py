@@ -18,7 +18,7 @@ from core.system import visitors
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
 
-VISITORS = 12
+VISITORS = 6
 MANY = 50
 BITS = 6
 SIGNAL = (255, 0, 255)

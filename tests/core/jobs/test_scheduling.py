@@ -37,6 +37,7 @@ def test_a_job_is_queued_then_runs_then_is_finished(
     job = at_work.enqueue_intake(job_settings, "shapes", small_zip)
     states = [job.recorded().state]
     while not states[-1].ended:
+        time.sleep(0.01)
         state = scheduling.status(job, job_settings).state
         if state is not states[-1]:
             states.append(state)
