@@ -79,7 +79,7 @@ def in_folder(folder: Path) -> list[Source]:
     """List the files of a folder and its subfolders, in natural order."""
     paths = [Path(base) / name for base, _, names in os.walk(folder) for name in names]
     return [
-        Source(printable(path), path, required=_is_picture(path.name))
+        Source(printable(path), path, required=is_picture(path.name))
         for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder))))
         if path.is_file() and not is_clutter(path.relative_to(folder).as_posix())
     ]
@@ -107,13 +107,13 @@ def in_archive(
     """
     extraction = extract(path, folder, settings, progress)
     result = [
-        Source(prefix + member.name, member.path, required=_is_picture(member.name))
+        Source(prefix + member.name, member.path, required=is_picture(member.name))
         for member in extraction.members
     ]
     result += (
         Source(prefix + skipped.name, None, skipped.reason)
         for skipped in extraction.skipped
-        if skipped.reason != CLUTTER and _is_picture(skipped.name)
+        if skipped.reason != CLUTTER and is_picture(skipped.name)
     )
     return sorted(result, key=lambda source: _natural(source.name))
 
@@ -133,7 +133,8 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether a name has the extension of a picture, also of one that cannot be read."""
     return _PICTURE.search(name) is not None
 
 

@@ -208,7 +208,7 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
         BadInput: the pictures cannot be grouped by that.
     """
     from core import intake
-    from core.dataset import tables
+    from core.dataset import grouping
 
     if not by:
         for suggestion in examined.groupings[:SUGGESTED]:
@@ -217,10 +217,10 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
                 f"score is only fair with --group-by {shlex.quote(suggestion.by)}"
             )
         return examined
-    file = Path(by.rpartition(":")[0])
+    table = grouping.table_and_column(by)
     detected = {column.name for column in examined.columns}
-    outside = file.suffix in tables.TABLES and (_exists(file) or by not in detected)
-    return intake.group(examined, by, file if outside else None)
+    outside = any(table) and (_exists(Path(table[0])) or ":".join(table) not in detected)
+    return intake.group(examined, by, Path(table[0]) if outside else None)
 
 
 def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ from core.archive.unpacking import (
     empty_folders,
     extract,
 )
-from core.dataset import interpretation, layout, reading_findings, scaling, tables
+from core.dataset import grouping, interpretation, layout, reading_findings, scaling, tables
 from core.dataset.examples import Dataset, Example
 from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
@@ -253,7 +253,7 @@ def _assemble(
             )
         )
     columns = tables.columns([example.name for example in examples], others)
-    files_of_columns = {column.name.rpartition(":")[0] for column in columns}
+    files_of_columns = {grouping.table_and_column(column.name)[0] for column in columns}
     return Dataset(
         name=name,
         classes=inferred.classes,

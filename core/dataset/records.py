@@ -79,7 +79,7 @@ def boxes(name: str, text: str) -> str:
         kinds = {"agName": "Azure Custom Vision", '"categories"': "COCO", '"shapes"': "LabelMe"}
         return next((kind for sign, kind in kinds.items() if sign in text), "JSON with boxes")
     if suffix == ".txt":
-        rows = [line.split() for line in text.splitlines() if line.strip()]
+        rows = [line.split() for line in tables.lines_of(text) if line.strip()]
         return "YOLO" if rows and all(map(_is_yolo, rows)) else ""
     if suffix in tables.TABLES:
         header = {cell.strip().casefold() for row in tables.rows_of(text)[:1] for cell in row}
@@ -113,9 +113,8 @@ def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[st
         cells = [cell for cell in _cells(json.loads(text)) if len(cell[1]) <= LONGEST]
     except (ValueError, RecursionError):
         return {}
-    return {"file": PurePosixPath(name).stem} | dict(
-        sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
-    )
+    kept = sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
+    return dict(kept) | {"file": PurePosixPath(name).stem}
 
 
 def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
@@ -160,7 +159,7 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in tables.lines_of(text) if line.strip()]
 
 
 def _records(content: Any) -> Iterator[dict[str, str]]:
@@ -170,7 +169,7 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
             pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
             content = [{"file": item, "": key} for key, item in pairs] or max(values, key=len)
         elif _are_records(values):
-            content = [{"key": key} | value for key, value in content.items()]
+            content = [{"": key} | value for key, value in content.items()]
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return

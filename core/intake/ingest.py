@@ -150,7 +150,7 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     columns = intake.columns
     if table is not None:
         names = [example.name for example in intake.dataset.examples]
-        columns = (tables.column(table, by.rpartition(":")[2], names),)
+        columns = (tables.column(table, grouping.table_and_column(by)[1], names),)
         by = columns[0].name
     dataset = intake.dataset.model_copy(update={"columns": columns})
     dataset = grouping.group(dataset, by)
