@@ -60,6 +60,14 @@ def unicode_path(raw: bytes, extra: bytes) -> str | None:
     return None
 
 
+def read_again(name: str, used: str, other: str) -> str:
+    """A name that was decoded by one encoding, by another; unchanged if they cannot write it."""
+    try:
+        return name.encode(used).decode(other)
+    except UnicodeError:
+        return name
+
+
 def fitting(names: Sequence[bytes]) -> list[str]:
     """The encodings in which all names consist of words, the most likely first.
 

@@ -25,6 +25,10 @@ EXTENDED_HEADERS = 8
 """Extended headers before one file."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _OLD_NAME, _LONG_LINK = b"N", b"K"
+_WITHOUT_DATA = b"1", b"2", b"3", b"4", b"5", b"6"
+_LISTED_FOLDER = b"D"
+"""A folder with a list of its files, in incremental backups."""
+_SPARSE = b"S"
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
 _PADDING = b" " * 8
 
@@ -94,8 +98,10 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
             prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
             name = name or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
             is_regular = kind in _REGULAR and not name.endswith(b"/")
-            is_folder = kind == _FOLDER or (kind in _REGULAR and not is_regular)
-            held = held if is_regular else 0
+            is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (kind in _REGULAR and not is_regular)
+            held = 0 if kind in _WITHOUT_DATA or (kind in _REGULAR and not is_regular) else held
+            if kind == _SPARSE and head[482]:
+                at += _map_size(stream)
             found.append(_entry(name, kind, at, held, is_folder=is_folder))
             directory.check_count(len(found), settings)
             total += held
@@ -104,6 +110,14 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
                 check_at = max(total, min(2 * total, settings.expanded_megabytes * MEGABYTE))
             name, size, extended = b"", -1, 0
         at += -(-held // BLOCK) * BLOCK
+
+
+def _map_size(stream: IO[bytes]) -> int:
+    """Bytes of the blocks that follow the header of a sparse file, before its data."""
+    for blocks in range(1, EXTENDED_BYTES // BLOCK):
+        if not any(stream.read(BLOCK)[504:505]):
+            return blocks * BLOCK
+    raise BadArchive("A header of this archive is too large. Make the archive again.")
 
 
 def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> Entry:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.archive.names import read_again
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.findings import Remedy
@@ -53,7 +54,7 @@ def apply(
             labels += [addition.classes[example.label] for example in addition.examples]
             skipped += addition.skipped
         else:
-            labels = _relabelled(remedy, examples, labels)
+            labels = _relabelled(remedy, examples, labels, dataset.classes)
     names = tuple(sorted({label for label in labels if label is not None}))
     index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))
@@ -75,9 +76,16 @@ def apply(
 
 
 def _relabelled(
-    remedy: Remedy, examples: list[Example], labels: list[str | None]
+    remedy: Remedy,
+    examples: list[Example],
+    labels: list[str | None],
+    as_read: Iterable[str],
 ) -> list[str | None]:
-    """The class of each picture after a remedy; None for those that are left out."""
+    """The class of each picture after a remedy; None for those that are left out.
+
+    Args:
+        as_read: classes before all remedies, of which the encoding may be wrong.
+    """
     files = dict.fromkeys(remedy.files, remedy.classes[0] if remedy.kind == "move" else None)
     classes: dict[str, str | None] = {}
     match remedy.kind:
@@ -89,8 +97,7 @@ def _relabelled(
             classes = dict(zip(remedy.classes, remedy.names, strict=True))
         case "decode":
             used, correct = remedy.names  # encodings
-            present = {label for label in labels if label}
-            classes = {n: n.encode(used, "replace").decode(correct, "replace") for n in present}
+            classes = {name: read_again(name, used, correct) for name in as_read}
     return [
         None if label is None else files.get(example.name, classes.get(label, label))
         for example, label in zip(examples, labels, strict=True)
@@ -106,4 +113,15 @@ def _read_as(dataset: Dataset, reading: layout.Reading | None) -> Dataset:
         for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
         if not assignment.reason
     )
-    return dataset.model_copy(update={"classes": inferred.classes, "examples": examples})
+    skipped = tuple(
+        Skipped(name=example.name, reason=assignment.reason)
+        for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
+        if assignment.reason
+    )
+    return dataset.model_copy(
+        update={
+            "classes": inferred.classes,
+            "examples": examples,
+            "skipped": dataset.skipped + skipped,
+        }
+    )

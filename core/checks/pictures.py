@@ -87,7 +87,7 @@ def leaks(case: CheckInput) -> Finding | None:
         return None
     examples = case.dataset.examples
     leaking, trained = [], []
-    for members in splitting.units(examples, range(len(examples))):
+    for members in splitting.units(examples, range(len(examples)), chosen=False):
         in_training = [index for index in members if examples[index].split == "train"]
         if in_training and len(in_training) < len(members):
             leaking.append(members)

@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.system.prose import listed
 
 if TYPE_CHECKING:
+    from core.checks import Remedy
     from core.dataset import Progress
     from core.intake import Intake
     from core.runs.run import Run
@@ -187,13 +188,13 @@ def unblocked(
     """
     from core import intake
     from core.checks import Severity
+    from core.dataset.findings import resolved_next
 
-    remedies = []
-    for finding in examined.findings:
-        if finding.remedy is not None and finding.resolved_by_default:
-            say(f"{finding.sentence} {finding.remedy.label}: done.")
-            remedies.append(finding.remedy)
-    if remedies:
+    remedies: list[Remedy] = []
+    while new := resolved_next(examined.findings, remedies):
+        for finding, remedy in new:
+            say(f"{finding.sentence} {remedy.label}: done.")
+            remedies.append(remedy)
         examined = intake.apply_remedies(folder, remedies, settings)
     blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
     if blocking:

@@ -25,7 +25,13 @@ BYTES = 4_400
 """What is stored of one picture, about."""
 
 MEASURES = ("dark", "bright", "contrast", "sharpness")
-ARRAYS = ("pixels", "grey", "chroma", "measures")
+ARRAYS: dict[str, tuple[int, ...]] = {
+    "pixels": (),
+    "grey": (GREY, GREY),
+    "chroma": (CHROMA, CHROMA, 2),
+    "measures": (len(MEASURES),),
+}
+"""What is stored of each picture, with its shape."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +129,11 @@ class Fingerprints:
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
                 place = {str(name): row for row, name in enumerate(data["sha256"])}
-                return cls(place, *(data[name] for name in ARRAYS))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+                arrays = {name: data[name] for name in ARRAYS}
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
+        shapes = {name: (len(place), *shape) for name, shape in ARRAYS.items()}
+        return cls(place, **arrays) if shapes == {n: a.shape for n, a in arrays.items()} else None
 
 
 def fingerprint(

@@ -37,7 +37,9 @@ mask masks trimap trimaps segmentation segmentations annotation annotations gt g
 labels
 """
 
-COPY = re.compile(r"(\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|\s*\(\d+\))$", re.IGNORECASE)
+COPY = re.compile(
+    r"((?<!\s)\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|(?<!\s)\s*\(\d+\))$", re.IGNORECASE
+)
 """What operating systems add to the name of a copy."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from core.archive.unpacking import NESTED, Extraction, Member
+from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
     file_names,
@@ -21,7 +21,6 @@ from core.errors import BadDataset, NoClasses
 from core.images.formats import READABLE
 from core.system import prose
 
-SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from core.archive.names import ENCODINGS
+from core.archive.names import ENCODINGS, read_again
 from core.archive.unpacking import Extraction
 from core.dataset import folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
@@ -143,7 +143,7 @@ def _encoding_notes(classes: Sequence[str], files: Extraction) -> Iterator[Findi
         if not more:
             yield informs("encoding", first)
         for n, other in enumerate(more):
-            read = [name.encode(used, "replace").decode(other, "replace") for name in named]
+            read = [read_again(name, used, other) for name in named]
             sentence = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
             remedy = Remedy(
                 kind="decode", label=f"Read them as {ENCODINGS[other]}", names=(used, other)

@@ -525,3 +525,14 @@ def test_a_key_of_a_record_does_not_replace_the_name_of_its_picture(read):
     assert read(files)[0] == LABELS
     records = {f"p{n}.jpg": {"key": "ab"[n % 2], "n": 1} for n in range(8)}
     assert read({"labels.json": json.dumps(records)})[0] == LABELS
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["a" * 2_000 + "-" * 2_000, "1(a" + "(" * 4_000 + "1", "12" * 2_000, " -" * 2_000 + "("],
+    ids=["separators", "brackets", "digits", "spaces"],
+)
+def test_a_long_odd_name_takes_no_longer_than_others(odd, read):
+    names = [f"{label}_{n}{odd}.jpg" for label in ("cat", "dog") for n in range(20)]
+    with pytest.raises(BadDataset):
+        read({}, [*names, f"{odd}.jpg"])
