@@ -14,8 +14,8 @@ from core.runs.run import Run
 from core.settings import Settings
 from tests.browser import chromium
 from tests.browser.server import Server
+from ui.reports.views import VIEWS
 
-VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
 FAST = ("many", chromium.NARROW, "light")
 """Of all classes, widths and colour schemes, the layout with the least room."""
 TALL = 5_000

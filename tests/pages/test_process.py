@@ -8,6 +8,7 @@ from tests.pages.visitor import ROOT
 VISIT = """
 import sys
 from tests.pages.visitor import Visitor
+from ui.reports.views import VIEWS
 
 visitor = Visitor()
 visitor.open("predict").press("Cat")
@@ -16,7 +17,7 @@ visitor.open("predict", run=sys.argv[1])
 assert visitor.bars()
 visitor.open("train")
 visitor.open("reports")
-for view in ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export"):
+for view in VIEWS:
     visitor.open("reports", run=sys.argv[1], view=view)
 heavy = {"tensorflow", "keras", "torch"} & set(sys.modules)
 assert not heavy, f"the web process has imported {heavy}"

@@ -7,8 +7,7 @@ from core.runs.filenames import LEARNING_CURVE, REPORT
 from core.runs.run import Run
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
-
-VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
+from ui.reports.views import VIEWS
 
 
 @pytest.mark.parametrize("view", VIEWS)
