@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.archive import directory
-from core.archive.directory import Entry
+from core.archive.directory import MAKE_AGAIN, Entry
 from core.archive.inspection import RATIO_ARCHIVE_BYTES, STORED, check_sizes
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
@@ -79,13 +79,13 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
         if len(head) < BLOCK or not head.strip(b"\0"):
             return found
         if not _is_header(head):
-            raise BadArchive("A header of this archive is damaged. Make the archive again.")
+            raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
         kind, held = head[156:157], _number(head[124:136])
         at += BLOCK
         if kind in (_LONG_NAME, _EXTENDED, _GLOBAL, _LONG_LINK, _OLD_NAME):
             extended += 1
             if held > EXTENDED_BYTES or extended > EXTENDED_HEADERS:
-                raise BadArchive("A header of this archive is too large. Make the archive again.")
+                raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
             content = stream.read(held)
             if kind == _LONG_NAME:
                 name = content.rstrip(b"\0")
@@ -117,7 +117,7 @@ def _map_size(stream: IO[bytes]) -> int:
     for blocks in range(1, EXTENDED_BYTES // BLOCK):
         if not any(stream.read(BLOCK)[504:505]):
             return blocks * BLOCK
-    raise BadArchive("A header of this archive is too large. Make the archive again.")
+    raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
 
 
 def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> Entry:
@@ -153,7 +153,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")
     if not re.fullmatch(rb"[0-7]*", digits):
-        raise BadArchive("A header of this archive is damaged. Make the archive again.")
+        raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
     return int(digits or b"0", 8)
 
 

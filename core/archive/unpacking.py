@@ -38,14 +38,14 @@ Progress = Callable[[str, int, int], None]
 
 RESERVE = 256 * MEGABYTE
 """Disk space that stays free."""
-ARCHIVES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
-ARCHIVES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
+SIGNATURES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
+SIGNATURES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 CLUTTER = "A file that the operating system or a photo service keeps for itself."
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
-DAMAGED = "Damaged inside the archive. Make the archive again."
+DAMAGED = f"Damaged inside the archive. {MAKE_AGAIN}"
 
 
 class Member(BaseModel, frozen=True):
@@ -269,7 +269,7 @@ def _write(
     try:
         with path.open("xb") as out:
             for number, chunk in enumerate(chunks):
-                if number == 0 and chunk.startswith(ARCHIVES):
+                if number == 0 and chunk.startswith(SIGNATURES):
                     sheet = zipped.name.lower().endswith(SPREADSHEETS)
                     return SPREADSHEET if sheet else NESTED
                 if time.monotonic() > deadline:

@@ -9,7 +9,9 @@ from core.archive.names import read_again
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.findings import Remedy
+from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
+from core.dataset.nesting import ClassLevel
 
 LEFT_OUT = "Excluded by a remedy that was applied."
 
@@ -28,6 +30,26 @@ class CheckInput:
     measures: np.ndarray
     duplicates: tuple[tuple[int, ...], ...]
 
+    @property
+    def high(self) -> np.ndarray:
+        """Grey level below which 99 % of each picture is, (n,)."""
+        return self.measures[:, MEASURES.index("high")]
+
+    @property
+    def low(self) -> np.ndarray:
+        """Grey level above which 95 % of each picture is, (n,)."""
+        return self.measures[:, MEASURES.index("low")]
+
+    @property
+    def contrast(self) -> np.ndarray:
+        """Standard deviation of the grey levels, (n,)."""
+        return self.measures[:, MEASURES.index("contrast")]
+
+    @property
+    def sharpness(self) -> np.ndarray:
+        """Standard deviation of the Laplacian, (n,)."""
+        return self.measures[:, MEASURES.index("sharpness")]
+
 
 def apply(
     dataset: Dataset, remedies: Iterable[Remedy], added: Mapping[str, Dataset] | None = None
@@ -42,7 +64,7 @@ def apply(
     remedies = list(remedies)
     for remedy in remedies:
         if remedy.kind == "read_as":
-            dataset = _read_as(dataset, remedy.reading)
+            dataset = _with_classes_at(dataset, remedy.reading)
     examples, skipped = list(dataset.examples), list(dataset.skipped)
     labels: list[str | None] = [dataset.classes[example.label] for example in examples]
     for remedy in remedies:
@@ -104,9 +126,9 @@ def _relabelled(
     ]
 
 
-def _read_as(dataset: Dataset, reading: layout.Reading | None) -> Dataset:
-    """The dataset with classes from its nested folders by another reading."""
-    inferred = layout.infer([example.name for example in dataset.examples], reading)
+def _with_classes_at(dataset: Dataset, level: ClassLevel | None) -> Dataset:
+    """The dataset with classes from its nested folders on another level."""
+    inferred = layout.infer([example.name for example in dataset.examples], level)
     index_of = {name: index for index, name in enumerate(inferred.classes)}
     examples = tuple(
         example.model_copy(update={"label": index_of[assignment.label]})

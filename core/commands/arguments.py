@@ -87,11 +87,11 @@ def new_folder(path: Path, *, outside: Path | None = None) -> Path:
     Raises:
         BadInput: it holds files, cannot be made, or lies among the pictures of `outside`.
     """
-    from core.archive.sources import printable
+    from core.archive.sources import readable_path
 
     absolute = path.absolute()
-    if printable(absolute) != str(absolute):
-        raise BadInput(f"Expected a folder with a name in UTF-8, found {printable(path)}.")
+    if readable_path(absolute) != str(absolute):
+        raise BadInput(f"Expected a folder with a name in UTF-8, found {readable_path(path)}.")
     parent = next(folder for folder in (absolute, *absolute.parents) if _exists(folder))
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a new or empty folder at {path}, but none can be made there.")
@@ -137,14 +137,14 @@ def ingested(
         BadInput: it cannot be learned from.
     """
     from core import intake
-    from core.archive.sources import printable, stem
+    from core.archive.sources import readable_path, stem
     from core.checks import Severity
     from core.dataset import grouping
 
     grouping.check(group_by)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        name = stem(printable(Path(data.name)))
+        name = stem(readable_path(Path(data.name)))
         examined = intake.take_in(existing(data), name, folder, settings, progress)
         examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
         for finding in examined.findings:

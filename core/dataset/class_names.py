@@ -5,6 +5,7 @@ import unicodedata
 
 from core.archive.inspection import is_clutter
 from core.dataset.folder_names import role
+from core.dataset.split_lists import SPLITS
 from core.errors import BadDataset
 
 LONGEST = 60
@@ -13,7 +14,6 @@ RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IG
 """Names that Windows reserves for devices, whatever follows the first dot."""
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that some systems do not allow in folder names."""
-SPLITS = ("train", "validation", "test")
 
 
 def checked(name: str) -> str:

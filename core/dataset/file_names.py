@@ -42,7 +42,7 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
 
     Args:
         pictures: their names.
-        lists: tables that give them a split, but no labels.
+        lists: labels from tables that are too few, or none, beside which their splits may be.
 
     Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.
     """

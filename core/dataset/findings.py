@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from core.dataset.layout import Reading
+from core.dataset.nesting import ClassLevel
 
 
 class Severity(StrEnum):
@@ -37,7 +37,7 @@ class Remedy(BaseModel, frozen=True):
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    reading: Reading | None = None
+    reading: ClassLevel | None = None
     names: tuple[str, ...] = ()
 
 

@@ -24,7 +24,7 @@ EDGE = 160  # shorter edge at which sharpness is measured, near the input size o
 BYTES = 4_400
 """What is stored of one picture, about."""
 
-MEASURES = ("dark", "bright", "contrast", "sharpness")
+MEASURES = ("high", "low", "contrast", "sharpness")
 ARRAYS: dict[str, tuple[int, ...]] = {
     "pixels": (),
     "grey": (GREY, GREY),
@@ -174,8 +174,8 @@ def fingerprint(
 
 def _measure(grey: Image.Image) -> np.ndarray:
     levels = np.asarray(grey)
-    dark, bright = np.percentile(levels, (99, 5))
+    high, low = np.percentile(levels, (99, 5))
     if (edge := min(grey.size)) > EDGE:
         width, height = (max(EDGE, round(side * EDGE / edge)) for side in grey.size)
         levels = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
-    return np.array([dark, bright, levels.std(), images.laplacian(levels)], np.float32)
+    return np.array([high, low, levels.std(), images.laplacian(levels)], np.float32)

@@ -227,7 +227,7 @@ def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
             f"{number} {title(by)}: {listed(named)}."
         )
     if len(named) < 2 or number == len(names):
-        return f"Expected groups of several pictures {title(by)}; found that all are alone."
+        return f"Expected groups of several pictures {title(by)}; found that each stands alone."
     if max(_groups_per_class(group, labels)) == 1:
         return (
             f"The groups {title(by)} are the classes ({listed(named)}). If each is kept together, "
@@ -248,6 +248,6 @@ def _missing(dataset: Dataset, by: str) -> str:
     if by in EXIF:
         return f"Expected the {by} in the EXIF data of the pictures, found none."
     if kind in LEVELED:
-        return f"Expected a level that there is, as in {kind}:2; found {by!r}."
+        return f"There is no level {by!r}; levels start at 1."
     columns = listed([column.name for column in dataset.columns]) or "none in this data"
     return f"Expected a column that groups pictures: {columns}; found {by!r}."

@@ -25,7 +25,7 @@ def parts(stems: Collection[str]) -> dict[str, str]:
     """The splits that names of tables stand for: `train`, `testLabels`; `x_train` beside `x_test`.
 
     Args:
-        stems: names of all tables, without extensions.
+        stems: names of all files that are no pictures, without extensions.
     """
     rests: defaultdict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for stem in stems:
@@ -47,6 +47,8 @@ def divides(
         pictures: names of all pictures.
         classes: of the folders; without any, the tables are not doubted.
     """
+    if not classes:
+        return True
     splits: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for picture in pictures:
         label, split = labels.get(picture, ("", ""))
@@ -54,9 +56,11 @@ def divides(
         splits[next(folders, label)][split] += 1
     splits.pop("", None)
     total = sum(splits.values(), Counter[str]())
-    few = total["train"] and total.total() - total[""] < NEARLY_ALL * total.total()
+    named = total.total() - total[""]
+    if total["train"] and named < NEARLY_ALL * total.total():
+        return False  # the others would be left out
     tested = sum(bool(each["test"] or each["validation"]) for each in splits.values())
-    return not classes or not (few or 0 < tested < NEARLY_ALL * len(splits))
+    return tested == 0 or tested >= NEARLY_ALL * len(splits)
 
 
 def columns(

@@ -14,6 +14,7 @@ from core import checks, intake
 from core.checks import Finding, Remedy, Severity, apply
 from core.dataset import Dataset, Example, split
 from core.settings import Settings
+from core.training.config import TrainingConfig
 
 LIMITS = Settings()
 
@@ -515,3 +516,7 @@ def test_only_names_that_were_guessed_are_read_by_another_encoding(tmp_path):
     assert set(apply(dataset, [decode]).classes) == {"кошка", "日本", "dog"}
     typed = Remedy(kind="move", label="", files=("2.jpg",), classes=("мышь",))
     assert set(apply(dataset, [typed, decode]).classes) == {"кошка", "日本", "мышь"}
+
+
+def test_the_share_of_test_pictures_that_groups_are_judged_by_is_the_default():
+    assert TrainingConfig.model_fields["test"].default == checks.groups.TEST

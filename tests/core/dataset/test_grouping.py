@@ -157,8 +157,8 @@ def test_chosen_groups_are_joined_with_near_duplicates():
     for place in (0, 7):  # the same picture at two sites
         examples[place] = examples[place].model_copy(update={"group": 3})
     joined = pictures.model_copy(update={"examples": tuple(examples)})
-    assert len(splitting.units(joined.examples, range(len(examples)))) == 11
-    assert len(splitting.units(joined.examples, range(len(examples)), chosen=False)) == 167
+    assert len(splitting.units_of(joined.examples, range(len(examples)))) == 11
+    assert len(splitting.units_of(joined.examples, range(len(examples)), chosen=False)) == 167
     result = split(joined, validation=0.15, test=0.15, seed=0)
     found = {e.split for e in result.examples if e.group_name in ("site00", "site01")}
     assert len(found) == 1
