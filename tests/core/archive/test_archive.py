@@ -395,3 +395,9 @@ def test_only_the_innermost_empty_folders_are_listed():
     folders = ["a", "a/b", "a/b/c", "a-b", "used", "used/no", "used/yes", *many]
     empty = unpacking.empty_folders(folders, ["used/yes/1.jpg", "used/yes.jpg", "a.jpg"])
     assert empty == ("a/b/c", "a-b", "used/no", *many)
+
+
+def test_a_file_in_very_many_folders_refuses_the_archive(tmp_path):
+    assert names(extract(build(Part("a/" * 49 + "1.jpg")), tmp_path)) == ["a/" * 49 + "1.jpg"]
+    with pytest.raises(BadArchive, match=r"up to 49 folders; a/a/.* is in 2,000"):
+        extract(build(Part("a/" * 2_000 + "1.jpg")), tmp_path)
