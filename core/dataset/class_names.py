@@ -4,6 +4,7 @@ import unicodedata
 
 from core.archive.inspection import is_clutter
 from core.dataset.folder_names import role
+from core.dataset.split_lists import SPLITS
 from core.errors import BadDataset
 from core.system import files
 
@@ -11,7 +12,6 @@ LONGEST = 60
 """In characters."""
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that some systems do not allow in folder names."""
-SPLITS = ("train", "validation", "test")
 
 
 def checked(name: str) -> str:

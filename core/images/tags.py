@@ -199,7 +199,7 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes:
 
 def _text(value: bytes) -> str:
     text = value.split(b"\0")[0].decode("utf-8", "replace")
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _day(captured: str) -> str:

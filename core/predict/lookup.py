@@ -181,5 +181,5 @@ def evaluate_on(
         groups=splitting.groups(examples, bursts=True),
         set_levels=() if set_level is None else (set_level,),
         left_out=int(excluded.sum()),
-        new_groups=0 if groups is None else len(splitting.units(examples, range(len(examples)))),
+        new_groups=0 if groups is None else len(splitting.units_of(examples, range(len(examples)))),
     )
