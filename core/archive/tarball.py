@@ -23,6 +23,8 @@ EXTENDED_BYTES = 1 << 20
 """Largest extended header: the attributes that macOS adds are far smaller."""
 EXTENDED_HEADERS = 8
 """Extended headers before one file."""
+EXTENDED_TOTAL = 128 << 20
+"""Bytes of all extended headers of an archive."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _OLD_NAME, _LONG_LINK = b"N", b"K"
 _WITHOUT_DATA = b"1", b"2", b"3", b"4", b"5", b"6"
@@ -71,7 +73,7 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
     """
     found: list[Entry] = []
     total, check_at = 0, RATIO_ARCHIVE_BYTES
-    at = extended = 0
+    at = extended = passed = 0
     name, size = b"", -1  # of the next entry, from extended headers
     while True:
         stream.seek(at)
@@ -84,7 +86,8 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
         at += BLOCK
         if kind in (_LONG_NAME, _EXTENDED, _GLOBAL, _LONG_LINK, _OLD_NAME):
             extended += 1
-            if held > EXTENDED_BYTES or extended > EXTENDED_HEADERS:
+            passed += held
+            if held > EXTENDED_BYTES or extended > EXTENDED_HEADERS or passed > EXTENDED_TOTAL:
                 raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
             content = stream.read(held)
             if kind == _LONG_NAME:

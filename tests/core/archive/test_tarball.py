@@ -130,6 +130,12 @@ def test_extended_headers_are_bounded(tmp_path, kind):
     path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) * 1000)
     with pytest.raises(BadArchive, match="too large"):
         extract(path, tmp_path / "out", Settings())
+    head.size = 1 << 20
+    picture = tarfile.TarInfo("a/1.jpg")
+    entry = head.tobuf(tarfile.GNU_FORMAT) + bytes(head.size) + picture.tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(gzip.compress(entry * 200, 1))
+    with pytest.raises(BadArchive, match="too large"):
+        extract(path, tmp_path / "out", Settings())
 
 
 def test_what_is_cut_short_is_reported(tmp_path):
