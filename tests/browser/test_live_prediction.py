@@ -312,7 +312,7 @@ def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
     pictures = [draw(label, number) for number in range(12) for label in range(3)]
     dark = [picture.point(lambda level: level // 5) for picture in pictures]
     verdict, table = _check(visit, chrome, trained_run.id, dark, tmp_path)
-    assert re.search(r" unlike .*: darker \(brightness \d+; 98 of 100", verdict)
+    assert re.search(r" differ .*: darker \(brightness \d+; 98 of 100", verdict)
     assert "darker" in table
 
 
@@ -326,7 +326,7 @@ def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_n
     tested = [imported.pictures / example.path for example in run.dataset().of("test")[:40]]
     sharp = [Image.open(path).convert("RGB") for path in tested]
     verdict, _ = _check(visit, chrome, run.id, sharp, tmp_path)
-    assert "unlike" not in verdict
+    assert "differ" not in verdict
     soft = [p.filter(ImageFilter.GaussianBlur(min(p.size) / 60)) for p in sharp]
     verdict, _ = _check(visit, chrome, run.id, soft, tmp_path)
-    assert re.search(r" unlike .*: blurrier \(sharpness ", verdict)
+    assert re.search(r" differ .*: blurrier \(sharpness ", verdict)
