@@ -87,19 +87,22 @@ def train(
             config, dataset, pictures, backbone, settings, feature_cache, emit, start
         )
         context.check()
-        context = backbone_selection.select(_with_fitting_batch(context), run)
+        context = backbone_selection.select(_with_fitting_batch(context, run), run)
         outputs = _fine_tune(context, run) if config.fine_tunes else _train_head(context, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
     files.remove(run.job.checkpoint)
-    post_report.finish(context, run, outputs)
-    manifest = run.manifest()
-    run.complete_with(manifest.name, manifest.completed_at, seconds)
+    try:
+        post_report.finish(context, run, outputs)
+    finally:  # a step that was cancelled may follow others, which wrote their files
+        manifest = run.manifest()
+        run.complete_with(manifest.name, manifest.completed_at, seconds)
 
 
-def _with_fitting_batch(context: TrainingContext) -> TrainingContext:
-    """The context with a batch that fits into memory."""
-    config = resources.check(context.dataset, context.config, context.settings)
+def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
+    """The context with a batch that fits into memory, which the run's settings then have."""
+    cached = context.cached_bytes()
+    config = resources.check(context.dataset, context.config, context.settings, cached)
     if config.batch_size < context.config.batch_size:
         context.emit(
             Note(
@@ -107,6 +110,7 @@ def _with_fitting_batch(context: TrainingContext) -> TrainingContext:
                 f"{context.config.batch_size}, so that it fits into memory."
             )
         )
+        run.config.write(run.config().model_copy(update={"batch_size": config.batch_size}))
     return replace(context, config=config)
 
 
@@ -138,29 +142,28 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head, then the top of the backbone if it can gain, and write the report."""
     config = context.config
     stage, least_errors = depth.cut_stage(config), config.unfreeze.least_errors
+    labels = context.labels("validation")
     depths = phase_1.depths(context)
     # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
     building = None if least_errors else _start_tuner(context)
     features = extract(context, ("train", "validation"), stage, depths, views=config.head_views)
     trained = phase_1.train(context, run, features, depths)
     if building is None and trained.error is not None:
-        pictures = len(context.of("validation"))
-        if reason := outcome.too_few_errors(trained.error, pictures, least_errors):
-            context.emit(Note(sentence=reason))
+        kept = outcome.left_out(trained.error, trained.head.validation, labels, least_errors)
+        if kept is not None:
+            _tell(context, kept)
             return _report_head(context, run, trained)
     building = building or _start_tuner(context)
     if config.head_views < config.augmentation.views:
-        features |= extract(context, ("train",), stage, depths, tell=False)
+        features = features | extract(context, ("train",), stage, depths, tell=False)
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
     first = phase_1.on_last_embedding(context, trained)
     tuned, kept = _fit_top(context, run, tuner, first, features)
     probabilities = tuner.probabilities(features["validation"])
-    labels = context.labels("validation")
     kept = outcome.compare(kept, probabilities, trained.head.validation, labels, least_errors)
-    context.emit(kept)
-    context.emit(Note(sentence=outcome.describe(kept)))
+    _tell(context, kept)
     if kept.epoch == 0:
         del features, tuner, building
         return _report_head(context, run, trained)
@@ -178,6 +181,12 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
     scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(train, validation, test, heatmaps, embeddings)
+
+
+def _tell(context: TrainingContext, kept: Kept) -> None:
+    """Record what fine-tuning kept, and say so."""
+    context.emit(kept)
+    context.emit(Note(sentence=outcome.describe(kept)))
 
 
 def _embeddings_for_ood(

@@ -203,6 +203,25 @@ def test_programs_are_short_and_pass_ruff(tmp_path):
         subprocess.run([*ruff, tmp_path], check=True)
 
 
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pictures, tmp_path):
+    trained = trained_run()
+    folder = tmp_path / "bundle"
+    with zipfile.ZipFile(
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, ["litert"]))
+    ) as archive:
+        archive.extractall(folder)
+    (tmp_path / "cut.jpg").write_bytes(pictures["wide.jpg"][:2000])
+    (tmp_path / "text.png").write_bytes(b"no picture")
+    (tmp_path / "torn.png").write_bytes(pictures["plain.png"][:60])
+    bad = ["missing.jpg", "cut.jpg", "text.png", "torn.png", "."]
+    command = [sys.executable, "-I", str(folder / "predict.py"), *bad, "plain.png"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("plain.png\n1: ")
+    unread = [line for line in process.stderr.splitlines() if "cannot be read" in line]
+    assert [line.split()[0] for line in unread] == bad
+
+
 def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):
     trained = trained_run()
     with zipfile.ZipFile(

@@ -55,6 +55,16 @@ def test_groups_stay_in_one_fold():
     assert (predicted(features, labels, np.arange(120)) == labels).mean() > 0.95
 
 
+def test_the_strength_is_chosen_without_near_duplicates_of_held_out_pictures():
+    # Nothing can be learned, so regularisation should be strong and no prediction confident.
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 4)
+    labels = random.permutation(60)[groups] % 3
+    features = random.normal(size=(60, 40))[groups] + 0.01 * random.normal(size=(240, 40))
+    probabilities = out_of_fold(features.astype(np.float32), labels, groups, 0)
+    assert probabilities.max(axis=1).mean() < 0.5
+
+
 def test_pictures_of_a_single_group_are_refused():
     train = clusters(30)
     with pytest.raises(BadDataset, match="30"):
