@@ -7,10 +7,10 @@ from typing import Literal
 import keras
 import numpy as np
 
-from core import settings as host
+from core import settings as settings_module
 from core.backbones import applications, efficientnet_lite, tiny
-from core.backbones import weights as files
 from core.backbones.row import Backbone
+from core.backbones.weights import fetch
 from core.errors import BadConfig
 from core.settings import Settings
 
@@ -103,7 +103,7 @@ def _network(backbone: Backbone, weights: Weights, settings: Settings | None) ->
     if weights == "random" or (weights == "pretrained" and backbone.weights is None):
         _randomise(network)
     elif weights == "pretrained":
-        family.load(network, files.fetch(backbone, settings or host.load()))
+        family.load(network, fetch(backbone, settings or settings_module.load()))
     else:
         family.load(network, Path(weights))
     return network

@@ -21,8 +21,7 @@ from core.jobs.events import Emit, Kept, Note
 from core.model import ood, storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
-from core.pipeline import backbone_selection, post_report, scoring
-from core.pipeline import head_training as phase_1
+from core.pipeline import backbone_selection, head_training, post_report, scoring
 from core.pipeline.extraction import extract
 from core.pipeline.head_training import TrainedHead
 from core.pipeline.post_report import TrainingOutputs
@@ -116,9 +115,9 @@ def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
 
 def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head on the frozen backbone, without TensorFlow, and write the report."""
-    depths = phase_1.depths(context)
+    depths = head_training.depths(context)
     features = extract(context, ("train", "validation", "test"), None, depths)
-    return _report_head(context, run, phase_1.train(context, run, features, depths))
+    return _report_head(context, run, head_training.train(context, run, features, depths))
 
 
 def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> TrainingOutputs:
@@ -126,10 +125,9 @@ def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> Tr
 
     The features are those of the serving model, so the test pictures pass once.
     """
-    # Copies, so that nothing else of the features is kept in memory.
+    # Copies of the plain views, which are all that the next steps need.
     plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
     head, depths = trained.head, trained.depths
-    del trained
     _save(context, run, head, depths=depths)
     if "test" not in plain:
         plain |= {"test": extract(context, ("test",), None, depths)["test"].embeddings[:, 0]}
@@ -143,11 +141,11 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     config = context.config
     stage, least_errors = depth.cut_stage(config), config.unfreeze.least_errors
     labels = context.labels("validation")
-    depths = phase_1.depths(context)
+    depths = head_training.depths(context)
     # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
     building = None if least_errors else _start_tuner(context)
     features = extract(context, ("train", "validation"), stage, depths, views=config.head_views)
-    trained = phase_1.train(context, run, features, depths)
+    trained = head_training.train(context, run, features, depths)
     if building is None and trained.error is not None:
         kept = outcome.left_out(trained.error, trained.head.validation, labels, least_errors)
         if kept is not None:
@@ -159,7 +157,7 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
-    first = phase_1.on_last_embedding(context, trained)
+    first = head_training.on_last_embedding(context, trained)
     tuned, kept = _fit_top(context, run, tuner, first, features)
     probabilities = tuner.probabilities(features["validation"])
     kept = outcome.compare(kept, probabilities, trained.head.validation, labels, least_errors)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from core import images
+from core import backbones, images
 from core.evaluation import wording
 from core.evaluation.report import SetLevel
 from core.export import programs
@@ -207,7 +207,7 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pic
     trained = trained_run()
     folder = tmp_path / "bundle"
     with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, ["litert"]))
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(folder)
     (tmp_path / "cut.jpg").write_bytes(pictures["wide.jpg"][:2000])
@@ -220,6 +220,14 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pic
     assert process.stdout.startswith("plain.png\n1: ")
     unread = [line for line in process.stderr.splitlines() if "cannot be read" in line]
     assert [line.split()[0] for line in unread] == bad
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_the_licences_ask_to_name_changed_weights_only_if_they_were_changed(changed):
+    backbone = backbones.get("efficientnet-lite0")
+    text = programs.render("licences.md.j2", backbone=backbone, changed=changed, mit="")
+    assert "pass it on with the model" in text
+    assert ("say that the weights were changed" in text) == changed
 
 
 def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):
