@@ -7,10 +7,12 @@ import pytest
 
 from core.jobs.events import Epoch, Kept
 from core.model.dense import softmax
-from core.training import convex, head
+from core.training import head
 from core.training.config import parse
 from core.training.head import Batch
 from tests.core.training.clouds import clusters
+
+STRENGTH = 0.1
 
 
 def configure(**values):
@@ -21,9 +23,7 @@ def configure(**values):
 
 def fit(train, validation, config, classes=3):
     events = []
-    return head.fit(
-        train, validation, classes, config, events.append, convex.DEFAULT_STRENGTH
-    ), events
+    return head.fit(train, validation, classes, config, events.append, STRENGTH), events
 
 
 def accuracy(fitted, batch):
@@ -143,9 +143,7 @@ def test_gradient_steps_from_a_given_head_stop_when_nothing_improves(patience):
     start, _ = fit(train, validation, configure(head=HIDDEN, epochs=60, learning_rate=0.01))
     config = configure(head=HIDDEN, epochs=50, patience=patience)
     events = []
-    fitted = head.fit(
-        train, flipped(validation), 3, config, events.append, convex.DEFAULT_STRENGTH, start
-    )
+    fitted = head.fit(train, flipped(validation), 3, config, events.append, STRENGTH, start)
     assert len(events) == patience + 1
     assert events[-1].epoch == 0
     features = validation.features
