@@ -16,6 +16,8 @@ RATIO_ENTRY_BYTES = 4 * MEGABYTE
 RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
+DEEPEST = 50
+"""Parts of a name; what is inferred from folders costs memory and time for each."""
 LINK = "A link or a device. Put the picture itself in its place."
 SAME_NAME = "Another file of this archive has the same name."
 
@@ -95,7 +97,7 @@ def clean(name: str) -> str:
     Backslashes separate folders, as some tools on Windows write them.
 
     Raises:
-        BadArchive: the name is absolute or contains `..`.
+        BadArchive: the name is absolute, contains `..` or has too many folders.
     """
     if "\0" in name:
         raise BadArchive(f"A name in this archive contains a zero byte. {MAKE_AGAIN}")
@@ -106,7 +108,13 @@ def clean(name: str) -> str:
         raise BadArchive(
             f"Names in an archive must stay inside it; this one may lead out: {name}. {MAKE_AGAIN}"
         )
-    return "/".join(part for part in parts if part not in ("", "."))
+    parts = [part for part in parts if part not in ("", ".")]
+    if len(parts) > DEEPEST:
+        raise BadArchive(
+            f"Files may be in up to {DEEPEST - 1} folders; {name[:60]}… is in {len(parts) - 1:,}. "
+            f"{MAKE_AGAIN}"
+        )
+    return "/".join(parts)
 
 
 def is_clutter(name: str) -> bool:
