@@ -7,10 +7,9 @@ from typing import Literal
 import keras
 import numpy as np
 
-from core import settings as host
 from core.backbones import applications, efficientnet_lite, tiny
-from core.backbones import weights as files
 from core.backbones.row import Backbone
+from core.backbones.weights import fetch
 from core.errors import BadConfig
 from core.settings import Settings
 
@@ -33,7 +32,7 @@ def trunk(
     Args:
         backbone: a row of the table.
         weights: pretrained, random, or the path of a file.
-        settings: where weights are stored; from the environment by default.
+        settings: where weights are stored; the default settings if None.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to the last feature map, float32
@@ -103,7 +102,7 @@ def _network(backbone: Backbone, weights: Weights, settings: Settings | None) ->
     if weights == "random" or (weights == "pretrained" and backbone.weights is None):
         _randomise(network)
     elif weights == "pretrained":
-        family.load(network, files.fetch(backbone, settings or host.load()))
+        family.load(network, fetch(backbone, settings or Settings()))
     else:
         family.load(network, Path(weights))
     return network

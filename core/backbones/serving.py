@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.backbones import weights
 from core.backbones.row import Backbone
-from core.errors import NotEnoughResources, UnknownModel
+from core.errors import NotEnoughResources, UnknownModel, WeightsUnavailable
 from core.settings import Settings
 from core.system import files
 
@@ -164,7 +164,7 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
     say(CONVERTING)
     convert(model, path, (backbone.size, backbone.size, 3))
     say(CHECKING)
-    _check(model, path, backbone.size)
+    _check(model, path, backbone.title, backbone.size)
     progress(CHECKING, 100, 100)
     return Record(
         backbone=backbone.name,
@@ -174,7 +174,7 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
     )
 
 
-def _check(model: keras.Model, path: Path, size: int) -> None:
+def _check(model: keras.Model, path: Path, title: str, size: int) -> None:
     """Compare both models on a picture of noise."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -190,7 +190,10 @@ def _check(model: keras.Model, path: Path, size: int) -> None:
         difference = float(np.abs(output - expected[name]).max()) / scale
         # `not <=` so that a NaN is caught as well.
         if not difference <= TOLERANCE:
-            raise RuntimeError(f"{name} of the converted {model.name} is off by {difference:.2g}")
+            raise WeightsUnavailable(
+                f"Expected the converted {title} to answer as it did before, found its {name} "
+                f"off by {difference:.2g}. Choose another backbone."
+            )
 
 
 def folder_of(backbone: Backbone, settings: Settings) -> Path:

@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from core.backbones.row import Backbone
-from core.backbones.row import Weights as Source
+from core.backbones.row import Backbone, Weights
 from core.backbones.table import BACKBONES
 from core.errors import WeightsUnavailable
 from core.settings import Settings
@@ -84,14 +83,14 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
     return target
 
 
-def _packaged(source: Source) -> Path | None:
+def _packaged(source: Weights) -> Path | None:
     spec = find_spec(source.package or "")
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / "models" / source.file
 
 
-def _download(source: Source, file: IO[bytes], progress: Progress | None) -> None:
+def _download(source: Weights, file: IO[bytes], progress: Progress | None) -> None:
     """Write the download to a file.
 
     Raises:

@@ -11,6 +11,7 @@ from core.dataset import Dataset
 from core.evaluation import Estimate, describe
 from core.evaluation.differences import ALPHA
 from core.evaluation.report import ReportPart
+from core.images import AS_DECLARED, Scale
 from core.system import files, prose
 from core.training.config import TrainingConfig
 
@@ -28,6 +29,8 @@ class Conditions(ReportPart):
     crop: float
     pictures: str
     """SHA-256 over the pictures, their labels and groups."""
+    class_weights: bool = True
+    scale: Scale = AS_DECLARED
 
 
 class Candidate(ReportPart):
@@ -112,6 +115,8 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
         test=config.test,
         crop=config.crop,
         pictures=digest,
+        class_weights=config.class_weights,
+        scale=dataset.scale,
     )
 
 

@@ -46,7 +46,8 @@ def fit(
         mean, scale = convex.fit_scale(embeddings)
         rows = convex.apply_scale(embeddings, mean, scale)
         weights = class_weights(labels, int(labels.max()) + 1)
-        head = convex.logistic_regression(rows, labels, bursts, weights, seed)
+        strength = convex.best_strength(convex.span(rows)[0], labels, bursts, weights, seed)
+        head = convex.logistic_regression(rows, labels, weights, strength)
     correct = None
     if folds.feasible(labels, bursts, folds.MINIMUM) == folds.MINIMUM:
         probabilities = cross_validation.out_of_fold(

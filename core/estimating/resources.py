@@ -119,11 +119,14 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     return math.ceil(views(dataset, config) * view + run)
 
 
-def check(dataset: Dataset, config: TrainingConfig, settings: Settings) -> TrainingConfig:
+def check(
+    dataset: Dataset, config: TrainingConfig, settings: Settings, cached: int = 0
+) -> TrainingConfig:
     """Halve the batch until the training fits into free memory; refuse it if it cannot fit.
 
     Args:
         dataset: need not be split yet.
+        cached: bytes of its features that are on the disk already.
 
     Raises:
         NotEnoughResources: too little memory even for a batch of one, or too little disk.
@@ -134,7 +137,7 @@ def check(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Train
             break
         config = config.model_copy(update={"batch_size": config.batch_size // 2})
     require("memory", memory(dataset, config, cores), available)
-    require("disk", disk(dataset, config), capacity.free_disk(settings.home))
+    require("disk", max(0, disk(dataset, config) - cached), capacity.free_disk(settings.home))
     return config
 
 

@@ -47,6 +47,8 @@ class Facts:
         seconds: from the first picture to the report.
         backbone: None if this version of Tusker does not know it.
         kept: what the training kept, as sentences.
+        fine_tuned: whether this training changed the backbone.
+        views: of each picture that the model was trained on.
         counts: pictures by class, in the order of the report.
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
@@ -72,6 +74,9 @@ class Facts:
         self.title = run.annotations().name or self.dataset.name
         name = self.config.backbone
         self.backbone = backbones.get(name) if backbones.known(name) else None
+        self.fine_tuned = any(kept.phase == "fine-tune" and kept.epoch for kept in run.kept())
+        effective = self.config if self.fine_tuned else self.config.without_fine_tuning()
+        self.views = effective.augmentation.views
         self.counts = _counts(self.dataset)
         self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
         self.alike, self.divided = _alike(self.dataset)
@@ -133,7 +138,7 @@ def describe_choices(run: Run) -> list[str]:
         elif kept.epoch:
             which = f"epoch {kept.epoch} was kept"
         else:
-            which = "the start, a logistic regression, was kept"
+            which = "no epoch was better than the start, which was kept"
         sentences.append(
             f"{PHASES[kept.phase]}: {which}, with a validation loss of "
             f"{kept.validation_loss:.3f} and a validation accuracy of "

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection
 
+from filelock import FileLock
+
 from core.errors import BadInput
 from core.export.build import export
 from core.export.formats import Format, named
 from core.export.packing import available_formats
 from core.jobs import JobFolder, enqueue, quotas, scheduling
 from core.jobs.events import Emit
-from core.jobs.folder import JobSpec
+from core.jobs.folder import JobSpec, State
 from core.runs.run import SAMPLE, Run
 from core.settings import Settings
 
@@ -27,13 +29,16 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
     """
     check(run)
     quotas.check_space(by, settings)
-    job = run.export_job
-    names = {form.name for form in (*forms, *waiting(run, settings))}
-    ordered = JobSpec(kind="export", arguments={FORMATS: sorted(names)})
-    if at_work(run, settings):
-        job.replace_spec(ordered)
-        return job
-    return enqueue(job.path, ordered, settings, by=by)
+    job, names = run.export_job, [form.name for form in forms]
+    job.path.mkdir(exist_ok=True)
+    with _orders_lock(job):
+        if at_work(run, settings):
+            names = [*_names(run), *names]
+            job.replace_spec(JobSpec(kind="export", arguments={FORMATS: names}))
+            return job
+        return enqueue(
+            job.path, JobSpec(kind="export", arguments={FORMATS: names}), settings, by=by
+        )
 
 
 def at_work(run: Run, settings: Settings) -> bool:
@@ -50,16 +55,24 @@ def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
 
 
 def work(run: Run, settings: Settings, emit: Emit) -> None:
-    """Prepare the ordered formats, including those that are ordered meanwhile.
+    """Prepare the ordered formats, including those that are ordered meanwhile, and end the job.
+
+    A format that was ordered again after it failed is tried again. The end is recorded while no
+    one can order: an order is either seen here, or starts another job.
 
     Raises:
         RunDamaged: the run's own files cannot be read.
         Cancelled: by `emit`.
     """
-    tried: set[str] = set()
-    while names := set(_names(run)) - tried:
+    done, job = 0, run.export_job
+    while True:
+        with _orders_lock(job):
+            names = _names(run)[done:]
+            if not names:
+                job.end(State.FINISHED)
+                return
         prepare(run, named(names), settings, emit)
-        tried |= names
+        done += len(names)
 
 
 def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit) -> None:
@@ -96,5 +109,11 @@ def check(run: Run) -> None:
 
 
 def _names(run: Run) -> list[str]:
+    """Names of the ordered formats, in the order in which they were ordered."""
     names: list[str] = run.export_job.spec().arguments[FORMATS]
     return names
+
+
+def _orders_lock(job: JobFolder) -> FileLock:
+    """Held while the list of ordered formats is changed, and while the job ends."""
+    return FileLock(job.path / "orders.lock")

@@ -143,7 +143,10 @@ def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
     for form in reversed(list(forms)):  # two formats share a program, which reads the first
         functions[form.program] = partial(programs.prediction, form, model, decision(run), ood=ood)
     functions[LICENCES] = lambda: programs.render(
-        "licences.md.j2", backbone=backbone, mit=MIT.read_text(encoding="utf-8")
+        "licences.md.j2",
+        backbone=backbone,
+        changed=model.fine_tuned,
+        mit=MIT.read_text(encoding="utf-8"),
     )
     if backbone.licence == "Apache-2.0":
         functions[APACHE.name] = lambda: APACHE.read_text(encoding="utf-8")

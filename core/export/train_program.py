@@ -16,7 +16,7 @@ from core.model.storage import ModelFile
 from core.settings import Settings
 from core.system import files
 from core.training import depth, interpolation
-from core.training.config import Augmentation, TrainingConfig, Unfreeze
+from core.training.config import Augmentation, Phase, TrainingConfig
 
 PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
 WIDTH = 88
@@ -25,6 +25,8 @@ DEEP_FORMATS = ("PNG", "TIFF", "PPM", "BMP")
 """Picture formats that may have more than 8 bits per channel, or pixels that Pillow misreads."""
 TOLERANCE = 1e-4
 """Largest error of the saved backbone, relative to its largest output."""
+SOLVER_EPOCHS = 100
+"""Limit of epochs in which gradient steps approach a head that a run solves."""
 SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobilenet_v2"}
 """Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
@@ -91,17 +93,18 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
     """The program, formatted as ruff would, without anything that this run did not use.
 
     Args:
-        config: as requested.
+        config: of the run.
         model: gives input size, crop and classes.
         dataset: with its split.
     """
     backbone = backbones.get(model.backbone)
-    if model.depths and config.fine_tunes:  # fine-tuning was no better, and does not take these
-        config = config.model_copy(update={"unfreeze": Unfreeze(), "augmentation": Augmentation()})
+    if config.fine_tunes and not model.fine_tuned:  # it was left out, or gained too little
+        config = config.without_fine_tuning()
     views = _views(config.augmentation) if config.fine_tunes or config.head_views > 1 else []
     return programs.render(
         "train.py.j2",
         config=config,
+        head=Phase(epochs=SOLVER_EPOCHS) if config.solves_head else config.head_phase,
         size=model.size,
         crop=model.crop,
         scale=model.scale,

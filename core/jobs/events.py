@@ -53,7 +53,8 @@ class Kept(_Event):
     """The epoch whose weights a phase kept; epoch 0 is its start.
 
     Weights between the start and an epoch have a share: 1 is the epoch itself. `start_accuracy`
-    is the validation accuracy of the start; None where it was not measured.
+    is the validation accuracy of the start; None where it was not measured. `reason` is a sentence
+    on why a fine-tuning was left out or rejected; empty if it was kept, or in older runs.
     """
 
     kind: Literal["kept"] = "kept"
@@ -63,6 +64,7 @@ class Kept(_Event):
     validation_loss: float
     validation_accuracy: float
     start_accuracy: float | None = None
+    reason: str = ""
 
 
 class Note(_Event):

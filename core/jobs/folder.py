@@ -163,8 +163,12 @@ class JobFolder:
         try:
             return Status.model_validate_json((self.path / STATUS).read_bytes())
         except ValidationError:
+            try:
+                kind = self.spec().kind
+            except (OSError, ValueError):
+                kind = "train"
             return Status(
-                state=State.FAILED, kind="train", queued_at=0, sentence="Its status cannot be read."
+                state=State.FAILED, kind=kind, queued_at=0, sentence="Its status cannot be read."
             )
 
     def begin(self) -> None:

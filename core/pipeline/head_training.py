@@ -110,8 +110,8 @@ def _fit(context: TrainingContext, features: Extracted, strength: float) -> Dens
         len(classes),
         context.config,
         context.emit,
-        context.network.head(classes, context.config.head.hidden, train.features.shape[1]),
         strength,
+        context.network.head(classes, context.config.head.hidden, train.features.shape[1]),
     )
 
 
@@ -135,6 +135,5 @@ def _compares(context: TrainingContext, depths: tuple[str, ...]) -> bool:
 def _batch(context: TrainingContext, features: Extracted, split: Split, views: int) -> Batch:
     """The first `views` views of each picture as rows; rows of one picture are adjacent."""
     embeddings = features[split].embeddings[:, :views]
-    owners = np.repeat(np.arange(len(embeddings)), embeddings.shape[1])
     rows = embeddings.reshape(-1, embeddings.shape[2])
-    return Batch(rows, context.labels(split)[owners], owners)
+    return Batch(rows, np.repeat(context.labels(split), embeddings.shape[1]))

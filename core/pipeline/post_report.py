@@ -58,7 +58,7 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         Cancelled: the job was cancelled.
     """
     steps: tuple[tuple[str, Callable[[TrainingContext, Run, TrainingOutputs], None]], ...] = (
-        ("Its speed could not be measured", measure_footprint),
+        ("The speed of the model could not be measured", measure_footprint),
         ("The next training has to wait", give_way),
         ("Copies of the training pictures cannot be detected", keep_fingerprints),
         # Before the export, which is verified with it.
@@ -67,7 +67,7 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         ("Wrong labels could not be looked for", find_label_issues),
         ("The learning curve could not be drawn", learning_curve),
         ("The effect of groups on the score could not be measured", measure_inflation),
-        ("The appearance of its pictures could not be measured", measure_appearance),
+        ("The appearance of the training pictures could not be measured", measure_appearance),
         ("Heat maps could not be drawn", draw_heatmaps),
     )
     for failure, step in steps:
@@ -119,18 +119,8 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
         )
         names = [example.name for example in examples]
         issues = checks.find_label_issues(probabilities, labels, names)
-    paths = {example.name: context.pictures / example.path for example in examples}
-    thumbnails = (
-        images.thumbnail(
-            images.decode(
-                paths[issue.name],
-                limits=context.settings,
-                shorter_edge=160,
-                scale=context.dataset.scale,
-            )
-        )
-        for issue in issues
-    )
+    by_name = {example.name: example for example in examples}
+    thumbnails = (scoring.thumbnail(context, by_name[issue.name]) for issue in issues)
     run.write_label_issues(issues, thumbnails)
 
 
@@ -153,7 +143,9 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
     """Measure by how much a split that divides the chosen groups would have inflated the score."""
     if not context.dataset.grouped_by:
         return
-    context.emit(Note(sentence="Measuring how much an ordinary split would have flattered."))
+    context.emit(
+        Note(sentence="Measuring by how much an ordinary split would have inflated the score.")
+    )
     examples, labels = _training_and_validation(context)
     run.inflation.write(
         cross_validation.inflation(
@@ -198,7 +190,7 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
 
 def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
     """Measure light, colour and sharpness of training pictures, to check a camera against later."""
-    context.emit(Note(sentence="Measuring light, colour and sharpness of its pictures."))
+    context.emit(Note(sentence="Measuring light, colour and sharpness of the training pictures."))
     examples = context.of("train")
     chosen = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
 

@@ -72,7 +72,7 @@ def write_report(
         probabilities: (n, k), predictions for the test pictures.
     """
     examples, classes = context.of("test"), context.dataset.classes
-    run.write_thumbnails(_thumbnail(context, example) for example in examples)
+    run.write_thumbnails(thumbnail(context, example) for example in examples)
     report = evaluate(
         context.labels("test"),
         probabilities,
@@ -89,7 +89,7 @@ def write_report(
     run.write_report(report, probabilities)
 
 
-def _thumbnail(context: TrainingContext, example: Example) -> bytes:
+def thumbnail(context: TrainingContext, example: Example) -> bytes:
     """The thumbnail that intake made, or a new one."""
     try:
         return intake.thumbnail(context.pictures.parent, example).read_bytes()

@@ -21,8 +21,7 @@ from core.jobs.events import Emit, Kept, Note
 from core.model import ood, storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
-from core.pipeline import backbone_selection, post_report, scoring
-from core.pipeline import head_training as phase_1
+from core.pipeline import backbone_selection, head_training, post_report, scoring
 from core.pipeline.extraction import extract
 from core.pipeline.head_training import TrainedHead
 from core.pipeline.post_report import TrainingOutputs
@@ -87,19 +86,22 @@ def train(
             config, dataset, pictures, backbone, settings, feature_cache, emit, start
         )
         context.check()
-        context = backbone_selection.select(_with_fitting_batch(context), run)
+        context = backbone_selection.select(_with_fitting_batch(context, run), run)
         outputs = _fine_tune(context, run) if config.fine_tunes else _train_head(context, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
     files.remove(run.job.checkpoint)
-    post_report.finish(context, run, outputs)
-    manifest = run.manifest()
-    run.complete_with(manifest.name, manifest.completed_at, seconds)
+    try:
+        post_report.finish(context, run, outputs)
+    finally:  # a step that was cancelled may follow others, which wrote their files
+        manifest = run.manifest()
+        run.complete_with(manifest.name, manifest.completed_at, seconds)
 
 
-def _with_fitting_batch(context: TrainingContext) -> TrainingContext:
-    """The context with a batch that fits into memory."""
-    config = resources.check(context.dataset, context.config, context.settings)
+def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
+    """The context with a batch that fits into memory, which the run's settings then have."""
+    cached = context.cached_bytes()
+    config = resources.check(context.dataset, context.config, context.settings, cached)
     if config.batch_size < context.config.batch_size:
         context.emit(
             Note(
@@ -107,14 +109,15 @@ def _with_fitting_batch(context: TrainingContext) -> TrainingContext:
                 f"{context.config.batch_size}, so that it fits into memory."
             )
         )
+        run.config.write(run.config().model_copy(update={"batch_size": config.batch_size}))
     return replace(context, config=config)
 
 
 def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head on the frozen backbone, without TensorFlow, and write the report."""
-    depths = phase_1.depths(context)
+    depths = head_training.depths(context)
     features = extract(context, ("train", "validation", "test"), None, depths)
-    return _report_head(context, run, phase_1.train(context, run, features, depths))
+    return _report_head(context, run, head_training.train(context, run, features, depths))
 
 
 def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> TrainingOutputs:
@@ -122,10 +125,9 @@ def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> Tr
 
     The features are those of the serving model, so the test pictures pass once.
     """
-    # Copies, so that nothing else of the features is kept in memory.
+    # Copies of the plain views, which are all that the next steps need.
     plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
     head, depths = trained.head, trained.depths
-    del trained
     _save(context, run, head, depths=depths)
     if "test" not in plain:
         plain |= {"test": extract(context, ("test",), None, depths)["test"].embeddings[:, 0]}
@@ -138,29 +140,28 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head, then the top of the backbone if it can gain, and write the report."""
     config = context.config
     stage, least_errors = depth.cut_stage(config), config.unfreeze.least_errors
-    depths = phase_1.depths(context)
+    labels = context.labels("validation")
+    depths = head_training.depths(context)
     # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
     building = None if least_errors else _start_tuner(context)
     features = extract(context, ("train", "validation"), stage, depths, views=config.head_views)
-    trained = phase_1.train(context, run, features, depths)
+    trained = head_training.train(context, run, features, depths)
     if building is None and trained.error is not None:
-        pictures = len(context.of("validation"))
-        if reason := outcome.too_few_errors(trained.error, pictures, least_errors):
-            context.emit(Note(sentence=reason))
+        kept = outcome.left_out(trained.error, trained.head.validation, labels, least_errors)
+        if kept is not None:
+            _tell(context, kept)
             return _report_head(context, run, trained)
     building = building or _start_tuner(context)
     if config.head_views < config.augmentation.views:
-        features |= extract(context, ("train",), stage, depths, tell=False)
+        features = features | extract(context, ("train",), stage, depths, tell=False)
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
-    first = phase_1.on_last_embedding(context, trained)
+    first = head_training.on_last_embedding(context, trained)
     tuned, kept = _fit_top(context, run, tuner, first, features)
     probabilities = tuner.probabilities(features["validation"])
-    labels = context.labels("validation")
     kept = outcome.compare(kept, probabilities, trained.head.validation, labels, least_errors)
-    context.emit(kept)
-    context.emit(Note(sentence=outcome.describe(kept)))
+    _tell(context, kept)
     if kept.epoch == 0:
         del features, tuner, building
         return _report_head(context, run, trained)
@@ -178,6 +179,12 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
     scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(train, validation, test, heatmaps, embeddings)
+
+
+def _tell(context: TrainingContext, kept: Kept) -> None:
+    """Record what fine-tuning kept, and say so."""
+    context.emit(kept)
+    context.emit(Note(sentence=outcome.describe(kept)))
 
 
 def _embeddings_for_ood(

@@ -75,8 +75,10 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         keep_source = True  # the page offers to label them
         raise
     finally:
-        # Its pictures have been unpacked, or it cannot be used: free the disk.
-        if source.parent == folder.path and not keep_source:
+        # Its pictures have been unpacked, or it cannot be used: free the disk. A job that was
+        # stopped and not cancelled may be repeated.
+        repeatable = STOPPING.is_set() and not folder.cancel_requested
+        if source.parent == folder.path and not (keep_source or repeatable):
             files.remove(source)
 
 
@@ -170,7 +172,9 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
             except BaseException as error:
                 _record(folder, error)
             else:
-                folder.end(State.FINISHED)
+                # An export records its end itself, and may have been ordered again since.
+                if folder.recorded().state is State.RUNNING:
+                    folder.end(State.FINISHED)
 
 
 def _record(folder: JobFolder, error: BaseException) -> None:

@@ -26,7 +26,8 @@ class RunArtifacts(AnnotatedFolder):
     """The files of a run folder, which can be read even while it is unfinished."""
 
     config = JsonFile[TrainingConfig](filenames.CONFIG, TrainingConfig)
-    """The settings as requested. Writing them makes the folder a run."""
+    """The settings: as requested, then with the backbone and the batch that the training chose.
+    Writing them makes the folder a run."""
     dataset = JsonFile[Dataset](filenames.DATASET, Dataset)
     """Classes, files, split."""
     findings = JsonFile[tuple[Finding, ...]](filenames.FINDINGS, tuple[Finding, ...], ())

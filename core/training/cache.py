@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ VERSION = 2
 FOLDER = "features"
 EMBEDDING = "embedding"
 LOCK, USED = "lock", "used"
+ROWS, NAMES = "rows", "pictures"
 
 
 def view_keys(
@@ -51,7 +52,7 @@ class FeatureArray:
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: type) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._rows_path, self._names_path = folder / "rows", folder / "pictures"
+        self._rows_path, self._names_path = folder / ROWS, folder / NAMES
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._row_of = self._recover()
 
@@ -133,6 +134,25 @@ class FeatureCache:
                     path.parent.rmdir()
                 total -= sizes[path]
 
+    def held(
+        self, backbones: Collection[str], views: Collection[str], pictures: Collection[str]
+    ) -> int:
+        """Bytes of the features of some pictures.
+
+        Args:
+            backbones: names of backbones, whatever their engines.
+            views: keys as by `view_keys`.
+            pictures: SHA-256 of pictures.
+        """
+        total, wanted = 0, set(pictures)
+        engines = tuple(f"v{VERSION}-{backbone}-" for backbone in backbones)
+        for path in self.folder.glob(f"v*/*/*/{NAMES}"):
+            if path.parents[2].name.startswith(engines) and path.parents[1].name in views:
+                names = path.read_text(encoding="ascii").split()
+                size = path.with_name(ROWS).stat().st_size
+                total += size * sum(name in wanted for name in names) // max(1, len(names))
+        return total
+
     def _view(self, engine: str, view: str) -> Path:
         return self.folder / f"v{VERSION}-{engine}" / view
 
@@ -161,12 +181,14 @@ def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
         with tempfile.TemporaryDirectory(prefix="tusker-") as private:
             yield FeatureCache(Path(private))
         return
+    cache, limit = FeatureCache(folder), settings.features_megabytes * MEGABYTE
     try:
-        cache = FeatureCache(folder)
         yield cache
-        cache.trim(settings.features_megabytes * MEGABYTE)
     finally:
-        lock.release()
+        try:
+            cache.trim(limit)
+        finally:
+            lock.release()
 
 
 def _last_used(view: Path) -> float:

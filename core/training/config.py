@@ -184,10 +184,10 @@ class TrainingConfig(_Part):
         return self.head.convex_start and not self.head.hidden
 
     def without_fine_tuning(self) -> Self:
-        """The same with the whole backbone frozen, and each picture in one view."""
+        """The same with the whole backbone frozen, and the views that the head is trained on."""
         frozen = self.unfreeze.model_copy(update={"stages": 0, "layers": 0})
-        plain = self.augmentation.model_copy(update={"views": 1})
-        return self.model_copy(update={"unfreeze": frozen, "augmentation": plain})
+        views = self.augmentation.model_copy(update={"views": self.head_views})
+        return self.model_copy(update={"unfreeze": frozen, "augmentation": views})
 
     @property
     def fine_tunes(self) -> bool:

@@ -12,7 +12,7 @@ from core.errors import BadDataset
 from core.jobs.events import Emit
 from core.model import storage
 from core.settings import Settings
-from core.training.cache import FeatureCache
+from core.training.cache import FeatureCache, view_keys
 from core.training.config import TrainingConfig
 from core.training.network import Network
 
@@ -49,6 +49,15 @@ class TrainingContext:
     def of(self, split: Split) -> tuple[Example, ...]:
         """The examples of a split."""
         return self.dataset.of(split)
+
+    def cached_bytes(self) -> int:
+        """Bytes of the features of these pictures that the cache has, by any of the backbones."""
+        config, dataset = self.config, self.dataset
+        return self.cache.held(
+            [candidate.backbone for candidate in config.candidates()],
+            view_keys(config.augmentation, config.seed, config.crop, dataset.scale),
+            [example.sha256 for example in dataset.examples],
+        )
 
     def labels(self, split: Split) -> np.ndarray:
         """The labels of a split, (n,) int64."""

@@ -55,12 +55,10 @@ def apply_scale(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np
 def logistic_regression(
     features: np.ndarray,
     labels: np.ndarray,
-    owners: np.ndarray,
     weights: np.ndarray,
-    seed: int,
+    strength: float,
     start: DenseHead | None = None,
     trace: Callable[[DenseHead], None] = lambda _head: None,
-    strength: float | None = None,
 ) -> DenseHead:
     """Fit a linear head.
 
@@ -70,13 +68,10 @@ def logistic_regression(
     Args:
         features: (n, d) float32, scaled.
         labels: (n,) int64; every class occurs.
-        owners: (n,) int64, the picture that each row is a view of.
         weights: (classes,) loss weight of each class.
-        seed: for the folds.
+        strength: inverse regularisation strength.
         start: a linear head to start from; the optimum is the same.
         trace: called with the head before the first iteration and after each one.
-        strength: inverse regularisation strength; the one that cross-validates best if None.
-
     Source: the problem of scikit-learn's `LogisticRegression` with the L2 penalty.
     """
     rows, rotation = span(features)
@@ -89,7 +84,6 @@ def logistic_regression(
     if start is not None:
         kernel, bias = start.layers[-1]
         first = (kernel if rotation is None else rotation.T @ kernel), bias
-    strength = strength or best_strength(rows, labels, owners, weights, seed)
     return to_head(
         *solve(rows, labels, weights, strength, first, lambda *point: trace(to_head(*point)))
     )
@@ -160,9 +154,14 @@ def span(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 def best_strength(
     rows: np.ndarray, labels: np.ndarray, owners: np.ndarray, weights: np.ndarray, seed: int
 ) -> float:
-    """The strength with the least loss on held-out rows; views of a picture are held out together.
+    """The strength with the least loss on held-out rows.
 
-    Args: as for `logistic_regression`.
+    Args:
+        rows: (n, d) float32, scaled.
+        labels: (n,) int64; every class occurs.
+        owners: (n,) int64; rows of one owner, such as views of a picture, are held out together.
+        weights: (classes,) loss weight of each class.
+        seed: for the folds.
     """
     if len(STRENGTHS) == 1:
         return STRENGTHS[0]

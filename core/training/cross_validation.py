@@ -81,6 +81,7 @@ def out_of_fold(
             seed,
             strengths,
             weighted=weighted,
+            groups=groups[~held_out],
         )
         if progress is not None:
             progress(done, len(numbers))
@@ -246,10 +247,12 @@ def _fit_and_predict(
     strengths: Sequence[float] | None,
     *,
     weighted: bool = True,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Probabilities (s, m, classes) float32 of held-out features, by one head per strength.
 
-    Without strengths there is one head, whose strength is chosen as in a training.
+    Without strengths there is one head, whose strength is chosen by cross-validation over folds
+    that keep groups (n,) together.
     """
     present, class_index = np.unique(labels, return_inverse=True)
     if len(present) == 1:
@@ -267,8 +270,8 @@ def _fit_and_predict(
             rows, rotation = convex.span(rows)
             held_out = held_out @ rotation
         if strengths is None:
-            owners = np.arange(len(rows))
-            strengths = (convex.best_strength(rows, class_index, owners, weights, seed),)
+            groups = np.arange(len(rows)) if groups is None else groups
+            strengths = (convex.best_strength(rows, class_index, groups, weights, seed),)
         probabilities = np.zeros((len(strengths), len(held_out), classes), np.float32)
         fitted = None
         for number, strength in enumerate(strengths):

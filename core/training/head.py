@@ -26,12 +26,10 @@ class Batch:
     Attributes:
         features: (n, d) float32.
         labels: (n,) int64.
-        owners: (n,) int64, the picture that each row is a view of.
     """
 
     features: np.ndarray
     labels: np.ndarray
-    owners: np.ndarray
 
 
 def fit(
@@ -40,8 +38,8 @@ def fit(
     classes: int,
     config: TrainingConfig,
     emit: Emit,
+    strength: float,
     start: DenseHead | None = None,
-    strength: float | None = None,
 ) -> DenseHead:
     """Train the head.
 
@@ -52,13 +50,12 @@ def fit(
     Args:
         train: all views of the training pictures.
         validation: plain views of the validation pictures.
+        strength: inverse regularisation strength of a head that is solved.
         start: a head to start from, in place of zeros or random weights.
-        strength: inverse regularisation strength of a linear head; chosen on the training pictures
-            if None.
     """
     mean, scale = convex.fit_scale(train.features)
     train, validation = (
-        Batch(convex.apply_scale(batch.features, mean, scale), batch.labels, batch.owners)
+        Batch(convex.apply_scale(batch.features, mean, scale), batch.labels)
         for batch in (train, validation)
     )
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
@@ -66,7 +63,7 @@ def fit(
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         if config.solves_head:
-            head = _solve(train, validation, weights, config, emit, scaled_start, strength)
+            head = _solve(train, validation, weights, emit, strength, scaled_start)
         else:
             head = _descend(train, validation, weights, config, emit, scaled_start)
     return head.after(1 / scale, -mean / scale)
@@ -85,12 +82,10 @@ def refit(
     labels = np.concatenate([train.labels, validation.labels])
     mean, scale = convex.fit_scale(features)
     rows, start = convex.apply_scale(features, mean, scale), start.after(scale, mean)
-    classes, owners = start.classes, np.arange(len(labels))
+    classes = start.classes
     weights = class_weights(labels, classes) if config.class_weights else np.ones(classes)
     with threadpool_limits(1, user_api="blas"):
-        head = convex.logistic_regression(
-            rows, labels, owners, weights, config.seed, start, strength=strength
-        )
+        head = convex.logistic_regression(rows, labels, weights, strength, start)
     return head.after(1 / scale, -mean / scale)
 
 
@@ -114,10 +109,9 @@ def _solve(
     train: Batch,
     validation: Batch,
     weights: np.ndarray,
-    config: TrainingConfig,
     emit: Emit,
+    strength: float,
     start: DenseHead | None,
-    strength: float | None,
 ) -> DenseHead:
     """Solve the convex problem; the curve is that of the solver's iterations."""
     count = itertools.count()
@@ -150,7 +144,7 @@ def _solve(
             measure(head, iteration)
 
     head = convex.logistic_regression(
-        train.features, train.labels, train.owners, weights, config.seed, start, record, strength
+        train.features, train.labels, weights, strength, start, record
     )
     iterations = next(count) - 1
     if last is None or last.epoch < iterations:

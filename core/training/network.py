@@ -13,7 +13,7 @@ import numpy as np
 from core.backbones import Backbone, serving
 from core.backbones.variables import PREFIX
 from core.errors import RunDamaged
-from core.model import storage as model
+from core.model import storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 from core.settings import Settings
@@ -40,7 +40,7 @@ class Network:
 
     @cached_property
     def _loaded(self) -> tuple[ModelFile, dict[str, np.ndarray]] | None:
-        return None if self.folder is None else model.load(self.folder)
+        return None if self.folder is None else storage.load(self.folder)
 
     @property
     def model(self) -> ModelFile | None:
@@ -67,7 +67,7 @@ class Network:
         """
         if self.retrained is None:
             return serving.required(self.backbone, self.settings)
-        path = self.retrained / model.SERVING
+        path = self.retrained / storage.SERVING
         if not path.is_file():
             raise RunDamaged(MODEL_MISSING)
         return path

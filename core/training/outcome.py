@@ -25,43 +25,63 @@ def compare(
             those of the head.
 
     Returns:
-        `kept` with the accuracy of that head as the start; with epoch 0 if the head remains.
+        `kept` with the accuracy of that head as the start; with epoch 0 and a reason if the head
+        remains.
     """
     head_hits, tuned_hits = (int((p.argmax(axis=1) == labels).sum()) for p in (head, tuned))
-    accuracy = head_hits / len(labels)
     better = calibration.tempered_loss(labels, tuned) < calibration.tempered_loss(labels, head)
-    if kept.epoch and better and tuned_hits - head_hits >= least_errors:
-        return kept.model_copy(update={"start_accuracy": accuracy})
-    loss = float(metrics.log_losses(labels, head).mean())
-    update = {"epoch": 0, "share": 1.0, "validation_accuracy": accuracy, "validation_loss": loss}
-    return kept.model_copy(update=update | {"start_accuracy": accuracy})
+    gain = tuned_hits - head_hits
+    if kept.epoch and better and gain >= least_errors:
+        return kept.model_copy(update={"start_accuracy": head_hits / len(labels)})
+    after = f"the head alone was kept ({percent(head_hits / len(labels))} on validation)."
+    if kept.epoch and better and gain > 0:
+        pictures = f"{gain:,} of {len(labels):,} validation pictures"
+        return _head_alone(head, labels, f"Fine-tuning gained too little ({pictures}); {after}")
+    return _head_alone(head, labels, f"Fine-tuning brought no gain; {after}")
 
 
-def too_few_errors(error: float, pictures: int, least_errors: int) -> str | None:
-    """Why fine-tuning is left out; None if it may show a gain.
+def left_out(error: float, head: np.ndarray, labels: np.ndarray, least_errors: int) -> Kept | None:
+    """The result of a phase that is left out; None if fine-tuning may show a gain.
 
     Args:
         error: share of new pictures that the head predicts wrongly, from a cross-validation.
-        pictures: number of validation pictures.
+        head: (m, k) float64, its predictions for the validation pictures.
+        labels: (m,) int64 of these.
         least_errors: as in `Unfreeze`.
     """
-    if error * pictures >= least_errors:
+    if error * len(labels) >= least_errors:
         return None
-    return (
+    return _head_alone(
+        head,
+        labels,
         f"Fine-tuning was left out: in cross-validation the head is right for "
-        f"{percent(1 - error)} of the pictures, so {pictures:,} validation pictures could not "
-        "show a gain."
+        f"{percent(1 - error)} of the pictures, so {len(labels):,} validation pictures could not "
+        "show a gain.",
+    )
+
+
+def _head_alone(head: np.ndarray, labels: np.ndarray, reason: str) -> Kept:
+    accuracy = float((head.argmax(axis=1) == labels).mean())
+    return Kept(
+        phase="fine-tune",
+        epoch=0,
+        validation_loss=float(metrics.log_losses(labels, head).mean()),
+        validation_accuracy=accuracy,
+        start_accuracy=accuracy,
+        reason=reason,
     )
 
 
 def describe(kept: Kept) -> str:
     """What fine-tuning kept, with the validation accuracy before and after it."""
+    if kept.reason:
+        return kept.reason
     after = percent(kept.validation_accuracy)
-    if not kept.epoch:
-        return f"Fine-tuning brought nothing; the head alone was kept ({after} on validation)."
-    weights = "" if kept.share == 1 else f", {share(kept.share)} of the way"
-    before = "" if kept.start_accuracy is None else f" against {percent(kept.start_accuracy)}"
-    sentence = f"Fine-tuning kept{weights}: {after}{before} on validation"
+    if not kept.epoch:  # a run of an earlier version, which did not record why
+        return f"The head alone was kept after fine-tuning ({after} on validation)."
+    weights = "" if kept.share == 1 else f", at {share(kept.share)} of the change in weights"
+    before = "" if kept.start_accuracy is None else f", {percent(kept.start_accuracy)} before"
+    sentence = f"Fine-tuning was kept{weights}: {after} on validation{before}"
     if kept.start_accuracy is not None and kept.validation_accuracy <= kept.start_accuracy:
         sentence += ", with a lower loss"
     return f"{sentence}."

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from PIL import Image
 
 REQUEST = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 DECODERS = 2
 """Threads that read pictures while the model answers."""
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def imported(path: str) -> ModuleType:
@@ -42,7 +44,7 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
     def load(path: str) -> np.ndarray | None:
         try:
             return np.load(path) if path.endswith(".npy") else program.load(path)
-        except OSError:  # a format that Pillow alone cannot read, or a file without its end
+        except UNREADABLE:  # a format that Pillow alone cannot read, or a file without its end
             return None
 
     predict = program.load_model(Path(model))

@@ -151,13 +151,20 @@ def test_missing_weights_are_an_error_and_leave_no_files(settings, monkeypatch):
     assert [p for p in settings.home.rglob("*") if p.is_file()] == []
 
 
-def test_a_conversion_that_changes_the_answers_is_a_failure(tiny_home):
-    from core.backbones import build
+def test_a_conversion_that_changes_the_answers_makes_the_backbone_unavailable(
+    settings, monkeypatch
+):
+    convert = serving.convert
 
-    other_model = build.imagenet_classifier(TINY, "random")
-    other_model.set_weights([2 * array for array in other_model.get_weights()])
-    with pytest.raises(RuntimeError, match="off by"):
-        serving._check(other_model, serving.locate(TINY, tiny_home[0]), TINY.size)
+    def convert_another(model, path, shape):
+        model.set_weights([2 * array for array in model.get_weights()])
+        convert(model, path, shape)
+        model.set_weights([array / 2 for array in model.get_weights()])
+
+    monkeypatch.setattr(serving, "convert", convert_another)
+    with pytest.raises(WeightsUnavailable, match="off by"):
+        serving.prepare(TINY, settings)
+    assert serving.locate(TINY, settings) is None
 
 
 @pytest.mark.slow

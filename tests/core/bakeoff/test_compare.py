@@ -12,6 +12,7 @@ from core.bakeoff.result import conditions_of
 from core.dataset import splitting
 from core.errors import BadDataset, Cancelled, WeightsUnavailable
 from core.estimating import unit_costs
+from core.images import Scale
 from core.pipeline.extraction import extract
 from core.training import cache, cross_validation, features
 from core.training.config import parse
@@ -164,6 +165,14 @@ def test_a_backbone_that_cannot_be_prepared_is_left_out(compare, tiny, monkeypat
         compare(rows=(backbones.get("resnet50"),))
 
 
+def test_a_backbone_whose_conversion_is_off_is_left_out(compare, tiny, settings, monkeypatch):
+    for path in serving.required(tiny, settings).parent.iterdir():
+        path.unlink()
+    monkeypatch.setattr(serving, "TOLERANCE", -1.0)
+    with pytest.raises(BadDataset, match=f"the converted {tiny.title} to answer as it did"):
+        compare()
+
+
 @pytest.mark.parametrize("word", ["extracting", "heads", "Timing"])
 def test_a_comparison_can_be_cancelled_at_every_step(compare, word):
     def cancel(step, *_):
@@ -238,6 +247,14 @@ def test_conditions_depend_on_pictures_shares_and_seed(shapes_dataset):
         update={"examples": shapes_dataset.dataset.examples[1:]}
     )
     assert conditions_of(fewer, config) != terms
+
+
+def test_conditions_depend_on_class_weights_and_on_the_scale_of_deep_pictures(shapes_dataset):
+    dataset, config = shapes_dataset.dataset, tiny_config("quick")
+    before = conditions_of(dataset, config)
+    assert conditions_of(dataset, tiny_config("quick", class_weights=False)) != before
+    scaled = dataset.model_copy(update={"scale": Scale(undeclared=(0, 4095))})
+    assert conditions_of(scaled, config) != before
 
 
 def test_the_estimate_grows_with_pictures_and_with_backbones_to_prepare(settings):

@@ -1,6 +1,7 @@
 """A bundle that is named on the command line is made ready once."""
 
 import os
+import time
 
 import pytest
 
@@ -83,6 +84,24 @@ def test_a_failed_build_is_repeated(bundle, monkeypatch):
             lookup.find(str(path), trained.settings)
     assert list((trained.settings.home / "bundles").iterdir()) == []
     assert lookup.find(str(path), trained.settings).labels
+
+
+def test_folders_of_killed_imports_are_removed(bundle):
+    trained, path = bundle("quick")
+    home = trained.settings.home.resolve() / "bundles"
+    for name, age in ((".killed", imported.ABANDONED_SECONDS + 60), (".at-work", 60)):
+        (home / name).mkdir(parents=True)
+        os.utime(home / name, (time.time() - age,) * 2)
+    kept = imported.open_bundle(path, trained.settings).path
+    assert {folder.name for folder in home.iterdir()} == {".at-work", kept.name}
+
+
+def test_a_bundle_that_another_process_removes_meanwhile_is_no_error(bundle):
+    trained, path = bundle("quick")
+    home = trained.settings.home.resolve() / "bundles"
+    home.mkdir(parents=True)
+    (home / "gone").symlink_to(home / "nowhere")  # listed, and without a file
+    assert imported.open_bundle(path, trained.settings).path.is_dir()
 
 
 def test_the_least_recently_used_bundles_are_removed(bundle, monkeypatch, tmp_path):

@@ -98,6 +98,16 @@ def test_too_little_memory_or_disk_is_refused_with_both_figures(
         resources.check(PICTURES, QUICK, settings)
 
 
+def test_features_that_are_on_the_disk_already_need_no_more_of_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = resources.disk(PICTURES, QUICK)
+    monkeypatch.setattr(capacity, "free_disk", lambda _: needed // 2)
+    with pytest.raises(NotEnoughResources):
+        resources.check(PICTURES, QUICK, settings)
+    assert resources.check(PICTURES, QUICK, settings, cached=needed * 3 // 4) == QUICK
+
+
 @pytest.mark.parametrize(("available", "enough"), [(2 * GIGABYTE, True), (1 * GIGABYTE, False)])
 def test_a_tenth_of_the_free_space_is_reserved(available: int, *, enough: bool) -> None:
     if enough:

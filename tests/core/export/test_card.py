@@ -9,9 +9,11 @@ from core.checks import Finding, Severity
 from core.evaluation import Estimate, describe
 from core.evaluation.report import Footprint, OodScores
 from core.export import card
+from core.jobs.events import Kept
 from core.runs.annotations import Correction, Origin
 from core.runs.filenames import FOOTPRINT, LABEL_ISSUES, LEARNING_CURVE, OOD_SCORES
 from core.runs.run import Run
+from core.training import config
 from tests import hostile
 from tests.core.trainings import TrainedRun
 
@@ -139,6 +141,42 @@ def test_near_duplicates_are_counted_by_split(run: Run) -> None:
 
     assert "2 pictures look the same as another one. They" in alike("train", "train")
     assert "2 of them have their duplicate in another split" in alike("train", "test")
+
+
+FROZEN, VIEWS = "The backbone stayed frozen", r"(\d) views? of each picture"
+
+
+def test_a_run_whose_fine_tuning_was_left_out_is_described_as_it_was_trained(run: Run) -> None:
+    run.config.write(config.preset("best", backbone="tiny"))
+    reason = "Fine-tuning was left out: it could not show a gain."
+    kept = Kept(
+        phase="fine-tune", epoch=0, validation_loss=0.1, validation_accuracy=1, reason=reason
+    )
+    run.job.events.append(kept)
+    text = card.card(run)
+    assert FROZEN in text
+    assert re.findall(VIEWS, text) == ["1"]
+    assert reason in rendered_text(text)
+    run.job.events.append(kept.model_copy(update={"epoch": 3, "reason": ""}))
+    text = card.card(run)
+    assert FROZEN not in text
+    assert re.findall(VIEWS, text) == ["4"]
+
+
+def test_a_continued_run_names_the_earlier_model(run: Run) -> None:
+    assert "earlier model" not in card.card(run)
+    run.config.write(run.config().model_copy(update={"start": "0" * 64}))
+    text = card.card(run)
+    assert "The training continued from an earlier model" in text
+    assert FROZEN not in text
+    assert "0" * 64 not in text
+
+
+def test_a_head_that_no_epoch_improved_is_not_called_a_logistic_regression(run: Run) -> None:
+    run.job.events.append(Kept(phase="head", epoch=0, validation_loss=0.1, validation_accuracy=0.9))
+    (sentence,) = card.describe_choices(run)
+    assert "no epoch was better than the start" in sentence
+    assert "logistic" not in sentence
 
 
 def test_the_original_of_a_retrained_run_is_named_without_its_id(run: Run) -> None:

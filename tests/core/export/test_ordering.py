@@ -1,5 +1,7 @@
 """Exports are ordered per run, prepared behind all trainings, and listed in the manifest."""
 
+from threading import Thread
+
 import pytest
 
 from core import runs
@@ -10,6 +12,7 @@ from core.jobs import State, cancel, scheduling
 from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.model import storage
+from core.pipeline import worker
 from core.system import files
 from tests.core.jobs import at_work
 from tests.core.jobs.at_work import wait_until
@@ -57,10 +60,69 @@ def test_a_second_order_joins_the_waiting_one(litert_only):
     Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
     job = ordering.order(run, named(["onnx"]), settings)
     assert ordering.order(run, named(["keras"]), settings).path == job.path
-    assert job.spec().arguments == {"formats": ["keras", "onnx"]}
+    assert job.spec().arguments == {"formats": ["onnx", "keras"]}
     assert len(Queue("export", settings).tickets()) == 1
     cancel(job, settings)
     assert ordering.waiting(run, settings) == ()
+
+
+def begin(run, *names):
+    """A job that a worker in this process is running, without a dispatcher."""
+    job = run.export_job
+    job.open(JobSpec(kind="export", arguments={"formats": list(names)}))
+    job.begin()
+    return job
+
+
+def test_a_format_ordered_as_the_job_ends_starts_another_one(litert_only, monkeypatch):
+    """The page orders when the last format is done, and the worker has not yet said so."""
+    run, settings = litert_only
+    job = run.export_job
+    job.open(JobSpec(kind="export", arguments={"formats": ["litert"]}))
+    Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
+    work = ordering.work
+
+    def work_and_order(*arguments):
+        work(*arguments)
+        ordering.order(run, named(["onnx"]), settings)
+
+    monkeypatch.setattr(ordering, "work", work_and_order)
+    worker.work(job, settings)
+    assert job.recorded().state is State.QUEUED
+    assert [form.name for form in ordering.waiting(run, settings)] == ["onnx"]
+    assert len(Queue("export", settings).tickets()) == 1
+    cancel(job, settings)
+
+
+def test_a_failed_format_that_is_ordered_again_is_tried_again(litert_only, monkeypatch):
+    run, settings = litert_only
+    job, tried = begin(run, "onnx"), []
+
+    def fail(_run, forms, *_):
+        tried.append([form.name for form in forms])
+        if len(tried) == 1:
+            ordering.order(run, named(["onnx"]), settings)
+
+    monkeypatch.setattr(ordering, "export", fail)
+    with job.lock():
+        ordering.work(run, settings, lambda _: None)
+    assert tried == [["onnx"], ["onnx"]]
+    assert job.recorded().state is State.FINISHED
+
+
+def test_two_orders_at_once_are_both_kept(litert_only):
+    run, settings = litert_only
+    with begin(run, "litert").lock():
+        forms = named(["onnx", "keras", "saved-model", "int8"])
+        threads = [Thread(target=ordering.order, args=(run, [f], settings)) for f in forms]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(run.export_job.spec().arguments["formats"]) == {
+            "litert",
+            *(f.name for f in forms),
+        }
 
 
 def test_existing_formats_are_not_exported_again(litert_only):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from core import images
+from core import backbones, images
 from core.evaluation import wording
 from core.evaluation.report import SetLevel
 from core.export import programs
@@ -201,6 +201,33 @@ def test_programs_are_short_and_pass_ruff(tmp_path):
     for command in (["format", "--check"], ["check"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length=100"]
         subprocess.run([*ruff, tmp_path], check=True)
+
+
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pictures, tmp_path):
+    trained = trained_run()
+    folder = tmp_path / "bundle"
+    with zipfile.ZipFile(
+        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
+    ) as archive:
+        archive.extractall(folder)
+    (tmp_path / "cut.jpg").write_bytes(pictures["wide.jpg"][:2000])
+    (tmp_path / "text.png").write_bytes(b"no picture")
+    (tmp_path / "torn.png").write_bytes(pictures["plain.png"][:60])
+    bad = ["missing.jpg", "cut.jpg", "text.png", "torn.png", "."]
+    command = [sys.executable, "-I", str(folder / "predict.py"), *bad, "plain.png"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("plain.png\n1: ")
+    unread = [line for line in process.stderr.splitlines() if "cannot be read" in line]
+    assert [line.split()[0] for line in unread] == bad
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_the_licences_ask_to_name_changed_weights_only_if_they_were_changed(changed):
+    backbone = backbones.get("efficientnet-lite0")
+    text = programs.render("licences.md.j2", backbone=backbone, changed=changed, mit="")
+    assert "pass it on with the model" in text
+    assert ("say that the weights were changed" in text) == changed
 
 
 def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):

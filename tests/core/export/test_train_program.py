@@ -55,11 +55,12 @@ def dataset(*names, classes=("ant", "bee"), predefined=False, kind="JPEG"):
 PLAIN = dataset("train:ant/0.jpg", "validation:bee/1.jpg", "test:ant/2.jpg", "train:bee/3.jpg")
 
 
-def write_program(run_config, pictures=PLAIN):
+def write_program(run_config, pictures=PLAIN, **values):
+    """The program of a run, whose fine-tuning was kept if there was one."""
     row = backbones.get(run_config.backbone)
-    saved = ModelFile(
-        backbone=row.name, classes=pictures.classes, size=row.size, crop=run_config.crop
-    )
+    cut = row.stages[depth.cut_stage(run_config)].layer if run_config.fine_tunes else None
+    model = {"classes": pictures.classes, "size": row.size, "crop": run_config.crop, "cut": cut}
+    saved = ModelFile(backbone=row.name, **model | values)
     return train_program.program(run_config, saved, pictures)
 
 
@@ -108,7 +109,9 @@ def assert_holds_what_it_uses(program, preset, backbone):
     assert len(program.splitlines()) <= LINES
     for part in ("def fine_tune", "RandomFlip", "RandomRotation", "import tensorflow"):
         assert (part in program) == (preset == "best")
-    assert "label_smoothing" not in program
+    for ignored in ("label_smoothing", "LOSS"):
+        assert ignored not in program
+    assert ("DROPOUT" in program) == (preset == "best")
     row = backbones.get(backbone)
     assert ("keras.applications" in program) == (row.recipe.family == "applications")
     assert ("backbone.keras" in program) is not row.in_keras
@@ -120,7 +123,7 @@ def test_a_program_has_only_the_requested_augmentation_and_optimizer():
     programs = []
     for name in get_args(config.OptimizerName):
         both = {"head_phase": {"optimizer": name}, "fine_tune_phase": {"optimizer": name}}
-        programs.append(write_program(configure(**both)))
+        programs.append(write_program(configure(head={"convex_start": False}, **both)))
         optimizers = set(re.findall(r"keras\.optimizers\.(\w+)\(", programs[-1]))
         assert {optimizer.lower() for optimizer in optimizers} == {name}
     for knob_kept, layer in zip(knobs, AUGMENTATION, strict=True):
@@ -130,6 +133,7 @@ def test_a_program_has_only_the_requested_augmentation_and_optimizer():
     for values in (
         {"preset": "quick", "head": {"hidden": (16, 8)}, "augmentation": {"views": 3}},
         {"preset": "quick", "head": {"dropout": 0}, "class_weights": False},
+        {"head": {"dropout": 0}, "label_smoothing": 0.1},
         {"preset": "best", "backbone": "inceptionv3", "head": {"hidden": (64,)}},
         {"augmentation": {"views": 1}},
         {"unfreeze": {"stages": 0, "layers": 2}, "label_smoothing": 0.1},
@@ -139,6 +143,68 @@ def test_a_program_has_only_the_requested_augmentation_and_optimizer():
         defined, used = names_in(programs[-1])
         assert defined - used == set()
     assert_in_shape(*programs)
+
+
+@pytest.mark.parametrize("depths", [(), TINY.depths])
+def test_fine_tuning_that_was_not_kept_is_no_part_of_the_program(depths):
+    program = write_program(configure(augmentation={"views": 4}), cut=None, depths=depths)
+    for part in ("def fine_tune", "KeepBest", "UNFREEZE", "RandomFlip", "VIEWS", "tensorflow as"):
+        assert part not in program
+    assert ("DEPTHS = " in program) == bool(depths)
+    assert_in_shape(program)
+
+
+def test_a_hidden_head_keeps_its_views_where_fine_tuning_was_not_kept():
+    run_config = configure(augmentation={"views": 4}, head={"hidden": (64,)})
+    for saved in ({"cut": None}, {"cut": None, "depths": TINY.depths}):
+        program = write_program(run_config, **saved)
+        assert run_config.head_views == 4
+        assert "VIEWS = 4" in program
+        assert "RandomRotation(15.0 / 360)" in program
+        assert "def fine_tune" not in program
+        assert_in_shape(program)
+
+
+SMOOTH = {"label_smoothing": 0.1, "head": {"dropout": 0.3}}
+
+
+def test_a_solved_head_has_neither_dropout_nor_smoothing_nor_phase_settings():
+    phase = {"learning_rate": 0.5, "epochs": 7, "patience": 2, "optimizer": "sgd"}
+    program = write_program(configure("quick", head_phase=phase, **SMOOTH))
+    assert_in_shape(program)
+    for part in ("DROPOUT", "Dropout", "LOSS", "smoothing", "SGD"):
+        assert part not in program
+    assert "HEAD_RATE, HEAD_EPOCHS, HEAD_PATIENCE = 0.001, 100, 5" in program
+
+
+def test_fine_tuning_a_solved_head_has_dropout_and_smoothing_in_its_own_phase_only():
+    program = write_program(configure(**SMOOTH))
+    assert_in_shape(program)
+    head, rest = program.split("def fine_tune(")
+    head = head.split("def train_head(")[1]
+    assert "Dropout" not in head
+    assert "LOSS" not in head
+    assert "LOSS" in rest.split("def report(")[0]
+    assert rest.count("keras.layers.Dropout(DROPOUT)") == 1
+
+
+def test_a_linear_head_trained_by_gradient_steps_has_the_settings_of_its_phase():
+    head = {"convex_start": False, "dropout": 0.3}
+    phase = {"epochs": 20, "patience": 3}
+    program = write_program(configure("quick", head=head, head_phase=phase, label_smoothing=0.1))
+    assert_in_shape(program)
+    assert "HEAD_RATE, HEAD_EPOCHS, HEAD_PATIENCE = 0.001, 20, 3" in program
+    assert 'kernel_initializer="zeros"' not in program
+    for part in ("DROPOUT = 0.3", "label_smoothing=0.1", "head.compile(optimizer, LOSS"):
+        assert part in program
+
+
+def test_a_continued_run_says_that_its_program_does_not_continue():
+    sentence = "That run continued from an earlier model."
+    assert sentence not in write_program(config.preset("quick", backbone="tiny"))
+    program = write_program(configure("quick", start="0" * 64))
+    assert sentence in program
+    assert_in_shape(program)
 
 
 def test_hostile_class_names_are_string_literals():
@@ -300,7 +366,7 @@ def test_the_program_in_the_bundle_tests_on_the_same_pictures(trained_run, tmp_p
     assert total == len(trained.run.dataset().of("test"))
     assert hits / total >= expected.accuracy.value - 0.2
     assert "Files left out, as split.json does not know them: 1\n" in output
-    table = output.split("what they were called.\n")[1].splitlines()[:3]
+    table = output.split("Columns: predicted class.\n")[1].splitlines()[:3]
     assert sum(int(number) for row in table for number in row.split()[:3]) == total
     assert f"Saved as {folder / 'retrained.keras'}" in output
     loaded = keras.models.load_model(folder / "retrained.keras", compile=False)

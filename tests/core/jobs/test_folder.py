@@ -45,6 +45,15 @@ def test_a_damaged_status_is_a_failed_job(job: JobFolder, content: bytes) -> Non
     assert job.recorded().state is State.FAILED
 
 
+def test_a_damaged_status_keeps_the_kind_of_the_job(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / "job")
+    folder.open(JobSpec(kind="prepare"))
+    (folder.path / "status.json").write_text("{")
+    assert folder.recorded().kind == "prepare"
+    (folder.path / "order.json").write_text("{")
+    assert (folder.recorded().kind, folder.recorded().state) == ("train", State.FAILED)
+
+
 def test_files_of_older_versions_are_read(job: JobFolder) -> None:
     (job.path / "status.json").write_text('{"state": "done", "kind": "adopt", "queued_at": 1}')
     assert job.recorded() == Status(state=State.FINISHED, kind="import", queued_at=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core import intake
 from core.backbones import Backbone
 from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, recover, scheduling
 from core.jobs.events import Emit, Note
@@ -314,6 +315,24 @@ def test_a_termination_that_a_library_turns_into_an_error_is_no_failure(
     monkeypatch.setitem(worker.WORK, "train", raise_import_error)
     assert worker.main(in_process.path) == worker.STOPPED
     assert in_process.recorded().state is State.RUNNING
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["terminated", "cancelled"])
+def test_the_upload_of_a_terminated_intake_is_kept_unless_it_was_cancelled(
+    in_process: JobFolder, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    def terminate(*_: object, **_options: object) -> None:
+        if not kept:
+            in_process.request_cancel()
+        raise_import_error()
+
+    source = in_process.path / "upload.zip"
+    source.write_bytes(b"an upload")
+    arguments = {"source": str(source), "name": "upload"}
+    in_process.open(JobSpec(kind="intake", arguments=arguments))
+    monkeypatch.setattr(intake, "take_in", terminate)
+    assert worker.main(in_process.path) == (worker.STOPPED if kept else 1)
+    assert source.exists() == kept
 
 
 def test_a_termination_that_a_library_swallows_takes_effect_at_the_next_event(

@@ -12,13 +12,15 @@ import pytest
 
 from core import checks, images, runs
 from core.dataset import Dataset
-from core.errors import BadConfig, BadDataset, Cancelled
+from core.errors import BadConfig, BadDataset, Cancelled, RunDamaged
+from core.estimating import resources
 from core.jobs.events import Epoch, Kept, Note, Step
 from core.jobs.folder import PRIVATE
 from core.model import storage
 from core.model.classifier import ServingModel
 from core.pipeline import post_report, training_job
 from core.settings import Settings
+from core.system import capacity, threads
 from core.system.files import sha256
 from core.training import features, head, outcome
 from core.training.config import parse
@@ -392,6 +394,45 @@ def test_faults_after_the_report_are_reported_and_the_run_stays_complete(
     assert trained.run.report().pictures == 6
 
 
+def test_files_of_a_training_that_is_cancelled_after_its_report_are_listed(
+    tiny, settings, shapes_dataset, tmp_path
+):
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, tmp_path / "run")
+
+    def emit(event):
+        if isinstance(event, Note) and "labels that may be wrong" in event.sentence:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        training_job.train(run, shapes_dataset.pictures, settings, emit, tmp_path / "features")
+    listed = run.manifest().files
+    for name in (storage.OOD, storage.LITERT):
+        assert f"{run.model_folder.name}/{name}" in listed
+    with (run.model_folder / storage.OOD).open("ab") as file:
+        file.write(b"damaged")
+    with pytest.raises(RunDamaged):
+        run.classifier(settings)
+
+
+def test_a_batch_that_was_reduced_is_in_the_settings_of_the_run(
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
+):
+    config = tiny_config("best")
+    half = config.model_copy(update={"batch_size": config.batch_size // 2})
+    needed = resources.memory(shapes_dataset.dataset, half, threads.cores())
+    free = int(needed / (1 - resources.RESERVE)) + 100_000
+    monkeypatch.setattr(capacity, "free_memory", lambda: free)
+    run = runs.create(config, shapes_dataset.dataset, tmp_path / "run")
+
+    def emit(event):
+        if isinstance(event, Step):
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        training_job.train(run, shapes_dataset.pictures, settings, emit, tmp_path / "features")
+    assert run.config() == half
+
+
 def test_fine_tuning_without_a_gain_keeps_only_the_head(
     trained_run, tiny, settings, shapes_dataset, tmp_path
 ):
@@ -412,7 +453,10 @@ def test_fine_tuning_that_could_show_no_gain_is_left_out(
     run_config = tiny_config("best", unfreeze={"stages": 2, "least_errors": 100})
     trained = train(shapes_dataset, run_config, tmp_path / "run", settings)
     assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(trained))
-    assert {event.phase for event in trained.events if isinstance(event, Kept)} == {"head"}
+    assert not any(isinstance(e, Epoch) and e.phase == "fine-tune" for e in trained.events)
+    _, left_out = (event for event in trained.events if isinstance(event, Kept))
+    assert (left_out.phase, left_out.epoch) == ("fine-tune", 0)
+    assert left_out.reason in notes(trained)
     quick = trained_run("quick")
     np.testing.assert_array_equal(trained.run.probabilities(), quick.run.probabilities())
 

@@ -25,7 +25,7 @@ def clusters(
     pictures = centres[labels] + spread * random.normal(size=(n, d))
     owners = np.repeat(np.arange(n), views)
     features = pictures[owners] + 0.1 * random.normal(size=(len(owners), d))
-    return Batch(features.astype(np.float32), labels[owners], owners)
+    return Batch(features.astype(np.float32), labels[owners])
 
 
 def cuts(

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,26 @@ def test_a_cache_is_trimmed_when_it_is_closed(tmp_path):
     with opened(tmp_path, Settings(home=tmp_path, features_megabytes=1)) as cache:
         fill(cache, "small 2")
     assert engines(tmp_path) == {"small", "small 2"}
+
+
+def test_a_cache_is_trimmed_when_a_training_fails(tmp_path):
+    with opened(tmp_path, Settings(home=tmp_path)) as cache:
+        fill(cache, "big", 2 << 20)
+    settings = Settings(home=tmp_path, features_megabytes=1)
+    with pytest.raises(ZeroDivisionError), opened(tmp_path, settings) as cache:
+        fill(cache, "small")
+        raise ZeroDivisionError
+    assert engines(tmp_path) == {"small"}
+
+
+def test_features_of_a_dataset_in_the_cache_are_measured(tmp_path):
+    cache = FeatureCache(tmp_path)
+    for engine, view in product(["a-1-litert", "b-1-litert"], ["plain", "mirror"]):
+        cache.array(engine, view, "embedding", (4,), np.float32).append(names(3), np.ones((3, 4)))
+    assert cache.held(["a"], ["plain", "mirror"], names(3)) == 2 * 3 * 16
+    assert cache.held(["a", "b"], ["plain"], names(2)) == 2 * 2 * 16
+    assert cache.held(["c"], ["plain"], names(3)) == 0
+    assert cache.held(["a"], ["plain"], names(3, first=9)) == 0
 
 
 HOLD = """

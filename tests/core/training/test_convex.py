@@ -10,15 +10,19 @@ from core.training.head import Batch, class_weights
 from tests.core.training.clouds import clusters
 
 
-def solve(train: Batch, classes: int = 3, weighted: bool = False):
+def solve(train: Batch, classes: int = 3, weighted: bool = False, owners=None):
+    """A head with the strength that cross-validates best."""
     weights = class_weights(train.labels, classes) if weighted else np.ones(classes)
+    owners = np.arange(len(train.labels)) if owners is None else owners
     with threadpool_limits(1, user_api="blas"):
-        return convex.logistic_regression(train.features, train.labels, train.owners, weights, 0)
+        rows, _ = convex.span(train.features)
+        strength = convex.best_strength(rows, train.labels, owners, weights, 0)
+        return convex.logistic_regression(train.features, train.labels, weights, strength)
 
 
 def standardised(batch: Batch) -> Batch:
     features = (batch.features - batch.features.mean(0)) / batch.features.std(0)
-    return Batch(features, batch.labels, batch.owners)
+    return Batch(features, batch.labels)
 
 
 @pytest.mark.parametrize("weighted", [True, False])
@@ -31,7 +35,7 @@ def test_the_head_equals_the_logistic_regression_of_scikit_learn(
     monkeypatch.setattr(convex, "STRENGTHS", (strength,))
     cloud = clusters(n, classes, d)
     keep = np.arange(n) % 7 != 1  # so that weights matter
-    train = standardised(Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep]))
+    train = standardised(Batch(cloud.features[keep], cloud.labels[keep]))
     head = solve(train, classes, weighted)
     plain = LogisticRegression(
         C=strength, class_weight="balanced" if weighted else None, tol=1e-8, max_iter=10_000
@@ -55,11 +59,12 @@ def test_the_strength_with_the_lowest_cross_validated_loss_is_chosen(monkeypatch
 
 def test_views_of_a_picture_stay_in_one_fold():
     # Labels that cannot be learned: with views on both sides, the loosest strength would win.
-    train = clusters(30, views=4)
+    together, apart = np.repeat(np.arange(30), 4), np.arange(120)
     chance = np.random.default_rng(0).permutation(np.arange(30) % 3)
-    together = Batch(train.features, chance[train.owners], train.owners)
-    apart = Batch(train.features, chance[train.owners], np.arange(120))
-    careful, fooled = (np.abs(solve(batch).layers[0][0]).max() for batch in (together, apart))
+    train = Batch(clusters(30, views=4).features, chance[together])
+    careful, fooled = (
+        np.abs(solve(train, owners=owners).layers[0][0]).max() for owners in (together, apart)
+    )
     assert careful < fooled / 2
 
 
@@ -69,10 +74,11 @@ def test_views_of_a_picture_stay_in_one_fold():
 def test_a_class_of_very_few_pictures_in_many_views_can_be_learned(classes, pictures, alone):
     everything = clusters(60, classes, views=6)
     alone = min(alone, classes - 1)
-    keep = (everything.labels != alone) | (everything.owners < classes * pictures)
-    rare = Batch(everything.features[keep], everything.labels[keep], everything.owners[keep])
-    assert len(np.unique(rare.owners[rare.labels == alone])) == pictures
-    head = solve(rare, classes, weighted=True)
+    owners = np.repeat(np.arange(60), 6)
+    keep = (everything.labels != alone) | (owners < classes * pictures)
+    rare = Batch(everything.features[keep], everything.labels[keep])
+    assert len(np.unique(owners[keep][rare.labels == alone])) == pictures
+    head = solve(rare, classes, weighted=True, owners=owners[keep])
     right = head.logits(rare.features).argmax(1) == rare.labels
     assert right.mean() > 0.8
     assert right[rare.labels == alone].mean() > 0.8

@@ -31,7 +31,9 @@ def predicted(features, labels, groups, seed=0, **how):
 @pytest.mark.parametrize("strength", [None, 1e-2])
 def test_separable_classes_are_predicted_out_of_fold(strength):
     train = clusters(90, spread=0.7)
-    probabilities = out_of_fold(train.features, train.labels, train.owners, 0, strength=strength)
+    probabilities = out_of_fold(
+        train.features, train.labels, np.arange(len(train.labels)), 0, strength=strength
+    )
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     answers = probabilities.argmax(axis=1)
     assert (answers == train.labels).mean() > 0.9
@@ -55,6 +57,16 @@ def test_groups_stay_in_one_fold():
     assert (predicted(features, labels, np.arange(120)) == labels).mean() > 0.95
 
 
+def test_the_strength_is_chosen_without_near_duplicates_of_held_out_pictures():
+    # Nothing can be learned, so regularisation should be strong and no prediction confident.
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 4)
+    labels = random.permutation(60)[groups] % 3
+    features = random.normal(size=(60, 40))[groups] + 0.01 * random.normal(size=(240, 40))
+    probabilities = out_of_fold(features.astype(np.float32), labels, groups, 0)
+    assert probabilities.max(axis=1).mean() < 0.5
+
+
 def test_pictures_of_a_single_group_are_refused():
     train = clusters(30)
     with pytest.raises(BadDataset, match="30"):
@@ -63,8 +75,8 @@ def test_pictures_of_a_single_group_are_refused():
 
 def test_a_class_of_a_single_group_is_never_predicted_for_it():
     train = clusters(60)
-    keep = (train.labels != 2) | (train.owners == 2)
-    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    keep = (train.labels != 2) | (np.arange(len(train.labels)) == 2)
+    arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
     probabilities = out_of_fold(*arrays, 0)
     assert probabilities[arrays[1] == 2, 2] == 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -73,7 +85,8 @@ def test_a_class_of_a_single_group_is_never_predicted_for_it():
 def test_the_seed_decides_the_folds():
     train = clusters(60, spread=2)
     first, repeated, different = (
-        out_of_fold(train.features, train.labels, train.owners, seed) for seed in (1, 1, 2)
+        out_of_fold(train.features, train.labels, np.arange(len(train.labels)), seed)
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, repeated)
     assert not np.array_equal(first, different)
@@ -85,7 +98,7 @@ def test_progress_is_reported_per_fold_and_can_cancel():
     out_of_fold(
         train.features,
         train.labels,
-        train.owners,
+        np.arange(len(train.labels)),
         0,
         progress=lambda done, total: progress_calls.append((done, total)),
     )
@@ -95,20 +108,20 @@ def test_progress_is_reported_per_fold_and_can_cancel():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        out_of_fold(train.features, train.labels, train.owners, 0, progress=stop)
+        out_of_fold(train.features, train.labels, np.arange(len(train.labels)), 0, progress=stop)
 
 
 def test_the_units_of_the_features_make_no_difference():
     train = clusters(30)
-    plain = out_of_fold(train.features, train.labels, train.owners, 0)
-    scaled = out_of_fold(1000 * train.features + 5, train.labels, train.owners, 0)
+    plain = out_of_fold(train.features, train.labels, np.arange(len(train.labels)), 0)
+    scaled = out_of_fold(1000 * train.features + 5, train.labels, np.arange(len(train.labels)), 0)
     np.testing.assert_allclose(plain, scaled, atol=2e-3)
 
 
 def test_a_rare_class_counts_as_much_as_a_common_one():
     train = clusters(400, classes=2, spread=3)
-    keep = (train.labels == 0) | (train.owners < 40)
-    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    keep = (train.labels == 0) | (np.arange(len(train.labels)) < 40)
+    arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
     weighted, plain = (predicted(*arrays, weighted=weighted) for weighted in (True, False))
     rare = arrays[1] == 1
     assert (weighted[rare] == 1).mean() > (plain[rare] == 1).mean()
@@ -116,18 +129,22 @@ def test_a_rare_class_counts_as_much_as_a_common_one():
 
 def test_a_learning_curve_rises_to_the_cross_validated_accuracy():
     train = clusters(150, spread=3, d=60)
-    curve = learning_curve(train.features, train.labels, train.owners, ("a", "b", "c"), 0)
+    curve = learning_curve(
+        train.features, train.labels, np.arange(len(train.labels)), ("a", "b", "c"), 0
+    )
     assert [round(point.per_class) for point in curve.points] == [5, 10, 20, 40]
     first, last = (curve.points[at].accuracy.value for at in (0, -1))
     assert last > first
-    answers = predicted(train.features, train.labels, train.owners)
+    answers = predicted(train.features, train.labels, np.arange(len(train.labels)))
     assert last == pytest.approx((answers == train.labels).mean(), abs=0.06)
 
 
 def test_a_learning_curve_is_the_same_for_the_same_seed():
     train = clusters(60, spread=2)
     first, repeated, different = (
-        learning_curve(train.features, train.labels, train.owners, ("a", "b", "c"), seed)
+        learning_curve(
+            train.features, train.labels, np.arange(len(train.labels)), ("a", "b", "c"), seed
+        )
         for seed in (1, 1, 2)
     )
     assert first == repeated
@@ -136,9 +153,9 @@ def test_a_learning_curve_is_the_same_for_the_same_seed():
 
 def test_a_class_with_a_single_picture_does_not_stop_the_curve():
     train = clusters(60)
-    keep = (train.labels != 2) | (train.owners == 2)
-    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    keep = (train.labels != 2) | (np.arange(len(train.labels)) == 2)
+    arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
     assert learning_curve(*arrays, ("a", "b", "c"), 0).verdict == "unknown"
-    keep = (train.labels != 2) | (train.owners < 9)
-    arrays = [array[keep] for array in (train.features, train.labels, train.owners)]
+    keep = (train.labels != 2) | (np.arange(len(train.labels)) < 9)
+    arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
     assert learning_curve(*arrays, ("a", "b", "c"), 0).verdict != "unknown"

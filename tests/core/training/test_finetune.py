@@ -12,7 +12,7 @@ from core.model.dense import DenseHead
 from core.settings import Settings
 from core.training import depth, finetune, interpolation, stages
 from core.training.config import parse
-from core.training.convex import logistic_regression
+from core.training.convex import DEFAULT_STRENGTH, logistic_regression
 from core.training.finetune import Tuner
 from tests.core.training.clouds import BLOCK1, STEM, cuts
 
@@ -48,7 +48,7 @@ def fitted_head():
     train, labels = cuts()
     above = build.top_model(TINY, BLOCK1, build.trunk(TINY))
     maps = np.asarray(above(activations(train), training=False))
-    return logistic_regression(maps.mean((1, 2)), labels, np.arange(24), np.ones(3), seed=0)
+    return logistic_regression(maps.mean((1, 2)), labels, np.ones(3), DEFAULT_STRENGTH)
 
 
 def weights(trunk):

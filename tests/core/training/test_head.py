@@ -12,6 +12,8 @@ from core.training.config import parse
 from core.training.head import Batch
 from tests.core.training.clouds import clusters
 
+STRENGTH = 0.1
+
 
 def configure(**values):
     phase = {"epochs": values.pop("epochs", 20), "patience": values.pop("patience", 5)}
@@ -21,7 +23,7 @@ def configure(**values):
 
 def fit(train, validation, config, classes=3):
     events = []
-    return head.fit(train, validation, classes, config, events.append), events
+    return head.fit(train, validation, classes, config, events.append, STRENGTH), events
 
 
 def accuracy(fitted, batch):
@@ -35,7 +37,7 @@ def log_loss(fitted, batch):
 
 def flipped(batch):
     """The same features under wrong labels: what is learned makes these worse."""
-    return Batch(batch.features, (batch.labels + 1) % 3, batch.owners)
+    return Batch(batch.features, (batch.labels + 1) % 3)
 
 
 @pytest.mark.parametrize("dropout", [0, 0.4])
@@ -141,7 +143,7 @@ def test_gradient_steps_from_a_given_head_stop_when_nothing_improves(patience):
     start, _ = fit(train, validation, configure(head=HIDDEN, epochs=60, learning_rate=0.01))
     config = configure(head=HIDDEN, epochs=50, patience=patience)
     events = []
-    fitted = head.fit(train, flipped(validation), 3, config, events.append, start)
+    fitted = head.fit(train, flipped(validation), 3, config, events.append, STRENGTH, start)
     assert len(events) == patience + 1
     assert events[-1].epoch == 0
     features = validation.features
@@ -193,7 +195,7 @@ def test_every_optimizer_learns_from_random_weights(optimizer):
 def test_a_hidden_head_learns_classes_that_are_not_linearly_separable():
     def crossed(seed):
         points = np.random.default_rng(seed).uniform(-1, 1, (300, 2)).astype(np.float32)
-        return Batch(points, (points.prod(1) > 0).astype(int), np.arange(300))
+        return Batch(points, (points.prod(1) > 0).astype(int))
 
     train, validation, test = map(crossed, range(3))
     options = {"epochs": 80, "patience": 20, "learning_rate": 0.02}
@@ -208,7 +210,7 @@ def test_class_weights_make_a_rare_class_count():
     def rare(seed):
         cloud = clusters(200, 2, 4, spread=1.5, seed=seed)
         keep = (cloud.labels == 0) | (np.arange(200) < 16)
-        return Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep])
+        return Batch(cloud.features[keep], cloud.labels[keep])
 
     def recall(**how):
         fitted, _ = fit(rare(0), rare(1), configure(**how), 2)
@@ -255,7 +257,7 @@ def test_features_in_other_units_give_the_same_probabilities(hidden, units):
     units, offset = np.float32(units), np.arange(12, dtype=np.float32)
 
     def measured(batch):
-        return Batch(batch.features * units + offset * units, batch.labels, batch.owners)
+        return Batch(batch.features * units + offset * units, batch.labels)
 
     train, validation = clusters(60), clusters(30, seed=1)
     config = configure(head={"hidden": hidden})
@@ -272,7 +274,7 @@ def test_features_in_other_units_give_the_same_probabilities(hidden, units):
 def test_a_feature_that_was_constant_in_training_does_not_dominate(hidden):
     def widened(batch, value):
         column = np.full((len(batch.labels), 1), value, np.float32)
-        return Batch(np.hstack([batch.features, column]), batch.labels, batch.owners)
+        return Batch(np.hstack([batch.features, column]), batch.labels)
 
     train, test = clusters(60), clusters(30, spread=0.5, seed=1)
     config = configure(head={"hidden": hidden}, epochs=60, learning_rate=0.01)

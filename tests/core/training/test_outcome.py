@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.jobs.events import Kept
-from core.training.outcome import compare, describe, too_few_errors
+from core.training.outcome import compare, describe, left_out
 
 LABELS = np.array([0, 1, 0, 1])
 GOOD, BAD = (
@@ -37,11 +37,24 @@ def test_confidence_alone_makes_no_model_better():
     )
 
 
-@pytest.mark.parametrize(("error", "least", "left_out"), [(0.03, 3, 1), (0.09, 3, 0), (0, 0, 0)])
-def test_fine_tuning_is_left_out_if_it_could_mend_few_errors(error, least, left_out):
-    reason = too_few_errors(error, 36, least)
-    assert bool(reason) == left_out
-    assert not left_out or "right for 97.0 % of the pictures, so 36 validation" in reason
+def test_a_gain_of_too_few_pictures_is_described_with_their_number():
+    kept = compare(kept_event(), GOOD, BAD, LABELS, 2)
+    assert "1 of 4 validation pictures" in describe(kept)
+    assert "too little" in describe(kept)
+    assert "too little" not in describe(compare(kept_event(), BAD, GOOD, LABELS, 2))
+
+
+@pytest.mark.parametrize(("error", "least"), [(0.74, 3), (0.26, 2)])
+def test_fine_tuning_is_left_out_if_it_could_mend_few_errors(error, least):
+    kept = left_out(error, BAD, LABELS, least)
+    assert (kept.phase, kept.epoch, kept.validation_accuracy) == ("fine-tune", 0, 0.75)
+    assert f"right for {100 * (1 - error):.1f} % of the pictures, so 4 validation" in kept.reason
+    assert describe(kept) == kept.reason
+
+
+@pytest.mark.parametrize(("error", "least"), [(0.76, 3), (0, 0)])
+def test_fine_tuning_is_done_if_it_could_show_a_gain(error, least):
+    assert left_out(error, BAD, LABELS, least) is None
 
 
 def kept_event(**values):
@@ -50,24 +63,30 @@ def kept_event(**values):
 
 
 def test_both_accuracies_are_given():
-    assert describe(kept_event()) == "Fine-tuning kept: 93.1 % against 88.9 % on validation."
+    assert describe(kept_event()) == "Fine-tuning was kept: 93.1 % on validation, 88.9 % before."
 
 
 def test_interpolated_weights_are_described_by_their_share():
-    assert "75 % of the way: 93.1 % against 88.9 %" in describe(kept_event(share=0.75))
+    sentence = describe(kept_event(share=0.75))
+    assert "at 75 % of the change in weights: 93.1 % on validation, 88.9 % before" in sentence
 
 
 def test_an_accuracy_that_did_not_rise_is_explained():
-    assert describe(kept_event(start_accuracy=0.94)).endswith("on validation, with a lower loss.")
-    assert describe(kept_event(start_accuracy=0.931)).endswith("on validation, with a lower loss.")
+    assert describe(kept_event(start_accuracy=0.94)).endswith("before, with a lower loss.")
+    assert describe(kept_event(start_accuracy=0.931)).endswith("before, with a lower loss.")
 
 
 def test_a_fine_tuning_without_a_gain_is_described():
+    sentence = describe(compare(kept_event(), BAD, GOOD, LABELS))
+    assert "no gain" in sentence
+    assert "(100 % on validation)" in sentence
+
+
+def test_an_older_run_that_kept_the_head_does_not_say_why():
     sentence = describe(kept_event(epoch=0, validation_accuracy=0.8889))
-    assert (
-        sentence == "Fine-tuning brought nothing; the head alone was kept (88.9 % on validation)."
-    )
+    assert sentence == "The head alone was kept after fine-tuning (88.9 % on validation)."
 
 
 def test_an_older_run_has_only_the_accuracy():
-    assert describe(kept_event(start_accuracy=None)) == "Fine-tuning kept: 93.1 % on validation."
+    sentence = describe(kept_event(start_accuracy=None))
+    assert sentence == "Fine-tuning was kept: 93.1 % on validation."

@@ -241,8 +241,8 @@ def test_hidden_layers_start_from_those_of_the_model():
     config = parse({"head": {"hidden": [9]}, "head_phase": {"epochs": 0}})
     longer = config.head_phase.model_copy(update={"epochs": 10, "learning_rate": 0.01})
     config_with_epochs = config.model_copy(update={"head_phase": longer})
-    start_head = head.fit(train, validation, 3, config_with_epochs, lambda _: None)
-    continued = head.fit(train, validation, 3, config, lambda _: None, start_head)
+    start_head = head.fit(train, validation, 3, config_with_epochs, lambda _: None, 0.01)
+    continued = head.fit(train, validation, 3, config, lambda _: None, 0.01, start_head)
     features = validation.features
     np.testing.assert_allclose(continued.logits(features), start_head.logits(features), atol=1e-3)
 
@@ -255,7 +255,7 @@ def test_a_linear_head_does_not_depend_on_its_start():
     kernel = random.normal(size=(width, 3)).astype(np.float32)
     start_head = DenseHead(((kernel, np.ones(3, np.float32)),))
     plain, continued = (
-        head.fit(train, validation, 3, config, lambda _: None, start)
+        head.fit(train, validation, 3, config, lambda _: None, 0.01, start)
         for start in (None, start_head)
     )
     np.testing.assert_allclose(
