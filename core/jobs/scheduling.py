@@ -4,6 +4,7 @@ There is one queue per kind of job. `enqueue` starts a dispatcher process; the o
 queue's lock runs the jobs, the others exit (see `core.jobs.dispatcher`).
 """
 
+import math
 import subprocess
 import sys
 import time
@@ -21,6 +22,10 @@ DISPATCHERS = {"local": "core.jobs.dispatcher", "ray": "core.distributed.dispatc
 """The module of the dispatcher process, per value of `TUSKER_RUNNER`."""
 PATIENCE_SECONDS = 5.0
 """How long a job may wait without a dispatcher before `status` starts one."""
+START_SECONDS = 2.0
+"""How long a dispatcher may take to start before `status` starts another one."""
+_started: dict[Path, float] = {}
+"""When `status` last started a dispatcher for a queue, by the queue's folder."""
 
 
 def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") -> JobFolder:
@@ -72,7 +77,7 @@ def status(folder: JobFolder, settings: Settings) -> Status:
         if not alive and (ticket is None or (unattended and local)):
             return _interrupt(folder, ticket, settings)
         if unattended and (settings.runner == "local" or not local):
-            start_dispatcher(queue, settings)
+            _start_missing(queue, settings)
         return folder.recorded()  # the dispatcher records how the job ended
     # A negative wait: the clock was set back.
     waited = time.time() - recorded.queued_at
@@ -80,7 +85,7 @@ def status(folder: JobFolder, settings: Settings) -> Status:
         if queue.ticket_of(folder) is None:
             return workers.interrupt(folder, settings)
         if not queue.held:
-            start_dispatcher(queue, settings)
+            _start_missing(queue, settings)
     return recorded
 
 
@@ -130,6 +135,14 @@ def start_dispatcher(queue: Queue, settings: Settings) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _start_missing(queue: Queue, settings: Settings) -> None:
+    """Start a dispatcher, unless this process has just started one: pages ask twice a second."""
+    now = time.monotonic()
+    if now - _started.get(queue.path, -math.inf) >= START_SECONDS:
+        _started[queue.path] = now
+        start_dispatcher(queue, settings)
 
 
 def _interrupt(folder: JobFolder, ticket: Path | None, settings: Settings) -> Status:

@@ -303,8 +303,22 @@ def test_a_job_without_a_dispatcher_gets_one(job_settings: Settings, small_zip: 
     assert scheduling.status(job, job_settings).state is State.QUEUED
     assert at_work.processes(job_settings) == []
     job = opened(job_settings, "forgotten", small_zip, seconds_ago=-86400)  # the clock was set back
-    scheduling.status(job, job_settings)  # once: each time starts one, until one has begun
+    scheduling.status(job, job_settings)
     at_work.wait_until(lambda: job.recorded().state is State.FINISHED)
+
+
+def test_a_page_that_asks_again_at_once_starts_no_second_dispatcher(
+    job_settings: Settings, small_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = opened(job_settings, "forgotten", small_zip, seconds_ago=60)
+    Queue("intake", job_settings).add(job.path)
+    started: list[list[str]] = []
+    monkeypatch.setattr(
+        scheduling.subprocess, "Popen", lambda command, **_: started.append(command)
+    )
+    for _ in range(5):
+        scheduling.status(job, job_settings)
+    assert len(started) == 1
 
 
 def test_a_job_without_a_ticket_is_interrupted(job_settings: Settings, small_zip: Path) -> None:
