@@ -20,6 +20,7 @@ resources.start()
 if problem := resources.home_problem():
     st.error(problem, icon=":material/hard_drive:")
 else:
+    resources.continue_queues()
     resources.sweep()
 page = st.navigation(
     [
