@@ -3,7 +3,7 @@
     TuskerError                 base of all errors that can be shown as they stand
     ├── BadInput                the input cannot be used (exit code 2)
     │   ├── BadImage            a picture cannot be decoded
-    │   ├── BadArchive          a zip is damaged or unsafe
+    │   ├── BadArchive          an archive is damaged or unsafe
     │   ├── BadBundle           a bundle does not hold a usable model
     │   ├── BadDataset          the pictures cannot be learned from
     │   │   └── NoClasses       they are not sorted into two or more classes
@@ -33,7 +33,7 @@ class BadImage(BadInput):
 
 
 class BadArchive(BadInput):
-    """A zip is damaged or unsafe."""
+    """An archive is damaged or unsafe."""
 
 
 class BadBundle(BadInput):

@@ -48,7 +48,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         description="Maximum number of pictures per prediction; the page shows more as a table.",
     )
     batch_pictures: int = Field(
-        2_000, ge=1, description="Maximum number of pictures in that table."
+        2_000, ge=1, description="Maximum number of pictures in a table of predictions."
     )
 
     shown_pictures: int = Field(
@@ -105,7 +105,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     visitor_minutes: float = Field(
         240.0,
         gt=0,
-        description="On a public host, training minutes per visitor in 24 hours, until the report.",
+        description="On a public host, training minutes per visitor in 24 hours; the steps after "
+        "the report do not count.",
     )
     visitor_pictures: int = Field(
         40_000, ge=1, description="On a public host, maximum number of stored pictures per visitor."

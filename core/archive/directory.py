@@ -13,7 +13,7 @@ from core.archive import names
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
-MAKE_AGAIN = "Make the zip again."
+MAKE_AGAIN = "Make the archive again."
 NAME_BYTES = 4_096
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"

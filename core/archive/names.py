@@ -60,6 +60,14 @@ def unicode_path(raw: bytes, extra: bytes) -> str | None:
     return None
 
 
+def read_again(name: str, used: str, other: str) -> str:
+    """A name that was decoded by one encoding, by another; unchanged if they cannot write it."""
+    try:
+        return name.encode(used).decode(other)
+    except UnicodeError:
+        return name
+
+
 def fitting(names: Sequence[bytes]) -> list[str]:
     """The encodings in which all names consist of words, the most likely first.
 
@@ -75,7 +83,9 @@ def fitting(names: Sequence[bytes]) -> list[str]:
     )
     confidence = dict.fromkeys(ENCODINGS, UNRANKED)
     for each in ranking:
-        encoding = str(each["encoding"]).removesuffix("hkscs")  # big5 with the signs of Hong Kong
+        encoding = str(each["encoding"]).removesuffix(
+            "hkscs"
+        )  # big5 with the characters of Hong Kong
         weight = PREFERENCE if encoding in WESTERN else 1
         confidence[encoding] = weight * each["confidence"]
     likely: dict[tuple[str, ...], str] = {}
@@ -94,29 +104,29 @@ def _consists_of_words(raw: bytes, encoding: str) -> bool:
         return False
     around = zip(f" {text[:-1]}", text, f"{text[1:]} ", strict=True)
     if any(
-        sign not in _SYMBOLS or (_is_letter(before) and _is_letter(after))
-        for before, sign, after in around
-        if not (sign.isascii() or _is_letter(sign))
+        char not in _SYMBOLS or (_is_letter(before) and _is_letter(after))
+        for before, char, after in around
+        if not (char.isascii() or _is_letter(char))
     ):
         return False
-    letters = (sign if _is_letter(sign) else " " for sign in text)
+    letters = (char if _is_letter(char) else " " for char in text)
     return all(map(_is_word, "".join(letters).split()))
 
 
-def _is_letter(sign: str) -> bool:
-    """Whether a sign is a letter of words, or a mark on one."""
-    return unicodedata.category(sign) in ("Lu", "Ll", "Lo", "Lm", "Mn") and sign not in "ªºⁿƒµ"
+def _is_letter(char: str) -> bool:
+    """Whether a character is a letter of words, or a mark on one."""
+    return unicodedata.category(char) in ("Lu", "Ll", "Lo", "Lm", "Mn") and char not in "ªºⁿƒµ"
 
 
 def _is_word(word: str) -> bool:
     """Whether letters are of one script and in ordinary case."""
-    scripts = {_script(sign) for sign in word}
+    scripts = {_script(char) for char in word}
     if None in scripts or (len(scripts) > 1 and not scripts <= _JOINED) or "ς" in word[:-1]:
         return False
     ordinary = word in (word.lower(), word.upper()) or word[1:] == word[1:].lower()
     return ordinary or word.isascii()
 
 
-def _script(sign: str) -> str | None:
-    name = unicodedata.name(sign, "")
+def _script(char: str) -> str | None:
+    name = unicodedata.name(char, "")
     return next((script for script in _SCRIPTS if name.startswith(script)), None)

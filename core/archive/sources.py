@@ -33,7 +33,7 @@ class Source:
         content: bytes or path; None if the file cannot be used.
         problem: why the file cannot be used.
         required: whether to report the file if it cannot be decoded. False for files in folders
-            and zips without a picture's extension.
+            and archives without a picture's extension.
     """
 
     name: str
@@ -48,17 +48,17 @@ def find(
     """List the pictures that paths lead to, in order. Problems are part of the list.
 
     Args:
-        paths: pictures, folders and zips.
-        scratch: folder for the pictures of zips.
-        settings: the limits of a zip.
-        progress: called while zips are unpacked.
+        paths: pictures, folders and archives.
+        scratch: folder for the pictures of archives.
+        settings: the limits of an archive.
+        progress: called while archives are unpacked.
 
     Raises:
-        NotEnoughResources: a zip does not fit on the disk.
+        NotEnoughResources: an archive does not fit on the disk.
     """
     result: list[Source] = []
     for path in paths:
-        name = printable(path)
+        name = readable_path(path)
         if not _exists(path):
             result.append(Source(name, None, "Expected a picture, found no such file."))
         elif path.is_dir():
@@ -79,7 +79,7 @@ def in_folder(folder: Path) -> list[Source]:
     """List the files of a folder and its subfolders, in natural order."""
     paths = [Path(base) / name for base, _, names in os.walk(folder) for name in names]
     return [
-        Source(printable(path), path, required=_is_picture(path.name))
+        Source(readable_path(path), path, required=is_picture(path.name))
         for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder))))
         if path.is_file() and not is_clutter(path.relative_to(folder).as_posix())
     ]
@@ -107,13 +107,13 @@ def in_archive(
     """
     extraction = extract(path, folder, settings, progress)
     result = [
-        Source(prefix + member.name, member.path, required=_is_picture(member.name))
+        Source(prefix + member.name, member.path, required=is_picture(member.name))
         for member in extraction.members
     ]
     result += (
         Source(prefix + skipped.name, None, skipped.reason)
         for skipped in extraction.skipped
-        if skipped.reason != CLUTTER and _is_picture(skipped.name)
+        if skipped.reason != CLUTTER and is_picture(skipped.name)
     )
     return sorted(result, key=lambda source: _natural(source.name))
 
@@ -128,12 +128,13 @@ def stem(name: str) -> str:
     return _ARCHIVE.sub("", name)
 
 
-def printable(path: Path) -> str:
+def readable_path(path: Path) -> str:
     """A path as valid Unicode; undecodable bytes are replaced."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether a name has the extension of a picture, also of one that cannot be read."""
     return _PICTURE.search(name) is not None
 
 

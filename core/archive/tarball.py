@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.archive import directory
-from core.archive.directory import Entry
+from core.archive.directory import MAKE_AGAIN, Entry
 from core.archive.inspection import RATIO_ARCHIVE_BYTES, STORED, check_sizes
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
@@ -25,6 +25,10 @@ EXTENDED_HEADERS = 8
 """Extended headers before one file."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _OLD_NAME, _LONG_LINK = b"N", b"K"
+_WITHOUT_DATA = b"1", b"2", b"3", b"4", b"5", b"6"
+_LISTED_FOLDER = b"D"
+"""A folder with a list of its files, in incremental backups."""
+_SPARSE = b"S"
 _DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
 _PADDING = b" " * 8
 
@@ -75,13 +79,13 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
         if len(head) < BLOCK or not head.strip(b"\0"):
             return found
         if not _is_header(head):
-            raise BadArchive("A header of this archive is damaged. Make the archive again.")
+            raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
         kind, held = head[156:157], _number(head[124:136])
         at += BLOCK
         if kind in (_LONG_NAME, _EXTENDED, _GLOBAL, _LONG_LINK, _OLD_NAME):
             extended += 1
             if held > EXTENDED_BYTES or extended > EXTENDED_HEADERS:
-                raise BadArchive("A header of this archive is too large. Make the archive again.")
+                raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
             content = stream.read(held)
             if kind == _LONG_NAME:
                 name = content.rstrip(b"\0")
@@ -94,8 +98,10 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
             prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
             name = name or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
             is_regular = kind in _REGULAR and not name.endswith(b"/")
-            is_folder = kind == _FOLDER or (kind in _REGULAR and not is_regular)
-            held = held if is_regular else 0
+            is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (kind in _REGULAR and not is_regular)
+            held = 0 if kind in _WITHOUT_DATA or (kind in _REGULAR and not is_regular) else held
+            if kind == _SPARSE and head[482]:
+                at += _map_size(stream)
             found.append(_entry(name, kind, at, held, is_folder=is_folder))
             directory.check_count(len(found), settings)
             total += held
@@ -104,6 +110,14 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
                 check_at = max(total, min(2 * total, settings.expanded_megabytes * MEGABYTE))
             name, size, extended = b"", -1, 0
         at += -(-held // BLOCK) * BLOCK
+
+
+def _map_size(stream: IO[bytes]) -> int:
+    """Bytes of the blocks that follow the header of a sparse file, before its data."""
+    for blocks in range(1, EXTENDED_BYTES // BLOCK):
+        if not any(stream.read(BLOCK)[504:505]):
+            return blocks * BLOCK
+    raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
 
 
 def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> Entry:
@@ -139,7 +153,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")
     if not re.fullmatch(rb"[0-7]*", digits):
-        raise BadArchive("A header of this archive is damaged. Make the archive again.")
+        raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
     return int(digits or b"0", 8)
 
 

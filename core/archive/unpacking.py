@@ -7,12 +7,13 @@ of the same name, files of operating systems, archives inside the archive and da
 skipped and reported. Files are written under generated names.
 """
 
+import bisect
 import shutil
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from pydantic import BaseModel
@@ -37,12 +38,14 @@ Progress = Callable[[str, int, int], None]
 
 RESERVE = 256 * MEGABYTE
 """Disk space that stays free."""
-ARCHIVES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
-ARCHIVES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
+SIGNATURES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
+SIGNATURES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 CLUTTER = "A file that the operating system or a photo service keeps for itself."
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+SPREADSHEET = "A spreadsheet. Save it as CSV."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
-DAMAGED = "Damaged inside the archive. Make the archive again."
+DAMAGED = f"Damaged inside the archive. {MAKE_AGAIN}"
 
 
 class Member(BaseModel, frozen=True):
@@ -139,9 +142,15 @@ def extract(
 
 def empty_folders(folders: Iterable[str], files: Iterable[str]) -> tuple[str, ...]:
     """The folders with no file in them or below, without clutter."""
-    used = {str(parent) for name in files for parent in PurePosixPath(name).parents}
-    empty = [folder for folder in folders if folder not in used and not is_clutter(folder)]
-    return tuple(folder for folder in empty if not any(o.startswith(f"{folder}/") for o in empty))
+    folders = [folder for folder in folders if not is_clutter(folder)]
+    names = sorted((*files, *folders))
+    # What is in a folder follows its name and a slash.
+    following = (bisect.bisect_left(names, f"{folder}/") for folder in folders)
+    return tuple(
+        folder
+        for folder, at in zip(folders, following, strict=True)
+        if at == len(names) or not names[at].startswith(f"{folder}/")
+    )
 
 
 def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
@@ -260,8 +269,9 @@ def _write(
     try:
         with path.open("xb") as out:
             for number, chunk in enumerate(chunks):
-                if number == 0 and chunk.startswith(ARCHIVES):
-                    return NESTED
+                if number == 0 and chunk.startswith(SIGNATURES):
+                    sheet = zipped.name.lower().endswith(SPREADSHEETS)
+                    return SPREADSHEET if sheet else NESTED
                 if time.monotonic() > deadline:
                     raise LimitExceeded(
                         f"Unpacking an archive may take up to {settings.intake_seconds} s. Leave "

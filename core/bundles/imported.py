@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from core import runs
+from core.archive.unpacking import RESERVE
 from core.backbones import serving
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
@@ -16,12 +17,11 @@ from core.errors import NotEnoughResources, UnknownModel
 from core.jobs import enqueue, folders
 from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
-from core.settings import MEGABYTE, Settings
+from core.settings import Settings
 from core.system import files
 
 _IMPORTING = threading.Lock()
 """Held while a bundle is in memory, so that only one is."""
-SPARE_BYTES = 256 * MEGABYTE
 CACHED_BUNDLES = 10
 """Largest number of bundles from the command line that are kept, the last used ones."""
 
@@ -51,7 +51,7 @@ def import_bundle(
         content = bundle.read(stream, settings)
         sweep(settings)
         with folders.create(folder(settings), "The model", settings, by=by) as path:
-            if shutil.disk_usage(path).free < SPARE_BYTES:
+            if shutil.disk_usage(path).free < RESERVE:
                 raise NotEnoughResources("The disk of this host is full. Try again later.")
             model = ImportedModel(path)
             model.store(content, " ".join(name.split())[:NAME_LENGTH] or "model")

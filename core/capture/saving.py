@@ -21,7 +21,7 @@ NAME = "Captured by camera"
 
 
 def as_zip(session: CaptureSession) -> bytes:
-    """Class folders with all pictures: `mug/burst 1, 003.jpg`."""
+    """Class folders with all pictures: `mug/burst 1, 00003.jpg`."""
     buffer = io.BytesIO()
     _write(
         buffer,

@@ -166,7 +166,8 @@ def _findings(
 
 
 def _classes_left(dataset: Dataset, remedy: Remedy) -> int:
-    """How many classes have pictures after a remedy; runs at each visit of a page."""
+    """How many classes have pictures after a remedy."""
+    # Counted without applying the remedy: this runs at each visit of a page.
     if remedy.kind == "merge":
         return len(dataset.classes) - len(set(remedy.classes)) + 1
     files, classes = set(remedy.files), set(remedy.classes)

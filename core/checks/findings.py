@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.archive.names import read_again
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.findings import Remedy
+from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
+from core.dataset.nesting import ClassLevel
 
 LEFT_OUT = "Excluded by a remedy that was applied."
 
@@ -27,6 +30,26 @@ class CheckInput:
     measures: np.ndarray
     duplicates: tuple[tuple[int, ...], ...]
 
+    @property
+    def high(self) -> np.ndarray:
+        """Grey level below which 99 % of each picture is, (n,)."""
+        return self.measures[:, MEASURES.index("high")]
+
+    @property
+    def low(self) -> np.ndarray:
+        """Grey level above which 95 % of each picture is, (n,)."""
+        return self.measures[:, MEASURES.index("low")]
+
+    @property
+    def contrast(self) -> np.ndarray:
+        """Standard deviation of the grey levels, (n,)."""
+        return self.measures[:, MEASURES.index("contrast")]
+
+    @property
+    def sharpness(self) -> np.ndarray:
+        """Standard deviation of the Laplacian, (n,)."""
+        return self.measures[:, MEASURES.index("sharpness")]
+
 
 def apply(
     dataset: Dataset, remedies: Iterable[Remedy], added: Mapping[str, Dataset] | None = None
@@ -41,7 +64,7 @@ def apply(
     remedies = list(remedies)
     for remedy in remedies:
         if remedy.kind == "read_as":
-            dataset = _read_as(dataset, remedy.reading)
+            dataset = _with_classes_at(dataset, remedy.reading)
     examples, skipped = list(dataset.examples), list(dataset.skipped)
     labels: list[str | None] = [dataset.classes[example.label] for example in examples]
     for remedy in remedies:
@@ -53,7 +76,7 @@ def apply(
             labels += [addition.classes[example.label] for example in addition.examples]
             skipped += addition.skipped
         else:
-            labels = _relabelled(remedy, examples, labels)
+            labels = _relabelled(remedy, examples, labels, dataset.classes)
     names = tuple(sorted({label for label in labels if label is not None}))
     index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))
@@ -75,9 +98,16 @@ def apply(
 
 
 def _relabelled(
-    remedy: Remedy, examples: list[Example], labels: list[str | None]
+    remedy: Remedy,
+    examples: list[Example],
+    labels: list[str | None],
+    as_read: Iterable[str],
 ) -> list[str | None]:
-    """The class of each picture after a remedy; None for those that are left out."""
+    """The class of each picture after a remedy; None for those that are left out.
+
+    Args:
+        as_read: classes before all remedies, of which the encoding may be wrong.
+    """
     files = dict.fromkeys(remedy.files, remedy.classes[0] if remedy.kind == "move" else None)
     classes: dict[str, str | None] = {}
     match remedy.kind:
@@ -89,21 +119,31 @@ def _relabelled(
             classes = dict(zip(remedy.classes, remedy.names, strict=True))
         case "decode":
             used, correct = remedy.names  # encodings
-            present = {label for label in labels if label}
-            classes = {n: n.encode(used, "replace").decode(correct, "replace") for n in present}
+            classes = {name: read_again(name, used, correct) for name in as_read}
     return [
         None if label is None else files.get(example.name, classes.get(label, label))
         for example, label in zip(examples, labels, strict=True)
     ]
 
 
-def _read_as(dataset: Dataset, reading: layout.Reading | None) -> Dataset:
-    """The dataset with classes from its nested folders by another reading."""
-    inferred = layout.infer([example.name for example in dataset.examples], reading)
+def _with_classes_at(dataset: Dataset, level: ClassLevel | None) -> Dataset:
+    """The dataset with classes from its nested folders on another level."""
+    inferred = layout.infer([example.name for example in dataset.examples], level)
     index_of = {name: index for index, name in enumerate(inferred.classes)}
     examples = tuple(
         example.model_copy(update={"label": index_of[assignment.label]})
         for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
         if not assignment.reason
     )
-    return dataset.model_copy(update={"classes": inferred.classes, "examples": examples})
+    skipped = tuple(
+        Skipped(name=example.name, reason=assignment.reason)
+        for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
+        if assignment.reason
+    )
+    return dataset.model_copy(
+        update={
+            "classes": inferred.classes,
+            "examples": examples,
+            "skipped": dataset.skipped + skipped,
+        }
+    )

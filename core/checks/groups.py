@@ -12,7 +12,8 @@ from core.system.prose import count, listed
 GROUPS = "groups"
 """Code of the finding that describes the chosen groups."""
 TEST = 0.15
-"""Share of the pictures in the test set, unless the visitor chooses another."""
+"""Share of the pictures in the test set: the default of `TrainingConfig.test`, which is above this
+package."""
 ENOUGH = 5
 """Smallest number of groups in the test set without a warning."""
 
@@ -37,7 +38,7 @@ def describe_groups(dataset: Dataset) -> Finding:
         f"Kept together in training or test: {count(len(sizes), 'group')} {by} ({names}), {extent}."
     )
     if alone:
-        have = count(alone, "picture has no group and is", "pictures have no group and are")
+        have = count(alone, "picture has no group and stands", "pictures have no group and stand")
         sentence += f" {have} alone."
     warnings = " ".join(filter(None, (_few(dataset), _divided(dataset))))
     return warns(GROUPS, f"{sentence} {warnings}") if warnings else informs(GROUPS, sentence)
@@ -49,7 +50,7 @@ def _few(dataset: Dataset) -> str:
     A test set without mistakes is worth as many pictures as it has groups: see
     `intervals.design_effect`.
     """
-    groups = len(splitting.units(dataset.examples, range(len(dataset.examples))))
+    groups = len(splitting.units_of(dataset.examples, range(len(dataset.examples))))
     needed = math.ceil(ENOUGH / TEST)
     tested = max(1, round(TEST * groups))
     if dataset.predefined or groups >= needed:

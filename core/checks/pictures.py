@@ -11,7 +11,7 @@ from core.archive.unpacking import CLUTTER
 from core.checks.findings import LEFT_OUT, CheckInput
 from core.dataset import splitting
 from core.dataset.findings import Finding, Remedy, blocks, informs, warns
-from core.system.prose import count
+from core.system.prose import count, listed
 
 TINY = 48  # shorter edge, in pixels
 ODD_RATIO = 3  # longer edge to shorter edge
@@ -87,7 +87,7 @@ def leaks(case: CheckInput) -> Finding | None:
         return None
     examples = case.dataset.examples
     leaking, trained = [], []
-    for members in splitting.units(examples, range(len(examples))):
+    for members in splitting.units_of(examples, range(len(examples)), chosen=False):
         in_training = [index for index in members if examples[index].split == "train"]
         if in_training and len(in_training) < len(members):
             leaking.append(members)
@@ -131,7 +131,8 @@ def formats_and_sizes(case: CheckInput) -> Finding | None:
     sizes = f"{least[0]} × {least[1]}"
     if most != least:
         sizes = f"from {sizes} to {most[0]} × {most[1]}"
-    names = " and ".join(f"{count:,} {name}" for name, count in formats)
+    each = [f"{number:,} {name}" for name, number in formats]
+    names = listed(each, most=len(each))
     return informs(
         "at_a_glance",
         f"{names}, {sizes} pixels, {sum(e.size for e in examples) / 2**20:.1f} MB.",
@@ -171,22 +172,22 @@ def nearly_black(case: CheckInput) -> Finding | None:
 
 def _is_black(case: CheckInput) -> np.ndarray:
     """Nearly black pictures, (n,), if they are common; a few are dark or empty ones."""
-    black = case.measures[:, 0] < images.BLACK
+    black = case.high < images.BLACK
     return black & (black.sum() > COMMON * len(black))
 
 
 def _is_empty(case: CheckInput) -> np.ndarray:
-    return (case.measures[:, 2] < EMPTY) & ~_is_black(case)
+    return (case.contrast < EMPTY) & ~_is_black(case)
 
 
 def _is_dark(case: CheckInput) -> np.ndarray:
-    return (case.measures[:, 0] < DARK) & ~_is_empty(case) & ~_is_black(case)
+    return (case.high < DARK) & ~_is_empty(case) & ~_is_black(case)
 
 
 def _is_blurred(case: CheckInput) -> np.ndarray:
     """Whether a picture has no sharp edges at the resolution of a backbone, (n,)."""
-    contrast, detail = case.measures[:, 2], case.measures[:, 3]
-    return (detail < BLURRED) & (detail < BLURRED_RATIO * contrast) & ~_is_empty(case)
+    flat = case.sharpness < BLURRED_RATIO * case.contrast
+    return (case.sharpness < BLURRED) & flat & ~_is_empty(case)
 
 
 def _edges(case: CheckInput) -> np.ndarray:
@@ -199,7 +200,7 @@ PROPERTY_CHECKS = tuple(
     partial(_property, code, adjective, test)
     for code, adjective, test in (
         ("dark", "very dark", _is_dark),
-        ("bright", "very bright", lambda case: (case.measures[:, 1] > BRIGHT) & ~_is_empty(case)),
+        ("bright", "very bright", lambda case: (case.low > BRIGHT) & ~_is_empty(case)),
         ("empty", "nearly empty", _is_empty),
         ("blurred", "blurred", _is_blurred),
         ("tiny", f"smaller than {TINY} pixels", lambda case: _edges(case)[:, 0] < TINY),

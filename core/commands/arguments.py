@@ -19,6 +19,7 @@ from core.settings import Settings
 from core.system.prose import listed
 
 if TYPE_CHECKING:
+    from core.checks import Remedy
     from core.dataset import Progress
     from core.intake import Intake
     from core.runs.run import Run
@@ -86,11 +87,11 @@ def new_folder(path: Path, *, outside: Path | None = None) -> Path:
     Raises:
         BadInput: it holds files, cannot be made, or lies among the pictures of `outside`.
     """
-    from core.archive.sources import printable
+    from core.archive.sources import readable_path
 
     absolute = path.absolute()
-    if printable(absolute) != str(absolute):
-        raise BadInput(f"Expected a folder with a name in UTF-8, found {printable(path)}.")
+    if readable_path(absolute) != str(absolute):
+        raise BadInput(f"Expected a folder with a name in UTF-8, found {readable_path(path)}.")
     parent = next(folder for folder in (absolute, *absolute.parents) if _exists(folder))
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a new or empty folder at {path}, but none can be made there.")
@@ -136,14 +137,14 @@ def ingested(
         BadInput: it cannot be learned from.
     """
     from core import intake
-    from core.archive.sources import printable, stem
+    from core.archive.sources import readable_path, stem
     from core.checks import Severity
     from core.dataset import grouping
 
     grouping.check(group_by)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        name = stem(printable(Path(data.name)))
+        name = stem(readable_path(Path(data.name)))
         examined = intake.take_in(existing(data), name, folder, settings, progress)
         examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
         for finding in examined.findings:
@@ -187,13 +188,13 @@ def unblocked(
     """
     from core import intake
     from core.checks import Severity
+    from core.dataset.findings import resolved_next
 
-    remedies = []
-    for finding in examined.findings:
-        if finding.remedy is not None and finding.resolved_by_default:
-            say(f"{finding.sentence} {finding.remedy.label}: done.")
-            remedies.append(finding.remedy)
-    if remedies:
+    remedies: list[Remedy] = []
+    while new := resolved_next(examined.findings, remedies):
+        for finding, remedy in new:
+            say(f"{finding.sentence} {remedy.label}: done.")
+            remedies.append(remedy)
         examined = intake.apply_remedies(folder, remedies, settings)
     blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
     if blocking:
@@ -208,7 +209,7 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
         BadInput: the pictures cannot be grouped by that.
     """
     from core import intake
-    from core.dataset import tables
+    from core.dataset import grouping
 
     if not by:
         for suggestion in examined.groupings[:SUGGESTED]:
@@ -217,10 +218,10 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
                 f"score is only fair with --group-by {shlex.quote(suggestion.by)}"
             )
         return examined
-    file = Path(by.rpartition(":")[0])
+    table = grouping.table_and_column(by)
     detected = {column.name for column in examined.columns}
-    outside = file.suffix in tables.TABLES and (_exists(file) or by not in detected)
-    return intake.group(examined, by, file if outside else None)
+    outside = any(table) and (_exists(Path(table[0])) or ":".join(table) not in detected)
+    return intake.group(examined, by, Path(table[0]) if outside else None)
 
 
 def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:

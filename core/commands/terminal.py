@@ -85,13 +85,13 @@ def complain(sentence: str) -> None:
 def say(text: str, *, err: bool = False) -> None:
     """Print text that may hold names from outside: without control characters, as valid UTF-8."""
     Watcher.close()
-    typer.echo(_replaced(text, lambda sign: sign if sign == "\n" else "\ufffd"), err=err)
+    typer.echo(_replaced(text, lambda char: char if char == "\n" else "\ufffd"), err=err)
 
 
 def print_json(values: dict[str, Any]) -> None:
     """Print JSON on one line."""
     text = json.dumps(values, ensure_ascii=False)
-    typer.echo(_replaced(text, lambda sign: f"\\u{ord(sign):04x}"))
+    typer.echo(_replaced(text, lambda char: f"\\u{ord(char):04x}"))
 
 
 def _replaced(text: str, replace: Callable[[str], str]) -> str:

@@ -1,19 +1,17 @@
 """The rule for names that visitors give to classes: each can be the name of a folder."""
 
-import re
 import unicodedata
 
 from core.archive.inspection import is_clutter
 from core.dataset.folder_names import role
+from core.dataset.split_lists import SPLITS
 from core.errors import BadDataset
+from core.system import files
 
 LONGEST = 60
 """In characters."""
-RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
-"""Names that Windows reserves for devices, whatever follows the first dot."""
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that some systems do not allow in folder names."""
-SPLITS = ("train", "validation", "test")
 
 
 def checked(name: str) -> str:
@@ -29,7 +27,7 @@ def checked(name: str) -> str:
         raise BadDataset(
             f"Expected a name that a folder can have, found {name!r}. Leave {FORBIDDEN} out."
         )
-    unusable = is_clutter(f"{name}/0.jpg") or name.endswith(".") or RESERVED.fullmatch(name)
+    unusable = is_clutter(f"{name}/0.jpg") or name.endswith(".") or files.RESERVED.fullmatch(name)
     if unusable or role(name) in SPLITS:  # such a folder would be read as part of the split
         raise BadDataset(f"Expected a name that a folder can have, found {name!r}. Choose another.")
     return name

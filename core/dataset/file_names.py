@@ -13,11 +13,10 @@ PER_NAME = 2
 """Pictures per class, on average, for labels in file names to be believed."""
 UNKNOWN = {"test", "unlabelled"}
 """Parts whose pictures may have no labels."""
-# The label is before the number, or else behind it.
-_PATTERNS = (
-    re.compile(r"(?P<label>.*?[^\W\d_].*?)[\s._()-]*\d+[\s()]*"),
-    re.compile(r"(.*\d)?[\s._()-]*(?P<label>[^\W\d_][^\d]*?)[\s()]*"),
-)
+# At the start of a reversed name, where they match in linear time.
+_NUMBER = re.compile(r"[\s()]*\d+")
+_WORDS = re.compile(r"\D*")
+_LETTER = re.compile(r"[^\W\d_]")
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
 # Words that programs and cameras put into names.
 _PROGRAMS = """
@@ -43,7 +42,7 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
 
     Args:
         pictures: their names.
-        lists: tables that give them a split, but no labels.
+        lists: labels from tables that are too few, or none, beside which their splits may be.
 
     Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.
     """
@@ -56,15 +55,29 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         labels = {name: (match["label"], "") for name, match in project.items() if match}
         return Labels("the file names of a Teachable Machine project", labels)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
-    for pattern in _PATTERNS:
-        matches = {name: pattern.fullmatch(PurePosixPath(name).stem) for name in pictures}
-        words = {name: match["label"].strip(" ._-(") for name, match in matches.items() if match}
+    for label_of in (_before_number, _behind_number):
+        found = {name: label_of(PurePosixPath(name).stem) for name in pictures}
+        words = {name: label for name, label in found.items() if label}
         labels_of = [words.get(name, "") for name in needed]
         if _plausible(labels_of) and not _are_variants(needed, labels_of):
             splits = lists.labels if lists else {}
             labels = {name: (word, splits.get(name, ("", ""))[1]) for name, word in words.items()}
             return Labels("the file names", labels)
     return None
+
+
+def _before_number(stem: str) -> str:
+    """The label in `cat.0`, `great_dane_12` and `cat (3)`; empty without one."""
+    number = _NUMBER.match(stem[::-1])
+    label = stem[: len(stem) - number.end()].strip(" ._-()") if number else ""
+    return label if _LETTER.search(label) else ""
+
+
+def _behind_number(stem: str) -> str:
+    """The label in `0001_cat` and in `cat`; empty without one."""
+    words = _WORDS.match(stem[::-1])
+    label = words[0][::-1].strip(" ._-()") if words else ""
+    return label if _LETTER.match(label) else ""
 
 
 def _are_variants(pictures: Sequence[str], labels: Sequence[str]) -> bool:

@@ -1,11 +1,12 @@
 """Findings about a dataset, and remedies that one click applies."""
 
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from core.dataset.layout import Reading
+from core.dataset.nesting import ClassLevel
 
 
 class Severity(StrEnum):
@@ -36,7 +37,7 @@ class Remedy(BaseModel, frozen=True):
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    reading: Reading | None = None
+    reading: ClassLevel | None = None
     names: tuple[str, ...] = ()
 
 
@@ -66,6 +67,26 @@ class Finding(BaseModel, frozen=True):
         return self.severity is Severity.BLOCKS or (
             self.remedy.kind == "merge" and len(spellings) == 1
         )
+
+
+def resolved_next(
+    findings: Iterable[Finding], applied: Collection[Remedy], declined: Collection[str] = ()
+) -> list[tuple[Finding, Remedy]]:
+    """The findings to resolve unasked, with their remedies, until there are no more.
+
+    Merges come first: two classes with too few pictures may be one with enough.
+
+    Args:
+        applied: remedies that the findings are after.
+        declined: codes of findings that the visitor does not want to be resolved.
+    """
+    new = [
+        (finding, finding.remedy)
+        for finding in findings
+        if finding.remedy and finding.resolved_by_default and finding.remedy not in applied
+    ]
+    new = [(finding, remedy) for finding, remedy in new if finding.code not in declined]
+    return [each for each in new if each[1].kind == "merge"] or new
 
 
 def blocks(code: str, sentence: str, **more: Any) -> Finding:

@@ -24,8 +24,14 @@ EDGE = 160  # shorter edge at which sharpness is measured, near the input size o
 BYTES = 4_400
 """What is stored of one picture, about."""
 
-MEASURES = ("dark", "bright", "contrast", "sharpness")
-ARRAYS = ("pixels", "grey", "chroma", "measures")
+MEASURES = ("high", "low", "contrast", "sharpness")
+ARRAYS: dict[str, tuple[int, ...]] = {
+    "pixels": (),
+    "grey": (GREY, GREY),
+    "chroma": (CHROMA, CHROMA, 2),
+    "measures": (len(MEASURES),),
+}
+"""What is stored of each picture, with its shape."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +129,11 @@ class Fingerprints:
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
                 place = {str(name): row for row, name in enumerate(data["sha256"])}
-                return cls(place, *(data[name] for name in ARRAYS))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+                arrays = {name: data[name] for name in ARRAYS}
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
+        shapes = {name: (len(place), *shape) for name, shape in ARRAYS.items()}
+        return cls(place, **arrays) if shapes == {n: a.shape for n, a in arrays.items()} else None
 
 
 def fingerprint(
@@ -166,8 +174,8 @@ def fingerprint(
 
 def _measure(grey: Image.Image) -> np.ndarray:
     levels = np.asarray(grey)
-    dark, bright = np.percentile(levels, (99, 5))
+    high, low = np.percentile(levels, (99, 5))
     if (edge := min(grey.size)) > EDGE:
         width, height = (max(EDGE, round(side * EDGE / edge)) for side in grey.size)
         levels = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
-    return np.array([dark, bright, levels.std(), images.laplacian(levels)], np.float32)
+    return np.array([high, low, levels.std(), images.laplacian(levels)], np.float32)

@@ -37,7 +37,9 @@ mask masks trimap trimaps segmentation segmentations annotation annotations gt g
 labels
 """
 
-COPY = re.compile(r"(\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|\s*\(\d+\))$", re.IGNORECASE)
+COPY = re.compile(
+    r"((?<!\s)\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|(?<!\s)\s*\(\d+\))$", re.IGNORECASE
+)
 """What operating systems add to the name of a copy."""
 
 
@@ -62,11 +64,15 @@ def divided(folder: str) -> list[str]:
 def is_generic(folder: str) -> bool:
     """Whether a name says nothing about the pictures: a number, a date, `images`, `part 2`."""
     words = words_of(folder)
-    numbered = any(sign.isdigit() for sign in folder)
-    counted = numbered or any(len(word) == 1 for word in words)
-    known = (*_GENERIC.split(), *_COUNTED * counted)
-    letters = numbered or any(word in _COUNTED for word in words)
-    return all(word in known or (letters and len(word) == 1) for word in words)
+    has_number = any(char.isdigit() for char in folder)
+    has_letter = any(len(word) == 1 for word in words)
+    has_counted = any(word in _COUNTED for word in words)
+    meaningless = set(_GENERIC.split())
+    if has_number or has_letter:
+        meaningless.update(_COUNTED)
+    if has_number or has_counted:  # `Hospital B`, `1a`
+        words = [word for word in words if len(word) > 1]
+    return meaningless.issuperset(words)
 
 
 def words_of(folder: str) -> list[str]:
@@ -78,20 +84,23 @@ def words_of(folder: str) -> list[str]:
 def may_list_split(file: str) -> bool:
     """Whether a file is named like a list of a split: `splits.json`, `train_test.txt`."""
     path = PurePosixPath(file)
-    words = words_of(path.stem) if path.suffix.lower() in _LISTS else []
+    words = words_of(path.stem)
+    if path.suffix.lower() not in _LISTS or not words:
+        return False
+    if {"train", "test"} <= {_ROLES.get(word) for word in words}:
+        return True
     rest = [word for word in words if word not in ("split", "splits")]
-    neutral = all(word in _ROLES or is_generic(word) for word in rest)
-    return {"train", "test"} <= {_ROLES.get(word) for word in words} or (
-        len(rest) < len(words) and (neutral or words[0] not in rest)
-    )
+    if len(rest) == len(words):
+        return False
+    return words[0] not in rest or all(word in _ROLES or is_generic(word) for word in rest)
 
 
 def printable(label: str) -> str:
-    """A class name on one line: line breaks, control signs and stray surrogates become spaces."""
-    plain = "".join(
-        " " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign for sign in label
+    """A class name on one line: spaces for line breaks, control characters and stray surrogates."""
+    shown = "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in label
     )
-    return label if plain == label else " ".join(plain.split()) or "unnamed"
+    return label if shown == label else " ".join(shown.split()) or "unnamed"
 
 
 def normal(name: str) -> str:
@@ -104,7 +113,7 @@ def plain(word: str) -> str:
     if word.isascii():
         return word.lower()
     apart = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(sign for sign in apart if unicodedata.category(sign) != "Mn")
+    return "".join(char for char in apart if unicodedata.category(char) != "Mn")
 
 
 _ROLES = {plain(word): role for role, words in _WORDS.items() for word in words.split()}

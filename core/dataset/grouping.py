@@ -44,7 +44,7 @@ _SOURCES = re.compile(
 )
 """Words in the title of a column that make it likely to name groups."""
 _COUNTED = re.compile(r"\d")
-_COLUMN = re.compile(r"\.(csv|tsv):.", re.IGNORECASE)
+_COLUMN = re.compile(r"(?P<file>.*?\.(csv|tsv)):(?P<title>.+)", re.IGNORECASE | re.DOTALL)
 
 
 class Suggestion(BaseModel, frozen=True):
@@ -83,8 +83,17 @@ def title(by: str) -> str:
         return "by a longer file-name prefix" if finer else "by file-name prefix"
     if by in EXIF:
         return "by the day they were taken" if by == "day" else "by device"
-    table, _, column = by.rpartition(":")
+    table, column = table_and_column(by)
     return f"by the column {column} of {table}"
+
+
+def table_and_column(by: str) -> tuple[str, str]:
+    """The file and the title in `patients.csv:patient`; empty if groups are from something else.
+
+    A title has no colons here, whether it has some in the table or not.
+    """
+    column = _COLUMN.fullmatch(by)
+    return (column["file"], column["title"].replace(":", " ").strip()) if column else ("", "")
 
 
 def check(by: str) -> None:
@@ -95,7 +104,7 @@ def check(by: str) -> None:
     """
     kind, _, detail = by.partition(":")
     known = by in ("", *EXIF, *LEVELED) or (kind in LEVELED and detail.isdigit())
-    if not known and not _COLUMN.search(by):
+    if not known and not any(table_and_column(by)):
         raise BadInput(f"Expected {FORMS}; found {by!r}.")
 
 
@@ -113,7 +122,7 @@ def suggest(dataset: Dataset) -> tuple[Suggestion, ...]:
     for by, names in _candidates(dataset, labels):
         group = levels.numbered(names)
         partition = group.tobytes()
-        column = by.rpartition(":")[2] if by in of_tables else "group"
+        column = table_and_column(by)[1] if by in of_tables else "group"
         if partition in seen or not _SOURCES.search(column) or not _useful(group, labels):
             continue
         seen.add(partition)
@@ -139,6 +148,7 @@ def group(dataset: Dataset, by: str) -> Dataset:
         return _with(dataset, [""] * len(dataset.examples), "")
     labels = np.array([example.label for example in dataset.examples], np.int64)
     kind, _, detail = by.partition(":")
+    by = ":".join(filter(None, table_and_column(by))) or by
     fitting = {
         found: names
         for found, names in _candidates(dataset, labels, kind)
@@ -217,7 +227,7 @@ def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
             f"{number} {title(by)}: {listed(named)}."
         )
     if len(named) < 2 or number == len(names):
-        return f"Expected groups of several pictures {title(by)}; found that all are alone."
+        return f"Expected groups of several pictures {title(by)}; found that each stands alone."
     if max(_groups_per_class(group, labels)) == 1:
         return (
             f"The groups {title(by)} are the classes ({listed(named)}). If each is kept together, "
@@ -238,6 +248,6 @@ def _missing(dataset: Dataset, by: str) -> str:
     if by in EXIF:
         return f"Expected the {by} in the EXIF data of the pictures, found none."
     if kind in LEVELED:
-        return f"Expected a level that there is, as in {kind}:2; found {by!r}."
+        return f"There is no level {by!r}; levels start at 1."
     columns = listed([column.name for column in dataset.columns]) or "none in this data"
     return f"Expected a column that groups pictures: {columns}; found {by!r}."

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from core.archive.unpacking import NESTED, Extraction, Member
+from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
     file_names,
@@ -21,7 +21,6 @@ from core.errors import BadDataset, NoClasses
 from core.images.formats import READABLE
 from core.system import prose
 
-SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
@@ -62,26 +61,26 @@ def interpret(
     unused = {p: layout.BY_YEAR if repeats.by_year(p) else layout.REPEATED for p in repeated}
     unused |= dict.fromkeys(folder_names.masks(pictures), layout.MASK)
     used = [picture for picture in pictures if picture not in unused]
-    reading = _read(name, used, others, fewest_classes)
-    remaining = iter(reading.layout.assignments)
+    found = _find_labels(name, used, others, fewest_classes)
+    remaining = iter(found.layout.assignments)
     assignments = tuple(
         layout.Assignment(reason=unused[each]) if each in unused else next(remaining)
         for each in pictures
     )
-    inferred = replace(reading.layout, assignments=assignments)
-    source = reading.source
+    inferred = replace(found.layout, assignments=assignments)
+    source = found.source
     _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
-    lists += reading.unread
+    lists += found.unread
     notes = (
-        *reading.notes,
+        *found.notes,
         *reading_findings.repeated(repeated),
         *reading_findings.interpreted(used, lists, inferred, source, files),
     )
     return Interpretation(inferred, notes, source.files if source else ())
 
 
-class _Reading(NamedTuple):
+class _LabelsFound(NamedTuple):
     """Classes and splits.
 
     Attributes:
@@ -95,9 +94,9 @@ class _Reading(NamedTuple):
     notes: tuple[Finding, ...] = ()
 
 
-def _read(
+def _find_labels(
     name: str, pictures: Sequence[str], others: Sequence[Member], fewest_classes: int
-) -> _Reading:
+) -> _LabelsFound:
     """The classes of folders; where there are too few, those of tables or file names."""
     folders = layout.infer(pictures)
     classes = folders.classes
@@ -107,34 +106,34 @@ def _read(
     source = label_files.find(name, pictures, others)
     if source is None or not source.enough:
         source = file_names.find(pictures, source) or source
-    return _Reading(_labelled(pictures, source) if source else folders, source)
+    return _LabelsFound(_labelled(pictures, source) if source else folders, source)
 
 
 def _beside_folders(
     name: str, pictures: Sequence[str], others: Sequence[Member], folders: layout.Layout
-) -> _Reading:
+) -> _LabelsFound:
     """The classes of folders with what tables add to them."""
     try:
         source = label_files.find(name, pictures, others, folders.classes)
     except BadDataset:  # the folders have labels, but lists of a split were not read either
         tables = [m.name for m in others if m.name.lower().endswith(label_files.SUFFIXES)]
         tests = [n for n in tables if folder_names.role(PurePosixPath(n).stem) == "test"]
-        return _Reading(folders, unread=tuple(tests))
+        return _LabelsFound(folders, unread=tuple(tests))
     if source is None:
-        return _Reading(folders)
+        return _LabelsFound(folders)
     unread = source.files if source.divided else ()
     if _are_parts(pictures, folders, source):
-        return _Reading(_labelled(pictures, source), source, unread)
+        return _LabelsFound(_labelled(pictures, source), source, unread)
     notes = combining.disagreement(pictures, folders, source)
     both = combining.combined(pictures, folders, source)
     if both == folders:
-        return _Reading(folders, None, unread, notes)
+        return _LabelsFound(folders, None, unread, notes)
     pairs = zip(folders.assignments, both.assignments, strict=True)
     if all(after.label in ("", before.label) for before, after in pairs):
         # Only the split is from the table.
         splits = {picture: ("", split) for picture, (_, split) in source.labels.items()}
         source = source._replace(labels=splits)
-    return _Reading(both, source, unread, notes)
+    return _LabelsFound(both, source, unread, notes)
 
 
 def _are_parts(pictures: Sequence[str], folders: layout.Layout, source: label_files.Labels) -> bool:
@@ -202,7 +201,7 @@ def _check_classes(
         by_year = any(a.reason == layout.BY_YEAR for a in inferred.assignments)
         where = "in folders by year" if by_year else "at the top level"
         raise NoClasses(
-            f"No class folders in {name}. Found {len(inferred.assignments)} pictures {where}. "
+            f"No class folders in {name}. Found {prose.count(len(inferred.assignments))} {where}. "
             f"Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
         )
     if _is_flat_split(inferred):

@@ -65,23 +65,24 @@ def read(
     titles = [_title(title) for title in table.header]
     values = _values(table)
     marks = [n for n in values if values[n] <= ON | OFF and values[n] & ON]
-    split_column, split_of = split_lists.column(part, titles, values, marks)
+    split_columns, split_of = split_lists.columns(part, titles, values, marks)
 
     def source(title: str, label_of: Callable[[list[str]], str], trust: int) -> Source:
         pairs = []
         for picture, row in table.body:
-            split = split_of(row[split_column] if split_column is not None else "")
-            if any(pair := (label_of(row), split)):
+            if any(pair := (label_of(row), split_of(row))):
                 pairs.append((picture, pair))
         return Source(title, pairs, trust, table.missing)
 
-    columns = {n: values[n] for n in values if n != split_column}
+    columns = {n: values[n] for n in values if n not in split_columns}
     marks = [n for n in marks if n in columns]
     of_folders = {mark(label) for label in classes}
     named = [n for n in columns if titles[n] in _LABEL_COLUMNS or columns[n] <= of_folders]
-    has_titles = table.header[0] != "column 1"
+    few = [n for n in columns if 2 <= len(columns[n]) <= _most_classes(table)]
     is_json = name.lower().endswith(records.SUFFIXES)
-    if has_titles and len(marks) > 1 and not named and not classes:
+    exclusive = all(sum(mark(row[n]) in ON for n in marks) == 1 for _, row in table.body)
+    are_classes = len(marks) > 1 and (exclusive or set(few) <= set(marks))
+    if table.titled and are_classes and not named and not classes:
         one_hot = source(name, _one_hot(table.header, marks, is_json), TITLED)
         labelled = sum(bool(label) for _, (label, _) in one_hot.pairs)
         if not labelled:
@@ -91,16 +92,15 @@ def read(
             )
         return one_hot if labelled == len(table.body) else one_hot._replace(trust=1)
 
-    few = [n for n in columns if 2 <= len(columns[n]) <= _most_classes(table)]
     candidates = [n for n in named if n in few]
     candidates = candidates or ([] if classes or strict else few) or named[:1]
     column = _column(name, table, titles, candidates)
     if column is None:
         return source(name, lambda _: "", 0)
     title = table.header[column]
-    trust = TITLED if column in named else int(has_titles and bool(title) and not is_json)
+    trust = TITLED if column in named else int(table.titled and bool(title) and not is_json)
     found = source(
-        f"the column {title} of {name}" if title else name,
+        f"{f'the column {title}' if table.titled else title} of {name}" if title else name,
         lambda row: row[column] if tables.is_value(row[column]) else "",
         trust if len(columns[column]) <= _most_classes(table) else 0,
     )

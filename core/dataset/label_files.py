@@ -1,4 +1,4 @@
-"""Read labels that are not folders: from tables, files of labelling tools, and file names."""
+"""Read labels from tables and from the files of labelling tools."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -110,7 +110,9 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
     rows: dict[str, list[list[str]]] = {}
     of_pictures: defaultdict[str, dict[str, dict[str, str]]]  # by folder and name
     of_pictures = defaultdict(dict)
-    boxed: set[str] = set()  # suffixes of files about one picture; large ones may hold the picture
+    # Suffixes of files about one picture, of which one is enough: such files can embed the picture
+    # and take long to parse.
+    boxed: set[str] = set()
     for member in others:
         path = PurePosixPath(member.name)
         suffix = path.suffix.lower()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.dataset import nesting
 from core.dataset.folder_names import divided, is_generic, key, normal, printable, role, words_of
-from core.dataset.nesting import Reading
+from core.dataset.nesting import ClassLevel
 
 Split = Literal["train", "validation", "test"]
 
@@ -36,14 +36,14 @@ class Layout:
     Attributes:
         assignments: of all pictures, in order.
         predefined: whether the folders define the split.
-        reading: which folders are classes; None where folders are not nested.
+        level: which folders are classes; None where folders are not nested.
         spellings: for each class that is spelled differently in the splits, all its spellings.
         unlabelled: folders beside the classes that were left out as test pictures without labels.
     """
 
     assignments: tuple[Assignment, ...]
     predefined: bool = False
-    reading: Reading | None = None
+    level: ClassLevel | None = None
     spellings: tuple[tuple[str, ...], ...] = ()
     unlabelled: tuple[str, ...] = ()
 
@@ -53,13 +53,13 @@ class Layout:
         return tuple(sorted({a.label for a in self.assignments if not a.reason}))
 
 
-def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
+def infer(names: Sequence[str], level: ClassLevel | None = None) -> Layout:
     """Infer the class of each picture, and its split if the folders define one.
 
     Top folders that contain everything are ignored, also where they are nested in themselves.
     Folders with the words of a split in their names (`train`, `seg_test`, `Validation_set`) define
     the split if they hold the same class folders; without test pictures, the validation pictures
-    become the test set. Where classes have subfolders, `reading` says which folders are classes.
+    become the test set. Where classes have subfolders, `level` says which folders are classes.
     Without it, subfolders are classes if their names differ and describe something; if the names
     repeat, or are dates or numbers, subfolders belong to the class above them. Names are compared
     in Unicode's composed form and keep their first spelling.
@@ -76,17 +76,17 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
             paths = apart
         else:
             beside, unlabelled = _training_beside(paths, roles)
-            found = _read(paths, beside, reading)
+            found = _read(paths, beside, level)
             evaluated = zip(found.assignments, beside, strict=True)
             reasons = {a.reason for a, part in evaluated if part in ("validation", "test")}
             # Sites beside `test` are no classes of its pictures.
             if any(beside) and reasons != {NO_TRAINING}:
                 return replace(found, unlabelled=unlabelled)
             roles = [None] * len(paths)
-    return _read(paths, roles, reading)
+    return _read(paths, roles, level)
 
 
-def _read(paths: list[list[str]], roles: list[str | None], reading: Reading | None) -> Layout:
+def _read(paths: list[list[str]], roles: list[str | None], level: ClassLevel | None) -> Layout:
     """Infer the classes of paths, of which the roles are known."""
     folders = _below(paths, roles)
     if any(roles):  # what is in no split says nothing about the classes
@@ -95,13 +95,13 @@ def _read(paths: list[list[str]], roles: list[str | None], reading: Reading | No
             [] if found in left_out else below for below, found in zip(folders, roles, strict=True)
         ]
     nested = any(len(folder) > 1 for folder in folders)
-    classes = folders if reading == "path" else nesting.class_folders(folders)
-    found, sites = nesting.reading(classes)
-    reading = (reading or found) if nested else None
-    if sites and reading == "inner":
+    classes = folders if level == "path" else nesting.class_folders(folders)
+    found, sites = nesting.class_level(classes)
+    level = (level or found) if nested else None
+    if sites and level == "inner":
         classes = [folder[1:] or folder for folder in classes]
-    labels, spellings = _merge_spellings(_labels(classes, reading), roles)
-    return _assign(labels, roles, reading, spellings)
+    labels, spellings = _merge_spellings(_labels(classes, level), roles)
+    return _assign(labels, roles, level, spellings)
 
 
 def with_labels(
@@ -134,7 +134,7 @@ def with_labels(
     elif None in needed and "train" not in needed:
         roles = [found or "train" for found in roles]
     merged, spellings = _merge_spellings([printable(label) for label, _ in labels], roles, typed)
-    layout = _assign(merged, roles, None, spellings, f"Without a label in {source}.")
+    layout = _assign(merged, roles, None, spellings, source)
     several = Assignment(reason=f"Several labels in {source}. Keep one of them.")
     assignments = [
         several if name in contradictions else each
@@ -146,11 +146,11 @@ def with_labels(
 def _assign(
     labels: list[str],
     roles: list[str | None],
-    reading: Reading | None,
+    level: ClassLevel | None,
     spellings: tuple[tuple[str, ...], ...],
-    no_class: str = NO_CLASS,
+    source: str = "",
 ) -> Layout:
-    """Decide which pictures are used, and in which split."""
+    """Decide which pictures are used, and in which split; `source` is empty for folders."""
     pairs = list(zip(labels, roles, strict=True))
     trained = {label for label, found in pairs if label and found in (None, "train")}
     evaluation = {found for label, found in pairs if label in trained} & {"validation", "test"}
@@ -160,17 +160,17 @@ def _assign(
         reason = ""
         if found == "unlabelled":
             reason = UNLABELLED
-        elif any(roles) and found is None and (label or no_class == NO_CLASS):
+        elif any(roles) and found is None and (label or not source):
             reason = NO_SPLIT
         elif not label:
-            reason = no_class
+            reason = f"Without a label in {source}." if source else NO_CLASS
         elif label not in trained:
             reason = NO_TRAINING
         elif evaluation:
             as_test = found == "validation" and "test" not in evaluation
             split = "test" if as_test else found  # type: ignore[assignment]
         assignments.append(Assignment("" if reason else label, split, reason))
-    return Layout(tuple(assignments), bool(evaluation), reading, spellings)
+    return Layout(tuple(assignments), bool(evaluation), level, spellings)
 
 
 def _unwrap(paths: list[list[str]]) -> list[list[str]]:
@@ -260,18 +260,18 @@ def _training_beside(
 
 
 def _is_unlabelled(folder: str) -> bool:
-    """Whether a name means pictures without labels only: `test images`, but not `blood test`."""
+    """Whether a name can only mean pictures without labels: not `blood test`, `eval`, `prueba`."""
     first, *rest = words_of(folder) or [""]
     test = first in ("test", "testing") and all(map(is_generic, rest))
     return test or (role(folder) == "unlabelled" and "label" in folder.casefold())
 
 
-def _labels(folders: list[list[str]], reading: Reading | None) -> list[str]:
+def _labels(folders: list[list[str]], level: ClassLevel | None) -> list[str]:
     name = {
         "path": "/".join,
         "inner": nesting.innermost,
         "top": lambda folder: folder[0],
-    }[reading or "top"]
+    }[level or "top"]
     spellings: dict[str, str] = {}
     labels = [printable(name(folder).strip()) or "unnamed" if folder else "" for folder in folders]
     return [spellings.setdefault(normal(label), label) for label in labels]

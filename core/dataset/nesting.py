@@ -6,7 +6,7 @@ from typing import Literal
 
 from core.dataset.folder_names import COPY, is_generic, key, normal
 
-Reading = Literal["top", "inner", "path"]
+ClassLevel = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
 # Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
 _CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
@@ -23,7 +23,7 @@ def class_folders(folders: list[list[str]]) -> list[list[str]]:
     return [cut(folder) for folder in folders]
 
 
-def reading(folders: list[list[str]]) -> tuple[Reading, bool]:
+def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
     """Which folders are the classes, and whether the outermost are sites or parts."""
     below: defaultdict[str, dict[str, str]] = defaultdict(dict)
     tops: dict[str, str] = {}

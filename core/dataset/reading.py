@@ -1,4 +1,4 @@
-"""Read zips and folders of pictures into a dataset."""
+"""Read archives and folders of pictures into a dataset."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.archive.inspection import LINK, is_clutter
-from core.archive.sources import printable
+from core.archive.sources import readable_path
 from core.archive.unpacking import (
     CLUTTER,
     Extraction,
@@ -19,7 +19,7 @@ from core.archive.unpacking import (
     empty_folders,
     extract,
 )
-from core.dataset import interpretation, layout, reading_findings, scaling, tables
+from core.dataset import grouping, interpretation, layout, reading_findings, scaling, tables
 from core.dataset.examples import Dataset, Example
 from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
@@ -29,7 +29,7 @@ from core.settings import Settings
 from core.system import threads
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
-COPY = "A copy of a file with the same name in another folder."
+SAME_FILE = "A copy of a file with the same name in another folder."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
 
@@ -45,15 +45,15 @@ def read(
     accept_one: bool = False,
     scale: Scale | None = None,
 ) -> Dataset:
-    """Read a zip of class folders, or a folder of them in place.
+    """Read a zip, tar or 7z of class folders, or a folder of them in place.
 
     Each picture is decoded once, and again if the others decide how it is scaled. Unreadable files
     are listed in `skipped`. Fingerprints of the pictures are written to the pictures folder, for
     `checks.examine`.
 
     Args:
-        source: a zip or a folder.
-        pictures: folder for the pictures of a zip, created if missing.
+        source: an archive or a folder.
+        pictures: folder for the pictures of an archive, created if missing.
         settings: the limits.
         progress: called with the current step, the finished items and their total.
         name: of the dataset; the name of the source if None.
@@ -64,9 +64,11 @@ def read(
         scale: of pictures of more than 8 bits; None to find one for this dataset.
 
     Raises:
-        BadArchive: the zip is damaged or unsafe.
+        BadArchive: the archive is damaged or unsafe.
+        BadDataset: there are no pictures, or only labels of parts of pictures.
         NoClasses: there are fewer classes.
         LimitExceeded: the pictures exceed a limit.
+        NotEnoughResources: the pictures of an archive do not fit on the disk.
     """
     deadline = time.monotonic() + settings.intake_seconds
     if source.is_dir():
@@ -116,10 +118,10 @@ def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
     seen: list[str] = []
     for base, folders, names in os.walk(folder):
         folders.sort()
-        seen += [printable((Path(base) / name).relative_to(folder)) for name in folders]
+        seen += [readable_path((Path(base) / name).relative_to(folder)) for name in folders]
         for file in sorted(names):
             path = Path(base) / file
-            name = printable(path.relative_to(folder))
+            name = readable_path(path.relative_to(folder))
             if len(members) >= settings.archive_entries:
                 raise LimitExceeded(
                     f"A folder may have up to {settings.archive_entries:,} files. Leave some out, "
@@ -131,7 +133,7 @@ def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
                 skipped.append(Skipped(name=name, reason=LINK))
             else:
                 path = path.absolute()
-                if printable(path) != str(path):
+                if readable_path(path) != str(path):
                     pictures.mkdir(parents=True, exist_ok=True)
                     link = pictures.absolute() / f"{len(members):06d}"
                     link.symlink_to(path)
@@ -232,7 +234,7 @@ def _assemble(
         # In a folder and its copy, equal files have equal names.
         file = member.name.rsplit("/", 1)[-1]
         key = (file, picture.sha256, assignment.label, assignment.split)
-        reason = assignment.reason or (COPY if key in seen else "")
+        reason = assignment.reason or (SAME_FILE if key in seen else "")
         seen.add(key)
         if reason:
             skipped.append(Skipped(name=member.name, reason=reason))
@@ -253,7 +255,7 @@ def _assemble(
             )
         )
     columns = tables.columns([example.name for example in examples], others)
-    files_of_columns = {column.name.rpartition(":")[0] for column in columns}
+    files_of_columns = {grouping.table_and_column(column.name)[0] for column in columns}
     return Dataset(
         name=name,
         classes=inferred.classes,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from core.archive.names import ENCODINGS
+from core.archive.names import ENCODINGS, read_again
 from core.archive.unpacking import Extraction
 from core.dataset import folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
@@ -37,12 +37,12 @@ def repeated(names: Collection[str]) -> Iterator[Finding]:
         folders = sorted({PurePosixPath(name).parent.name or "the top level" for name in others})
         sentence = (
             f"{prose.count(len(others))} in {_listed(folders)} were left out: such folders repeat "
-            "the pictures of the class folders. What is only there needs a class folder."
+            "the pictures of the class folders. Pictures that are only there need a class folder."
         )
         yield warns("repeated", sentence, files=others)
     if years:
         sentence = f"{prose.count(len(years))} in folders by year were left out: the albums are "
-        sentence += "the classes. What is in no album needs a class folder."
+        sentence += "the classes. Pictures that are in no album need a class folder."
         yield warns("by_year", sentence, files=years)
 
 
@@ -67,7 +67,7 @@ def interpreted(
         {folder_names.printable(f) for f in folders if folder_names.printable(f) != f}
     ):
         yield informs(
-            "control_signs",
+            "control_characters",
             "Line breaks and control characters in names of folders were replaced by spaces: "
             f"{_listed(changed)}.",
         )
@@ -80,14 +80,14 @@ def interpreted(
             "read, so the split is random. To use it, list them in test.txt or move them into a "
             "test folder.",
         )
-    if inferred.reading == "top":
+    if inferred.level == "top":
         yield informs(
             "subfolders",
             "Subfolders belong to the class folder above them: the classes are "
             f"{_listed(inferred.classes)}.",
             remedy=Remedy(kind="read_as", label="Make each subfolder a class", reading="path"),
         )
-    elif inferred.reading:
+    elif inferred.level:
         yield informs(
             "subfolders",
             f"The innermost folders are the classes: {_listed(inferred.classes)}. The folders "
@@ -143,7 +143,7 @@ def _encoding_notes(classes: Sequence[str], files: Extraction) -> Iterator[Findi
         if not more:
             yield informs("encoding", first)
         for n, other in enumerate(more):
-            read = [name.encode(used, "replace").decode(other, "replace") for name in named]
+            read = [read_again(name, used, other) for name in named]
             sentence = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
             remedy = Remedy(
                 kind="decode", label=f"Read them as {ENCODINGS[other]}", names=(used, other)

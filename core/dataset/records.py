@@ -32,7 +32,7 @@ _BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "bbox", "x_min", "x_max", "x1", 
 def rows(name: str, text: str) -> list[list[str]]:
     """The rows of a table, or of JSON of any structure, by the name of the file."""
     if PurePosixPath(name).suffix.lower() in SUFFIXES:
-        return of_coco(text) or rows_of(text)
+        return rows_of(text)
     if PurePosixPath(name).suffix.lower() == ".xml":
         return _tags_of_cvat(text)
     return expanded(tables.rows_of(text))
@@ -41,12 +41,15 @@ def rows(name: str, text: str) -> list[list[str]]:
 def rows_of(text: str) -> list[list[str]]:
     """The rows of JSON, or of one JSON document per line; none if it is broken.
 
+    Of a COCO file, a row for each annotation of a whole picture.
+
     Names of files → labels, classes → lists of files, and lists of records are understood. The
     title of a column is the path of its values, such as `annotations.result.value.choices`; of
     lists, only what all items say counts.
     """
     try:
-        return _table(list(_records(_parsed(text))))
+        content = _parsed(text)
+        return _rows_of_coco(content) or _table(list(_records(content)))
     except (ValueError, RecursionError):
         return []
 
@@ -74,29 +77,32 @@ def boxes(name: str, text: str) -> str:
     """The format of a file that labels parts of pictures, or an empty string."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".xml":
-        return next((kind for sign, kind in _XML_BOXES.items() if re.search(sign, text)), "")
+        return next((kind for mark, kind in _XML_BOXES.items() if re.search(mark, text)), "")
     if suffix in SUFFIXES and _BOXES.search(text):
         kinds = {"agName": "Azure Custom Vision", '"categories"': "COCO", '"shapes"': "LabelMe"}
-        return next((kind for sign, kind in kinds.items() if sign in text), "JSON with boxes")
+        return next((kind for mark, kind in kinds.items() if mark in text), "JSON with boxes")
     if suffix == ".txt":
-        rows = [line.split() for line in text.splitlines() if line.strip()]
+        rows = [line.split() for line in tables.lines_of(text) if line.strip()]
         return "YOLO" if rows and all(map(_is_yolo, rows)) else ""
     if suffix in tables.TABLES:
-        header = {cell.strip().casefold() for row in tables.rows_of(text)[:1] for cell in row}
+        header = {
+            cell.strip().casefold()
+            for row in tables.rows_of(text[: tables.SAMPLE])[:1]
+            for cell in row
+        }
         return "a table of boxes" if len(header & _BOX_COLUMNS) > 1 else ""
     return ""
 
 
-def of_coco(text: str) -> list[list[str]]:
-    """Rows of a COCO file whose annotations are of whole pictures."""
+def _rows_of_coco(content: Any) -> list[list[str]]:
+    """Rows of a COCO file whose annotations are of whole pictures; none of anything else."""
     try:
-        content: Any = json.loads(text)
         categories = {category["id"]: str(category["name"]) for category in content["categories"]}
         pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
         pairs = [
             [pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]
         ]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (TypeError, KeyError):
         return []
     return [["file", "label"], *pairs]
 
@@ -113,9 +119,8 @@ def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[st
         cells = [cell for cell in _cells(json.loads(text)) if len(cell[1]) <= LONGEST]
     except (ValueError, RecursionError):
         return {}
-    return {"file": PurePosixPath(name).stem} | dict(
-        sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
-    )
+    kept = sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
+    return dict(kept) | {"file": PurePosixPath(name).stem}
 
 
 def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
@@ -160,7 +165,7 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in tables.lines_of(text) if line.strip()]
 
 
 def _records(content: Any) -> Iterator[dict[str, str]]:
@@ -170,7 +175,7 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
             pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
             content = [{"file": item, "": key} for key, item in pairs] or max(values, key=len)
         elif _are_records(values):
-            content = [{"key": key} | value for key, value in content.items()]
+            content = [{"": key} | value for key, value in content.items()]
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return

@@ -8,8 +8,8 @@ COVERED = 0.9
 """Share of the pictures of each other folder that such a folder has, too."""
 FEWEST = 2
 """Other folders, at least."""
-# Google Takeout has all pictures by year, beside the albums; in languages that write it so.
 _NUMBERS = re.compile(r"\d+")
+# Google Takeout has all pictures by year, beside the albums; in languages that write it so.
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
 
 

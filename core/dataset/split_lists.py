@@ -25,7 +25,7 @@ def parts(stems: Collection[str]) -> dict[str, str]:
     """The splits that names of tables stand for: `train`, `testLabels`; `x_train` beside `x_test`.
 
     Args:
-        stems: names of all tables, without extensions.
+        stems: names of all files that are no pictures, without extensions.
     """
     rests: defaultdict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for stem in stems:
@@ -47,6 +47,8 @@ def divides(
         pictures: names of all pictures.
         classes: of the folders; without any, the tables are not doubted.
     """
+    if not classes:
+        return True
     splits: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for picture in pictures:
         label, split = labels.get(picture, ("", ""))
@@ -54,34 +56,44 @@ def divides(
         splits[next(folders, label)][split] += 1
     splits.pop("", None)
     total = sum(splits.values(), Counter[str]())
-    few = total["train"] and total.total() - total[""] < NEARLY_ALL * total.total()
+    named = total.total() - total[""]
+    if total["train"] and named < NEARLY_ALL * total.total():
+        return False  # the others would be left out
     tested = sum(bool(each["test"] or each["validation"]) for each in splits.values())
-    return not classes or not (few or 0 < tested < NEARLY_ALL * len(splits))
+    return tested == 0 or tested >= NEARLY_ALL * len(splits)
 
 
-def column(
-    part: str, titles: list[str], values: Mapping[int, Set[str]], marks: list[int]
-) -> tuple[int | None, Callable[[str], str]]:
-    """The column of splits, and what its values mean; without one, all rows are of one part.
+def columns(
+    part: str, titles: Sequence[str], values: Mapping[int, Set[str]], marks: Collection[int]
+) -> tuple[set[int], Callable[[list[str]], str]]:
+    """The columns that are about splits, and what says the split of a row.
 
     Args:
-        part: the split that the name of the table stands for, or an empty string.
+        part: the split that the name of the table stands for, or an empty string: that of all rows
+            if no column says more.
         titles: of all columns, in lower case.
-        values: place of a column → its values, for those that may be splits.
+        values: place of a column → its values, without the column of file names.
         marks: columns of marks.
     """
-    place = next((n for n in values if titles[n] in SPLIT_COLUMNS), None)
+    titled = {n for n in values if titles[n] in SPLIT_COLUMNS}
+    words = (n for n in values if n in titled and any(role(v) in SPLITS for v in values[n]))
+    place = next(words, None)
     if place is None:  # a list of Google's AutoML has no titles
-        uses = {n: set(map(role, values[n])) for n in values}
-        place = next((n for n in uses if {"train"} < uses[n] <= SPLITS), None)
+        words = (n for n in values if all(role(value) in SPLITS for value in values[n]))
+        place = next((n for n in words if {"train"} < set(map(role, values[n]))), None)
     if place is not None:
-        return place, lambda value: role(value) or ""
+        return titled | {place}, lambda row: role(row[place]) or ""
     flags = {n: role(flag["part"]) for n in marks if (flag := _FLAG.fullmatch(titles[n]))}
-    place = next((n for n, own in flags.items() if own in ("train", "test")), None)
-    if place is None:
-        return None, lambda _: part
-    own, other = ("train", "test") if flags[place] == "train" else ("test", "train")
-    return place, lambda value: own if mark(value) in ON else other
+    flags = {n: flagged for n, flagged in flags.items() if flagged in SPLITS}
+    if not flags:
+        return titled, lambda _: part
+    other = "test" if "train" in flags.values() else "train"
+
+    def split_of(row: list[str]) -> str:
+        flagged = {str(flags[n]) for n in flags if mark(row[n]) in ON} or {other}
+        return flagged.pop() if len(flagged) == 1 else ""
+
+    return titled | set(flags), split_of
 
 
 def mark(cell: str) -> str:

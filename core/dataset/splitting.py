@@ -11,8 +11,6 @@ from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.errors import BadConfig
 
-TRIES = 20
-"""Most attempts to leave enough for training."""
 BURST = re.compile(r"burst \d+, (?=\d+\.jpg$)")
 """How names of captured pictures begin, as `core.capture` writes them."""
 Unit = list[int]
@@ -78,7 +76,7 @@ def split(
     return dataset.model_copy(update={"examples": examples})
 
 
-def units(
+def units_of(
     examples: Sequence[Example],
     indices: Iterable[int],
     *,
@@ -121,7 +119,7 @@ def groups(examples: Sequence[Example], *, bursts: bool = False, chosen: bool = 
     Without bursts for cross-validation, as there may be few bursts; with bursts for intervals.
     """
     numbers = np.empty(len(examples), np.int64)
-    joined = units(examples, range(len(examples)), bursts=bursts, chosen=chosen)
+    joined = units_of(examples, range(len(examples)), bursts=bursts, chosen=chosen)
     for number, indices in enumerate(joined):
         numbers[indices] = number
     return numbers
@@ -151,7 +149,7 @@ def new_groups(dataset: Dataset) -> int:
     tested = dataset.of("test")
     if not dataset.grouped_by or trained & {example.group_name for example in tested}:
         return 0
-    return len(units(tested, range(len(tested))))
+    return len(units_of(tested, range(len(tested))))
 
 
 def assign(
@@ -183,7 +181,7 @@ def assign(
     wanted: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
     rest = max(for_training, count - sum(wanted.values()))
     wanted = {"train": rest, **wanted} if rest else wanted
-    for _ in range(TRIES):
+    for _ in range(balanced.TRIES):
         assigned = _deal(units, wanted, random)
         if 2 * sum(map(len, assigned.get("train", []))) >= rest:
             break
@@ -290,7 +288,7 @@ def _deal(
 def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[Unit]]:
     """Units of each class, sorted by their bytes; a unit's class is its most common label."""
     classes: defaultdict[int, list[Unit]] = defaultdict(list)
-    for unit in units(examples, indices):
+    for unit in units_of(examples, indices):
         counts = Counter(examples[index].label for index in unit)
         classes[min(counts, key=lambda label: (-counts[label], label))].append(unit)
     for members in classes.values():

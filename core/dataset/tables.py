@@ -6,19 +6,19 @@ import csv
 import functools
 import hashlib
 import itertools
-import posixpath
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from core.archive import names as encodings
+from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
-from core.dataset.folder_names import printable, role
+from core.dataset.folder_names import printable
+from core.dataset.lookup import Lookup, without_zeros
 from core.errors import BadInput
 from core.settings import MEGABYTE
 
@@ -32,94 +32,16 @@ LONGEST = 80
 WIDEST = 500
 """Columns of a table that are read."""
 CACHED = 1 << 16
-LONGEST_PATH = 4_096
 FIRST = 10
 """Lines from which the delimiter is found."""
 SAME_WIDTH = 0.75
 """Share of the lines with equally many words in a table of several columns."""
-MOST_ALIKE = 50
-"""Pictures of the same name among which the one that a cell means is sought."""
 SAMPLE, SAMPLED_WORDS = 1 << 16, 500
 """Bytes of a file, and words among them, from which its code page is found."""
 WESTERN = "cp1252"
-_ABSOLUTE = re.compile(r"/|[a-z][a-z\d+.-]*:", re.IGNORECASE)
+# Cut by bytes that are no part of any character of several bytes; the sample may end inside one.
+_WORDS = re.compile(rb"([^\x00-\x1f!-/:-?]+)[\x00-\x1f!-/:-?]")
 _NO_VALUE = {"", "nan", "null", "n/a", "#n/a", "<na>", "nat"}
-
-
-class Lookup:
-    """Find the picture that a cell of a table means, by the end of its path.
-
-    Capitals, the form of accents, the extension and leading zeros may differ. The folders of an
-    absolute path or an address are those of another machine; those of a relative path must be those
-    of the picture.
-    """
-
-    def __init__(self, pictures: Sequence[str]) -> None:
-        top = posixpath.commonpath(map(posixpath.dirname, pictures)) if pictures else ""
-        self._names = set(pictures)
-        self._top = len(_parts(top))
-        self._by_end: defaultdict[str, list[tuple[str, list[str]]]] = defaultdict(list)
-        for name in pictures:
-            parts = _parts(name)
-            stem = _number(posixpath.splitext(parts[-1])[0])
-            for end in (stem, "/".join([*parts[-2:-1], stem]))[: len(parts)]:
-                self._by_end[end].append((name, parts))
-
-    def find(self, value: str, table: str) -> tuple[str, float] | None:
-        """The picture that a cell of a table means, and how alike they are; None without one."""
-        value = value.strip().replace("\\", "/")
-        if "://" in value:
-            value = unquote(re.split(r"[?#]", value, maxsplit=1)[0])
-        parts = _parts(value) if len(value) <= LONGEST_PATH else []
-        if not parts:
-            return None
-        here = posixpath.dirname(table)
-        near = posixpath.normpath(posixpath.join(here, value))
-        if near in self._names:
-            return near, len(parts) + 0.1
-        stems = {_number(parts[-1]), _number(posixpath.splitext(parts[-1])[0])}
-        candidates: list[tuple[str, list[str]]] = []
-        for folder in (parts[-2:-1], []):
-            ends = ("/".join([*folder, stem]) for stem in stems)
-            candidates = candidates or [each for end in ends for each in self._by_end.get(end, ())]
-        if len(candidates) > MOST_ALIKE:
-            return None
-        likeness = {name: self._likeness(value, parts, name, other) for name, other in candidates}
-        best = max(likeness.values(), default=0)
-        names = [name for name, each in likeness.items() if each == best]
-        if best and len(names) > 1:  # a table speaks of the pictures beside it
-            names = [n for n in names if n.startswith(f"{here}/")] or names
-            # `train.csv` means `train_images/0.jpg`, not `test_images/0.jpg`.
-            part = role(posixpath.splitext(posixpath.basename(table))[0])
-            names = [n for n in names if len(names) == 1 or part in map(role, n.split("/")[:-1])]
-        return (names[0], best) if best and len(names) == 1 else None
-
-    def _likeness(self, value: str, parts: list[str], name: str, other: list[str]) -> float:
-        """Number of equal parts from the end, less what differs in the last; 0 for no match."""
-        stem = posixpath.splitext(other[-1])[0]
-        same = 1.0 if parts[-1] == other[-1] else 0.5
-        if same < 1 and stem not in (parts[-1], posixpath.splitext(parts[-1])[0]):
-            same = 0.25
-        same += 0.1 * (value.rpartition("/")[2] == name.rpartition("/")[2])
-        pairs = zip(reversed(parts[:-1]), reversed(other[:-1]), strict=False)
-        folders = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-        if folders < len(parts) - 1:
-            whole = folders >= len(other) - 1 - self._top
-            roles = [next(filter(None, map(role, path[:-1])), None) for path in (parts, other)]
-            if not (whole or _ABSOLUTE.match(value)) or (all(roles) and roles[0] != roles[1]):
-                return 0
-        return folders + same
-
-
-def _parts(path: str) -> list[str]:
-    """The folders and the file of a path, in lower case and in Unicode's composed form."""
-    plain = path if path.isascii() else unicodedata.normalize("NFC", path)
-    return [part for part in plain.casefold().split("/") if part not in ("", ".", "..")]
-
-
-def _number(stem: str) -> str:
-    """A stem; a number without the zeros before it, which spreadsheets lose."""
-    return stem.lstrip("0") or "0" if stem.isdigit() else stem
 
 
 def is_value(cell: str) -> bool:
@@ -138,9 +60,14 @@ def text_of(path: Path) -> str:
     with contextlib.suppress(UnicodeDecodeError):
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if marked else "utf-8-sig")
-    words = {w for w in re.split(rb"[^\w \x80-\xff]+", content[:SAMPLE]) if not w.isascii()}
+    words = {w for w in _WORDS.findall((content + b"\n")[:SAMPLE]) if not w.isascii()}
     fitting = encodings.fitting(sorted(words)[:SAMPLED_WORDS])
     return content.decode(fitting[0] if fitting else WESTERN, "replace")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text. `str.splitlines` also cuts at characters that cells may hold: U+2028."""
+    return re.split(r"\r\n?|\n", text)
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -148,7 +75,7 @@ def rows_of(text: str) -> list[list[str]]:
 
     Lists often separate a file and its class by a space only; either may have spaces in it.
     """
-    lines = text.splitlines()
+    lines = lines_of(text)
     delimiter = _delimiter([line[:SAMPLE] for line in lines if line.strip()][:FIRST])
     if not delimiter:
         words = [line.split() for line in lines if line.strip()]
@@ -179,10 +106,12 @@ class Table(NamedTuple):
     """A table with a column of file names: its header, that column, and the rows of pictures.
 
     Attributes:
+        titled: whether the header is from the file; otherwise the columns are numbered.
         missing: the cells of that column that name no picture.
     """
 
     header: list[str]
+    titled: bool
     file_column: int
     body: list[tuple[str, list[str]]]
     missing: list[str]
@@ -195,7 +124,8 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     rows = [[c.strip() for c in row[:width]] + [""] * (width - len(row)) for row in rows]
     find = functools.lru_cache(CACHED)(lambda cell: lookup.find(cell, name))
     files = [[find(row[column]) for row in rows] for column in range(width)]
-    scores = [(len(f), sum(like for _, like in f)) for f in (list(filter(None, c)) for c in files)]
+    matches = [list(filter(None, cells)) for cells in files]
+    scores = [(len({file for file, _ in m}), sum(like for _, like in m)) for m in matches]
     if not scores or not max(scores)[0]:
         return None
     file_column = scores.index(max(scores))
@@ -207,11 +137,12 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     # Lines before the titles have fewer cells; the pictures of the first rows may be missing.
     filled = [sum(map(bool, row[1:])) for row in rows[: start + 1]]
     top = next((n for n in range(start) if filled[n] >= filled[start]), start - 1)
-    header = rows[top] if start else [f"column {n + 1}" for n in range(width)]
-    pairs = list(zip(found, rows, strict=True))[top + 1 :]
+    titled = start > 0 and not is_picture(rows[top][file_column])
+    header = rows[top] if titled else [f"column {n + 1}" for n in range(width)]
+    pairs = list(zip(found, rows, strict=True))[top + 1 if titled else max(top, 0) :]
     body = [(each[0], row) for each, row in pairs if each and each[1] == best[each[0]]]
     missing = [row[file_column] for each, row in pairs if each is None and row[file_column]]
-    return Table(header, file_column, body, missing)
+    return Table(header, titled, file_column, body, missing)
 
 
 def names_several(rows: list[list[str]], lookup: Lookup) -> bool:
@@ -230,12 +161,20 @@ def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, 
 
     Args:
         pictures: their names.
-        others: all other files.
+        others: all other files. Columns of one name, as in `train/metadata.csv` and
+            `test/metadata.csv`, are one.
     """
     files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
     lookup = Lookup(pictures if files else ())
-    found = [c for m in files for c in _columns(m.name, rows_of(text_of(m.path)), lookup)]
-    return tuple(found[:MOST_COLUMNS])
+    places: defaultdict[str, list[tuple[Table, int]]] = defaultdict(list)
+    for member in files:
+        if table := matched(member.name, rows_of(text_of(member.path)), lookup):
+            for place, title in enumerate(titles(table)):
+                if place != table.file_column:
+                    places[f"{PurePosixPath(member.name).name}:{title}"].append((table, place))
+    found = (Column(name=name, groups=_groups(each)) for name, each in places.items())
+    several = (c for c in found if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)
+    return tuple(itertools.islice(several, MOST_COLUMNS))
 
 
 def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
@@ -253,35 +192,32 @@ def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
             f"Expected a column of file names in {file.name}, such as {pictures[0]}; none of its "
             "columns names a picture."
         )
-    if name not in table.header:
-        names = ", ".join(table.header[:8])
+    known = titles(table)
+    if name not in known:
+        names = ", ".join(known[:8])
         raise BadInput(f"Expected a column of {file.name}: {names}; found {name!r}.")
-    place = table.header.index(name)
-    return Column(name=f"{file.name}:{name}", groups=_groups(table, place))
+    return Column(name=f"{file.name}:{name}", groups=_groups([(table, known.index(name))]))
 
 
-def _columns(name: str, rows: list[list[str]], lookup: Lookup) -> Iterator[Column]:
-    table = matched(name, rows, lookup)
-    if table is None:
-        return
-    for place, title in enumerate(table.header):
-        groups = _groups(table, place)
-        distinct = len(set(groups.values()))
-        if place != table.file_column and 1 < distinct <= len(groups) / 2:
-            title = title.replace(":", " ")  # what separates it from the file
-            yield Column(name=f"{PurePosixPath(name).name}:{title}", groups=groups)
+def titles(table: Table) -> list[str]:
+    """The title of each column, without colons, which separate it from the name of the file."""
+    return [
+        title.replace(":", " ").strip() or f"column {n + 1}" for n, title in enumerate(table.header)
+    ]
 
 
-def _groups(table: Table, place: int) -> dict[str, str]:
-    """The group of each picture, by its first spelling: `P1`, ` p1` and `7`, `007`, `7.0` are one.
+def _groups(columns: Sequence[tuple[Table, int]]) -> dict[str, str]:
+    """The group of each picture in columns of one name, by its first spelling.
 
-    One group too few is safe; one too many would be in both training and test.
+    `P1` and ` p1` are one, and so are `7`, `007` and `7.0`. One group too few is safe;
+    one too many would be in both training and test.
     """
     shown: dict[str, str] = {}
     groups = {}
-    for file, row in table.body:
-        if is_value(row[place]):
-            key, name = group_key(row[place]), printable(row[place])
+    cells = ((file, row[place]) for table, place in columns for file, row in table.body)
+    for file, cell in cells:
+        if is_value(cell):
+            key, name = group_key(cell), printable(cell)
             if len(name) > LONGEST:  # long ones may differ at the end only
                 digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:8]
                 name = f"{name[: LONGEST - 10]}… {digest}"
@@ -292,4 +228,4 @@ def _groups(table: Table, place: int) -> dict[str, str]:
 def group_key(name: str) -> str:
     """What all spellings of a group have in common."""
     plain = " ".join(unicodedata.normalize("NFC", name).casefold().split())
-    return _number(re.sub(r"^(\d+)\.0+$", r"\1", plain))
+    return without_zeros(re.sub(r"^(\d+)\.0+$", r"\1", plain))

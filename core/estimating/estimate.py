@@ -99,8 +99,8 @@ def check_time(expected: Estimate, settings: Settings) -> str:
     if expected.scored <= allowed:
         return ""
     warning = (
-        f"This host allows a training {settings.job_minutes:g} min; expected are about "
-        f"{duration(expected.scored)}."
+        f"A training may take {settings.job_minutes:g} min on this host; this one is expected to "
+        f"take about {duration(expected.scored)}."
     )
     if expected.scored / FACTOR > allowed:
         raise LimitExceeded(

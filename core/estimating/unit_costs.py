@@ -60,17 +60,17 @@ def read(backbone: Backbone, settings: Settings) -> UnitCosts:
     since the pictures, and with them most of the decoding, are the same; a step by the same factor.
     """
     everything = _recorded(settings)
-    seconds = everything.get(backbone.name, {})
+    own = everything.get(backbone.name, {})
     # Files from before exports were made on demand have their duration, too.
-    recorded = {unit: seconds[unit] for unit in get_args(Unit) if unit in seconds}
+    recorded = {unit: own[unit] for unit in get_args(Unit) if unit in own}
     guess = built_in(backbone)
-    others = [
+    known = [
         (seconds, built_in(backbones.get(name)))
         for name, seconds in everything.items()
         if backbones.known(name)
     ]
-    longer = [seconds["view"] - other.view for seconds, other in others if "view" in seconds]
-    factors = [seconds["step"] / other.step for seconds, other in others if "step" in seconds]
+    longer = [seconds["view"] - other.view for seconds, other in known if "view" in seconds]
+    factors = [seconds["step"] / other.step for seconds, other in known if "step" in seconds]
     corrected = {
         "view": guess.view + (max(0.0, statistics.median(longer)) if longer else 0.0),
         "step": guess.step * (statistics.median(factors) if factors else 1.0),
@@ -82,7 +82,8 @@ def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -
     """Record the seconds of a unit, as the mean of the new and the recorded value.
 
     So one training on a busy machine counts half, and the next one halves that again. Write errors
-    are logged and otherwise ignored: estimates are optional.
+    are logged and otherwise ignored, and of two trainings that record at the same moment one may be
+    lost: estimates are optional.
     """
     if not 0 < seconds < math.inf:
         return

@@ -15,7 +15,7 @@ NEARLY_ALL = 0.98
 MOST_CLASSES = 3
 """Maximum number of classes in the advice."""
 
-Verdict = Literal["rising", "flat", "unsure", "unknown"]
+Outlook = Literal["rising", "flat", "unsure", "unknown"]
 
 
 class Point(ReportPart):
@@ -37,7 +37,7 @@ class Trend(ReportPart):
 class Advice(NamedTuple):
     """A verdict, the labels of the classes that need pictures most, and both as a sentence."""
 
-    verdict: Verdict
+    verdict: Outlook
     needed: tuple[int, ...]
     sentence: str
 
@@ -63,7 +63,7 @@ def advise(
     return Advice(verdict, needed, _sentence(verdict, gain, points, [classes[i] for i in needed]))
 
 
-def _verdict(gain: Estimate) -> Verdict:
+def _verdict(gain: Estimate) -> Outlook:
     if gain.low > 0 and gain.value >= MINIMUM_GAIN:
         return "rising"
     return "flat" if gain.high < POSSIBLE_GAIN else "unsure"
@@ -80,7 +80,7 @@ def _needed(trends: tuple[Trend, ...], accuracy: float) -> tuple[int, ...]:
     return tuple(t.label for t in sorted(poor, key=lambda t: t.recall.value)[:MOST_CLASSES])
 
 
-def _sentence(verdict: Verdict, gain: Estimate, points: tuple[Point, ...], names: list[str]) -> str:
+def _sentence(verdict: Outlook, gain: Estimate, points: tuple[Point, ...], names: list[str]) -> str:
     before, after = (round(point.per_class) for point in points[-2:])
     doubling = f"the last doubling, from {before} to {after} pictures per class,"
     changed = f"{doubling} changed accuracy by {difference(gain)}."

@@ -12,7 +12,7 @@ from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import OodScores, Report
 
 Flags = NDArray[np.bool_]
-Verdict = Literal["sure", "not sure", "unlike"]
+VerdictName = Literal["sure", "not sure", "unlike"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Rows:
         """Whether each prediction is correct, (n,)."""
         return self.labels == self.predicted
 
-    def verdicts(self, threshold: float) -> dict[Verdict, Flags]:
+    def verdicts(self, threshold: float) -> dict[VerdictName, Flags]:
         """Which pictures get which verdict, (n,) each, at a probability threshold."""
         unlike = np.zeros(len(self.names), bool)
         if self.ood_score is not None:
@@ -107,7 +107,7 @@ def find(
     correct: bool | None = None,
     low: float = 0.0,
     high: float = 1.0,
-    verdict: Verdict | None = None,
+    verdict: VerdictName | None = None,
     threshold: float = 0.0,
     text: str = "",
 ) -> Ints:

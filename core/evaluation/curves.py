@@ -23,7 +23,7 @@ def class_curves(
         points: maximum number of points of a curve; areas are computed from all points.
 
     Returns:
-        k pairs. A curve is None if the test set has no picture of the class, or no other.
+        k pairs, with None as `ClassCurves` says.
     """
     ranked = np.argsort(-probabilities, axis=0, kind="stable")
     return tuple(

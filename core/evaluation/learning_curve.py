@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from core.evaluation import folds, intervals, metrics
-from core.evaluation.advice import Point, Trend, Verdict, advise
+from core.evaluation.advice import Outlook, Point, Trend, advise
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Estimate, ReportPart
 
@@ -61,7 +61,7 @@ class LearningCurve(ReportPart, validate_by_name=True, serialize_by_alias=True):
     gain: Estimate | None
     trends: tuple[Trend, ...]
     needed: tuple[int, ...] = Field(alias="wanted")
-    verdict: Verdict
+    verdict: Outlook
     sentence: str
 
 

@@ -166,7 +166,8 @@ class Certainty(ReportPart):
     """Reliability of the probabilities.
 
     `temperature` was fitted on the validation set and is part of the model. `before` is without
-    and `after` with temperature; if none was fitted, both `temperature` and `after` are None.
+    and `after` with temperature; if none was fitted, or is not known, both `temperature` and
+    `after` are None, and `before` is as the model is used.
     `coverage` is of the test pictures and `validation` of the validation pictures, both with
     temperature; the latter is empty in earlier reports. `choices` are thresholds, from the one
     that covers all pictures to the strictest; empty without validation pictures. `sets` has the
@@ -193,10 +194,11 @@ class Curve(ReportPart):
 
 
 class ClassCurves(ReportPart):
-    """One class against the rest; None if the test set lacks one of both.
+    """One class against the rest.
 
-    `roc` has false positive rates as x and true positive rates as y. `precision_recall` has recall
-    as x and precision as y; its area is the average precision.
+    `roc` has false positive rates as x and true positive rates as y; None if the test set lacks the
+    class or all others. `precision_recall` has recall as x and precision as y, and the average
+    precision as its area; None if the test set lacks the class.
     """
 
     roc: Curve | None

@@ -83,9 +83,11 @@ def share(value: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
+    """A measured share: `93.5 %`, `100 %`, never a false 100; `–` where there is none."""
     if value is None:
         return "–"
+    if 0.9995 <= value < 1:
+        return "> 99.9 %"
     return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
 
 
@@ -127,7 +129,7 @@ def headline(
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
-    fraction = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
+    fraction = f"All {pictures:,}" if correct == pictures > 1 else f"{correct:,} of {pictures:,}"
     sentence = f"{fraction} {noun} correct: {value} % ({low}–{high} %)"
     if new_groups:
         sentence += f" on {prose.count(new_groups, 'group')} not seen in training"

@@ -163,7 +163,7 @@ def _counts(dataset: Dataset) -> tuple[ClassCount, ...]:
 
 def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
-    units = splitting.units(examples, range(len(examples)), chosen=False)
+    units = splitting.units_of(examples, range(len(examples)), chosen=False)
     groups = [group for group in units if len(group) > 1]
     divided = [group for group in groups if len({examples[i].split for i in group}) > 1]
     return sum(map(len, groups)), sum(map(len, divided))

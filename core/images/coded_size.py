@@ -4,11 +4,11 @@ A decoder allocates memory for the coded frame before it compares the sizes.
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from core.errors import BadImage
+from core.images.tags import Reader
 
-Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
 Size = tuple[int, int]
 
 PADDING = 64

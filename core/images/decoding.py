@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
-from core.images import colour, headers, tags
+from core.images import colour, foreign, headers, tags
 from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale, black_is_low, declared_range, depth_of
@@ -23,8 +23,9 @@ from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
 from core.settings import Settings
 
-# A progressive JPEG needs memory for all its coefficients, about four times that of its pixels.
-PROGRESSIVE_PIXELS = 18_000_000
+# A JPEG of several scans, such as a progressive one, needs memory for all its coefficients, about
+# four times that of its pixels.
+SCANNED_PIXELS = 18_000_000
 # Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
 REDUCED_AREA = 4
 
@@ -86,8 +87,8 @@ def decode(
 
     EXIF orientation is applied; all colours are converted to sRGB, more than 8 bits are
     scaled to 8, transparency is blended with white, and animations give their first frame. A JPEG
-    beyond the pixel limit, or a progressive one of over 18 million pixels, is decoded at half its
-    size, to stay within 200 MB.
+    beyond the pixel limit, or one of several scans and over 18 million pixels, is decoded at half
+    its size, to stay within 200 MB.
 
     Args:
         source: bytes or path of the file.
@@ -187,29 +188,40 @@ def _load_checked(
             "install pillow-heif."
         )
     headers.check(file, limits)
+    loaded = _load(file, shorter_edge, limits, held)
+    if not (loaded.cut_short and loaded.kind == "JPEG"):
+        return loaded
+    del loaded
+    held.close()  # the next attempt takes its part of the budget again
+    file.seek(0)
+    # With an end marker, the decoder also gives its last rows.
+    ended = io.BytesIO(file.read() + b"\xff\xd9")
+    return _load(ended, shorter_edge, limits, held)._replace(cut_short=True)
+
+
+def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack) -> _Loaded:
+    """Load a picture whose headers have been checked; arguments as above."""
     file.seek(0)
     with _identified(file) as opened:
         kind = "JPEG" if opened.format == "MPO" else opened.format or ""
         size = opened.size
-        progressive = opened.info.get("progressive")
-        reducible = kind == "JPEG" and not progressive
-        check_size(size, limits, kind, times=REDUCED_AREA if reducible else 1)
-        if reducible and area(size) > limits.picture_pixels:
-            shorter_edge = min(shorter_edge or min(size), min(size) // 2)
-        if kind == "JPEG" and progressive and area(size) > PROGRESSIVE_PIXELS:
+        by_rows = kind == "JPEG" and headers.is_decoded_by_rows(file)
+        check_size(size, limits, kind, times=REDUCED_AREA if by_rows else 1)
+        headers.check_decoder(opened, file)
+        whole = kind == "JPEG" and not by_rows  # all of it is kept in memory
+        if area(size) > (SCANNED_PIXELS if whole else limits.picture_pixels):
             shorter_edge = min(shorter_edge or min(size), min(size) // 2)
         if kind == "JPEG" and shorter_edge:
             opened.draft(None, (shorter_edge, shorter_edge))
         for tile in opened.tile:
             left, top, right, bottom = tile[1] or (0, 0, 0, 0)
             check_size((right - left, bottom - top), limits)
-        stored = size if progressive else opened.size
+        stored = size if whole else opened.size
         if isinstance(opened, TiffImageFile):
             # The decoder allocates a whole tile, which may be larger than the picture.
             stored = max(stored, tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE), key=area)
             check_size(stored, limits)
-        cost = area(stored) / SHARES.get(kind, 1)
-        held.enter_context(BUDGET.hold(cost))
+        held.enter_context(BUDGET.hold(area(stored) / SHARES.get(kind, 1)))
         cut = False
         try:
             opened.load()
@@ -217,11 +229,6 @@ def _load_checked(
             cut = is_nearly_whole(opened, kind, opened.size[1] / size[1])
             if not cut:
                 raise
-        if cut and kind == "JPEG":  # with an end marker, the decoder also gives its last rows
-            held.close()  # it takes its part of the budget again
-            file.seek(0)
-            ended = io.BytesIO(file.read() + b"\xff\xd9")
-            return _load_checked(ended, shorter_edge, limits, held)._replace(cut_short=True)
         check_size(opened.size, limits, kind)
         colours = opened.tag_v2.get(COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
         if opened.mode == "P" and colours and max(colours) < 256:
@@ -239,7 +246,7 @@ def _identified(file: IO[bytes]) -> ImageFile.ImageFile:
     try:
         return Image.open(file, formats=FORMATS)
     except Image.UnidentifiedImageError as error:
-        if kind := headers.kind(file):
+        if kind := foreign.kind(file):
             raise BadImage(
                 f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
                 "it as PNG of 8 bits."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -71,9 +70,9 @@ def depth_of(image: Image.Image, declared: Range | None) -> Depth | None:
     """
     if image.mode[0] not in "IF":
         return None
-    low, high = np.asarray(image.getextrema(), np.float64).tolist()
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
         raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
+    low, high = np.asarray(image.getextrema(), np.float64).tolist()
     step = max(1, min(image.size) // SAMPLED)
     brightest = float(np.percentile(np.asarray(image)[::step, ::step], BRIGHTEST))
     return Depth(low, high, brightest, image.mode != "F", declared)

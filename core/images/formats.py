@@ -51,24 +51,29 @@ def open_file(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
     As a file object: Pillow would map a named file into memory, where it can change.
 
     Raises:
-        BadImage: it is missing, empty or too large.
+        BadImage: it cannot be read, or it is empty or too large.
     """
     if isinstance(source, Path):
-        if not source.is_file():
-            raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
-        count = source.stat().st_size
+        try:
+            file: IO[bytes] = source.open("rb")
+        except FileNotFoundError as error:
+            raise BadImage(
+                f"No picture file at {source.name}. It may have been deleted."
+            ) from error
+        except OSError as error:
+            why = error.strerror or error
+            raise BadImage(f"The picture {source.name} cannot be read: {why}.") from error
     else:
-        count = len(source)
-    if not count:
-        raise BadImage("Empty file. Export or download the picture again.")
-    if count > limits.picture_megabytes * MEGABYTE:
-        raise BadImage(
-            f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
-            f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
-            f"{Settings.variable('picture_megabytes')}."
-        )
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            yield file
-    else:
-        yield io.BytesIO(source)
+        file = io.BytesIO(source)
+    with file:
+        count = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if not count:
+            raise BadImage("Empty file. Export or download the picture again.")
+        if count > limits.picture_megabytes * MEGABYTE:
+            raise BadImage(
+                f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
+                f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
+                f"{Settings.variable('picture_megabytes')}."
+            )
+        yield file

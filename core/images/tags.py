@@ -4,7 +4,8 @@ import datetime
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
 TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+MOST_DIRECTORIES = 100
 _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50_706
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 _MAKE, _MODEL, _TAKEN, _SERIAL = 0x010F, 0x0110, 0x9003, 0xA431
@@ -50,13 +52,7 @@ def check_raw(read: Reader) -> None:
 
     Source: Adobe DNG 1.7, tags NewSubfileType and DNGVersion; TIFF/EP, SubIFDs.
     """
-    reduced, tags = False, set()
-    for tag, kind, count, where in _entries(read):
-        tags.add(tag)
-        if tag == _SUBFILE_TYPE and kind in (3, 4) and count == 1:
-            reduced = bool(
-                struct.unpack(_order(read(0, 2)) + "HI"[kind - 3], read(where, 2 * kind - 4))[0] & 1
-            )
+    reduced, tags = _subfile_type(read) & 1, {tag for tag, *_ in _entries(read)}
     if _DNG_VERSION in tags or (reduced and _SUB_IFDS in tags) or read(8, 2) == b"CR":
         raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
 
@@ -88,18 +84,43 @@ def _entries(read: Reader, start: int | None = None) -> list[Entry]:
 
 
 def has_pages(path: Path) -> bool:
-    """Whether a TIFF has more than one directory, and so more than one picture."""
+    """Whether a TIFF has more than one picture, apart from smaller copies and masks.
+
+    Source: TIFF 6.0, NewSubfileType: bit 0 is a smaller copy, bit 2 a mask.
+    """
     with path.open("rb") as file:
-        head = file.read(16)
-        order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
-        offset, number, width = ("Q", "Q", 20) if big else ("I", "H", 12)
-        try:
-            file.seek(struct.unpack_from(order + offset, head, 8 if big else 4)[0])
-            count = struct.unpack(order + number, file.read(struct.calcsize(number)))[0]
-            file.seek(count * width, 1)
-            return bool(any(file.read(struct.calcsize(offset))))
-        except (struct.error, OverflowError, OSError, ValueError):
-            return False
+
+        def read(offset: int, count: int) -> bytes:
+            file.seek(offset)
+            return file.read(count)
+
+        further = islice(_directories(read), 1, MOST_DIRECTORIES)
+        return any(not _subfile_type(read, start) & 0b101 for start in further)
+
+
+def _directories(read: Reader) -> Iterator[int]:
+    """Offsets of the directories of a TIFF, one after the other."""
+    head = read(0, 16)
+    order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
+    offset, number, width = ("Q", "Q", 20) if big else ("I", "H", 12)
+    at = 8 if big else 4
+    try:
+        while start := struct.unpack(order + offset, read(at, struct.calcsize(offset)))[0]:
+            yield start
+            length = struct.calcsize(number)
+            at = start + length + width * struct.unpack(order + number, read(start, length))[0]
+    except (struct.error, OverflowError, OSError, ValueError):
+        return
+
+
+def _subfile_type(read: Reader, start: int | None = None) -> int:
+    """NewSubfileType of a directory; 0 if there is none."""
+    for tag, kind, count, where in _entries(read, start):
+        if tag == _SUBFILE_TYPE and kind in (3, 4) and count == 1:
+            size = 2 * kind - 4
+            value = read(where, size)
+            return int.from_bytes(value, "big" if _order(read(0, 2)) == ">" else "little")
+    return 0
 
 
 def orientation(info: Mapping[Any, Any]) -> int:
@@ -178,7 +199,7 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes:
 
 def _text(value: bytes) -> str:
     text = value.split(b"\0")[0].decode("utf-8", "replace")
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _day(captured: str) -> str:

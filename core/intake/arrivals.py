@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.archive.unpacking import RESERVE
 from core.errors import BadInput, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
 from core.system import files
-
-SPARE_BYTES = 256 * MEGABYTE
-"""Disk space that stays free."""
 
 
 class NotOffered(BadInput):
@@ -66,7 +64,7 @@ class Arrivals:
                 raise NotOffered("Expected a file that the page has asked for.")
         try:
             path = Path(self._folder.name) / file
-            path.parent.mkdir(exist_ok=True)  # another process may have taken it for left behind
+            path.parent.mkdir(exist_ok=True)  # another process may have deleted it as stale
             yield path
         except BaseException:
             with self._lock:
@@ -99,7 +97,7 @@ class Arrivals:
             total = sum(sum(session_sizes.values()) for session_sizes in self._sizes.values())
         if (
             total > host.arriving_megabytes * MEGABYTE
-            or shutil.disk_usage(self._folder.name).free < SPARE_BYTES
+            or shutil.disk_usage(self._folder.name).free < RESERVE
         ):
             raise NotEnoughResources("This host has no room for more uploads. Try again later.")
 

@@ -108,11 +108,11 @@ def moved(pictures: Sequence[str], name: str, classes: Sequence[str]) -> Remedy:
     Raises:
         BadDataset: a class cannot have that name.
     """
-    number, files = count(len(pictures)), tuple(pictures)
+    number, names = count(len(pictures)), tuple(pictures)
     if not name:
-        return Remedy(kind="leave_out", label=f"Leave out {number}", files=files)
+        return Remedy(kind="leave_out", label=f"Leave out {number}", files=names)
     name = named(name, classes)
-    return Remedy(kind="move", label=f"Move {number} to {name}", files=files, classes=(name,))
+    return Remedy(kind="move", label=f"Move {number} to {name}", files=names, classes=(name,))
 
 
 def named(name: str, classes: Sequence[str]) -> str:

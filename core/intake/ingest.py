@@ -85,7 +85,7 @@ def take_in(
         pictures(folder),
         settings,
         progress,
-        name=sources.printable(Path(name)),
+        name=sources.readable_path(Path(name)),
         thumbnails=folder / THUMBNAILS,
         fewest_classes=fewest_classes,
         accept_one=accept_one,
@@ -150,7 +150,7 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     columns = intake.columns
     if table is not None:
         names = [example.name for example in intake.dataset.examples]
-        columns = (tables.column(table, by.rpartition(":")[2], names),)
+        columns = (tables.column(table, grouping.table_and_column(by)[1], names),)
         by = columns[0].name
     dataset = intake.dataset.model_copy(update={"columns": columns})
     dataset = grouping.group(dataset, by)
@@ -175,8 +175,8 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
     """
     added, key = load(addition).dataset, addition.name
     if not added.examples:
-        why = ". ".join(f"{skipped.name}: {skipped.reason}" for skipped in added.skipped[:1])
-        raise BadDataset(f"No readable pictures in what was added. {why}".strip())
+        why = f" {added.skipped[0].name}: {added.skipped[0].reason}" if added.skipped else ""
+        raise BadDataset(f"No readable pictures in what was added.{why}")
     before = _all_datasets(folder)
     prefix = f"added {len(before)}/"  # names are unique
     examples = tuple(

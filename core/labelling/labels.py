@@ -54,6 +54,8 @@ class Labels:
         self.pile = pile
         self._path = pile.folder / FILE
         self._steps = _read(self._path)
+        if self._path.is_file() and not self._path.read_bytes().endswith(b"\n"):
+            self._write()  # the next step must not join a line that a crash cut short
         self._replay()
 
     @property
@@ -100,11 +102,10 @@ class Labels:
         self._add(Step(kind="groups", groups=self.pile.cut(count)))
 
     def undo(self) -> None:
-        """Undo the last step."""
-        if self._steps:
-            self._steps.pop()
-            files.write_text(self._path, "".join(map(_line, self._steps)))
-            self._replay()
+        """Undo the last step, also if it was made on another page."""
+        self._steps = _read(self._path)[:-1]
+        self._write()
+        self._replay()
 
     def unnamed(self) -> list[tuple[int, list[int]]]:
         """Groups with their unlabelled pictures: the largest first, skipped ones last."""
@@ -142,6 +143,9 @@ class Labels:
         """The name of an existing class that differs only in case, or else the name itself."""
         name = class_names.checked(name)
         return next((n for n in self.classes if n.casefold() == name.casefold()), name)
+
+    def _write(self) -> None:
+        files.write_text(self._path, "".join(map(_line, self._steps)))
 
     def _add(self, step: Step) -> None:
         with self._path.open("a", encoding="utf-8") as file:
@@ -183,7 +187,7 @@ def _read(path: Path) -> list[Step]:
     """The steps in a file; a last line that a crash cut short is left out."""
     with contextlib.suppress(FileNotFoundError):
         steps = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().split(b"\n"):
             with contextlib.suppress(ValidationError):
                 steps.append(Step.model_validate_json(line))
         return steps

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from core.evaluation import folds, intervals
 from core.evaluation.report import Estimate
-from core.labelling.labels import Labels
+from core.labelling.labels import LEFT_OUT, Labels
 from core.model.dense import softmax
 from core.training import convex
 from core.training.head import class_weights
@@ -41,14 +41,19 @@ class Learned:
     def doubtful(self, labels: Labels) -> list[int]:
         """The pictures to label next, the most doubtful first and skipped ones last.
 
-        The margin is the probability of a picture's label minus that of the likeliest other class.
+        What was left out, also as a group, is not asked about. The margin is the probability of a
+        picture's label minus that of the likeliest other class.
         It is negative where the label, which came from a group, seems wrong. For a picture without
         a label the two likeliest classes are compared.
 
         Source: Scheffer, Decomain and Wrobel, "Active hidden Markov models for information
             extraction" (2001), for margin sampling.
         """
-        waiting = [p for p in labels.pile.others.tolist() if not labels.single[p]]
+        waiting = [
+            p
+            for p in labels.pile.others.tolist()
+            if not labels.single[p] and labels.names[p] != LEFT_OUT
+        ]
         rows = self.probabilities[waiting].copy()
         columns = {name: index for index, name in enumerate(self.classes)}
         column = np.array([columns.get(labels.names[p] or "", -1) for p in waiting], np.int64)

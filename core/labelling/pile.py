@@ -33,6 +33,8 @@ from core.training.network import Network
 FILE, FEATURES = "pile.json", "features.npy"
 MINIMUM_PICTURES = 12
 """Fewest pictures of a pile."""
+MINIMUM_GROUPS = 3
+"""Fewest groups of pictures that look the same: two classes, and a test picture."""
 TEST_SHARE, TEST_LEAST, TEST_MOST_SHARE = 0.1, 30, 0.25
 """A tenth is the test set, but no fewer than 30 pictures, unless that is more than a quarter."""
 
@@ -137,6 +139,11 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
     embeddings = _embeddings(dataset, pictures, settings, progress)
     progress("Grouping pictures", 0, 1)
     groups = splitting.groups(dataset.examples)
+    if (different := len(np.unique(groups))) < MINIMUM_GROUPS:
+        raise BadDataset(
+            f"Expected pictures of at least {MINIMUM_GROUPS} scenes, one of them for the test; "
+            f"found near-copies of {different} in {dataset.name}. Add others."
+        )
     test = _draw_test(groups)
     others = np.setdiff1d(np.arange(len(groups)), test)
     projected = clusters.project(embeddings, others)
@@ -231,7 +238,10 @@ def _embeddings(
 
 
 def _draw_test(groups: np.ndarray) -> list[int]:
-    """Random test pictures, group by group, so that none looks like a training picture."""
+    """Random test pictures, group by group, so that none looks like a training picture.
+
+    The smallest group, if all are larger than the test set should be.
+    """
     total = len(groups)
     size = round(min(max(TEST_SHARE * total, TEST_LEAST), TEST_MOST_SHARE * total))
     test: list[int] = []
@@ -242,4 +252,4 @@ def _draw_test(groups: np.ndarray) -> list[int]:
             test += members
         if len(test) == size:
             break
-    return test
+    return test or np.flatnonzero(groups == np.bincount(groups).argmin()).tolist()

@@ -54,7 +54,7 @@ def _named(labels: Labels) -> Iterator[tuple[str, int]]:
         if label:
             name = labels.pile.pictures[picture].name.rpartition("/")[2]
             split = "test" if picture in test else "train"
-            file = files.portable_name(name)[-100:]
+            file = files.portable_name(name)
             yield f"{split}/{label}/{picture:05} {file}", picture
 
 

@@ -18,6 +18,7 @@ NOT_KEPT = (
     "This model has no record of how its training pictures look, so the camera cannot be compared "
     "with them."
 )
+CAMERA = "Pictures from your camera"
 ADVICE = "Change what you can, such as the light, or train with pictures from this camera too."
 WORDS = {
     "brightness": ("darker", "brighter"),
@@ -101,7 +102,7 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
 def _compare(name: str, value: float, usual: Percentiles) -> MeasureComparison:
     def number(value: float) -> str:
         digits = 0 if usual.high - usual.low >= WHOLE_NUMBERS else 1
-        return f"{value:.{digits}f}".replace("-", "−")
+        return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
     camera, training = number(value), f"{number(usual.low)} to {number(usual.high)}"
     margin = INVISIBLE[name]
@@ -130,8 +131,8 @@ def _compare_distance(value: float) -> MeasureComparison:
 def _verdict(measures: Sequence[MeasureComparison]) -> str:
     unlike = [measure.reason for measure in measures if measure.unlike]
     if unlike:
-        return f"Your camera looks unlike your training pictures: {listed(unlike)}. {ADVICE}"
+        return f"{CAMERA} differ from the training pictures: {listed(unlike)}. {ADVICE}"
     slight = [measure.reason for measure in measures if measure.reason]
     if slight:
-        return f"Your camera looks somewhat unlike your training pictures: {listed(slight)}."
-    return "Your camera looks like your training pictures."
+        return f"{CAMERA} differ slightly from the training pictures: {listed(slight)}."
+    return f"{CAMERA} are like the training pictures."

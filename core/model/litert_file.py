@@ -252,7 +252,7 @@ class LitertFile:
         for operator in self.graph.operators:
             if tensor in operator.outputs:
                 return operator, self.kind(operator)
-        raise LookupError("the probabilities do not come from the embedding")
+        raise LookupError(f"no operation computes tensor {tensor}")
 
     def _new(self, shape: tuple[int, ...], values: np.ndarray | None = None) -> int:
         """Add a float32 tensor: a constant, or the output of an operation."""

@@ -40,24 +40,16 @@ def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier
         BadInput: the bundle cannot be used.
         RunDamaged: the run's files differ from its manifest.
     """
-    name = name or backbones.DEFAULT
-    if backbones.known(name):
-        return Classifier.of_backbone(backbones.get(name), settings, open_model)
-    from core import runs
+    return _opened(_origin(name, settings), name, settings, open_model)
 
-    if runs.RUN_ID.fullmatch(name):
-        return trained_model(name, settings).classifier(settings, open_model)
-    path = Path(name)
-    if path.is_dir():
-        return runs.open_folder(path).classifier(settings, open_model)
-    if path.is_file():
-        from core.bundles import imported
 
-        return imported.open_bundle(path, settings).classifier(settings, open_model)
-    raise UnknownModel(
-        f"No backbone, run, run folder or bundle is called {name!r}. "
-        f"Backbones: {', '.join(backbones.BACKBONES)}."
-    )
+def _opened(
+    model: Run | ImportedModel | None, name: str, settings: Settings, open_model: Open
+) -> Classifier:
+    if model is None:
+        backbone = backbones.get(name or backbones.DEFAULT)
+        return Classifier.of_backbone(backbone, settings, open_model)
+    return model.classifier(settings, open_model)
 
 
 def trained_model(model_id: str, settings: Settings) -> Run | ImportedModel:
@@ -85,7 +77,7 @@ def learned(name: str, settings: Settings) -> frozenset[str]:
 
 
 def _origin(name: str, settings: Settings) -> Run | ImportedModel | None:
-    """The run or imported model behind a name; None for a backbone."""
+    """The run or imported model behind a name, as of `find`; None for a backbone."""
     if not name or backbones.known(name):
         return None
     from core import runs
@@ -95,9 +87,14 @@ def _origin(name: str, settings: Settings) -> Run | ImportedModel | None:
     path = Path(name)
     if path.is_dir():
         return runs.open_folder(path)
-    from core.bundles import imported
+    if path.is_file():
+        from core.bundles import imported
 
-    return imported.open_bundle(path, settings)
+        return imported.open_bundle(path, settings)
+    raise UnknownModel(
+        f"No backbone, run, run folder or bundle is called {name!r}. "
+        f"Backbones: {', '.join(backbones.BACKBONES)}."
+    )
 
 
 def evaluate_on(
@@ -132,7 +129,9 @@ def evaluate_on(
     from core.model import batch
     from core.runs.run import Run
 
-    classifier = find(name, settings, on_one_thread)
+    model = _origin(name, settings)
+    classifier = _opened(model, name, settings, on_one_thread)
+    unused = [classifier]  # the first thread takes it
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
@@ -151,7 +150,7 @@ def evaluate_on(
                 "Expected folders named after the model's classes, found "
                 f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
-        model, folder = _origin(name, settings), intake.pictures(Path(scratch))
+        folder = intake.pictures(Path(scratch))
         excluded = splitting.known(dataset, frozenset() if model is None else model.learned())
         groups = model.learned_groups(dataset.grouped_by) if isinstance(model, Run) else None
         if groups:
@@ -166,10 +165,13 @@ def evaluate_on(
             )
         examples = [e for e, skip in zip(dataset.examples, excluded, strict=True) if not skip]
 
-        def predict(model: Classifier, example: Example) -> np.ndarray:
-            return model.answer(model.load(folder / example.path)).probabilities
+        def open_next() -> Classifier:
+            return unused.pop() if unused else _opened(model, name, settings, on_one_thread)
 
-        rows = batch.map_parallel(lambda: find(name, settings, on_one_thread), examples, predict)
+        def predict(opened: Classifier, example: Example) -> np.ndarray:
+            return opened.answer(opened.load(folder / example.path)).probabilities
+
+        rows = batch.map_parallel(open_next, examples, predict)
         probabilities = np.stack(list(rows))
     return evaluate(
         np.array([indices[dataset.classes[example.label]] for example in examples]),
@@ -179,5 +181,5 @@ def evaluate_on(
         groups=splitting.groups(examples, bursts=True),
         set_levels=() if set_level is None else (set_level,),
         left_out=int(excluded.sum()),
-        new_groups=0 if groups is None else len(splitting.units(examples, range(len(examples)))),
+        new_groups=0 if groups is None else len(splitting.units_of(examples, range(len(examples)))),
     )

@@ -1,9 +1,11 @@
 """Sort pictures into folders by what a model predicts, on disk or as a zip."""
 
+import posixpath
 import shutil
 import zipfile
+from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from core.archive.sources import Source
@@ -25,6 +27,7 @@ class SortedPaths:
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
         self._used: set[str] = set()
+        self._numbers: Counter[str] = Counter()
 
     def of(self, row: Row) -> str:
         """The path of a picture, in the folder of its class or, if unsure, of its verdict.
@@ -39,30 +42,25 @@ class SortedPaths:
             folder = self._folder(row.predictions[0].label)
         else:
             folder = OTHERS[row.verdict]
-        name = PurePosixPath(_plain(row.file.rpartition("/")[2]))
-        return self._free(folder, name.stem, name.suffix)
+        name = files.portable_name(row.file.rpartition("/")[2])
+        return self._free(f"{folder}/{name}")
 
     def _folder(self, label: str) -> str:
         if label not in self._folders:
             # `a/b` and `a_b` are two classes.
-            self._folders[label] = self._free("", _plain(label).lstrip("_") or "unnamed", "")
+            name = files.portable_name(label).lstrip("_") or "unnamed"
+            self._folders[label] = self._free(files.portable_name(name))
         return self._folders[label]
 
-    def _free(self, folder: str, stem: str, suffix: str) -> str:
-        number = 1
-        while True:
-            name = f"{stem} ({number}){suffix}" if number > 1 else f"{stem}{suffix}"
-            path = f"{folder}/{name}" if folder else name
-            # Windows and macOS do not tell apart names that differ in case only.
-            if path.casefold() not in self._used:
-                self._used.add(path.casefold())
-                return path
-            number += 1
-
-
-def _plain(name: str) -> str:
-    """A name that is one folder or file on every system."""
-    return files.portable_name(name).strip(" .")[:120] or "_"
+    def _free(self, path: str) -> str:
+        """The path, with a number if it is used; names that differ in case only are the same."""
+        stem, suffix = posixpath.splitext(path)
+        free = path
+        while free.casefold() in self._used:
+            self._numbers[path.casefold()] += 1
+            free = f"{stem} ({self._numbers[path.casefold()] + 1}){suffix}"
+        self._used.add(free.casefold())
+        return free
 
 
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import posixpath
 import re
 import secrets
 import shutil
@@ -10,7 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK = 1024 * 1024
-_REFUSED = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
+_REFUSED = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*\ud800-\udfff]')
+RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""Names that Windows reserves for devices, whatever follows the first dot."""
+LONGEST_NAME, LONGEST_SUFFIX = 200, 20
+"""Bytes in UTF-8 of a portable name, and of its extension; most systems allow 255."""
 
 
 @contextlib.contextmanager
@@ -75,8 +80,17 @@ def modified(path: Path) -> tuple[int, int]:
 
 
 def portable_name(name: str) -> str:
-    """A name without the characters that Windows, macOS or Linux refuse: each becomes `_`."""
-    return _REFUSED.sub("_", name)
+    """A file name that Windows, macOS and Linux accept.
+
+    Characters that one of them refuses become `_`, a name that Windows reserves begins with one,
+    and a long name is cut before its extension.
+    """
+    stem, suffix = posixpath.splitext(_REFUSED.sub("_", name).strip(" ."))
+    if len(suffix.encode()) > LONGEST_SUFFIX:
+        stem, suffix = stem + suffix, ""
+    room = LONGEST_NAME - len(suffix.encode())
+    stem = stem.encode()[:room].decode(errors="ignore").strip(" .")
+    return ("_" if RESERVED.fullmatch(stem) or not stem else "") + stem + suffix
 
 
 def sha256(path: Path) -> str:

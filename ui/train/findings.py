@@ -5,6 +5,7 @@ import streamlit as st
 from core import intake
 from core.checks import GROUPS, Finding, Severity
 from core.dataset import Example
+from core.dataset.findings import resolved_next
 from core.intake import Intake, choices, uploads
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
@@ -21,16 +22,10 @@ def resolved(upload: Upload, settings: Settings) -> Intake:
     """
     current = choices.read(upload.path)
     examined = _apply(upload.id, current.model_copy(update={"group": ""}), settings)
-    safe = [
-        finding
-        for finding in examined.findings
-        if finding.resolved_by_default
-        and finding.code not in current.declined
-        and finding.remedy not in current.remedies
-    ]
+    safe = resolved_next(examined.findings, current.remedies, current.declined)
     if not safe:
         return examined
-    current.applying(*safe).write(upload.path)
+    current.applying(*(finding for finding, _ in safe)).write(upload.path)
     return resolved(upload, settings)
 
 

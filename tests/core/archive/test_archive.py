@@ -226,13 +226,15 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
     ]
     nested = Part("a/more.jpg", build(Part("x")))
     table = Part("PKW.csv", b"PKW,LKW\n0,1\n")
+    sheet = Part("Labels.XLSX", build(Part("xl/workbook.xml")))
     unpacked = extract(
-        build(*map(Part, clutter), Part("a/1.jpg"), Part("b/", b""), nested, table), tmp_path
+        build(*map(Part, clutter), Part("a/1.jpg"), Part("b/", b""), nested, table, sheet), tmp_path
     )
     assert names(unpacked) == ["a/1.jpg", "PKW.csv"]
     assert {s.name: s.reason for s in unpacked.skipped} == {
         **dict.fromkeys(clutter, unpacking.CLUTTER),
         "a/more.jpg": unpacking.NESTED,
+        "Labels.XLSX": unpacking.SPREADSHEET,
     }
 
 
@@ -386,3 +388,10 @@ def test_a_clean_name_is_clean(name):
         return
     assert inspection.clean(cleaned) == cleaned
     assert not {"", ".", ".."} & (set(cleaned.split("/")) if cleaned else set())
+
+
+def test_only_the_innermost_empty_folders_are_listed():
+    many = [f"{'deep/' * 500}{n}" for n in range(5_000)]
+    folders = ["a", "a/b", "a/b/c", "a-b", "used", "used/no", "used/yes", *many]
+    empty = unpacking.empty_folders(folders, ["used/yes/1.jpg", "used/yes.jpg", "a.jpg"])
+    assert empty == ("a/b/c", "a-b", "used/no", *many)

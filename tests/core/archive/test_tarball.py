@@ -159,3 +159,36 @@ def test_other_archives_are_refused_by_name(tmp_path, begin):
     (tmp_path / "a").write_bytes(begin + bytes(600))
     with pytest.raises(BadArchive, match=r"found a (RAR|Zstandard) archive"):
         extract(tmp_path / "a", tmp_path / "out", Settings())
+
+
+@KINDS
+@pytest.mark.parametrize("kind", [b"S", b"D", b"M", b"Z"])
+def test_data_of_unusual_entries_are_passed_over(tmp_path, mode, kind):
+    odd = tarfile.TarInfo("a/2")
+    odd.type = kind
+    files = [("a/1.jpg", b"1"), (odd, b"\1" * 1_500), ("a/3.jpg", b"3")]
+    found, read = contents(tar(tmp_path / "a", files, mode), tmp_path / "out")
+    assert read == {"a/1.jpg": b"1", "a/3.jpg": b"3"}
+    assert [each.name for each in found.skipped] == ["a/2"] * (kind != b"D")
+    with pytest.raises(LimitExceeded, match="TUSKER_EXPANDED_MEGABYTES"):
+        files = [(odd, bytes(3 << 20)), ("a/3.jpg", b"3")]
+        contents(tar(tmp_path / "b", files, mode), tmp_path / "out", expanded_megabytes=2)
+
+
+def test_a_sparse_file_with_a_long_map_is_passed_over(tmp_path):
+    sparse = tarfile.TarInfo("a/2")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    more = bytes(504) + b"\1" + bytes(7)  # a block of the map, and another one follows
+    path = tar(tmp_path / "a", [("a/1.jpg", b"1"), (sparse, b"\1" * 600), ("a/3.jpg", b"3")])
+    blocks = bytearray(path.read_bytes())
+    at = 2 * 512
+    blocks[at + 482] = 1
+    blocks[at + 148 : at + 156] = b" " * 8
+    blocks[at + 148 : at + 156] = b"%06o\0 " % sum(blocks[at : at + 512])
+    blocks[at + 512 : at + 512] = more + bytes(512)
+    path.write_bytes(blocks)
+    assert contents(path, tmp_path / "out")[1] == {"a/1.jpg": b"1", "a/3.jpg": b"3"}
+    blocks[at + 512 : at + 512] = more * 5_000
+    path.write_bytes(blocks)
+    with pytest.raises(BadArchive, match="too large"):
+        contents(path, tmp_path / "again")

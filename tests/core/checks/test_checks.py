@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from core import checks, intake
 from core.checks import Finding, Remedy, Severity, apply
-from core.dataset import Dataset, split
+from core.dataset import Dataset, Example, split
 from core.settings import Settings
+from core.training.config import TrainingConfig
 
 LIMITS = Settings()
 
@@ -294,6 +295,20 @@ def test_a_leak_across_a_given_split_is_reported(tmp_path):
     }
 
 
+def test_groups_that_a_split_divides_are_no_leak(tmp_path):
+    files = {
+        f"{part}/{label}/{i}.jpg": photograph_file(100 * start + i)
+        for part, start in (("train", 0), ("test", 10))
+        for start, label in enumerate(("ant", "bee"), start)
+        for i in range(4)
+    }
+    grouped, _ = examine_files(files, tmp_path)
+    examples = tuple(e.model_copy(update={"group_name": "P1"}) for e in grouped.examples)
+    dataset = grouped.model_copy(update={"examples": examples, "grouped_by": "prefix"})
+    codes = {f.code for f in checks.run_checks(dataset, tmp_path / "intake/pictures", LIMITS)}
+    assert "at_a_glance" in codes and "leaks" not in codes
+
+
 def test_poor_pictures_are_found_each_for_its_reason(tmp_path):
     sharp = photograph(77)
     poor = {
@@ -427,7 +442,7 @@ def test_findings_are_sorted_by_severity(tmp_path):
     assert order[0] == 0
 
 
-@pytest.mark.parametrize("before", ["missing", "of an earlier version"])
+@pytest.mark.parametrize("before", ["missing", "of an earlier version", "narrow", "short", "empty"])
 def test_fingerprints_are_computed_again_once_when(before, tmp_path):
     files = sound_files(6)
     files["ant/copy.jpg"] = files["ant/1.jpg"]
@@ -436,9 +451,17 @@ def test_fingerprints_are_computed_again_once_when(before, tmp_path):
     fingerprints = pictures / "fingerprints.npz"
     if before == "missing":
         fingerprints.unlink()
+    elif before == "empty":
+        fingerprints.write_bytes(b"")
     else:
         with np.load(fingerprints) as data:
-            earlier = {name: data[name] for name in ("sha256", "grey", "measures")}
+            earlier = dict(data)
+        if before == "of an earlier version":
+            del earlier["chroma"]
+        elif before == "narrow":
+            earlier["measures"] = earlier["measures"][:, :3]
+        else:
+            earlier["grey"] = earlier["grey"][:3]
         np.savez(fingerprints, **earlier)
     examined, findings = checks.examine(grouped, pictures, LIMITS)
     assert examined == grouped
@@ -466,3 +489,34 @@ def test_planted_copies_are_found_among_real_photographs(name, datasets, tmp_pat
     other_groups = {g for g in groups.values() if g is not None} - {groups[a] for a in pairs}
     # A photograph in two classes, and one of a pair of sunflowers taken a moment apart.
     assert len(other_groups) <= 2
+
+
+def test_pictures_without_a_class_under_another_reading_are_listed(tmp_path):
+    folders = ("train/cat/red", "train/cat/tabby", "train/dog/red", "test/cat/red", "test/cat/late")
+    files = {
+        f"{f}/{i}.jpg": photograph_file(10 * n + i) for n, f in enumerate(folders) for i in (0, 1)
+    }
+    grouped, findings = examine_files(files, tmp_path)
+    remedy = findings["subfolders"].remedy
+    applied = apply(grouped, [remedy])
+    assert applied.classes == ("cat/red", "cat/tabby", "dog/red")
+    assert {s.name for s in applied.skipped} == {"test/cat/late/0.jpg", "test/cat/late/1.jpg"}
+    assert len(applied.examples) + len(applied.skipped) == len(files)
+
+
+def test_only_names_that_were_guessed_are_read_by_another_encoding(tmp_path):
+    garbled = "кошка".encode("cp1251").decode("cp866")
+    names = (garbled, "日本", "dog")
+    examples = tuple(
+        Example(name=f"{n}.jpg", path=f"{n}", label=n, sha256=f"{n}", width=9, height=9)
+        for n in range(3)
+    )
+    dataset = Dataset(name="x", classes=names, examples=examples)
+    decode = Remedy(kind="decode", label="", names=("cp866", "cp1251"))
+    assert set(apply(dataset, [decode]).classes) == {"кошка", "日本", "dog"}
+    typed = Remedy(kind="move", label="", files=("2.jpg",), classes=("мышь",))
+    assert set(apply(dataset, [typed, decode]).classes) == {"кошка", "日本", "мышь"}
+
+
+def test_the_share_of_test_pictures_that_groups_are_judged_by_is_the_default():
+    assert TrainingConfig.model_fields["test"].default == checks.groups.TEST

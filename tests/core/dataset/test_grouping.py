@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core import checks, intake
+from core.archive.unpacking import Member
 from core.dataset import Dataset, Example, grouping, split, splitting, tables
 from core.errors import BadDataset, BadInput
 from core.settings import Settings
@@ -156,8 +157,8 @@ def test_chosen_groups_are_joined_with_near_duplicates():
     for place in (0, 7):  # the same picture at two sites
         examples[place] = examples[place].model_copy(update={"group": 3})
     joined = pictures.model_copy(update={"examples": tuple(examples)})
-    assert len(splitting.units(joined.examples, range(len(examples)))) == 11
-    assert len(splitting.units(joined.examples, range(len(examples)), chosen=False)) == 167
+    assert len(splitting.units_of(joined.examples, range(len(examples)))) == 11
+    assert len(splitting.units_of(joined.examples, range(len(examples)), chosen=False)) == 167
     result = split(joined, validation=0.15, test=0.15, seed=0)
     found = {e.split for e in result.examples if e.group_name in ("site00", "site01")}
     assert len(found) == 1
@@ -363,3 +364,35 @@ def test_a_split_of_folders_that_divides_groups_is_said():
     result = split(dataset, validation=0.15, test=0.15, seed=0)
     assert splitting.new_groups(result) == 0
     assert splitting.leaked(result) == 0, "no near-duplicates"
+
+
+def test_columns_of_one_name_in_several_tables_are_one(tmp_path):
+    pictures, members = [], []
+    for part, patients in (("train", ("P1", "P2", "P3")), ("test", ("p3",))):
+        names = {f"{part}/cat/{patient}_{n}.jpg": patient for patient in patients for n in range(4)}
+        rows = [f"cat/{name.rpartition('/')[2]},{patient}" for name, patient in names.items()]
+        (tmp_path / part).write_text("\n".join(["file_name,patient", *rows]))
+        members.append(Member(name=f"{part}/metadata.csv", path=tmp_path / part))
+        pictures += names
+    (column,) = tables.columns(pictures, members)
+    assert column.name == "metadata.csv:patient"
+    sizes = Counter(column.groups[picture] for picture in pictures)
+    assert sizes == {"P1": 4, "P2": 4, "P3": 8}
+
+
+@pytest.mark.parametrize("title", ["site: name", "site:name.csv:x", ""])
+def test_every_column_that_is_offered_can_be_chosen(title, tmp_path):
+    source = shapes.sites_zip(tmp_path, sites=6, per_site=12)
+    with zipfile.ZipFile(source, "a") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")]
+        rows = [f"{name},{name.split('site')[1][:2]}" for name in names]
+        table = "\n".join([f"file,{title}", *rows])
+        archive.writestr("sites.csv", table)
+    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    (column,) = examined.columns
+    (tmp_path / "sites.csv").write_text(table)
+    for by in dict.fromkeys((column.name, f"sites.csv:{title}" if title else column.name)):
+        for file in (None, tmp_path / "sites.csv"):
+            grouped = intake.group(examined, by, file).dataset
+            assert {e.group_name for e in grouped.examples} == {f"{n:02}" for n in range(6)}
+            assert grouped.grouped_by == column.name

@@ -428,3 +428,111 @@ def test_the_label_of_a_picture_is_read_behind_many_other_cells(read):
     cells = {f"reading {n}": n for n in range(200)}
     files = {f"images/p{n}.json": json.dumps({"a": cells, "label": "ab"[n % 2]}) for n in range(8)}
     assert read(files)[0] == LABELS
+
+
+def test_the_column_of_files_names_the_most_pictures_not_the_most_rows(read):
+    numbers = [n for n in range(40) if n != 33]  # one picture cannot be read
+    table = "filename,label\n" + "".join(f"{n}.png,{n % 2}\n" for n in range(40))
+    found, layout, _ = read({"labels.csv": table}, [f"{n}.png" for n in numbers])
+    assert layout.classes == ("0", "1") and found["39.png"] == "1"
+    table = "label,id\n" + "".join(f"{n % 4},{n}\n" for n in range(40))
+    assert read({"labels.csv": table}, [f"{n}.png" for n in range(40)])[1].classes == tuple("0123")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp932", ("トマト", "ソテー", "タマネギ", "チーズ", "能面")),
+        ("big5", ("成功的人", "許多蘋果", "閱讀文章", "枯葉")),
+        ("gb18030", ("乗車", "苹果乗", "玫瑰乗")),
+    ],
+)
+def test_bytes_that_are_also_punctuation_do_not_cut_characters(encoding, words, read):
+    assert any(0x5B <= byte <= 0x7E for word in words for byte in word.encode(encoding)[1::2])
+    cells = {f"p{n}": words[n % len(words)] for n in range(2 * len(words))}
+    pictures = [f"{name}.jpg" for name in cells]
+    table = rows(**cells).encode(encoding)
+    assert read({"labels.csv": table}, pictures)[1].classes == tuple(sorted(words))
+
+
+def test_a_long_table_is_not_cut_inside_a_character(tmp_path):
+    for n in range(4):
+        lines = "x" * n + "\n" + "p1.jpg,トマト\n" * 8_000
+        (tmp_path / "labels.csv").write_bytes(lines.encode("cp932"))
+        assert tables.text_of(tmp_path / "labels.csv") == lines
+
+
+def test_marks_of_properties_are_no_classes_beside_a_column_of_classes(read):
+    table = "image,male,smoker,finding\n" + "".join(
+        f"p{n}.jpg,{n // 2 % 2},{n // 4},{'ab'[n % 2]}\n" for n in range(8)
+    )
+    assert read({"labels.csv": table})[0] == LABELS
+    table = "image,a,b,site\n" + "".join(
+        f"p{n}.jpg,{1 - n % 2},{n % 2},s{n // 4}\n" for n in range(8)
+    )
+    assert read({"labels.csv": table})[0] == LABELS
+
+
+@pytest.mark.parametrize(
+    ("titles", "row", "splits"),
+    [
+        ("fold,split", "{fold},{part}", ["train", "test"]),
+        ("is_valid", "{test}", ["train", "test"]),
+        ("is_valid,is_test", "{third},{test}", ["validation", "test"]),
+        ("is_train,is_valid", "{train},{test}", ["train", "test"]),
+    ],
+)
+def test_the_split_is_in_the_column_that_has_its_words(titles, row, splits, read):
+    table = f"file,kind,{titles}\n" + "".join(
+        f"p{n}.jpg,{'ab'[n % 2]},"
+        + row.format(
+            fold=n % 4,
+            part=("train", "test")[n // 6],
+            test=n // 6,
+            train=1 - n // 6,
+            third=int(n in (4, 5)),
+        )
+        + "\n"
+        for n in range(8)
+    )
+    found, layout, _ = read({"labels.csv": table})
+    assert found == LABELS
+    assert [layout.assignments[n].split for n in (5, 6)] == splits
+    assert layout.assignments[0].split == "train"
+
+
+@pytest.mark.parametrize("char", ["\u2028", "\x85", "\x0c"])
+def test_only_line_breaks_end_a_line(char, read):
+    records = (json.dumps({**r, "text": f"a{char}b"}, ensure_ascii=False) for r in RECORDS)
+    if char != "\x0c":  # JSON escapes it
+        assert read({"labels.jsonl": "\n".join(records)})[0] == LABELS
+    table = "\r\n".join(line.replace(",b", f",b{char}b") for line in rows().splitlines())
+    found = read({"labels.csv": table})[0]
+    assert len(set(found.values())) == 2 and not any("label" in label for label in found.values())
+
+
+@pytest.mark.parametrize("top", ["", "# exported\n"])
+def test_a_list_without_titles_may_begin_with_a_missing_picture(top, read):
+    lines = ["p98.jpg,x", "p99.jpg,y", *rows().splitlines()[1:]]
+    found, layout, notes = read({"list.csv": top + "\n".join(lines)})
+    assert found == LABELS and layout.classes == ("a", "b")
+    assert "2 rows name no picture" in notes["labels_from"].sentence
+    assert "from column 2 of list.csv" in notes["labels_from"].sentence
+
+
+def test_a_key_of_a_record_does_not_replace_the_name_of_its_picture(read):
+    files = {f"p{n}.json": json.dumps({"file": "x", "label": "ab"[n % 2]}) for n in range(8)}
+    assert read(files)[0] == LABELS
+    records = {f"p{n}.jpg": {"key": "ab"[n % 2], "n": 1} for n in range(8)}
+    assert read({"labels.json": json.dumps(records)})[0] == LABELS
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["a" * 2_000 + "-" * 2_000, "1(a" + "(" * 4_000 + "1", "12" * 2_000, " -" * 2_000 + "("],
+    ids=["separators", "brackets", "digits", "spaces"],
+)
+def test_a_long_odd_name_takes_no_longer_than_others(odd, read):
+    names = [f"{label}_{n}{odd}.jpg" for label in ("cat", "dog") for n in range(20)]
+    with pytest.raises(BadDataset):
+        read({}, [*names, f"{odd}.jpg"])

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections import Counter
@@ -14,7 +15,7 @@ from PIL import Image
 
 from core import checks, dataset, intake
 from core.archive import names
-from core.dataset import layout
+from core.dataset import folder_names, layout
 from core.errors import BadDataset
 from core.settings import Settings
 from tests.core.dataset import layouts
@@ -77,7 +78,7 @@ def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
     found = layout.infer(paths("train/cat", "train/dog", "extra/cat", "extra/dog"))
     assert counts(found) == {("cat", None): 2, ("dog", None): 2}
     assert {a.reason for a in found.assignments} == {"", layout.NO_SPLIT}
-    assert found.reading is None
+    assert found.level is None
 
 
 def test_pictures_without_labels_beside_classes_are_left_out():
@@ -137,7 +138,7 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
 
 
 @pytest.mark.parametrize(
-    ("folders", "classes", "reading"),
+    ("folders", "classes", "level"),
     [
         (["a", "a/more", "b"], "a b", "top"),
         (["a/2020-01", "a/2020-02", "b/2020-01", "b/2020-02"], "a b", "top"),
@@ -192,9 +193,9 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
         (["images/001.Tern", "images/002.Gull"], "001.Tern 002.Gull", None),
     ],
 )
-def test_nested_folders_are_read_as_their_names_suggest(folders, classes, reading):
+def test_nested_folders_are_read_as_their_names_suggest(folders, classes, level):
     found = layout.infer(paths(*folders))
-    assert (found.classes, found.reading) == (tuple(classes.split()), reading)
+    assert (found.classes, found.level) == (tuple(classes.split()), level)
 
 
 def picture(seed: int) -> bytes:
@@ -482,7 +483,7 @@ def test_an_empty_class_folder_is_a_finding(read):
 def test_a_class_name_stays_on_one_line(read):
     found = read(paths("two\nlines", "b\u2028c"))
     assert found.classes == ("b c", "two lines")
-    assert "control_signs" in [note.code for note in found.notes]
+    assert "control_characters" in [note.code for note in found.notes]
 
 
 @pytest.mark.parametrize(
@@ -617,3 +618,16 @@ def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
     assert found.classes == ("caf\ufffd", "tea")
     assert all((tmp_path / "pictures" / example.path).is_file() for example in found.examples)
     found.model_dump_json()
+
+
+def test_the_words_of_splits_in_the_docs_are_read():
+    text = (Path(__file__).parents[3] / "docs/training-data.md").read_text(encoding="utf-8")
+    table = text.partition("| word | part |")[2].partition("\n\n")[0]
+    parts = {"training": "train", "left out: no labels": "unlabelled"}
+    words = {
+        word: parts.get(part, part)
+        for words, part in re.findall(r"\| (`.*`) \| (.*?) \|", table)
+        for word in re.findall(r"`(.*?)`", words)
+    }
+    assert set(words.values()) == {"train", "validation", "test", "unlabelled"}
+    assert {word: folder_names.role(word) for word in words} == words

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import struct
@@ -16,6 +17,8 @@ from PIL import Image, ImageFile
 from core import images
 from core.errors import BadImage
 from core.images import formats
+from core.images.headers import is_decoded_by_rows
+from core.images.tags import has_pages
 from core.settings import Settings
 from tests.core.profiles import SRGB, WIDE
 
@@ -244,12 +247,82 @@ def jpeg_of_large_tags() -> bytes:
         (b"P3\n900 900\n255\n" + bytes(2_430_000), "500,000 pixels"),
         (b"P6\n900 900\n100\n" + bytes(2_430_000), "500,000 pixels"),
         (b"P5" + b" " * 99 + bytes(2_430_000), "has no size"),
+        (b"P6 9 9 #" + b"a" * 2_430_000, "has no size"),
     ],
-    ids=["scans", "tags", "APP0", "fill", "PNG", "GIF", "plain PPM", "odd depth", "no size"],
+    ids=[
+        "scans",
+        "tags",
+        "APP0",
+        "fill",
+        "PNG",
+        "GIF",
+        "plain PPM",
+        "odd depth",
+        "no size",
+        "comment",
+    ],
 )
 def test_headers_that_would_take_much_time_or_memory_are_refused(content, words):
     with pytest.raises(BadImage, match=words):
         decode(content)
+
+
+def test_bytes_between_the_segments_of_a_jpeg_hide_nothing():
+    content = jpeg_of_many_scans()
+    with pytest.raises(BadImage, match="times over"):
+        decode(content[:20] + b"\0" + content[20:])
+    tags = jpeg_of_large_tags()
+    with pytest.raises(BadImage, match="tags"):
+        decode(tags[:2] + b"\0\xff\xd0" + tags[2:])
+
+
+def test_only_a_jpeg_with_all_components_in_one_scan_is_decoded_by_rows():
+    content = saved(scene(), "JPEG")
+    assert is_decoded_by_rows(io.BytesIO(content))
+    assert not is_decoded_by_rows(io.BytesIO(saved(scene(), "JPEG", progressive=True)))
+    at = content.index(b"\xff\xda") + 4
+    assert content[at] == 3
+    first_scan_of_three = content[:at] + b"\1" + content[at + 1 :]
+    assert not is_decoded_by_rows(io.BytesIO(first_scan_of_three))
+
+
+def test_a_jpeg_that_is_damaged_after_its_last_row_is_read_once_more_only(monkeypatch):
+    content = saved(scene(400, 400), "JPEG")[:-2] + b"\xff\xc8\0\4\0\0"
+    loads: list[int] = []
+    load = ImageFile.ImageFile.load
+    with monkeypatch.context() as patch, contextlib.suppress(BadImage):
+        patch.setattr(ImageFile.ImageFile, "load", lambda self: (loads.append(1), load(self))[1])
+        decode(content)
+    assert len(loads) <= 2
+
+
+def test_a_plain_text_picture_has_the_size_that_pillow_reads():
+    with pytest.raises(BadImage, match="500,000 pixels"):
+        decode(b"P3 5#\n000 5#\n000 255\n" + b"0 " * 75)
+
+
+def test_pixels_that_are_not_finite_are_refused_wherever_they_are():
+    for at in ((0, 0), (10, 10)):
+        pixels = np.ones((20, 20), np.float32)
+        pixels[at] = np.nan
+        with pytest.raises(BadImage, match="not finite"):
+            decode(saved(Image.fromarray(pixels), "TIFF"))
+
+
+def test_a_folder_is_no_damaged_picture(tmp_path):
+    (tmp_path / "a.jpg").mkdir()
+    with pytest.raises(BadImage, match=r"a\.jpg cannot be read"):
+        decode(tmp_path / "a.jpg")
+
+
+def test_smaller_copies_in_a_tiff_are_no_further_pages(tmp_path):
+    path = tmp_path / "a.tif"
+    large, small = scene(64, 48), scene(32, 24)
+    large.save(path, save_all=True, append_images=[small])
+    assert has_pages(path)
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    large.save(path, save_all=True, append_images=[small])
+    assert not has_pages(path)
 
 
 def with_declared_size(content: bytes, width: int, height: int) -> bytes:

@@ -197,6 +197,56 @@ def test_every_label_is_on_disk_and_can_be_undone(labels: Labels) -> None:
     assert not reopened.can_undo
 
 
+def test_a_step_after_a_line_that_a_crash_cut_short_is_kept(labels: Labels) -> None:
+    labels.label([0], "Bäume", single=True)
+    labels.label([1], "Bäume", single=True)
+    path = labels.pile.folder / "labels.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex("ä".encode()) + 1])
+    after_crash = Labels(labels.pile)
+    assert (after_crash.names[0], after_crash.names[1]) == ("Bäume", None)
+    after_crash.label([2], "Wolken", single=True)
+    assert Labels(labels.pile).names[:3] == ["Bäume", None, "Wolken"]
+
+
+def test_undo_keeps_the_steps_of_another_page(labels: Labels) -> None:
+    labels.label([0], "a", single=True)
+    other = Labels(labels.pile)
+    other.label([1], "b", single=True)
+    other.label([2], "c", single=True)
+    labels.undo()
+    assert Labels(labels.pile).names[:3] == ["a", "b", None]
+
+
+def test_a_group_that_was_left_out_is_not_asked_about(labels: Labels) -> None:
+    name_groups(labels)
+    members = labels.pile.others[:3].tolist()
+    labels.label(members, LEFT_OUT, single=False)
+    learned = learn(labels)
+    assert learned is not None
+    assert not set(members) & set(learned.doubtful(labels))
+
+
+def test_a_pile_of_few_scenes_has_one_for_the_test_or_is_refused(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", mode="personal")
+
+    def take_in(scenes: int) -> labelling.Pile:
+        source = tmp_path / str(scenes)
+        source.mkdir()
+        for scene in range(scenes):
+            for number in range(6):
+                darker = shapes.draw(scene, 0, 96).point(
+                    lambda level, n=number: level * (50 - n) // 50
+                )
+                darker.save(source / f"{scene}-{number}.png")
+        folder = tmp_path / f"upload {scenes}"
+        return labelling.take_in(source, "pile", folder, settings, lambda *_: None)
+
+    assert len(take_in(3).test) == 6
+    with pytest.raises(BadDataset, match=r"at least 3 scenes.* of 2 in pile"):
+        take_in(2)
+
+
 def test_the_same_name_is_the_same_class(labels: Labels) -> None:
     first, second, third = (members for _, members in labels.unnamed()[:3])
     labels.label(first, "Rose", single=False)

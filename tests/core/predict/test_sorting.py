@@ -35,6 +35,16 @@ def test_class_names_that_no_folder_can_have_stay_apart() -> None:
     assert folders == ["a_b", "a_b (2)", "unnamed", "not sure", "A_B (3)"]
 
 
+def test_long_and_reserved_names_become_names_that_every_system_accepts() -> None:
+    places = SortedPaths()
+    long = places.of(row("x" * 300 + ".jpg")).partition("/")[2]
+    assert long.endswith("x.jpg") and len(long) <= 255
+    wide = places.of(row("字" * 104 + ".jpg")).partition("/")[2]
+    assert wide.endswith(".jpg") and len(wide.encode()) <= 255
+    assert places.of(row("aux.jpg", "con")) == "_con/_aux.jpg"
+    assert places.of(row("a" * 199 + " ." + "b" * 30)).partition("/")[2].strip(" .")
+
+
 def test_a_zip_and_a_folder_hold_the_same_files(tmp_path: Path) -> None:
     (tmp_path / "1.jpg").write_bytes(b"one")
     pictures = [

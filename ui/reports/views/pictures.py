@@ -6,13 +6,13 @@ from typing import Any
 import streamlit as st
 
 from core.evaluation import browsing
-from core.evaluation.browsing import ORDERS, Rows, Verdict
+from core.evaluation.browsing import ORDERS, Rows, VerdictName
 from ui import resources, state, text, widgets
 from ui.reports.views import picture
 from ui.reports.views.complete_run import CompleteRun
 
 ONLY: dict[str, bool | None] = {"All": None, "Wrong": False, "Correct": True}
-VERDICTS: dict[str, Verdict] = {
+VERDICTS: dict[str, VerdictName] = {
     "Sure": "sure",
     "Not sure": "not sure",
     "Not like the training pictures": "unlike",
