@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
+import streamlit as st
 
 from core import labelling
 from core.jobs import JobFolder, State
@@ -171,6 +172,7 @@ def test_a_pile_that_cannot_be_read_does_not_hide_the_others_or_stay_because_it_
         path for path in (host.home / "uploads").glob("*") if labelling.load(path).name == "damaged"
     ]
     (damaged / "features.npy").unlink()
+    st.cache_resource.clear()
     os.utime(damaged, (1, 1))
     visitor.open("train").choose("Unsorted")
     offered = [label for label in visitor.buttons() if label.startswith("Continue with")]
