@@ -20,6 +20,7 @@ resources.start()
 if problem := resources.home_problem():
     st.error(problem, icon=":material/hard_drive:")
 else:
+    resources.continue_queues()
     resources.sweep()
 page = st.navigation(
     [
@@ -45,6 +46,7 @@ page = st.navigation(
     ],
     position="top",
 )
+state.arrive(page.title)
 # Streamlit forgets the fragments of the previous page only after a script has run to its end. A
 # late one, such as a request of the camera view, would be drawn in a place that no longer exists.
 if not problem or page.title == "Predict":  # which needs no disk

@@ -1,5 +1,6 @@
 """The pages and the HTTP API in one server; `make run` runs this, not app.py."""
 
+import contextlib
 import importlib
 import pkgutil
 import threading
@@ -12,6 +13,7 @@ import ui
 from api import connections
 from core import images, settings
 from core.intake.arrivals import Arrivals
+from core.jobs import recover
 from core.system import log, memory
 from ui import frame, internals
 
@@ -29,6 +31,8 @@ log.bound()
 host = settings.load()
 images.BUDGET.start(host)
 arrivals = Arrivals(host)
+with contextlib.suppress(OSError):  # a home that cannot be written to; the pages say so
+    recover(host)
 internals.keep_uploads_in(arrivals)
 internals.hide_path()
 threading.Thread(target=import_pages, name="import pages", daemon=True).start()

@@ -156,6 +156,8 @@ def client_of(scope: Scope, *, trusted: bool) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return str(host)
+    # A socket for both versions names IPv4 clients in this form.
+    address = getattr(address, "ipv4_mapped", None) or address
     if address.version == 6:
         return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)

@@ -7,6 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.errors import error_response
+
 REFUSAL = (
     "This is somebody's personal Tusker, which answers to localhost, to addresses in numbers and "
     "to the name of its machine only. To open it to others, run it in public mode."
@@ -30,7 +32,9 @@ class LocalHosts:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await PlainTextResponse(REFUSAL, status_code=421)(scope, receive, send)
+            api = scope["path"].startswith("/api/")
+            refusal = error_response(421, REFUSAL) if api else PlainTextResponse(REFUSAL, 421)
+            await refusal(scope, receive, send)
 
 
 def is_local(host: str) -> bool:

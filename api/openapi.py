@@ -22,7 +22,10 @@ ERRORS = {
     413: "The request is larger than this host allows.",
     415: "The Content-Type is neither a form nor a picture.",
     422: "A parameter is invalid, or there are no pictures, too many, or none that can be read.",
+    421: "A personal host was asked for under a name that is not its own.",
     429: "Too many requests; Retry-After is the number of seconds to wait.",
+    500: "A bug; the host's log has the details.",
+    503: "Not enough memory or disk.",
 }
 
 
@@ -40,15 +43,20 @@ def describe(settings: Settings) -> str:
         secured["security"] = [{"token": []}]
     else:
         codes.remove(401)
-    access = [code for code in codes if code in (401, 429)]
+    if settings.mode != "personal":
+        codes.remove(421)
+    access = [code for code in codes if code in (401, 421, 429, 500)]
+    without_token = [code for code in access if code != 401]
+    without_limit = [code for code in without_token if code == 421]
+    description, health = "This description.", "Whether the API is up."
     predict = _operation("predict", "Predict the class of each picture.", "PredictResponse", codes)
     listing = "List the models; on a public host those that are published."
     models = _operation("models", listing, "ModelsResponse", access)
     paths = {
         "/api/predict": {"post": predict | secured | _input(settings)},
         "/api/models": {"get": models | secured},
-        "/api/openapi.json": {"get": _operation("description", "This description.", "", [429])},
-        "/api/health": {"get": _operation("health", "Whether the API is up.", "Health", [])},
+        "/api/openapi.json": {"get": _operation("description", description, "", without_token)},
+        "/api/health": {"get": _operation("health", health, "Health", without_limit)},
     }
     info = {
         "title": "Tusker",

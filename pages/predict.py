@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import frame, live_camera, resources, state
+from ui import frame, live_camera, resources, state, widgets
 from ui.predict import answers, batch, model_picker, pictures
 
 frame.enter()
@@ -19,20 +19,20 @@ with inputs:
         pictures.offer_others(settings, model)
 
 with outputs:
-    if not model_picker.ready(model, settings):
-        st.stop()
-    if st.session_state[state.SOURCE] == pictures.LIVE:
-        live_camera.show(model, count, settings)
-        st.stop()
-    if isinstance(chosen, pictures.Batch):
-        batch.show(chosen, model, settings)
-        st.stop()
-    batch.forget()
-    if chosen:
-        try:
+    try:
+        if not model_picker.ready(model, settings):
+            st.stop()
+        if st.session_state[state.SOURCE] == pictures.LIVE:
+            live_camera.show(model, count, settings)
+            st.stop()
+        if isinstance(chosen, pictures.Batch):
+            batch.show(chosen, model, settings)
+            st.stop()
+        batch.forget()
+        if chosen:
             answers.show(chosen, model, count)
-        except TuskerError as refusal:
-            st.error(str(refusal), icon=":material/broken_image:")
-    else:
-        pictures.offer_samples(settings, model)
+        else:
+            pictures.offer_samples(settings, model)
+    except TuskerError as refusal:
+        widgets.error(str(refusal), icon=":material/broken_image:")
     st.page_link("pages/train.py", label="Train your own in 30 seconds", icon=":material/school:")

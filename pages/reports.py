@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import runs
 from core.errors import TuskerError
-from ui import frame, launch, resources, run_progress, state
+from ui import frame, launch, models, resources, run_progress, state
 from ui.reports import compare, owner, run_list, views
 
 frame.enter()
@@ -15,7 +15,7 @@ if comparing and not state.parameter(state.RUN):
     compare.show(compare.current(settings), settings)
     st.stop()
 
-run = launch.current(settings, run_list.explain_unknown)
+run = models.current(settings, run_list.explain_unknown)
 if run is None:
     if not state.parameter(state.RUN):
         st.title("How good is it, and where does it fail?")

@@ -6,7 +6,7 @@ from core import runs
 from core.errors import TuskerError
 from core.intake import samples
 from core.runs.annotations import NAME_LENGTH
-from ui import frame, launch, resources, run_line, run_progress, state, text, widgets
+from ui import frame, launch, models, resources, run_line, run_progress, state, text, widgets
 from ui.pile import page as pile
 from ui.train import bakeoff, camera, grouping, intake, settings_form, warm_start
 from ui.train.estimate import Forecast
@@ -14,8 +14,9 @@ from ui.train.estimate import Forecast
 frame.enter()
 settings = resources.settings()
 st.title("Train your own classes")
+state.return_to_pictures()
 
-if (run := launch.current(settings)) is not None:
+if (run := models.current(settings)) is not None:
     try:
         summary = runs.summarise(run, settings)
         st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
@@ -59,7 +60,8 @@ if model is None:
 st.header("3 · Start", divider="gray")
 st.text_input(
     "Name of the run",
-    key=state.RUN_NAME,
+    key=(run_name := f"{state.RUN_NAME} {upload.id}"),
+    persist_state="session",
     max_chars=NAME_LENGTH,
     placeholder=text.short(examined.dataset.name, NAME_LENGTH),
     width=400,
@@ -70,8 +72,8 @@ with st.bottom:  # in sight from the start, however long the page is
         type="primary",
         icon=":material/play_arrow:",
         disabled=not startable,
-        on_click=launch.start,
+        on_click=widgets.once(launch.start),
         args=(upload, examined, config, settings, model and model.path),
-        kwargs={"name": state.RUN_NAME},
+        kwargs={"name": run_name},
     )
-widgets.show_refusal(state.REFUSAL)
+widgets.show_refusal(state.REFUSAL, upload.id)

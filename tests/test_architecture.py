@@ -38,7 +38,7 @@ MAY_IMPORT_TENSORFLOW = {
 CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
 SHARED = {
     "ui/resources.py": {
-        *("settings", "start", "sweep", "home_problem"),
+        *("settings", "start", "continue_queues", "sweep", "home_problem"),
         *("_backbone", "shared_trunk"),
     },
     "ui/live_camera/capture_view.py": {"network", "network_parts"},

@@ -13,15 +13,20 @@ from core.model import storage
 from core.runs import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import Settings
-from ui import state, text, widgets
+from ui import job_progress, state, text, widgets
 
-REFUSED = "export refused"
+EVERY = 1
+"""Seconds between two looks at files that are being prepared."""
 
 
 def offer(run: Run, settings: Settings) -> None:
     """A button for the LiteRT file and one for the bundle; the other formats are in the report."""
     if run.at_work(settings) and not packing.available_formats(run):
-        _watch_training(run, settings)
+        job_progress.poll(
+            lambda: bool(packing.available_formats(run)) or not run.at_work(settings),
+            lambda: st.caption(":material/hourglass_top: The LiteRT file is being verified."),
+            EVERY,
+        )
         return
     sizes = packing.sizes(run)
     with st.container(horizontal=True):
@@ -35,8 +40,7 @@ def show(run: Run, settings: Settings) -> None:
     """A button for each format, its verification, and the bundle."""
     if run.id == runs.SAMPLE.name:
         st.info(
-            "The sample comes with its report and without its model. Train your own model to "
-            "download one.",
+            "The sample has no model files to download. Train your own model to get some.",
             icon=":material/inventory_2:",
         )
         return
@@ -71,17 +75,17 @@ def show(run: Run, settings: Settings) -> None:
 
 def _formats(run: Run, settings: Settings) -> None:
     """One row per format; drawn again every second while files are being prepared."""
-    busy = _busy(run, settings)
-    st.fragment(_rows, run_every=1 if busy else None)(run, settings, busy=busy)
+    if _busy(run, settings):
+        job_progress.poll(lambda: not _busy(run, settings), lambda: _rows(run, settings), EVERY)
+    else:
+        _rows(run, settings)
 
 
 def _busy(run: Run, settings: Settings) -> bool:
     return ordering.at_work(run, settings) or run.at_work(settings)
 
 
-def _rows(run: Run, settings: Settings, *, busy: bool) -> None:
-    if busy is not _busy(run, settings):
-        st.rerun()
+def _rows(run: Run, settings: Settings) -> None:
     waiting = ordering.waiting(run, settings)
     sizes, verification = packing.sizes(run), run.verification()
     may_prepare = state.may_change(run.id, settings)
@@ -111,12 +115,12 @@ def _rows(run: Run, settings: Settings, *, busy: bool) -> None:
                 words.caption(_proof(result, verification, sizes[form.file]))
             elif result is not None and form not in waiting:
                 words.caption(f":material/block: {text.plain(result.reason, 600)}")
-    widgets.show_refusal(REFUSED)
+    widgets.show_refusal(state.EXPORT_REFUSAL, run.id)
     _progress(run, settings, may_cancel=may_prepare)
 
 
 def _prepare(run: Run, form: Format, settings: Settings) -> None:
-    with widgets.keep_refusal(REFUSED):
+    with widgets.keep_refusal(state.EXPORT_REFUSAL, run.id):
         ordering.order(run, [form], settings, by=state.mark(settings))
 
 
@@ -133,7 +137,7 @@ def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
         return
     if status.state is State.QUEUED:
         st.caption("Waiting. Trainings go first.")
-    widgets.progress(job, settings, "export", may_cancel=may_cancel)
+    job_progress.show(job, settings, "export", may_cancel=may_cancel)
 
 
 def _proof(result: FileVerification, verification: Verification, size: int) -> str:
@@ -202,10 +206,3 @@ def _bundle(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[st
         "application/zip",
         key=f"bundle {run.id}",
     )
-
-
-@st.fragment(run_every=1)
-def _watch_training(run: Run, settings: Settings) -> None:
-    if packing.available_formats(run) or not run.at_work(settings):
-        st.rerun()
-    st.caption(":material/hourglass_top: The LiteRT file is being verified.")

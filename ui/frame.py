@@ -8,8 +8,8 @@ from core.system import log
 from ui import internals, state
 
 SORRY = (
-    "Sorry, something went wrong that should not. Try again. If it happens again, tell the host "
-    "of this server: the log has it as {}."
+    "Sorry, something went wrong. Try again. If it happens again, tell the host of this server: "
+    "the log has it as {}."
 )
 
 

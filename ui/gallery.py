@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
 from core import images
-from ui import resources, state, text
+from core.errors import TuskerError
+from ui import resources, text
 
 Item = TypeVar("Item")
 
+MISSING = "The small copy of this picture is missing."
 PAGE = 24
 SQUARE = 88
 """Edge of a thumbnail in a strip, in pixels; four fit beside each other on a phone."""
@@ -23,17 +25,19 @@ def show(
     *,
     page_size: int = PAGE,
     width: int = 130,
+    bind: bool = False,
 ) -> None:
     """Draw each item of a page in a cell.
 
     Args:
         items: in the order to show.
-        key: of this gallery; `state.PAGE` keeps the page in the address.
+        key: of this gallery.
         draw: draws one item.
         page_size: items per page.
         width: least width of a cell in pixels.
+        bind: whether the address keeps the page, in the query parameter `key`.
     """
-    page = _page(-(-len(items) // page_size), key)
+    page = _page(-(-len(items) // page_size), key, bind=bind)
     with st.grid(min_column_width=width, gap="small", key=f"gallery {key}") as grid:
         for item in items[(page - 1) * page_size : page * page_size]:
             with grid.cell():
@@ -47,14 +51,27 @@ def strip(thumbnails: Sequence[Path], names: Sequence[str]) -> None:
         thumbnails: their files.
         names: what each shows, for screen readers.
     """
-    squares = [text.data_url(_square(path)) for path in thumbnails]
-    st.image(squares, width=SQUARE, alt=list(names))
+    shown = [(path, name) for path, name in zip(thumbnails, names, strict=True) if path.is_file()]
+    squares = [text.data_url(_square(path)) for path, _ in shown]
+    if squares:
+        st.image(squares, width=SQUARE, alt=[name for _, name in shown])
+
+
+def thumbnail(file: Path, alt: str, width: Literal["stretch", "content"] | int = "stretch") -> None:
+    """A small copy of a picture, or a note that it is missing."""
+    if file.is_file():
+        st.image(str(file), width=width, alt=alt)
+    else:
+        st.caption(MISSING)
 
 
 @st.cache_data(scope="session", max_entries=512, show_spinner=False)
 def _square(thumbnail: Path) -> bytes:
-    """JPEG of SQUARE pixels."""
-    pixels = images.decode(thumbnail, limits=resources.settings())
+    """JPEG of SQUARE pixels; the file as it is if it cannot be decoded."""
+    try:
+        pixels = images.decode(thumbnail, limits=resources.settings())
+    except TuskerError:
+        return thumbnail.read_bytes()
     return images.thumbnail(images.crop_and_resize(pixels, SQUARE), edge=SQUARE)
 
 
@@ -80,7 +97,7 @@ def choose(
 
     def draw(item: Item) -> None:
         path, name = picture(item)
-        st.image(str(path), width=80, alt=name)
+        thumbnail(path, name, 80)
         st.checkbox(text.plain(name, 20), key=box(item), persist_state="session")
 
     def moved() -> None:
@@ -97,7 +114,7 @@ def choose(
         "Move the chosen pictures to",
         targets,
         index=None,
-        format_func=lambda name: name or "Left out",
+        format_func=class_title,
         placeholder="A class, also a new one",
         accept_new_options=True,
         key=target_key,
@@ -110,10 +127,15 @@ def choose(
     )
 
 
-def _page(pages: int, key: str) -> int:
+def class_title(name: str) -> str:
+    """A class as an option of a box; without a name, that of pictures that are left out."""
+    return name or "Left out"
+
+
+def _page(pages: int, key: str, *, bind: bool) -> int:
     if pages <= 1:
         return 1
-    if key != state.PAGE:
+    if not bind:
         return st.pagination(pages, key=f"page {key} of {pages}")
     if st.session_state.get(key, 1) > pages:
         st.session_state[key] = 1

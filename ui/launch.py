@@ -1,7 +1,6 @@
-"""Start, resume and repeat trainings, and find the run that the address names."""
+"""Start, resume and repeat trainings."""
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -14,7 +13,7 @@ from core.jobs import State, enqueue, folders, quotas
 from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from ui import models, state, widgets
+from ui import state, widgets
 
 
 def start(
@@ -25,6 +24,7 @@ def start(
     start_from: Path | None = None,
     *,
     name: str = "",
+    about: str = "",
 ) -> None:
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
@@ -32,10 +32,12 @@ def start(
         examined: the intake of the upload; its findings are kept for the report.
         start_from: folder of the model that the training starts from, if any.
         name: key of the field with the name of the run, if there is one.
+        about: id that a refusal is shown for; that of the upload by default.
     """
     runs.sweep(settings)
     by = state.mark(settings)
-    with widgets.keep_refusal(state.REFUSAL):
+    with widgets.keep_refusal(state.REFUSAL, about or upload.id):
+        uploads.get(settings, upload.id)
         quotas.check_minutes(by, settings)
         with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
             run = runs.create(config, examined.dataset, path)
@@ -43,32 +45,15 @@ def start(
             if name and (entered := str(st.session_state.get(name, ""))):
                 run.annotate(lambda annotations: annotations.named(entered))
             enqueue(path, runs.training_spec(upload.pictures, start_from), settings, by=by)
-        state.remember_run(run.id)
+            if name:  # not the name of the next run on these pictures
+                st.session_state[name] = ""
+        state.remember_opened(run.id)
         state.show_run(run.id)
-
-
-def current(settings: Settings, show_missing: Callable[[str], object] = st.warning) -> Run | None:
-    """The run that the address names, which this visit may list from now on.
-
-    Args:
-        settings: of the host.
-        show_missing: shows why there is no such run.
-    """
-    run_id = state.parameter(state.RUN)
-    if not run_id:
-        return None
-    try:
-        run = runs.get(settings, run_id)
-    except TuskerError as refusal:
-        show_missing(models.explain_missing(str(refusal), settings))
-        return None
-    state.remember_run(run.id)
-    return run
 
 
 def offer_next_steps(run: Run, settings: Settings) -> None:
     """Buttons for after a run: resume or repeat it, or train with other settings or pictures."""
-    upload, summary = pictures(run, settings), runs.summarise(run, settings)
+    upload, summary = upload_of(run, settings), runs.summarise(run, settings)
     ended_early = summary.damaged or (summary.state.ended and not summary.complete)
     # Resuming a run makes the visitor its owner, so a link alone is not enough.
     resumable = (
@@ -85,7 +70,7 @@ def offer_next_steps(run: Run, settings: Settings) -> None:
                 icon=":material/resume:",
                 help="Continues from the last checkpoint, with the same result as without the "
                 "interruption.",
-                on_click=_resume,
+                on_click=widgets.once(_resume),
                 args=(run, settings),
             )
         elif upload is not None and ended_early:
@@ -93,7 +78,7 @@ def offer_next_steps(run: Run, settings: Settings) -> None:
                 "Start again with the same settings",
                 type="primary",
                 icon=":material/replay:",
-                on_click=_repeat,
+                on_click=widgets.once(_repeat),
                 args=(run, upload, settings),
             )
         if upload is not None and st.button(
@@ -101,15 +86,16 @@ def offer_next_steps(run: Run, settings: Settings) -> None:
         ):
             st.switch_page("pages/train.py", query_params={state.UPLOAD: upload.id})
         if st.button("Other pictures", icon=":material/swap_horiz:"):
+            state.leave_pictures()
             st.switch_page("pages/train.py")
     if ended_early and upload is None:
         st.caption("Its pictures are no longer here. To try again, upload them again.")
     elif ended_early and run.epochs():
         st.caption("Extracted features are kept as long as the pictures, so a new start is faster.")
-    widgets.show_refusal(state.REFUSAL)
+    widgets.show_refusal(state.REFUSAL, run.id)
 
 
-def pictures(run: Run, settings: Settings) -> Upload | None:
+def upload_of(run: Run, settings: Settings) -> Upload | None:
     """The upload that a run of this visitor was trained on, while it is still here."""
     folder = run.pictures
     if folder is None or not state.may_change(run.id, settings):
@@ -123,14 +109,14 @@ def pictures(run: Run, settings: Settings) -> Upload | None:
 def _resume(run: Run, settings: Settings) -> None:
     if not state.may_change(run.id, settings):
         return
-    with widgets.keep_refusal(state.REFUSAL):  # a full queue, or pictures deleted meanwhile
+    with widgets.keep_refusal(state.REFUSAL, run.id):  # a full queue, or pictures deleted meanwhile
         quotas.check_minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
     parts = None
-    with widgets.keep_refusal(state.REFUSAL):  # damaged meanwhile
+    with widgets.keep_refusal(state.REFUSAL, run.id):  # damaged meanwhile
         parts = Intake(dataset=run.dataset(), findings=run.findings()), run.config()
     if parts is not None:  # `start` keeps its own refusal
-        start(upload, *parts, settings, run.start)
+        start(upload, *parts, settings, run.start, about=run.id)

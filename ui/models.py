@@ -1,6 +1,9 @@
-"""The runs and imported models that this visitor may choose from."""
+"""The runs and imported models that this visitor may choose from, and the run of the address."""
 
 import contextlib
+from collections.abc import Callable
+
+import streamlit as st
 
 from core import runs
 from core.bundles import ImportedModel, imported
@@ -15,16 +18,35 @@ ASLEEP = (
 )
 
 
+def current(settings: Settings, show_missing: Callable[[str], object] = st.warning) -> Run | None:
+    """The run that the address names, which this visit may list from now on.
+
+    Args:
+        settings: of the host.
+        show_missing: shows why there is no such run.
+    """
+    run_id = state.parameter(state.RUN)
+    if not run_id:
+        return None
+    try:
+        run = runs.get(settings, run_id)
+    except TuskerError as refusal:
+        show_missing(explain_missing(str(refusal), settings))
+        return None
+    state.remember_opened(run.id)
+    return run
+
+
 def visible_runs(settings: Settings) -> list[Summary]:
     """This visitor's runs, the newest first, then the sample."""
     listed = state.listing(settings)
     visible = {run.id: run for run in runs.list_runs(settings) if listed(run.path)}
     sample = Run(runs.SAMPLE)
     run_id = state.parameter(state.RUN)
-    if run_id and run_id not in (*visible, sample.id):
-        with contextlib.suppress(TuskerError):
-            visible[run_id] = runs.get(settings, run_id)
-            state.remember_run(run_id)
+    if run_id and run_id not in visible:
+        run = current(settings, lambda _: None)
+        if run is not None and run.id != sample.id:
+            visible[run.id] = run
     summaries = [runs.summarise(run, settings) for run in (*visible.values(), sample)]
     # A checkout may lack the sample.
     summaries = [summary for summary in summaries if not (summary.sample and summary.damaged)]
@@ -39,7 +61,7 @@ def visible_imported(settings: Settings) -> list[ImportedModel]:
     if model_id not in visible:
         with contextlib.suppress(TuskerError):
             visible[model_id] = imported.get(settings, model_id)
-            state.remember_run(model_id)
+            state.remember_opened(model_id)
     readable = [model for model in visible.values() if not model.damaged]
     return sorted(readable, key=lambda model: -model.at)
 

@@ -55,12 +55,16 @@ def settings() -> Settings:
 
 @st.cache_resource
 def start() -> None:
-    """Once per server: prepare the process and continue the queues."""
+    """Once per server: prepare the process."""
     memory.limit_arenas()
     log.start()
     images.BUDGET.start(settings())
-    if not home_problem():
-        recover(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def continue_queues() -> None:
+    """Once per server, as soon as its home can be written to: start jobs that wait."""
+    recover(settings())
 
 
 @st.cache_resource(ttl=HOME_SECONDS, show_spinner=False)

@@ -1,5 +1,9 @@
 """The line under a run's name: status, tags, pictures, backbone, preset, date and size."""
 
+import contextlib
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 import streamlit as st
 
 from core import backbones
@@ -48,10 +52,19 @@ def details(run: Summary) -> str:
         text.count(run.pictures, "picture") if run.pictures else "",
         text.plain(backbones.get(run.backbone).title) if exists else "",
         preset(run.preset),
-        text.date(run.at),
+        date(run.at),
         text.size(round(run.megabytes * MEGABYTE)) if run.megabytes else "",
     ]
     return " · ".join(filter(None, parts))
+
+
+def date(seconds: float) -> str:
+    """`22 Nov 2026, 14:05`, in the time zone of the visitor's browser, else in the host's."""
+    zone = None
+    with contextlib.suppress(ZoneInfoNotFoundError, ValueError):  # the name comes from outside
+        zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
+    at = datetime.fromtimestamp(seconds, zone)
+    return f"{at.day} {at:%b %Y, %H:%M}"
 
 
 def badges(run: Summary) -> None:

@@ -15,7 +15,7 @@ from core.jobs import State, Status
 from core.jobs.events import Epoch, Kept, Step
 from core.runs import Run
 from core.settings import Settings
-from ui import exports, state, text, widgets
+from ui import exports, job_progress, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
@@ -53,16 +53,18 @@ def show(run: Run, settings: Settings) -> None:
         _watch(run, settings)
 
 
-@st.fragment(run_every=0.5)
 def _watch(run: Run, settings: Settings) -> None:
-    status = run.status(settings)
-    if status.state.ended or run.complete:
-        st.rerun()
-    queued = status.state is State.QUEUED
+    job_progress.poll(
+        lambda: run.complete or run.status(settings).state.ended, lambda: _draw(run, settings)
+    )
+
+
+def _draw(run: Run, settings: Settings) -> None:
+    queued = run.status(settings).state is State.QUEUED
     st.header("Queued" if queued else "Training")
     may_cancel = state.may_change(run.id, settings)
     expected, shown = _plan(run.id, run, settings)
-    widgets.progress(
+    job_progress.show(
         run.job, settings, "training", "pictures/s", may_cancel=may_cancel, expected=expected
     )
     if shown and not queued:

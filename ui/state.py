@@ -1,4 +1,4 @@
-"""Names of session-state keys and query parameters, and who owns which run or model."""
+"""Query parameters, session-state keys of several modules, and who owns which run or model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,10 +70,13 @@ OLD_VALUES = {
 
 # Session-state keys.
 ARRIVED = "arrived"
-MINE = "runs_of_this_visit"
+CURRENT_PAGE = "current_page"
+FROM_ELSEWHERE = "from_another_page"
+OPENED = "opened_in_this_visit"
 VISITOR = "token_of_this_visit"
 DELETED = "owner_deleted"
 OWNER_REFUSAL = "owner_refusal"
+MODEL_OF_LINK = "predict_model_of_link"
 SOURCE = "predict_source"
 PICTURES = "predict_pictures"
 PICTURES_TURN = "predict_pictures_turn"
@@ -81,6 +84,7 @@ SHOWN = "predict_shown"
 PREPARE_REFUSAL = "predict_prepare_refusal"
 IMPORTING = "predict_importing"
 IMPORT_REFUSAL = "predict_import_refusal"
+THRESHOLD_REFUSAL = "predict_threshold_refusal"
 BATCH = "predict_batch"
 WHY = "predict_why"
 WHY_STRENGTH = "predict_why_strength"
@@ -91,12 +95,16 @@ CAPTURE_PROBLEMS = "capture_problems"
 CAPTURE_REFUSAL = "capture_refusal"
 PILE_STEP = "pile_step"
 PILE_REFUSAL = "pile_refusal"
+TRAIN_PICTURES = "train_pictures"
 TRAIN_AT_ONCE = "train_at_once"
 BACKBONE = "train_backbone"
 RUN_NAME = "train_run_name"
 REFUSAL = "train_refusal"
 CHANGE_REFUSAL = "train_change_refusal"
 COMPARE_REFUSAL = "train_compare_refusal"
+LABELS_REFUSAL = "report_labels_refusal"
+ANSWERS_REFUSAL = "report_answers_refusal"
+EXPORT_REFUSAL = "report_export_refusal"
 ACTUAL_BOX = "report_actual"
 PREDICTED_BOX = "report_predicted"
 FRAMED = "report_framed"
@@ -126,6 +134,35 @@ def leave_run() -> None:
     _address({})
 
 
+def arrive(page: str) -> None:
+    """Note which page is drawn, and whether the visitor has come to it from another."""
+    st.session_state[FROM_ELSEWHERE] = st.session_state.get(CURRENT_PAGE) != page
+    st.session_state[CURRENT_PAGE] = page
+
+
+def return_to_pictures() -> None:
+    """Have the address name the upload or pile that it named before a visit to another page.
+
+    The navigation drops it. The browser's way back from an upload does not lead to it again.
+    """
+    named = {name: value for name in (UPLOAD, PILE) if (value := parameter(name))}
+    if named or parameter(RUN):
+        st.session_state[TRAIN_PICTURES] = named
+    elif st.session_state[FROM_ELSEWHERE]:
+        st.query_params.update(st.session_state.get(TRAIN_PICTURES, {}))
+
+
+def leave_pictures(*names: str) -> None:
+    """Have the address name no upload and no pile, now and after a visit to another page.
+
+    Args:
+        names: query parameters to drop; by default both.
+    """
+    for name in names or (UPLOAD, PILE):
+        st.query_params.pop(name, None)
+    st.session_state.pop(TRAIN_PICTURES, None)
+
+
 def _address(named: dict[str, str]) -> None:
     dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
     if RUN in named:  # the link of a run is passed on, and is no permission to use its pictures
@@ -138,9 +175,9 @@ def _address(named: dict[str, str]) -> None:
         st.session_state.pop(name, None)
 
 
-def remember_run(run_id: str) -> None:
-    """Add a run to the lists of this visit."""
-    opened: list[str] = st.session_state.setdefault(MINE, [])
+def remember_opened(run_id: str) -> None:
+    """Add a run or an imported model to the lists of this visit."""
+    opened: list[str] = st.session_state.setdefault(OPENED, [])
     if run_id not in opened:
         opened.append(run_id)
 
@@ -168,7 +205,7 @@ def listing(settings: Settings) -> Callable[[Path], bool]:
 
     A run is listed if it is their own, was opened by its link, or is published.
     """
-    owned, opened = owning(settings), set(st.session_state.get(MINE, []))
+    owned, opened = owning(settings), set(st.session_state.get(OPENED, []))
     return lambda folder: owned(folder) or folder.name in opened or Run(folder).published
 
 

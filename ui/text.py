@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 
 from core.evaluation import wording
 from core.system import markdown, prose
@@ -29,11 +28,6 @@ def spoken(name: str) -> str:
 def classes(number: int) -> str:
     """`1 class`, `5 classes`."""
     return count(number, "class", "classes")
-
-
-def date(seconds: float) -> str:
-    """`22 Nov 2026, 14:05`, in the host's time zone."""
-    return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
 
 
 def column_percent(share: float | None) -> float | None:

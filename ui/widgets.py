@@ -1,4 +1,4 @@
-"""Elements that several pages share: charts, downloads, errors, and the progress of a job."""
+"""Elements that several pages share: charts, downloads, uploads and errors."""
 
 import csv
 import io
@@ -12,11 +12,7 @@ import streamlit as st
 from core.checks import Severity
 from core.dataset import Skipped
 from core.errors import TuskerError
-from core.export.card import PHASES
-from core.jobs import JobFolder, State, cancel, scheduling
-from core.jobs.events import Epoch, Note, Step
 from core.predict.table import inert
-from core.settings import Settings
 from ui import internals, resources, text
 from ui.charts.drawing import PLAIN
 from ui.internals import Uploaded
@@ -138,26 +134,44 @@ def error(sentence: str, icon: str = ":material/error:") -> None:
 
 
 @contextmanager
-def keep_refusal(key: str) -> Iterator[None]:
+def keep_refusal(key: str, about: str = "") -> Iterator[None]:
     """Keep the sentence of a refused callback for `show_refusal`; forget the one before.
 
     Args:
         key: in the session state.
+        about: id of the run, upload or model that the callback was about, if there is one.
     """
     try:
         yield
     except TuskerError as refusal:
-        st.session_state[key] = str(refusal)
+        st.session_state[key] = about, str(refusal)
     except OSError as failure:
-        st.session_state[key] = NOT_STORED.format(failure.strerror or failure)
+        st.session_state[key] = about, NOT_STORED.format(failure.strerror or failure)
     else:
         st.session_state.pop(key, None)
 
 
-def show_refusal(key: str) -> None:
-    """The refusal that was kept under a key of the session state, if there is one."""
-    if key in st.session_state:
-        error(st.session_state[key])
+def show_refusal(key: str, about: str = "") -> None:
+    """The refusal about something that was kept under a key of the session state, if any."""
+    refused, sentence = st.session_state.get(key, ("", ""))
+    if sentence and refused == about:
+        error(sentence)
+
+
+def once(callback: Callable[..., object]) -> Callable[..., None]:
+    """A callback that does nothing if it is called again, as by a double click.
+
+    Streamlit runs the callback of a button again for a second click that comes before the page is
+    drawn again. Wrap it where the button is drawn, so that the next page has a new one.
+    """
+    pressed: list[bool] = []
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        if not pressed:
+            pressed.append(True)
+            callback(*args, **kwargs)
+
+    return call
 
 
 def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **more: Any) -> None:
@@ -181,92 +195,3 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
 
     with reserved(UPLOADER):
         st.file_uploader(label, key=current, on_change=take_files, **more)
-
-
-@st.fragment(run_every=0.5)
-def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:
-    """Progress of a job; the page is drawn again once it has ended.
-
-    Args:
-        noun: what the job is, such as `upload`.
-    """
-    if scheduling.status(job, settings).state.ended:
-        st.rerun()
-    progress(job, settings, noun, may_cancel=may_cancel)
-
-
-def progress(
-    job: JobFolder,
-    settings: Settings,
-    noun: str,
-    unit: str = "",
-    *,
-    may_cancel: bool = True,
-    expected: float | None = None,
-) -> None:
-    """A bar with the step of a job, its progress and the time left, and a button to cancel it.
-
-    Args:
-        noun: what the job is, such as `upload`.
-        unit: of the rate, such as `pictures/s`; no rate is shown without one.
-        expected: seconds that all its steps are expected to take. The bar then covers all of them.
-    """
-    status = scheduling.status(job, settings)
-    line, stop = st.columns([5, 1], vertical_alignment="center")
-    if may_cancel:
-        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
-    if status.state is State.QUEUED:
-        before = scheduling.position(job, settings)
-        ahead = f"{text.count(before, noun)} before yours" if before else "Starting"
-        line.progress(0.0, text=text.plain(status.sentence, 300) if status.sentence else ahead)
-        return
-    shown = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
-    last = shown[-1] if shown else None
-    parts: list[str] = [] if shown else ["Starting"]
-    share = 0.0
-    rate, seconds_left = None, None
-    match last:
-        case Note():
-            parts.append(last.sentence.rstrip("."))
-        case Step():
-            parts.append(f"{last.what}: {last.done:,} of {last.total:,}")
-            share, rate, seconds_left = (
-                last.done / max(1, last.total),
-                last.per_second,
-                last.seconds_left,
-            )
-        case Epoch():
-            phase = PHASES.get(last.phase, last.phase)
-            limit = "of" if last.unit == "epoch" else "of at most"
-            parts.append(f"{phase}: {last.unit} {last.epoch} {limit} {last.epochs}")
-            share, seconds_left = last.epoch / last.epochs, last.seconds_left
-            # The head is trained on stored features, so its rate is not one of pictures.
-            rate = None if last.phase == "head" else last.pictures_per_second
-    if rate and unit:
-        parts.append(f"{rate:,.0f} {unit}")
-    seconds = status.earlier_seconds + (status.seconds or 0)
-    if expected is not None:
-        tuning = isinstance(last, Epoch) and last.phase == "fine-tune"
-        remaining = (
-            (seconds_left or 0.0) if tuning else max(expected - seconds, seconds_left or 0.0)
-        )
-        share = min(0.99, seconds / max(seconds + remaining, 1e-9))
-        if remaining >= 1:
-            parts.append(f"about {text.duration(remaining)} left")
-    elif seconds_left is not None and seconds_left >= 1:
-        parts.append(f"about {text.duration(seconds_left)} left in this step")
-    if seconds >= 1:
-        parts.append(f"{text.duration(seconds)} so far")
-    line.progress(min(1.0, share), text=" · ".join(parts))
-
-
-def cancel_button(key: str, column: Any, callback: Callable[..., None], *args: Any) -> None:
-    """A button to cancel a job, in a column beside its bar."""
-    column.button(
-        "Cancel",
-        key=key,
-        icon=":material/stop_circle:",
-        width="stretch",
-        on_click=callback,
-        args=args,
-    )

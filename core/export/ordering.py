@@ -103,7 +103,9 @@ def check(run: Run) -> None:
         BadInput: it is not complete, or it is the sample.
     """
     if run.path == SAMPLE:
-        raise BadInput("The sample comes with its report and without its model.")
+        raise BadInput(
+            "The sample has no model files to download. Train your own model to get some."
+        )
     if not run.complete:
         raise BadInput("This run is not finished, so it has no model to export yet.")
 

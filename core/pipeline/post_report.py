@@ -143,9 +143,7 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
     """Measure by how much a split that divides the chosen groups would have inflated the score."""
     if not context.dataset.grouped_by:
         return
-    context.emit(
-        Note(sentence="Measuring by how much an ordinary split would have inflated the score.")
-    )
+    context.emit(Note(sentence="Measuring how much better an ordinary split would have looked."))
     examples, labels = _training_and_validation(context)
     run.inflation.write(
         cross_validation.inflation(

@@ -36,7 +36,7 @@ STOPPED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
 STOPPING = threading.Event()
 """Set by SIGTERM: a library that is being imported turns `Stopped` into another error."""
-SORRY = "Sorry, something went wrong that should not; it is a bug. The log says what happened."
+SORRY = "Sorry, something went wrong; it is a bug. The log says what happened."
 
 
 class Stopped(BaseException):

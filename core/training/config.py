@@ -102,8 +102,8 @@ class Unfreeze(_Part):
     """Layers from the top, in place of stages; 0 goes by stages."""
     least_errors: int = Field(0, ge=0, le=1000)
     """Errors that the head must be expected to make on the validation pictures, and that
-    fine-tuning must avoid to be kept. If fewer are expected, it is left out. 0 always fine-tunes,
-    and keeps what has the lesser loss."""
+    fine-tuning must avoid to be kept. If fewer are expected, it is left out. 0: always fine-tune,
+    and keep the version with the smaller loss."""
 
     @model_validator(mode="after")
     def _stages_or_layers(self) -> Self:

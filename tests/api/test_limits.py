@@ -142,6 +142,14 @@ def test_addresses_of_one_ipv6_network_are_one_client() -> None:
     assert first == same_network != other_network and v4 != v4_other
 
 
+def test_an_ipv4_address_in_ipv6_form_is_the_client_of_that_address() -> None:
+    mapped, other, plain = (
+        client_of({"client": (host, 1)}, trusted=False)
+        for host in ("::ffff:192.0.2.1", "::ffff:192.0.2.2", "192.0.2.1")
+    )
+    assert mapped == plain != other
+
+
 def test_only_a_proxy_that_the_host_named_says_who_the_client_is() -> None:
     forwarded = {"client": ("192.0.2.1", 0)}
     assert client_of(forwarded, trusted=True) == "192.0.2.1"

@@ -144,7 +144,7 @@ def test_the_chosen_backbone_is_kept_for_every_preset_and_page(
     assert _chosen_backbone(visitor) == LITE0
 
 
-@pytest.mark.parametrize("changed", ["Seed", "Share for the test"])
+@pytest.mark.parametrize("changed", ["Seed", "Test share"])
 def test_a_result_for_other_settings_says_so(
     visitor: Visitor, finished_comparison: Callable[..., Upload], changed: str
 ) -> None:

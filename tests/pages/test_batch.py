@@ -200,3 +200,14 @@ def test_a_long_table_is_cut_on_the_page_but_not_in_the_file(
     assert len(visitor.table("File")) == 5
     assert "The first 5 of 12" in visitor.text()
     assert visitor.download("CSV").decode().count("\r\n") == 13
+
+
+def test_a_table_of_another_model_is_still_there_after_a_visit_to_another_page(
+    visitor: Visitor, run: Run, many_pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.open().fill("Model", run.id).upload(("some.zip", zip_of(many_pictures)))
+    wait_until_finished(visitor)
+    monkeypatch.setattr("core.intake.uploads.unpack", None)  # nothing begins again
+    visitor.open("reports").open("predict")
+    labels = {label for (label,) in visitor.table("Label")}
+    assert labels & set(run.dataset().classes)

@@ -116,7 +116,7 @@ def test_a_refusal_to_save_is_shown_at_the_camera_only(
     monkeypatch.setattr("ui.train.camera.save", refuse)
     visitor.press("Train and save")
     assert "No room for what was shown." in visitor.text()
-    visitor.at.session_state[state.REFUSAL] = "That zip is damaged."
+    visitor.at.session_state[state.REFUSAL] = ("", "That zip is damaged.")
     assert [plain_text(error.value) for error in visitor.rerun().at.error] == [
         "No room for what was shown."
     ]

@@ -15,7 +15,7 @@ from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, plain_text
-from ui import state, text
+from ui import run_line, state
 
 HOSTILE = "**bold** [x](y) $z^2$"
 
@@ -74,7 +74,7 @@ def test_a_card_has_the_preset_and_the_date_that_the_list_has(
     path.write_text(path.read_text().replace('"quick"', '"custom"'))
     manifest = second.manifest()
     second.complete_with(manifest.name, manifest.completed_at + 7200, manifest.seconds)
-    said = f"Own settings · {text.date(summarise(second, host).at)}"
+    said = f"Own settings · {run_line.date(summarise(second, host).at)}"
     assert said in compare(visitor, first, second).text()
     assert said in visitor.open("reports").text()
 
@@ -262,7 +262,7 @@ def test_in_public_mode_a_link_adds_its_runs_to_the_list(
     runs = right_on([0]), right_on([1])
     friend = compare(Visitor(), *runs)
     assert "A predicts 1 correctly, B 1" in friend.text()
-    assert set(friend.at.session_state[state.MINE]) == {run.id for run in runs}
+    assert set(friend.at.session_state[state.OPENED]) == {run.id for run in runs}
 
 
 def replace(run: Run, dataset: Dataset, changed: Any) -> None:

@@ -41,7 +41,8 @@ def test_each_preset_says_how_long_it_takes_and_what_it_does(
     assert [caption.partition(" · ")[2] for caption in captions] == [
         "Trains only the final layer.",
         "Also tries EfficientNet-Lite2.",
-        "Also fine-tunes the top of the network, if enough errors are left to avoid.",
+        "Also fine-tunes the top of the network, if the model still makes enough mistakes for it "
+        "to help.",
     ]
 
 

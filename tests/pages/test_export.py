@@ -184,6 +184,6 @@ def test_the_sample_says_that_it_comes_without_its_model(visitor: Visitor) -> No
     if not runs.SAMPLE.is_dir():
         pytest.skip("the sample is not there")
     visitor.open("reports", run=runs.SAMPLE.name, view="Export")
-    assert "The sample comes with its report and without its model." in visitor.text()
+    assert "The sample has no model files to download." in visitor.text()
     assert set(visitor.buttons()) >= FILES
     assert not [label for label in visitor.buttons() if "bundle" in label]

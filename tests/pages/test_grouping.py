@@ -91,7 +91,7 @@ def test_a_later_table_of_the_same_name_replaces_the_groups(
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
     visitor: Visitor, run: Run
 ) -> None:
-    question = "How much would an ordinary split have flattered?"
+    question = "How much better would an ordinary split have looked?"
     visitor.open("reports", run=run.id, view="Data")
     assert question not in visitor.text()
     run.inflation.write(

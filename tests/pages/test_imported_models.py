@@ -137,7 +137,7 @@ def test_building_a_network_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _import(visitor, bundle_content)
-    assert "must be built here once" in visitor.text()
+    assert "must be prepared here once" in visitor.text()
     (imported_model,) = imported.list_models(host)
     monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
     work(JobFolder(imported_model.path), host)
@@ -164,7 +164,7 @@ def test_a_failed_build_says_why_and_can_be_started_again(
     visitor.rerun()
     assert "The *weights* could not be had." in visitor.text()
     visitor.press("Try again")
-    assert "must be built here once" in visitor.text()
+    assert "must be prepared here once" in visitor.text()
 
 
 def test_a_cancelled_build_can_be_started_again(
@@ -173,9 +173,9 @@ def test_a_cancelled_build_can_be_started_again(
     _import(visitor, bundle_content)
     (imported_model,) = imported.list_models(host)
     scheduling.cancel(imported_model.job, host)
-    assert "must be built here once" in visitor.rerun().text()
-    visitor.press("Build it")
-    assert "must be built here once" in visitor.text()
+    assert "must be prepared here once" in visitor.rerun().text()
+    visitor.press("Prepare it")
+    assert "must be prepared here once" in visitor.text()
 
 
 def test_a_full_queue_refuses_a_bundle(

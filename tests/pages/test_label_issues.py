@@ -5,6 +5,7 @@ from core.checks.labels import LabelIssue
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
+from ui import gallery
 
 
 def add_label_issues(run: Run, number: int = 2) -> list[LabelIssue]:
@@ -77,3 +78,11 @@ def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, ru
     visitor.rerun()
     assert "no longer on this host" in visitor.text()
     assert not [label for label in visitor.buttons() if label.startswith("Train again")]
+
+
+def test_a_missing_thumbnail_does_not_hide_the_other_labels(visitor: Visitor, run: Run) -> None:
+    add_label_issues(run)
+    run.label_issue_thumbnail(0).unlink()
+    visitor.open("reports", run=run.id, view="Data")
+    assert len(issue_fields(visitor)) == 2
+    assert gallery.MISSING in visitor.text()

@@ -249,3 +249,14 @@ def test_visitors_of_a_host_do_not_see_the_path_of_a_run(
     visitor = Visitor().open("reports", run=run.id)
     assert subheaders(visitor) == ["Damaged"]
     assert not visitor.at.code
+
+
+def test_a_queued_run_says_how_many_are_ahead_of_it(
+    visitor: Visitor, run_in: Callable[..., Run], host: Settings
+) -> None:
+    first, second, third = (run_in(State.QUEUED) for _ in range(3))
+    for queued in (first, second, third):
+        Queue("train", host).add(queued.path)
+    for queued, expected in ((second, "1 training is ahead"), (third, "2 trainings are ahead")):
+        visitor.open("train", run=queued.id)
+        assert any(bar.startswith(f"{expected} of yours") for bar in visitor.bars())

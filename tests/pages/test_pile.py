@@ -1,8 +1,10 @@
 import io
+import os
 import zipfile
 from collections.abc import Callable
 
 import pytest
+import streamlit as st
 
 from core import labelling
 from core.jobs import JobFolder, State
@@ -158,3 +160,28 @@ def test_too_few_pictures_say_so(visitor: Visitor, files: list[tuple[str, bytes]
     visitor.wait_until(lambda: "found 5 in photos" in visitor.text())
     visitor.press("Choose other pictures")
     assert visitor.at.file_uploader
+
+
+def test_a_pile_that_cannot_be_read_does_not_hide_the_others_or_stay_because_it_is_listed(
+    visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
+) -> None:
+    for name in ("healthy.zip", "damaged.zip"):
+        other = pile_of(Visitor(), zip_of(files), name)
+    assert "Train on these" in other.open("reports").open("train").buttons(), "it is still chosen"
+    (damaged,) = [
+        path for path in (host.home / "uploads").glob("*") if labelling.load(path).name == "damaged"
+    ]
+    (damaged / "features.npy").unlink()
+    st.cache_resource.clear()
+    last_used = damaged.stat().st_mtime - 600
+    os.utime(damaged, (last_used, last_used))
+    visitor.open("train").choose("Unsorted")
+    offered = [label for label in visitor.buttons() if label.startswith("Continue with")]
+    assert len(offered) == 1 and "healthy" in offered[0]
+    assert damaged.stat().st_mtime == pytest.approx(last_used)
+
+
+def pile_of(visitor: Visitor, content: bytes, name: str) -> Visitor:
+    """A visitor whose archive has become a pile."""
+    visitor.open("train").choose("Unsorted").upload((name, content))
+    return visitor.wait_until(lambda: "Train on these" in visitor.buttons())

@@ -5,11 +5,14 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from core.backbones import get, imagenet_labels
+from core.errors import NotEnoughResources
 from core.intake import samples
 from core.model.classifier import Classifier
+from core.predict import table
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
@@ -42,19 +45,43 @@ def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) ->
     visitor.press("Cat")
     assert _shown_labels(visitor) == _expected_labels(samples.photographs()["Cat"].content, host)
     assert _shown_labels(visitor)[0] == "tiger cat"
-    assert re.search(r"class \d+ of 0–999 · \d+ ms · EfficientNet-Lite0$", visitor.text(), re.M)
+    assert re.search(
+        r"Class number \d+ \(0 to 999\) · \d+ ms · EfficientNet-Lite0$", visitor.text(), re.M
+    )
 
 
 def test_a_picture_and_its_answer_are_still_there_after_a_visit_to_another_page(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().upload(("circle.jpg", picture(0)))
-    visitor.at.switch_page("pages/reports.py")
-    visitor.rerun()
-    visitor.at.switch_page("pages/predict.py")
-    assert _shown_labels(visitor.rerun()) == _expected_labels(picture(0), host)
+    visitor.open("reports").open("predict")
+    assert _shown_labels(visitor) == _expected_labels(picture(0), host)
     visitor.press("Clear")
     assert not _shown_labels(visitor)
+
+
+def test_the_model_and_the_other_choices_are_the_same_after_a_visit_to_another_page(
+    visitor: Visitor, run: Run
+) -> None:
+    visitor.open("predict", run=run.id).choose("Camera").fill("Answers", 2)
+    visitor.open("reports").open("predict")
+    assert visitor.at.selectbox[0].value == run.id
+    assert visitor.at.number_input[0].value == 2
+    assert visitor.at.radio[0].value == "Camera"
+    visitor.fill("Model", "efficientnet-lite2").open("reports").open("predict")
+    assert visitor.at.selectbox[0].value == "efficientnet-lite2"
+
+
+def test_a_model_that_was_deleted_meanwhile_is_no_longer_chosen(
+    visitor: Visitor, run: Run, run_in: Callable[..., Run]
+) -> None:
+    other = run_in()
+    visitor.open("predict", run=run.id).fill("Model", other.id)
+    files.remove(other.path)
+    assert visitor.open("reports").open("predict").at.selectbox[0].value == run.id
+    files.remove(run.path)
+    visitor.open("reports").open("predict")
+    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
 
 
 def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: Run) -> None:
@@ -132,11 +159,62 @@ def test_several_answers_can_be_downloaded_as_csv(
 ) -> None:
     visitor.open().upload(("=1+1.jpg", picture(0)), BROKEN)
     rows = list(csv.DictReader(io.StringIO(visitor.download("Download as CSV").decode())))
-    answered = [row for row in rows if row["label"] in imagenet_labels()]
-    assert [row["label"] for row in answered] == _expected_labels(picture(0), host)
-    assert [row["rank"] for row in answered] == ["1", "2", "3"]
-    assert {row["file"] for row in answered} == {"'=1+1.jpg"}, "a spreadsheet would run it"
-    assert [row["file"] for row in rows if row not in answered] == ["broken.jpg"]
+    answered, unreadable = rows
+    assert tuple(answered) == table.COLUMNS, "as in the file for many pictures"
+    labels = _expected_labels(picture(0), host)
+    assert [answered["label"], answered["next label"]] == labels[:2]
+    assert imagenet_labels()[int(answered["index"])] == labels[0]
+    assert answered["file"] == "'=1+1.jpg", "a spreadsheet would run it"
+    assert (unreadable["file"], unreadable["label"]) == ("broken.jpg", "")
+    assert unreadable["problem"]
+
+
+def test_new_pictures_begin_with_their_first(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().upload(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
+    visitor.at.button(key="show 1").click()
+    visitor.rerun().press("Clear").upload(("cross.jpg", picture(3)), ("circle.jpg", picture(0)))
+    assert _shown_labels(visitor) == _expected_labels(picture(3), host)
+
+
+def test_the_file_of_a_photo_that_was_put_away_is_not_kept(
+    visitor: Visitor, picture: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[str] = []
+    monkeypatch.setattr(
+        "ui.internals.forget_uploads", lambda files: forgotten.extend(f.name for f in files)
+    )
+    visitor.open().choose("Camera")
+    visitor.at.camera_input[0].upload("camera.jpg", picture(1))
+    visitor.rerun().press("Clear")
+    assert len(forgotten) == 1
+
+
+def test_a_picture_that_this_host_has_no_memory_for_does_not_hide_the_other_answers(
+    visitor: Visitor,
+    host: Settings,
+    picture: Callable[[int], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load = Classifier.load
+
+    def scarce(self: Classifier, content: bytes) -> np.ndarray:
+        if content == picture(3):
+            raise NotEnoughResources("Too little memory.")
+        return load(self, content)
+
+    monkeypatch.setattr(Classifier, "load", scarce)
+    visitor.open().upload(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
+    assert _shown_labels(visitor) == _expected_labels(picture(0), host)
+    assert "Too little memory" in visitor.text()
+
+
+def test_the_live_view_of_a_damaged_model_says_why(visitor: Visitor, run: Run) -> None:
+    weights = run.model_folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    visitor.open("predict", run=run.id).choose("Live")
+    assert "weights" in visitor.at.error[0].value
 
 
 def test_an_unreadable_file_says_why_and_the_others_are_classified(
@@ -167,7 +245,7 @@ def test_a_model_trained_here_answers_with_its_own_classes(
     example = next(example for example in run.dataset().of("train") if example.label == 1)
     visitor.upload(("triangle.jpg", (trained_run.pictures / example.path).read_bytes()))
     assert _shown_labels(visitor)[0] == run.dataset().classes[1]
-    assert "Likeliest: class 1 of 0–3 · " in visitor.text()
+    assert "Class number 1 (0 to 3) · " in visitor.text()
 
 
 def test_a_model_is_called_what_its_pictures_are_called(visitor: Visitor, run: Run) -> None:

@@ -86,6 +86,7 @@ def test_with_a_cookie_the_list_says_that_runs_are_found_again(
     token = visitors.new_token()
     visitors.set_owner(run.path, visitors.visitor_id(token))
 
-    monkeypatch.setattr("streamlit.context", SimpleNamespace(cookies={visitors.COOKIE: token}))
+    context = SimpleNamespace(cookies={visitors.COOKIE: token}, timezone=None)
+    monkeypatch.setattr("streamlit.context", context)
     text = Visitor().open("reports").text()
     assert NAME in text and "finds again by a cookie" in text

@@ -154,6 +154,10 @@ def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
     )
     assert "This run has no heat maps" in visitor.text()
     assert visitor.at.image
+    run.job.begin()
+    with run.job.lock().acquire():
+        assert "no heat maps" not in visitor.rerun().text()
+        assert "heat maps of this run are being made" in visitor.text()
 
 
 def test_every_picture_is_listed_the_wrong_ones_first(

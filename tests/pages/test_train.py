@@ -84,7 +84,7 @@ def test_advanced_settings_are_used(
     visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Best", "best")
-    visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
+    visitor.fill("Batch size", 8).fill("Seed", 7).fill("Test share", 0.25)
     visitor.fill("Views of each picture", 3)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
     visitor.fill("Stages to unfreeze", 1).press("Start training")
@@ -99,16 +99,51 @@ def test_advanced_settings_are_used(
     assert run_config.head_phase == best.head_phase
 
 
+def test_pictures_and_settings_are_the_same_after_a_visit_to_another_page(
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train", upload=upload.id).choose("Best", "best")
+    visitor.fill("Time budget (minutes)", 9.0).fill("Seed", 7).fill("Hidden layers", "32")
+    visitor.fill("Mirror", False).fill("Class weights", True).fill("Name of the run", "Of May")
+    visitor.fill("Optimiser", "sgd", first=True)
+    visitor.choose("Balanced", "balanced").fill("Seed", 8).choose("Best", "best")
+    visitor.open("reports").open("train")
+    assert visitor.at.query_params["upload"] == upload.id
+    assert visitor.value("Time budget (minutes)") == 9
+    visitor.press("Start training")
+    run = run_of_visitor(visitor)
+    used = run.config()
+    assert (used.seed, used.head.hidden, used.class_weights) == (7, (32,), True)
+    assert not used.augmentation.flip
+    assert used.head_phase.optimizer == "sgd"
+    assert run.annotations().name == "Of May"
+    assert _steps(visitor.open("reports").open("train")) == FIRST
+    visitor.open("train", upload=upload.id)
+    assert not visitor.value("Name of the run"), "another run, another name"
+
+
+def test_the_way_back_from_an_upload_leads_to_the_choice_of_pictures(
+    visitor: Visitor, upload: Upload
+) -> None:
+    assert _steps(visitor.open("train", upload=upload.id)) == [*STEPS]
+    assert _steps(visitor.open("train")) == FIRST
+
+
+def test_pictures_that_were_left_do_not_come_back(visitor: Visitor, upload: Upload) -> None:
+    visitor.open("train", upload=upload.id).press("Choose other pictures")
+    assert _steps(visitor.open("reports").open("train")) == FIRST
+
+
 def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id).fill("Hidden layers", "64, many")
     assert visitor.button("Start training").disabled
     assert visitor.at.error
-    visitor.fill("Hidden layers", "64").fill("Share for the test", 0.95)
+    visitor.fill("Hidden layers", "64").fill("Test share", 0.95)
     assert visitor.button("Start training").disabled
-    assert "Share for the test: expected 0.05 to 0.5, found 0.95." in visitor.text()
-    visitor.fill("Share for the test", 0.2)
+    assert "Test share: expected 0.05 to 0.5, found 0.95." in visitor.text()
+    visitor.fill("Test share", 0.2)
     assert not visitor.button("Start training").disabled
     assert not visitor.at.error
 
@@ -119,7 +154,7 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
     visitor.open("train", upload=upload.id)
     solved = {"Batch size", "Label smoothing"}
     assert {"Rotation (degrees)", *solved} <= _disabled(visitor)
-    assert "Share for the test" not in _disabled(visitor)
+    assert "Test share" not in _disabled(visitor)
     shown = len(visitor.at.image)
     visitor.fill("Views of each picture", 3)
     assert "Rotation (degrees)" not in _disabled(visitor)
@@ -137,8 +172,8 @@ def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor
     }
     visitor.open("train").upload(("split.zip", _zip(**pictures)))
     visitor.wait_until(lambda: "Start training" in visitor.buttons())
-    assert "Share for the test" in _disabled(visitor)
-    assert "Share for validation" not in _disabled(visitor)
+    assert "Test share" in _disabled(visitor)
+    assert "Validation share" not in _disabled(visitor)
     assert "has its own test pictures" in visitor.text()
 
 

@@ -154,18 +154,26 @@ class Visitor:
                 return self.rerun()
         raise AssertionError(f"nothing offers {option!r}")
 
-    def fill(self, label: str, value: Any) -> Self:
-        """Give a field, by its label, a value."""
+    def fill(self, label: str, value: Any, *, first: bool = False) -> Self:
+        """Give a field, by its label, a value; of several, the first."""
+        matching = self._fields(label)
+        assert len(matching) == 1 or first, f"{len(matching)} fields called {label!r}"
+        matching[0].set_value(value)
+        return self.rerun()
+
+    def value(self, label: str) -> Any:
+        """The value of the field of that label."""
+        (field,) = self._fields(label)
+        return field.value
+
+    def _fields(self, label: str) -> list[Any]:
         fields = (
             *self.at.number_input,
             *self.at.selectbox,
             *self.at.text_input,
             *self.at.checkbox,
         )
-        matching = [field for field in fields if field.label == label]
-        assert len(matching) == 1, f"{len(matching)} fields called {label!r}"
-        matching[0].set_value(value)
-        return self.rerun()
+        return [field for field in fields if field.label == label]
 
     def upload(self, *files: tuple[str, bytes]) -> Self:
         """Give files to the uploader of the page."""

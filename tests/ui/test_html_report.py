@@ -248,11 +248,11 @@ def test_a_run_without_mistakes_says_so(run: Run) -> None:
 
 
 def test_a_threshold_in_force_is_shown_with_its_effect(run: Run, page: Page) -> None:
-    assert "None is in force" in page.text
+    assert "No threshold is set" in page.text
     choice = run.report().certainty.choices[1]
     run.annotate(lambda notes: notes.model_copy(update={"threshold": choice.value}))
     text = Page(html_report.render(run)).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "In force: the answer is “not sure” below" in text
+    assert "With the current threshold, the answer is “not sure” below" in text
     assert f"It then answers {describe(choice.coverage)} of the test pictures" in text
 
 

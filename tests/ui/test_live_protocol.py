@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.backbones import get
+from core.errors import RunDamaged
 from core.live import camera_check, frames
 from core.live.parts import Part
 from core.model import appearance
@@ -34,7 +35,7 @@ def frame(classifier: Classifier) -> bytes:
 def request(classifier: Classifier, **message: Any) -> tuple[dict[str, Any], bytes]:
     """Header and payload of the response."""
     message = {"number": 5, "model": MODEL, **message}
-    response = answer(message, MODEL, classifier, {"trunk": LONG})
+    response = answer(message, MODEL, lambda: (classifier, {"trunk": LONG}))
     assert response is not None
     end = 4 + int.from_bytes(response[:4], "little")
     header = json.loads(response[4:end])
@@ -117,4 +118,12 @@ def test_a_camera_check_is_answered_by_its_frames(
     ],
 )
 def test_a_malformed_request_gets_no_response(message: object, classifier: Classifier) -> None:
-    assert answer(message, MODEL, classifier, {}) is None
+    assert answer(message, MODEL, lambda: (classifier, {})) is None
+
+
+def test_a_model_that_cannot_be_opened_is_a_refusal() -> None:
+    def opened() -> tuple[Classifier, dict[str, Part]]:
+        raise RunDamaged("Gone.")
+
+    response = answer({"number": 5, "model": MODEL, "part": "head"}, MODEL, opened)
+    assert response is not None and b"Gone." in response

@@ -59,13 +59,14 @@ def transport(
         idle: what the browser gets between two responses.
     """
 
+    response_key = f"{key}_response"
+
     def answer_request() -> None:
         request = st.session_state[key].request
         if request is not None:
-            st.session_state[response] = respond(request)
+            st.session_state[response_key] = respond(request)
 
-    response = f"{key}_response"
-    data = st.session_state.pop(response, None) or idle
+    data = st.session_state.pop(response_key, None) or idle
     _TRANSPORT(key=key, data=data, on_request_change=answer_request)
 
 
@@ -105,9 +106,7 @@ def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
 
 @st.fragment
 def _live_transport(model: str) -> None:
-    transport(
-        state.LIVE_TRANSPORT,
-        lambda request: answer(
-            request, model, resources.classifier(model), resources.live_parts(model)
-        ),
-    )
+    def opened() -> tuple[Classifier, Mapping[str, Part]]:
+        return resources.classifier(model), resources.live_parts(model)
+
+    transport(state.LIVE_TRANSPORT, lambda request: answer(request, model, opened))

@@ -163,7 +163,7 @@ export class ClassList {
     const input = element.querySelector("input");
     input.addEventListener("change", async () => {
       await act({ action: "rename", class_id: id, name: input.value });
-      input.value = input.dataset.name; // a refused name is undone
+      if (this.#focused !== input) input.value = input.dataset.name; // a refused name is undone
     });
     input.addEventListener("keydown", ({ key }) => {
       if (key === "Enter") input.blur();

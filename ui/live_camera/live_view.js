@@ -118,6 +118,7 @@ export class LiveView {
   async #run() {
     while (!this.#closed) {
       await this.viewfinder.nextFrame();
+      if (document.hidden) continue; // there is no new frame, only a timeout
       const { engine } = this;
       const image = engine && this.wantsFrame() && this.viewfinder.grab();
       if (!image) continue;

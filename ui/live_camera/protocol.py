@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -35,13 +35,14 @@ class Request(BaseModel):
 
 
 def answer(
-    message: object, model: str, classifier: Classifier, parts: Mapping[str, Part]
+    message: object, model: str, opened: Callable[[], tuple[Classifier, Mapping[str, Part]]]
 ) -> bytes | None:
     """Answer a request, or refuse it in a sentence.
 
     Args:
         message: as the browser sent it.
         model: id of the model on the page; requests about another one come too late.
+        opened: returns the model and its parts, or refuses in a TuskerError.
 
     Returns:
         The response as `packed` makes it; None if the message is no request.
@@ -53,7 +54,7 @@ def answer(
     try:
         if request.model != model:
             raise TuskerError("The page shows another model now.")
-        header, payload = respond(request, classifier, parts)
+        header, payload = respond(request, *opened())
     except TuskerError as error:
         header, payload = {"error": str(error)}, b""
     return packed({"number": request.number, **header}, payload)

@@ -31,7 +31,7 @@ def show(labels: Labels) -> None:
     options = [*counts, *([LEFT_OUT] if left_out else [])]
     # With other names the box is another widget: it must not keep a name that is gone.
     key = f"change {hash(tuple(options))}"
-    chosen = st.selectbox("Class to change", options, format_func=_title, key=key)
+    chosen = st.selectbox("Class to change", options, format_func=gallery.class_title, key=key)
     if chosen is None:
         return
     if chosen:
@@ -67,10 +67,6 @@ def choose(labels: Labels, pictures: Sequence[int]) -> None:
         [*labels.classes, LEFT_OUT],
         lambda moved, name: question.act(partial(labels.label, moved, name, single=True)),
     )
-
-
-def _title(name: str) -> str:
-    return name or "Left out"
 
 
 def _rename(labels: Labels, old: str) -> None:

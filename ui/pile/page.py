@@ -16,7 +16,7 @@ from core.jobs import State, scheduling
 from core.labelling import Pile
 from core.settings import Settings
 from core.system import files
-from ui import state, text, widgets
+from ui import job_progress, state, text, widgets
 from ui.internals import Uploaded
 from ui.pile import work
 
@@ -39,7 +39,10 @@ def offer(settings: Settings) -> None:
         max_upload_size=settings.archive_megabytes,
     )
     for folder in labelling.list_piles(settings, state.owning(settings))[:CONTINUED]:
-        pile = _open(folder.name, settings)
+        try:
+            pile = _open(folder)
+        except TuskerError:  # of an earlier version, or damaged: it is deleted with its age
+            continue
         st.button(
             f"Continue with {text.plain(pile.name, 60)} · "
             f"{text.count(len(pile.pictures), 'picture')}",
@@ -73,7 +76,7 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
         "Group and label these pictures here",
         type="primary",
         icon=":material/category:",
-        on_click=_store,
+        on_click=widgets.once(_store),
         args=(take,),
     )
 
@@ -87,12 +90,12 @@ def show(settings: Settings) -> bool:
         upload = uploads.get(settings, pile_id)
         status = scheduling.status(upload.job, settings)
         if not status.state.ended:
-            widgets.watch(upload.job, settings, "upload")
+            job_progress.watch(upload.job, settings, "upload")
             return True
         if status.state is not State.FINISHED:
             widgets.error(status.sentence)
         else:
-            pile = _open(pile_id, settings)
+            pile = _open(upload.path)
             widgets.skipped(pile.skipped)
             work.show(pile, settings)
     except TuskerError as refusal:
@@ -102,8 +105,8 @@ def show(settings: Settings) -> bool:
 
 
 @st.cache_resource(scope="session", max_entries=CONTINUED, show_spinner=False)
-def _open(pile_id: str, _settings: Settings) -> Pile:
-    return labelling.load(uploads.get(_settings, pile_id).path)
+def _open(folder: Path) -> Pile:
+    return labelling.load(folder)
 
 
 def _store(take: Callable[[], Upload]) -> None:
@@ -113,9 +116,9 @@ def _store(take: Callable[[], Upload]) -> None:
 
 def _go_to(pile_id: str) -> None:
     """Have the address name a pile, or none."""
-    for name in (state.UPLOAD, state.PILE):
-        st.query_params.pop(name, None)
-    st.session_state.pop(state.PILE_STEP, None)
+    state.leave_pictures()
+    for key in (state.PILE_STEP, state.PILE_REFUSAL):
+        st.session_state.pop(key, None)
     if pile_id:
         st.query_params[state.PILE] = pile_id
 

@@ -34,6 +34,7 @@ def show(pile: Pile, settings: Settings) -> None:
         "What to do",
         STEPS,
         key=state.PILE_STEP,
+        persist_state="session",
         label_visibility="collapsed",
         horizontal=True,
         # Not in the options: Streamlit forgets the choice when its text changes.
@@ -87,7 +88,7 @@ def _foot(labels: Labels, settings: Settings) -> None:
             type="primary",
             icon=":material/arrow_forward:",
             disabled=bool(problem),
-            on_click=_save,
+            on_click=widgets.once(_save),
             args=(labels, settings),
         )
         widgets.download_file(

@@ -1,13 +1,13 @@
 """Show a model's answers: one picture large, several as a grid."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
-from core.errors import BadImage
+from core.errors import TuskerError
 from core.evaluation import wording
+from core.model.batch import Row
 from core.model.classifier import Answer, Classifier, Prediction
 from core.model.decision import PredictionSet, Verdict
 from core.predict import table
@@ -16,7 +16,6 @@ from ui.predict import why
 from ui.predict.pictures import Picture, preview
 
 SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pictures"}
-HEADER = ("file", "rank", "label", "index", "probability", "verdict", "prediction set")
 NAMED = 12
 """Classes of a prediction set that are named."""
 
@@ -29,15 +28,16 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
     _show_one(pictures[chosen], results[chosen], model, count)
     if len(results) > 1:
         _grid(pictures, results, classifier, chosen)
-        rows = partial(_csv_rows, pictures, results, classifier, count)
-        widgets.download_csv(HEADER, rows, "predictions.csv")
+        rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
+        packed = partial(table.packed, rows, "csv")
+        widgets.download("Download as CSV", packed, "predictions.csv", "text/csv")
 
 
 def _predict(model: str, picture: Picture) -> Answer | str:
     """The answer, or why the picture cannot be read, which does not stop the others."""
     try:
         return resources.answer(model, picture.content)
-    except BadImage as refusal:
+    except TuskerError as refusal:
         return str(refusal)
 
 
@@ -67,7 +67,8 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
             st.markdown(_one_of(likely))
         about = [f"{max(1, round(1000 * answer.seconds))} ms", text.plain(classifier.title)]
         if verdict is not Verdict.UNLIKE:
-            about.insert(0, f"Likeliest: class {best.index} of 0–{len(classifier.labels) - 1:,}")
+            last = len(classifier.labels) - 1
+            about.insert(0, f"Class number {best.index} (0 to {last:,})")
         st.caption(" · ".join(about))
     why.offer(model, picture, shown, predictions)
 
@@ -137,17 +138,13 @@ def _choose(number: int) -> None:
     st.session_state[state.SHOWN] = number
 
 
-def _csv_rows(
-    pictures: Sequence[Picture], results: list[Answer | str], classifier: Classifier, count: int
-) -> Iterator[tuple[object, ...]]:
-    """One row per picture and answer."""
-    for picture, answer in zip(pictures, results, strict=True):
-        if isinstance(answer, str):
-            yield picture.name, "", answer, "", "", "", ""
-            continue
-        verdict, likely = classifier.verdict(answer).value, classifier.prediction_set(answer)
-        one_of = table.SEPARATOR.join(likely.labels) if likely else ""
-        guesses = classifier.top(answer.probabilities, count)
-        for rank, guess in enumerate(guesses, start=1):
-            probability = np.format_float_positional(guess.probability, 6)
-            yield picture.name, rank, guess.label, guess.index, probability, verdict, one_of
+def _row(picture: Picture, answer: Answer | str, classifier: Classifier) -> Row:
+    """The answer as a row of the table that is downloaded."""
+    if isinstance(answer, str):
+        return Row(picture.name, problem=answer)
+    return Row(
+        picture.name,
+        tuple(classifier.top(answer.probabilities, 2)),
+        classifier.verdict(answer),
+        prediction_set=classifier.prediction_set(answer),
+    )

@@ -20,7 +20,7 @@ from core.model.decision import Verdict
 from core.predict import lookup, sorting, table
 from core.settings import Settings
 from core.system import files
-from ui import state, text, widgets
+from ui import job_progress, state, text, widgets
 from ui.predict.pictures import Batch
 
 SLICE = 0.5
@@ -182,7 +182,7 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
     if seconds_left >= 1:
         parts.append(f"about {text.duration(seconds_left)} left")
     line.progress(progress.done / progress.total, text=" · ".join(parts))
-    widgets.cancel_button("cancel batch", stop, _set_stopped, progress, True)
+    job_progress.cancel_button("cancel batch", stop, _set_stopped, progress, True)
     st.caption("Stay on this page until it is done.")
 
 

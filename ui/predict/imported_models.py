@@ -51,7 +51,7 @@ def _import(bundle: Uploaded, settings: Settings) -> None:
         name = bundle.name.removesuffix(".zip")
         with bundle.open() as stream:
             model = imported.import_bundle(stream, name, settings, by=state.mark(settings))
-        state.remember_run(model.id)
+        state.remember_opened(model.id)
         st.query_params.pop(state.RUN, None)
         st.query_params[state.MODEL] = model.id
 
@@ -67,6 +67,7 @@ def _set_up(model: ImportedModel) -> None:
         on_change=_set_threshold,
         args=(model,),
     )
+    widgets.show_refusal(state.THRESHOLD_REFUSAL, model.id)
     st.button(
         "Delete this model",
         icon=":material/delete:",
@@ -78,7 +79,8 @@ def _set_up(model: ImportedModel) -> None:
 
 def _set_threshold(model: ImportedModel) -> None:
     threshold = st.session_state[f"threshold {model.id}"] / 100
-    model.annotate(lambda annotations: annotations.model_copy(update={"threshold": threshold}))
+    with widgets.keep_refusal(state.THRESHOLD_REFUSAL, model.id):
+        model.annotate(lambda annotations: annotations.model_copy(update={"threshold": threshold}))
 
 
 def _delete(model: ImportedModel) -> None:

@@ -12,7 +12,7 @@ from core.jobs import JobFolder, State, enqueue, scheduling
 from core.jobs.folder import JobSpec
 from core.runs import Summary
 from core.settings import Settings
-from ui import models, run_line, state, text, widgets
+from ui import job_progress, models, run_line, state, text, widgets
 from ui.predict import imported_models
 
 
@@ -30,9 +30,13 @@ def choose(settings: Settings) -> tuple[str, int]:
     requested = state.parameter(state.RUN) or state.parameter(state.MODEL)
     titles = trained | published
     options = list(titles)
-    first = requested if requested in options else next(iter(published))
+    if requested in options:
+        st.session_state[state.MODEL_OF_LINK] = requested
+    remembered = st.session_state.get(state.MODEL_OF_LINK, "")  # the navigation drops the link
+    linked = requested or (remembered if remembered in options else "")
+    first = linked if linked in options else next(iter(published))
     # The key names the wanted model, so that a link to another one is followed.
-    key = f"model {requested}"
+    key = f"model {linked}"
     chosen = st.session_state.get(key, first)
     title = titles.get(chosen, titles[first])
     with st.popover(f"Model: {text.plain(title, 60)}", icon=":material/neurology:"):
@@ -42,9 +46,10 @@ def choose(settings: Settings) -> tuple[str, int]:
             index=options.index(first),
             format_func=titles.__getitem__,
             key=key,
+            persist_state="session",
         )
         st.caption(describe(model, settings))
-        count = int(st.number_input("Answers", 1, 10, 3, key="answers"))
+        count = int(st.number_input("Answers", 1, 10, 3, key="answers", persist_state="session"))
         imported_models.offer(model, settings)
     if requested and requested not in options and model == first:
         missing = models.explain_missing_model(settings)
@@ -57,7 +62,7 @@ def _run_title(run: Summary) -> str:
         text.short(run.name, 40),
         "sample" if run.sample else run_line.preset(run.preset),
         evaluation.describe(run.accuracy) if run.accuracy else "",
-        text.date(run.at),
+        run_line.date(run.at),
     )
     return " · ".join(filter(None, parts))
 
@@ -90,8 +95,8 @@ def ready(model: str, settings: Settings) -> bool:
         if saved.ready(settings):
             return True
         job, start = saved.job, partial(imported.queue_build, saved)
-        needed = "Its network must be built here once, which takes a few seconds."
-        label = "Build it"
+        needed = "The model must be prepared here once, which takes a few seconds."
+        label = "Prepare it"
     elif not backbones.known(model) or serving.locate(backbones.get(model), settings) is not None:
         return True
     else:
@@ -110,7 +115,7 @@ def ready(model: str, settings: Settings) -> bool:
     status = scheduling.status(job, settings).state if job.exists else None
     if status in (State.QUEUED, State.RUNNING):
         st.info(needed)
-        widgets.watch(job, settings, "model", may_cancel=False)
+        job_progress.watch(job, settings, "model", may_cancel=False)
         return False
     failed = status is State.FAILED
     if failed:
@@ -123,12 +128,12 @@ def ready(model: str, settings: Settings) -> bool:
             type="primary",
             icon=":material/download:",
             on_click=_prepare,
-            args=(start, settings),
+            args=(model, start, settings),
         )
-        widgets.show_refusal(state.PREPARE_REFUSAL)
+        widgets.show_refusal(state.PREPARE_REFUSAL, model)
     return False
 
 
-def _prepare(start: Callable[..., object], settings: Settings) -> None:
-    with widgets.keep_refusal(state.PREPARE_REFUSAL):
+def _prepare(model: str, start: Callable[..., object], settings: Settings) -> None:
+    with widgets.keep_refusal(state.PREPARE_REFUSAL, model):
         start(settings, by=state.mark(settings))

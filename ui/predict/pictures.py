@@ -1,5 +1,6 @@
 """Choose pictures: by upload, from the clipboard, by camera, from samples, or none for live."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
         "Where is the picture?",
         (UPLOAD, CAMERA, LIVE),
         key=state.SOURCE,
+        persist_state="session",
         label_visibility="collapsed",
         horizontal=True,
     )
@@ -173,11 +175,19 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
 
 def _take(pictures: tuple[Picture, ...] = ()) -> None:
     """Choose pictures that were not uploaded, or none."""
-    st.session_state[state.PICTURES] = pictures
-    internals.keep_uploads(())
+    _keep(pictures)
     turn = st.session_state[state.PICTURES_TURN]
-    internals.forget_uploads(st.session_state.get(f"{UPLOAD} {turn}") or ())
+    photo = st.session_state.get(f"{CAMERA} {turn}")
+    files = st.session_state.get(f"{UPLOAD} {turn}") or []
+    internals.forget_uploads([*files, photo] if photo else files)
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
+
+
+def _keep(chosen: tuple[Picture, ...] | Batch, files: Sequence[Uploaded] = ()) -> None:
+    """Make something the choice, of which the first picture is shown large."""
+    st.session_state[state.PICTURES] = chosen
+    st.session_state.pop(state.SHOWN, None)
+    internals.keep_uploads(files)
 
 
 def _take_sample(sample: Sample) -> None:
@@ -188,15 +198,12 @@ def _take_sample(sample: Sample) -> None:
 def _take_photo(key: str) -> None:
     photo = st.session_state[key]
     files = (internals.uploaded(photo),) if photo else ()
-    st.session_state[state.PICTURES] = tuple(Picture("Camera picture", f.content) for f in files)
-    internals.keep_uploads(files)
+    _keep(tuple(Picture("Camera picture", f.content) for f in files), files)
 
 
 def _take_files(key: str, most: int) -> None:
     files = tuple(map(internals.uploaded, st.session_state[key]))
     if len(files) > most or any(sources.is_archive(file.name) for file in files):
-        st.session_state[state.PICTURES] = Batch(files)
+        _keep(Batch(files), files)
     else:
-        pictures = tuple(Picture(file.name, file.content) for file in files)
-        st.session_state[state.PICTURES] = pictures
-    internals.keep_uploads(files)
+        _keep(tuple(Picture(file.name, file.content) for file in files), files)

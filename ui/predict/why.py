@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import images
+from core.errors import TuskerError
 from core.model import heatmap
 from core.model.classifier import Prediction
 from ui import resources, state, text, widgets
@@ -38,6 +39,9 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
                 "This model has no heat maps: there are other layers than dense ones between its "
                 "feature map and its answer."
             )
+            return
+        except TuskerError as refusal:  # the run was deleted meanwhile
+            widgets.error(str(refusal))
             return
         pixels = images.decode(shown, limits=resources.settings())
         _explain(resources.classifier(model).crop, picture, pixels, predictions, maps)

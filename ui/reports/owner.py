@@ -46,7 +46,7 @@ def controls(summary: Summary, settings: Settings, label: str) -> None:
             if settings.mode == "public" and summary.complete:
                 _publishing(run)
             _deleting(run, summary, settings)
-            widgets.show_refusal(state.OWNER_REFUSAL)
+            widgets.show_refusal(state.OWNER_REFUSAL, run.id)
 
 
 def offer_undo(settings: Settings) -> None:
@@ -61,7 +61,7 @@ def offer_undo(settings: Settings) -> None:
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: **{text.plain(name, 60)}** was deleted.", width="content")
         st.button("Undo", icon=":material/undo:", on_click=_undo, args=(run_id, settings))
-    widgets.show_refusal(state.OWNER_REFUSAL)
+    widgets.show_refusal(state.OWNER_REFUSAL, run_id)
 
 
 def _naming(run: Run, summary: Summary, settings: Settings) -> None:
@@ -97,7 +97,7 @@ def _naming(run: Run, summary: Summary, settings: Settings) -> None:
 def _save(run: Run) -> None:
     name = str(st.session_state[NAME.format(run.id)])
     tags = tuple(map(str, st.session_state[TAG.format(run.id)]))
-    with widgets.keep_refusal(state.OWNER_REFUSAL):
+    with widgets.keep_refusal(state.OWNER_REFUSAL, run.id):
         run.annotate(lambda annotations: annotations.named(name).tagged(tags))
         st.session_state[MENU.format(run.id)] = False
 
@@ -122,7 +122,7 @@ def _publishing(run: Run) -> None:
 
 
 def _publish(run: Run, shown: bool) -> None:
-    with widgets.keep_refusal(state.OWNER_REFUSAL):
+    with widgets.keep_refusal(state.OWNER_REFUSAL, run.id):
         run.publish(shown=shown)
         log.event("run published" if shown else "run taken back", run=log.short_id(run.id))
         st.session_state[MENU.format(run.id)] = False
@@ -151,7 +151,7 @@ def _deleting(run: Run, summary: Summary, settings: Settings) -> None:
 
 
 def _delete(run: Run, name: str, settings: Settings) -> None:
-    with widgets.keep_refusal(state.OWNER_REFUSAL):  # training again
+    with widgets.keep_refusal(state.OWNER_REFUSAL, run.id):  # training again
         runs.discard(run, settings)
         st.session_state.setdefault(state.DELETED, []).append((run.id, name))
         if state.parameter(state.RUN) == run.id:
@@ -159,5 +159,5 @@ def _delete(run: Run, name: str, settings: Settings) -> None:
 
 
 def _undo(run_id: str, settings: Settings) -> None:
-    with widgets.keep_refusal(state.OWNER_REFUSAL):
+    with widgets.keep_refusal(state.OWNER_REFUSAL, run_id):
         runs.restore(run_id, settings)

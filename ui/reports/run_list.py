@@ -189,7 +189,7 @@ def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
                         f"Compare {text.spoken(run.name)}",
                         key=CHOSEN.format(run.id),
                         label_visibility="collapsed",
-                        persist_state="page",
+                        persist_state="session",
                     )
                 # A link to the page that is shown already would lose the run from the address.
                 st.button(

@@ -44,5 +44,6 @@ def alternatives(defaults: TrainingConfig, name: str, start: ModelFile | None) -
         format_func=_title,
         help="Compared by cross-validation before the training, which takes the best of all.",
         key=f"{defaults.preset} alternatives {name}",
+        persist_state="session",
     )
     return tuple(row for row in others if row in chosen)

@@ -6,12 +6,12 @@ from core import backbones
 from core.bakeoff import compare, job, result
 from core.bakeoff.result import Candidate, Comparison
 from core.evaluation import describe
-from core.intake import Intake
+from core.intake import Intake, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from ui import state, text, widgets
+from ui import job_progress, state, text, widgets
 from ui.charts import comparison
 
 
@@ -22,7 +22,7 @@ def offer(
     folder = upload.comparison
     status = scheduling.status(folder, settings) if folder.exists else None
     if status is not None and not status.state.ended:
-        widgets.watch(folder, settings, "comparison")
+        job_progress.watch(folder, settings, "comparison")
         return
     last = result.read(folder.path)
     _offer(upload, examined, config, settings, repeated=last is not None)
@@ -63,11 +63,12 @@ def _offer(
             f"Which backbone suits your pictures? Tries {tried} on them, without "
             f"the test pictures.{duration}"
         )
-    widgets.show_refusal(state.COMPARE_REFUSAL)
+    widgets.show_refusal(state.COMPARE_REFUSAL, upload.id)
 
 
 def _start(upload: Upload, examined: Intake, config: TrainingConfig, settings: Settings) -> None:
-    with widgets.keep_refusal(state.COMPARE_REFUSAL):
+    with widgets.keep_refusal(state.COMPARE_REFUSAL, upload.id):
+        uploads.get(settings, upload.id)
         job.start(upload, examined.dataset, config, settings, by=state.mark(settings))
 
 

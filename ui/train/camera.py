@@ -52,7 +52,7 @@ def _below(settings: Settings) -> None:
             icon=":material/bookmark_add:",
             disabled=bool(problem),
             help="A run with a report, a link and files to download, in a few seconds.",
-            on_click=_save,
+            on_click=widgets.once(_save),
             args=(settings, True),
         )
         st.button(
@@ -60,7 +60,7 @@ def _below(settings: Settings) -> None:
             icon=":material/tune:",
             disabled=bool(problem),
             help="Continue with steps 2 and 3, as if you had uploaded the pictures.",
-            on_click=_save,
+            on_click=widgets.once(_save),
             args=(settings, False),
         )
         widgets.download(

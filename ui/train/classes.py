@@ -16,10 +16,10 @@ from core.intake import Intake, choices, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import MEGABYTE, Settings
-from ui import gallery, state, widgets
+from ui import gallery, job_progress, resources, state, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
-from ui.train import findings, grouping
+from ui.train import changes, findings, grouping
 
 OWN = "Named by the folders of a zip"
 """The class of pictures that bring their own."""
@@ -31,11 +31,11 @@ def complete(upload: Upload, settings: Settings) -> bool:
     if not current.arriving:
         return True
     remedies: list[Remedy] = []
-    with widgets.keep_refusal(state.CHANGE_REFUSAL):
+    with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         addition = uploads.get(settings, current.arriving)
         status = scheduling.status(addition.job, settings)
         if not status.state.ended:
-            widgets.watch(addition.job, settings, "upload")
+            job_progress.watch(addition.job, settings, "upload")
             return False
         if status.state is not State.FINISHED:
             raise TuskerError(status.sentence)
@@ -53,7 +53,7 @@ def change(upload: Upload, examined: Intake, settings: Settings) -> None:
     """
     dataset = examined.dataset
     names, alone = dataset.classes, len(dataset.classes) < 2
-    widgets.show_refusal(state.CHANGE_REFUSAL)
+    widgets.show_refusal(state.CHANGE_REFUSAL, upload.id)
     with st.expander("Change classes and pictures", icon=":material/edit:", expanded=alone):
         key = f"classes {upload.id} {hash((names, len(dataset.examples)))}"
         st.data_editor(
@@ -92,13 +92,8 @@ def change(upload: Upload, examined: Intake, settings: Settings) -> None:
 
 
 def _edit(upload: Upload, names: tuple[str, ...], key: str) -> None:
-    with widgets.keep_refusal(state.CHANGE_REFUSAL):
-        changes = st.session_state[key]["edited_rows"]
-        _apply(upload, *choices.edited(names, changes))
-
-
-def _apply(upload: Upload, *remedies: Remedy) -> None:
-    choices.read(upload.path).changing(*remedies).write(upload.path)
+    edited = st.session_state[key]["edited_rows"]
+    changes.change(upload, lambda current: current.changing(*choices.edited(names, edited)))
 
 
 def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
@@ -127,7 +122,8 @@ def _take(
     files: list[Uploaded],
     settings: Settings,
 ) -> None:
-    with widgets.keep_refusal(state.CHANGE_REFUSAL):
+    with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
+        uploads.get(settings, upload.id)
         label = label and choices.named(label, names)
         addition = uploads.store(
             pile.archive_writer(files, settings),
@@ -145,9 +141,10 @@ def _take(
 def _take_table(upload: Upload, files: list[Uploaded]) -> None:
     (table,) = files
     with (
-        widgets.keep_refusal(state.CHANGE_REFUSAL),
+        widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id),
         tempfile.TemporaryDirectory(prefix="tusker-") as scratch,
     ):
+        uploads.get(resources.settings(), upload.id)
         path = Path(scratch) / "table.csv"
         with table.open() as stream, path.open("wb") as out:
             shutil.copyfileobj(stream, out)
@@ -175,5 +172,4 @@ def _move(upload: Upload, examined: Intake) -> None:
 
 
 def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> None:
-    with widgets.keep_refusal(state.CHANGE_REFUSAL):
-        _apply(upload, choices.moved(names, label, classes))
+    changes.change(upload, lambda current: current.changing(choices.moved(names, label, classes)))

@@ -88,7 +88,10 @@ class Forecast:
 def _describe(config: TrainingConfig) -> str:
     """What a preset does, beyond the one before it."""
     if config.fine_tunes:
-        return "Also fine-tunes the top of the network, if enough errors are left to avoid."
+        return (
+            "Also fine-tunes the top of the network, if the model still makes enough mistakes for "
+            "it to help."
+        )
     if not config.alternatives:
         return "Trains only the final layer."
     return f"Also tries {text.listed([backbones.get(name).title for name in config.alternatives])}."

@@ -11,6 +11,7 @@ from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.settings import Settings
 from ui import gallery, text, widgets
+from ui.train import changes
 
 
 def resolved(upload: Upload, settings: Settings) -> Intake:
@@ -55,7 +56,7 @@ def show(upload: Upload, examined: Intake) -> None:
             "Undo",
             key=f"undo {number}",
             icon=":material/undo:",
-            on_click=_undo,
+            on_click=widgets.once(_undo),
             args=(upload, number),
         )
     by_name = {example.name: example for example in examined.dataset.examples}
@@ -79,7 +80,7 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
                 key=f"remedy {finding.code}",
                 icon=":material/healing:",
                 type="primary" if blocks else "secondary",
-                on_click=_add,
+                on_click=widgets.once(_add),
                 args=(upload, finding),
             )
         gallery.show(
@@ -91,16 +92,13 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
 
 
 def _picture(upload: Upload, example: Example) -> None:
-    st.image(
-        str(intake.thumbnail(upload.path, example)),
-        caption=text.plain(example.name, 40),
-        alt=example.name,
-    )
+    gallery.thumbnail(intake.thumbnail(upload.path, example), example.name)
+    st.caption(text.plain(example.name, 40))
 
 
 def _add(upload: Upload, finding: Finding) -> None:
-    choices.read(upload.path).applying(finding).write(upload.path)
+    changes.change(upload, lambda current: current.applying(finding))
 
 
 def _undo(upload: Upload, number: int) -> None:
-    choices.read(upload.path).without(number).write(upload.path)
+    changes.change(upload, lambda current: current.without(number))

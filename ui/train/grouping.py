@@ -9,6 +9,7 @@ from core.intake import Intake, choices
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from ui import text, widgets
+from ui.train import changes
 
 NONE = "Only pictures that look the same"
 WHY = (
@@ -70,7 +71,7 @@ def offer(upload: Upload, examined: Intake) -> None:
 
 def _choose(upload: Upload) -> None:
     by = st.session_state[_key(upload)]
-    choices.read(upload.path).model_copy(update={"group": by}).write(upload.path)
+    changes.change(upload, lambda current: current.model_copy(update={"group": by}))
 
 
 def _key(upload: Upload) -> str:

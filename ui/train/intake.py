@@ -16,7 +16,7 @@ from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
-from ui import gallery, state, text, widgets
+from ui import gallery, job_progress, state, text, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
 from ui.train import camera, classes, findings, grouping
@@ -40,7 +40,7 @@ def current(settings: Settings) -> Upload | None:
         return uploads.get(settings, upload_id)
     except TuskerError as refusal:
         # Otherwise the camera, which ends once there is an upload, would wait for this one.
-        st.query_params.pop(state.UPLOAD, None)
+        state.leave_pictures(state.UPLOAD)
         st.warning(str(refusal))
         return None
 
@@ -52,6 +52,7 @@ def offer(settings: Settings) -> None:
         "How do you bring them?",
         UPLOAD_BY,
         key="upload by",
+        persist_state="session",
         label_visibility="collapsed",
         horizontal=True,
     )
@@ -91,7 +92,7 @@ def offer(settings: Settings) -> None:
         st.button(
             "Use the sample",
             icon=":material/science:",
-            on_click=_upload,
+            on_click=widgets.once(_upload),
             args=(digits,),
         )
     st.caption(
@@ -149,7 +150,7 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
         if status.state is State.FAILED:
             pile.offer_instead(upload, settings)
         return None
-    widgets.watch(upload.job, settings, "upload")
+    job_progress.watch(upload.job, settings, "upload")
     return None
 
 
@@ -160,8 +161,7 @@ def _unusable(sentence: str) -> None:
 
 def leave() -> None:
     """Go back to choosing pictures."""
-    for name in (state.UPLOAD, state.RUN):
-        st.query_params.pop(name, None)
+    state.leave_pictures(state.UPLOAD, state.RUN)
 
 
 def show(upload: Upload, examined: Intake, settings: Settings) -> bool:

@@ -1,6 +1,5 @@
 """Step 2 of training: choose a preset, or every setting, and get one configuration."""
 
-import contextlib
 from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,18 +13,15 @@ from core.dataset import Dataset
 from core.errors import TuskerError
 from core.estimating import budget
 from core.model.storage import ModelFile
-from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse, preset
 from ui import text, widgets
-from ui.train import backbones_form
+from ui.train import backbones_form, views_preview
 from ui.train.estimate import BUDGET, Forecast
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
-
-
 DATA = {
-    "validation": "Share for validation",
-    "test": "Share for the test",
+    "validation": "Validation share",
+    "test": "Test share",
     "batch_size": "Batch size",
     "seed": "Seed",
     "crop": "Crop (share of the shorter edge)",
@@ -42,14 +38,12 @@ DROPOUT = {"head.dropout": "Dropout"}
 UNFREEZE = {
     "unfreeze.stages": "Stages to unfreeze",
     "unfreeze.layers": "Or layers to unfreeze",
-    "unfreeze.least_errors": "Errors that it must avoid",
+    "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
 }
-PHASE = {"epochs": "Epochs at most", "learning_rate": "Learning rate", "patience": "Patience"}
+PHASE = {"epochs": "Maximum epochs", "learning_rate": "Learning rate", "patience": "Patience"}
 """Labels of settings that are numbers. Ranges and help come from the configuration."""
 PAIRED = 220
 """Least width of a field, in pixels: two stand beside each other where there is room."""
-PREVIEW = 112
-"""Edge of a previewed view in pixels."""
 INVALID = "invalid"
 """Set among the values when one of them is outside its range."""
 
@@ -76,6 +70,7 @@ def choose(
         captions=forecast.captions(),
         horizontal=True,
         key="preset",
+        persist_state="session",
         label_visibility="collapsed",
     )
     defaults = preset(chosen)
@@ -88,6 +83,7 @@ def choose(
             step=1.0,
             format="%g",
             key=BUDGET,
+            persist_state="session",
             width=220,
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
@@ -111,6 +107,7 @@ def choose(
         unchanged = unchanged.model_copy(update={"alternatives": ()})
     if config != unchanged:
         config = config.model_copy(update={"preset": "custom"})
+        st.caption("Settings under Advanced differ from those of the preset.")
     if minutes is None:
         return config
     reduced = forecast.within(config, minutes)
@@ -127,7 +124,7 @@ def _advanced(
     sample: Callable[[], np.ndarray] | None,
     start: ModelFile | None,
 ) -> dict[str, Any]:
-    """Every setting, grouped; the preset gives the defaults."""
+    """The settings that the page offers, grouped; the preset gives the defaults."""
     data, augmentation, head, top = st.tabs(
         ["Data and backbone", "Augmentation", "Head", "Fine-tuning"]
     )
@@ -152,6 +149,7 @@ def _advanced(
             "Mirror",
             defaults.augmentation.flip and mirror,
             key=f"{key} flip {mirror}",
+            persist_state="session",
             help="Not for writing, or where left and right matter.",
             disabled=drawn == 1,
         )
@@ -168,6 +166,7 @@ def _advanced(
             "",
             placeholder="none, or for example 256, 64",
             key=f"{key} hidden",
+            persist_state="session",
             help="Units of each dense layer before the last.",
             disabled=start is not None,
         )
@@ -187,6 +186,7 @@ def _advanced(
         numbers(UNFREEZE)
         if values["unfreeze"]["layers"]:
             values["unfreeze"]["stages"] = 0
+            st.caption("The number of layers counts, and that of stages has no effect.")
         frozen = not (values["unfreeze"]["stages"] or values["unfreeze"]["layers"])
         if frozen:
             st.caption("These have no effect while nothing is unfrozen: there is no fine-tuning.")
@@ -200,10 +200,12 @@ def _advanced(
             "Class weights",
             defaults.class_weights,
             key=f"{key} weights",
+            persist_state="session",
             help="A rare class counts as much as a common one.",
         )
     with preview:
-        _preview(values, sample)
+        if not values.get(INVALID):
+            views_preview.show(values, sample)
     return values
 
 
@@ -229,19 +231,6 @@ def _refuse(sentence: str, values: dict[str, Any]) -> None:
     """Say below a field what is wrong with it; the training cannot be started then."""
     widgets.error(sentence)
     values[INVALID] = True
-
-
-def _preview(values: dict[str, Any], sample: Callable[[], np.ndarray] | None) -> None:
-    """The views of one of the visitor's pictures, as the training will see them."""
-    drawn = values["augmentation"]["views"]
-    if sample is None or drawn < 2 or values.get(INVALID):
-        return
-    with contextlib.suppress(TuskerError):  # also of values that do not fit together
-        config = parse(values)
-        pictures = views.render(sample(), PREVIEW, config.crop, config.augmentation, "preview")
-        st.caption("One of your pictures, as it will be varied:")
-        names = ["The picture", *(f"View {number}" for number in range(2, drawn + 1))]
-        st.image(pictures, width=PREVIEW, alt=names)
 
 
 def _number(
@@ -271,6 +260,7 @@ def _number(
         step=1e-4 if small else kind(1) if limits["le"] > 1 else 0.05,
         format="%.6f" if small else None,
         key=f"{defaults.preset} {path}",
+        persist_state="session",
         help=setting.description,
         disabled=disabled,
     )
@@ -289,6 +279,7 @@ def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disa
                 list(OPTIMIZERS).index(getattr(defaults, phase).optimizer),
                 format_func=OPTIMIZERS.__getitem__,
                 key=f"{defaults.preset} {phase} optimiser",
+                persist_state="session",
                 disabled=disabled,
             )
         for name, label in PHASE.items():

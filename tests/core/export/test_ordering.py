@@ -187,7 +187,7 @@ def test_a_run_without_a_model_cannot_be_exported(settings, tiny, shapes_dataset
     run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     with pytest.raises(BadInput, match="not finished"):
         ordering.order(run, named(["onnx"]), settings)
-    with pytest.raises(BadInput, match="without its model"):
+    with pytest.raises(BadInput, match="no model files"):
         ordering.order(runs.get(settings, runs.SAMPLE.name), named(["onnx"]), settings)
     with pytest.raises(BadInput, match="'coreml'"):
         named(["coreml"])

@@ -26,12 +26,14 @@ def current(settings: Settings) -> list[Run]:
         except TuskerError as refusal:
             refusals.append(str(refusal))
             continue
-        state.remember_run(run.id)
+        state.remember_opened(run.id)
         named.append(run)
     for sentence in dict.fromkeys(refusals):
         st.warning(sentence)
     if len(named) > MOST:
-        st.warning(f"At most {MOST} runs can be compared. These are the first of {len(named)}.")
+        st.warning(
+            f"At most {MOST} runs can be compared. The first {MOST} of {len(named)} are shown."
+        )
     return named[:MOST]
 
 
@@ -110,7 +112,7 @@ def _card(column: Column, *, reference: bool) -> None:
         args=(column.run.id,),
     )
     summary = runs.summarise(column.run, resources.settings())
-    st.caption(f"{run_line.preset(summary.preset)} · {text.date(summary.at)}")
+    st.caption(f"{run_line.preset(summary.preset)} · {run_line.date(summary.at)}")
     if reference:
         st.caption(":material/flag: Reference")
         return

@@ -51,9 +51,7 @@ def show(columns: Sequence[Column]) -> None:
 
 def _picture(first: Column, second: Column, position: Position) -> None:
     prediction = first.report.predictions[position.first]
-    thumbnail = first.run.thumbnail(position.first)
-    if thumbnail.is_file():
-        st.image(str(thumbnail), width="stretch", alt=prediction.name)
+    gallery.thumbnail(first.run.thumbnail(position.first), prediction.name)
     lines = [f"**{text.plain(first.report.classes[prediction.label], 30)}**"]
     for column, index in ((first, position.first), (second, position.second)):
         prediction_of_run = column.report.predictions[index]

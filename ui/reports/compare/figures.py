@@ -125,7 +125,7 @@ def table(columns: Sequence[Column]) -> None:
 
 def by_class(columns: Sequence[Column]) -> None:
     """Recall of each class, side by side."""
-    st.header("Of the pictures of a class, how many does each find?", divider="gray")
+    st.header("How many pictures of each class does each run find?", divider="gray")
     names = dict.fromkeys(name for column in columns for name in column.report.classes)
     scores = [{score.name: score for score in column.report.per_class} for column in columns]
     table: dict[str, list[Any]] = {"Class": list(names)}

@@ -41,4 +41,4 @@ def show(run: Run, settings: Settings) -> None:
         label_visibility="collapsed",
         horizontal=True,
     )
-    VIEWS[name or "Summary"](view)  # none with an empty `?view=`
+    VIEWS[name](view)

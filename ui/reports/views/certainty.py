@@ -7,7 +7,7 @@ from core.evaluation.report import Certainty, SetCoverage, Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
 from core.system import prose
-from ui import text, widgets
+from ui import state, text, widgets
 from ui.charts import certainty
 from ui.reports.views import picture
 from ui.reports.views.complete_run import CompleteRun
@@ -15,6 +15,7 @@ from ui.reports.views.complete_run import CompleteRun
 
 def show(view: CompleteRun) -> None:
     """Reliability, a threshold and a level to choose, and pictures that the OOD detector flags."""
+    widgets.show_refusal(state.ANSWERS_REFUSAL, view.run.id)
     left, right = st.columns(2, gap="large")
     with left:
         _reliability(view)
@@ -54,11 +55,11 @@ def _threshold(view: CompleteRun) -> None:
         return
     st.markdown(_describe(chosen, in_force=chosen.value == annotations.threshold))
     st.caption(
-        "Thresholds come from validation pictures. The error on test pictures is shown for the one "
-        "in force only, so that none is chosen by it."
+        "Thresholds come from validation pictures. The error on test pictures is shown for the "
+        "current threshold only, so that nobody chooses a threshold by it."
     )
     if chosen.value == annotations.threshold:
-        st.caption(":material/check: In force.")
+        st.caption(":material/check: This is the current threshold.")
         return
     if view.may_change:
         share = text.share(chosen.value)
@@ -112,7 +113,8 @@ def _in_force(annotations: Annotations) -> str:
 
 def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:
     update = {"threshold": chosen.value, "target_coverage": chosen.target_coverage}
-    view.run.annotate(lambda annotations: annotations.model_copy(update=update))
+    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id):
+        view.run.annotate(lambda annotations: annotations.model_copy(update=update))
 
 
 def _sets(view: CompleteRun) -> None:
@@ -146,7 +148,8 @@ def _sets(view: CompleteRun) -> None:
 
 def _choose_level(view: CompleteRun, key: str) -> None:
     level = st.session_state[key]
-    view.run.annotate(lambda annotations: annotations.model_copy(update={"level": level}))
+    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id):
+        view.run.annotate(lambda annotations: annotations.model_copy(update={"level": level}))
 
 
 def _describe_sets(level: SetCoverage | None) -> str:

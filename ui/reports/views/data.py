@@ -74,9 +74,9 @@ def _inflation(run: Run) -> None:
     inflation = run.inflation()
     if inflation is None:
         return
-    st.header("How much would an ordinary split have flattered?")
+    st.header("How much better would an ordinary split have looked?")
     widgets.metrics(
-        ("Inflation of the accuracy", difference(inflation.difference), ""),
+        ("Difference", difference(inflation.difference), ""),
         ("With an ordinary split", describe(inflation.ordinary), ""),
         ("With groups kept together", describe(inflation.grouped), ""),
     )

@@ -38,6 +38,7 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
     )
     if view.may_change and annotations.corrections:
         _train_again(view, annotations)
+    widgets.show_refusal(state.LABELS_REFUSAL, view.run.id)
 
 
 def _show_issue(
@@ -50,11 +51,8 @@ def _show_issue(
 ) -> None:
     label, suggested = dataset.classes[issue.label], dataset.classes[issue.suggested]
     with widgets.reserved(EDGE):
-        st.image(
-            str(view.run.label_issue_thumbnail(number)),
-            width=EDGE,
-            alt=f"{issue.name}: labelled {label}, looks like {suggested}",
-        )
+        alt = f"{issue.name}: labelled {label}, looks like {suggested}"
+        gallery.thumbnail(view.run.label_issue_thumbnail(number), alt, EDGE)
     st.caption(
         f"Labelled **{text.plain(label, 30)}**, looks like **{text.plain(suggested, 30)}** "
         f"({text.share(issue.probability)})",
@@ -86,11 +84,12 @@ def _show_issue(
 
 def _correct(view: CompleteRun, name: str, sha256: str) -> None:
     chosen = st.session_state[f"label issue {view.run.id} {sha256}"]
-    if chosen is None:
-        view.run.annotate(lambda annotations: annotations.without(sha256))
-        return
-    correction = Correction(sha256=sha256, name=name, label=chosen or None)
-    view.run.annotate(lambda annotations: annotations.corrected(correction))
+    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
+        if chosen is None:
+            view.run.annotate(lambda annotations: annotations.without(sha256))
+            return
+        correction = Correction(sha256=sha256, name=name, label=chosen or None)
+        view.run.annotate(lambda annotations: annotations.corrected(correction))
 
 
 def _train_again(view: CompleteRun, annotations: Annotations) -> None:
@@ -118,23 +117,22 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
         f"Train again with {text.count(len(annotations.corrections), 'correction')}",
         type="primary",
         icon=":material/model_training:",
-        on_click=_train,
+        on_click=widgets.once(_train),
         args=(view,),
         help="Same settings, same test pictures. Extracted features are used again, so only the "
         "head is trained where the backbone is frozen.",
     )
-    widgets.show_refusal(state.REFUSAL)
-    st.session_state.pop(state.REFUSAL, None)  # the Train page would show it as well
 
 
 def _undo(view: CompleteRun, sha256: str) -> None:
-    view.run.annotate(lambda annotations: annotations.without(sha256))
-    # The browser still has the old choice, and would send it again with the next press.
-    st.session_state[f"label issue {view.run.id} {sha256}"] = None
+    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
+        view.run.annotate(lambda annotations: annotations.without(sha256))
+        # The browser still has the old choice, and would send it again with the next press.
+        st.session_state[f"label issue {view.run.id} {sha256}"] = None
 
 
 def _train(view: CompleteRun) -> None:
-    with widgets.keep_refusal(state.REFUSAL):
+    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
         run = corrections.train_again(view.run, view.settings, by=state.mark(view.settings))
-        state.remember_run(run.id)
+        state.remember_opened(run.id)
         state.show_run(run.id)

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import images
-from core.errors import BadImage
+from core.errors import TuskerError
 from core.evaluation.report import Prediction
 from core.model import heatmap
 from ui import gallery, resources, state, text, widgets
@@ -53,17 +53,16 @@ def _gallery(
         if draw(view, index, f"open {key} {index}"):
             pressed.append(index)
 
-    gallery.show(indices, key, item, page_size=page_size, width=width)
+    in_address = key == state.PAGE  # that of the view of all pictures
+    gallery.show(indices, key, item, page_size=page_size, width=width, bind=in_address)
     if pressed:
         st.session_state[state.PICTURE] = pressed[0]
         _dialog(view, list(map(int, indices)))
 
 
 def thumbnail(view: CompleteRun, index: int) -> None:
-    """The small copy of a test picture, if it is there."""
-    file = view.run.thumbnail(index)
-    if file.is_file():
-        st.image(str(file), width="stretch", alt=view.report.predictions[index].name)
+    """The small copy of a test picture."""
+    gallery.thumbnail(view.run.thumbnail(index), view.report.predictions[index].name)
 
 
 def _tile(view: CompleteRun, index: int, key: str) -> bool:
@@ -101,7 +100,7 @@ def _card(view: CompleteRun, index: int, key: str) -> bool:
 def _pixels(view: CompleteRun, index: int) -> np.ndarray | None:
     try:
         return images.decode(view.run.thumbnail(index), limits=resources.settings())
-    except BadImage:
+    except TuskerError:
         return None
 
 
@@ -162,7 +161,7 @@ def _heat_maps(view: CompleteRun, index: int, strength: float) -> None:
     prediction, classes = view.report.predictions[index], view.report.classes
     pixels, maps = _pixels(view, index), view.run.heatmaps()
     if pixels is None:
-        st.caption("The small copy of this picture is missing.")
+        st.caption(gallery.MISSING)
         return
     if maps is None or index >= len(maps):
         st.image(pixels, width=EDGE, alt=prediction.name)
@@ -184,7 +183,11 @@ def _has_heat_maps(view: CompleteRun) -> bool:
     """Whether the run has them; if not, say so."""
     if view.run.heatmaps() is not None:
         return True
-    st.caption("This run has no heat maps; they are made once its report is finished.")
+    st.caption(
+        "The heat maps of this run are being made."
+        if view.run.at_work(view.settings)
+        else "This run has no heat maps."
+    )
     return False
 
 

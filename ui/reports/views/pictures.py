@@ -86,7 +86,7 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         order,
         label=None if actual is None else classes.index(actual),
         predicted=None if predicted is None else classes.index(predicted),
-        correct=ONLY[only or "All"],  # none with an empty `?only=`
+        correct=ONLY[only],
         low=low / 100,
         high=high / 100,
         verdict=VERDICTS[verdict] if verdict else None,

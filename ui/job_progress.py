@@ -1,0 +1,152 @@
+"""The progress of jobs, drawn again until they have ended."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from core.errors import TuskerError
+from core.export.card import PHASES
+from core.jobs import JobFolder, State, cancel, scheduling
+from core.jobs.events import Epoch, Note, Step
+from core.settings import Settings
+from ui import text
+
+EVERY = 0.5
+"""Seconds between two looks at a job that a visitor waits for."""
+
+
+class _Shown(NamedTuple):
+    """What the last event of a job says: the share of its step that is done, and how fast."""
+
+    text: str
+    share: float = 0.0
+    rate: float | None = None
+    seconds_left: float | None = None
+
+
+def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = EVERY) -> None:
+    """Draw something again and again by itself, and the whole page once it has ended.
+
+    Args:
+        ended: says whether it has.
+        draw: draws it. If it raises a TuskerError, the page is drawn, which shows why.
+        every: seconds between two drawings.
+    """
+    drawn: list[bool] = []
+
+    def look() -> None:
+        try:
+            if ended():
+                st.rerun()
+            draw()
+        except TuskerError:
+            if not drawn:  # the page itself is being drawn
+                raise
+            st.rerun()
+        drawn.append(True)
+
+    st.fragment(look, run_every=every)()
+
+
+def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:
+    """Progress of a job; the page is drawn again once it has ended.
+
+    Args:
+        noun: what the job is, such as `upload`.
+    """
+    poll(
+        lambda: scheduling.status(job, settings).state.ended,
+        lambda: show(job, settings, noun, may_cancel=may_cancel),
+    )
+
+
+def show(
+    job: JobFolder,
+    settings: Settings,
+    noun: str,
+    unit: str = "",
+    *,
+    may_cancel: bool = True,
+    expected: float | None = None,
+) -> None:
+    """A bar with the step of a job, its progress and the time left, and a button to cancel it.
+
+    Args:
+        noun: what the job is, such as `upload`.
+        unit: of the rate, such as `pictures/s`; no rate is shown without one.
+        expected: seconds that all its steps are expected to take. The bar then covers all of them.
+    """
+    status = scheduling.status(job, settings)
+    line, stop = st.columns([5, 1], vertical_alignment="center")
+    if may_cancel:
+        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
+    if status.state is State.QUEUED:
+        sentence = status.sentence or _queued(scheduling.position(job, settings), noun)
+        line.progress(0.0, text=text.plain(sentence, 300))
+        return
+    events = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
+    last = events[-1] if events else None
+    shown = _shown(last)
+    share, parts = shown.share, [shown.text]
+    if shown.rate and unit:
+        parts.append(f"{shown.rate:,.0f} {unit}")
+    seconds = status.earlier_seconds + (status.seconds or 0)
+    left, of = shown.seconds_left or 0.0, " in this step"
+    if expected is not None:
+        left, of = _left(last, left, expected - seconds), ""
+        share = min(0.99, seconds / max(seconds + left, 1e-9))
+    if left >= 1:
+        parts.append(f"about {text.duration(left)} left{of}")
+    if seconds >= 1:
+        parts.append(f"{text.duration(seconds)} so far")
+    line.progress(min(1.0, share), text=" · ".join(parts))
+
+
+def _queued(ahead: int, noun: str) -> str:
+    """`2 trainings are ahead of yours`."""
+    if not ahead:
+        return "Starting"
+    return f"{text.count(ahead, noun)} {'is' if ahead == 1 else 'are'} ahead of yours"
+
+
+def _shown(event: Step | Epoch | Note | None) -> _Shown:
+    match event:
+        case None:
+            return _Shown("Starting")
+        case Note():
+            return _Shown(event.sentence.rstrip("."))
+        case Step():
+            done = f"{event.what}: {event.done:,} of {event.total:,}"
+            share = event.done / max(1, event.total)
+            return _Shown(done, share, event.per_second, event.seconds_left)
+        case Epoch():
+            limit = "of" if event.unit == "epoch" else "of at most"
+            phase = PHASES.get(event.phase, event.phase)
+            # The head is trained on stored features, so its rate is not one of pictures.
+            rate = None if event.phase == "head" else event.pictures_per_second
+            return _Shown(
+                f"{phase}: {event.unit} {event.epoch} {limit} {event.epochs}",
+                event.epoch / event.epochs,
+                rate,
+                event.seconds_left,
+            )
+
+
+def _left(event: Step | Epoch | Note | None, of_step: float, of_all: float) -> float:
+    """Seconds left of all steps; fine-tuning, the last long one, knows better than the estimate."""
+    if isinstance(event, Epoch) and event.phase == "fine-tune":
+        return of_step
+    return max(of_all, of_step)
+
+
+def cancel_button(key: str, column: Any, callback: Callable[..., None], *args: Any) -> None:
+    """A button to cancel a job, in a column beside its bar."""
+    column.button(
+        "Cancel",
+        key=key,
+        icon=":material/stop_circle:",
+        width="stretch",
+        on_click=callback,
+        args=args,
+    )
