@@ -286,7 +286,7 @@ def test_a_safe_remedy_is_applied_and_can_be_undone(visitor: Visitor) -> None:
     assert _steps(visitor) == [*STEPS], "nothing blocks"
     assert "2 classes · 12 pictures" in visitor.text()
     assert "Merge into Daisy: done." in visitor.text()
-    visitor.at.button(key="undo 0").click()  # what blocks comes first
+    visitor.at.button(key="undo 1").click()  # merges come first
     visitor.rerun()
     assert _steps(visitor) == FIRST
     assert "2 classes · 14 pictures" in visitor.text()
