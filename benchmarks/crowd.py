@@ -169,7 +169,7 @@ def differs(session: Session, expected: Expected) -> str:
     texts = [e.markdown.body for e in session.elements if e.HasField("markdown")]
     labels = tuple(re.sub(r"\\(.)", r"\1", bar.text.rpartition(" · ")[0]) for bar in bars)
     shares = [bar.value / 100 for bar in bars]
-    index = re.search(r"class (\d+) of", " ".join(texts))
+    index = re.search(r"Class number (\d+) ", " ".join(texts))
     if labels != expected.labels or index is None or int(index[1]) != expected.index:
         return f"{labels} instead of {expected.labels}"
     if not np.allclose(shares, expected.probabilities, rtol=0, atol=TOLERANCE):

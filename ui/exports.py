@@ -15,7 +15,7 @@ from core.runs.verification import FileVerification, Verification
 from core.settings import Settings
 from ui import job_progress, state, text, widgets
 
-EVERY = 1
+SECONDS = 1
 """Seconds between two looks at files that are being prepared."""
 
 
@@ -25,7 +25,7 @@ def offer(run: Run, settings: Settings) -> None:
         job_progress.poll(
             lambda: bool(packing.available_formats(run)) or not run.at_work(settings),
             lambda: st.caption(":material/hourglass_top: The LiteRT file is being verified."),
-            EVERY,
+            SECONDS,
         )
         return
     sizes = packing.sizes(run)
@@ -76,7 +76,7 @@ def show(run: Run, settings: Settings) -> None:
 def _formats(run: Run, settings: Settings) -> None:
     """One row per format; drawn again every second while files are being prepared."""
     if _busy(run, settings):
-        job_progress.poll(lambda: not _busy(run, settings), lambda: _rows(run, settings), EVERY)
+        job_progress.poll(lambda: not _busy(run, settings), lambda: _rows(run, settings), SECONDS)
     else:
         _rows(run, settings)
 

@@ -30,23 +30,29 @@ def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = E
 
     Args:
         ended: says whether it has.
-        draw: draws it. If it raises a TuskerError, the page is drawn, which shows why.
+        draw: draws it.
         every: seconds between two drawings.
+
+    Raises:
+        TuskerError: by `ended` or `draw`, at first; later the page is drawn, which shows why.
     """
-    drawn: list[bool] = []
+    refusals: list[TuskerError] = []
+    polling = False
 
     def look() -> None:
         try:
             if ended():
                 st.rerun()
             draw()
-        except TuskerError:
-            if not drawn:  # the page itself is being drawn
-                raise
-            st.rerun()
-        drawn.append(True)
+        except TuskerError as refusal:
+            if polling:
+                st.rerun()
+            refusals.append(refusal)  # Streamlit would show it as an error of the app
 
     st.fragment(look, run_every=every)()
+    if refusals:
+        raise refusals[0]
+    polling = True
 
 
 def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:

@@ -61,7 +61,7 @@ def details(run: Summary) -> str:
 def date(seconds: float) -> str:
     """`22 Nov 2026, 14:05`, in the time zone of the visitor's browser, else in the host's."""
     zone = None
-    with contextlib.suppress(ZoneInfoNotFoundError, ValueError):  # the name comes from outside
+    with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):  # from outside
         zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
     at = datetime.fromtimestamp(seconds, zone)
     return f"{at.day} {at:%b %Y, %H:%M}"

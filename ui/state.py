@@ -76,6 +76,7 @@ OPENED = "opened_in_this_visit"
 VISITOR = "token_of_this_visit"
 DELETED = "owner_deleted"
 OWNER_REFUSAL = "owner_refusal"
+UNDO_REFUSAL = "undo_refusal"
 MODEL_OF_LINK = "predict_model_of_link"
 SOURCE = "predict_source"
 PICTURES = "predict_pictures"
@@ -136,19 +137,26 @@ def leave_run() -> None:
 
 def arrive(page: str) -> None:
     """Note which page is drawn, and whether the visitor has come to it from another."""
-    st.session_state[FROM_ELSEWHERE] = st.session_state.get(CURRENT_PAGE) != page
+    if st.session_state.get(CURRENT_PAGE) != page:
+        st.session_state[FROM_ELSEWHERE] = True  # until the page has taken note of it
     st.session_state[CURRENT_PAGE] = page
+
+
+def has_just_arrived() -> bool:
+    """Whether the visitor has come from another page since this was last asked."""
+    return bool(st.session_state.pop(FROM_ELSEWHERE, False))
 
 
 def return_to_pictures() -> None:
     """Have the address name the upload or pile that it named before a visit to another page.
 
-    The navigation drops it. The browser's way back from an upload does not lead to it again.
+    The navigation drops it. After the browser's Back button, the upload that was left stays left.
     """
+    arrived = has_just_arrived()
     named = {name: value for name in (UPLOAD, PILE) if (value := parameter(name))}
     if named or parameter(RUN):
         st.session_state[TRAIN_PICTURES] = named
-    elif st.session_state[FROM_ELSEWHERE]:
+    elif arrived:
         st.query_params.update(st.session_state.get(TRAIN_PICTURES, {}))
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -134,19 +134,22 @@ def error(sentence: str, icon: str = ":material/error:") -> None:
 
 
 @contextmanager
-def keep_refusal(key: str, about: str = "") -> Iterator[None]:
+def keep_refusal(
+    key: str, about: str = "", restore: Mapping[str, object] | None = None
+) -> Iterator[None]:
     """Keep the sentence of a refused callback for `show_refusal`; forget the one before.
 
     Args:
         key: in the session state.
         about: id of the run, upload or model that the callback was about, if there is one.
+        restore: key of a widget → the value that it shows again after a refusal.
     """
     try:
         yield
-    except TuskerError as refusal:
-        st.session_state[key] = about, str(refusal)
-    except OSError as failure:
-        st.session_state[key] = about, NOT_STORED.format(failure.strerror or failure)
+    except (TuskerError, OSError) as refusal:
+        stored = NOT_STORED.format(getattr(refusal, "strerror", None) or refusal)
+        st.session_state[key] = about, str(refusal) if isinstance(refusal, TuskerError) else stored
+        st.session_state.update(restore or {})
     else:
         st.session_state.pop(key, None)
 

@@ -78,14 +78,15 @@ def fitting(names: Sequence[bytes]) -> list[str]:
 
     # No trailing byte of these encodings is a slash.
     parts = sorted({part for name in names for part in name.split(b"/") if not part.isascii()})
+    if not parts:
+        return []
     ranking = chardet.detect_all(
         b"\n".join(parts), ignore_threshold=True, compat_names=False, include_encodings=ENCODINGS
     )
     confidence = dict.fromkeys(ENCODINGS, UNRANKED)
     for each in ranking:
-        encoding = str(each["encoding"]).removesuffix(
-            "hkscs"
-        )  # big5 with the characters of Hong Kong
+        # Its big5 has the characters of Hong Kong, too.
+        encoding = str(each["encoding"]).removesuffix("hkscs")
         weight = PREFERENCE if encoding in WESTERN else 1
         confidence[encoding] = weight * each["confidence"]
     likely: dict[tuple[str, ...], str] = {}

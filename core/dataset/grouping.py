@@ -248,6 +248,6 @@ def _missing(dataset: Dataset, by: str) -> str:
     if by in EXIF:
         return f"Expected the {by} in the EXIF data of the pictures, found none."
     if kind in LEVELED:
-        return f"There is no level {by!r}; levels start at 1."
+        return f"Expected a level of folders or file names that groups pictures; found {by!r}."
     columns = listed([column.name for column in dataset.columns]) or "none in this data"
     return f"Expected a column that groups pictures: {columns}; found {by!r}."

@@ -87,7 +87,7 @@ def columns(
     flags = {n: flagged for n, flagged in flags.items() if flagged in SPLITS}
     if not flags:
         return titled, lambda _: part
-    other = "test" if "train" in flags.values() else "train"
+    other = next((split for split in ("train", "test") if split not in flags.values()), "")
 
     def split_of(row: list[str]) -> str:
         flagged = {str(flags[n]) for n in flags if mark(row[n]) in ON} or {other}

@@ -60,7 +60,10 @@ def text_of(path: Path) -> str:
     with contextlib.suppress(UnicodeDecodeError):
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if marked else "utf-8-sig")
-    words = {w for w in _WORDS.findall((content + b"\n")[:SAMPLE]) if not w.isascii()}
+    first = re.search(rb"[\x80-\xff]", content)
+    start = content.rfind(b"\n", 0, first.start() if first else 0) + 1
+    found = _WORDS.findall((content + b"\n")[start : start + SAMPLE])
+    words = {word for word in found if not word.isascii()}
     fitting = encodings.fitting(sorted(words)[:SAMPLED_WORDS])
     return content.decode(fitting[0] if fitting else WESTERN, "replace")
 
@@ -159,18 +162,21 @@ def names_several(rows: list[list[str]], lookup: Lookup) -> bool:
 def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, ...]:
     """Columns of the tables among other files that give several pictures the same value.
 
+    Columns of one name, as in `train/metadata.csv` and `test/metadata.csv`, are one; of a table,
+    the first with this name.
+
     Args:
         pictures: their names.
-        others: all other files. Columns of one name, as in `train/metadata.csv` and
-            `test/metadata.csv`, are one.
+        others: all other files.
     """
     files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
     lookup = Lookup(pictures if files else ())
     places: defaultdict[str, list[tuple[Table, int]]] = defaultdict(list)
     for member in files:
         if table := matched(member.name, rows_of(text_of(member.path)), lookup):
-            for place, title in enumerate(titles(table)):
-                if place != table.file_column:
+            known = titles(table)
+            for place, title in enumerate(known):
+                if place != table.file_column and place == known.index(title):
                     places[f"{PurePosixPath(member.name).name}:{title}"].append((table, place))
     found = (Column(name=name, groups=_groups(each)) for name, each in places.items())
     several = (c for c in found if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)

@@ -87,7 +87,7 @@ def percent(value: float | None) -> str:
     if value is None:
         return "–"
     if 0.9995 <= value < 1:
-        return "> 99.9 %"
+        return "over 99.9 %"
     return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
 
 

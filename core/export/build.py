@@ -57,7 +57,7 @@ def export(
         files.remove(abandoned)
     model, arrays = storage.load(folder)
     files.write_text(folder / LABELS, label_lines(model))
-    train_program.write(folder, run.config(), model, run.dataset())
+    train_program.write(folder, run.config(), model, run.dataset(), fine_tuned=run.fine_tuned)
     source = _Source(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
     for group in _by_library(forms):

@@ -74,7 +74,7 @@ class Facts:
         self.title = run.annotations().name or self.dataset.name
         name = self.config.backbone
         self.backbone = backbones.get(name) if backbones.known(name) else None
-        self.fine_tuned = any(kept.phase == "fine-tune" and kept.epoch for kept in run.kept())
+        self.fine_tuned = run.fine_tuned
         effective = self.config if self.fine_tuned else self.config.without_fine_tuning()
         self.views = effective.augmentation.views
         self.counts = _counts(self.dataset)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from filelock import FileLock
 
-from core.errors import BadInput
+from core.errors import BadInput, Cancelled
 from core.export.build import export
 from core.export.formats import Format, named
 from core.export.packing import available_formats
@@ -57,8 +57,8 @@ def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
 def work(run: Run, settings: Settings, emit: Emit) -> None:
     """Prepare the ordered formats, including those that are ordered meanwhile, and end the job.
 
-    A format that was ordered again after it failed is tried again. The end is recorded while no
-    one can order: an order is either seen here, or starts another job.
+    A format that was ordered again after it failed is tried again. The end is recorded under
+    the lock: an order is either seen here, or starts another job.
 
     Raises:
         RunDamaged: the run's own files cannot be read.
@@ -117,5 +117,11 @@ def _names(run: Run) -> list[str]:
 
 
 def _orders_lock(job: JobFolder) -> FileLock:
-    """Held while the list of ordered formats is changed, and while the job ends."""
+    """Held while the list of ordered formats is changed, and while the job ends.
+
+    Raises:
+        Cancelled: the run was deleted; a lock would bring its folder back.
+    """
+    if not job.path.is_dir():
+        raise Cancelled("The run was deleted.")
     return FileLock(job.path / "orders.lock")

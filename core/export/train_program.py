@@ -31,10 +31,15 @@ SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobile
 """Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
 
-def write(folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset) -> None:
-    """Write the program and its split; see `write_backbone` for the other file that it may read."""
+def write(
+    folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_tuned: bool
+) -> None:
+    """Write the program and its split; see `write_backbone` for the other file that it may read.
+
+    Arguments are those of `program`.
+    """
     files.write_text(folder / SPLIT_FILE, split_rows(dataset))
-    files.write_text(folder / PROGRAM, program(config, model, dataset))
+    files.write_text(folder / PROGRAM, program(config, model, dataset, fine_tuned=fine_tuned))
 
 
 def split_rows(dataset: Dataset) -> str:
@@ -89,16 +94,17 @@ def write_backbone(backbone: Backbone, path: Path, settings: Settings) -> None:
             raise RunDamaged(f"{path.name} does not compute what {backbone.title} does.")
 
 
-def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
+def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_tuned: bool) -> str:
     """The program, formatted as ruff would, without anything that this run did not use.
 
     Args:
         config: of the run.
         model: gives input size, crop and classes.
         dataset: with its split.
+        fine_tuned: whether the run fine-tuned the backbone and kept the result.
     """
     backbone = backbones.get(model.backbone)
-    if config.fine_tunes and not model.fine_tuned:  # it was left out, or gained too little
+    if not fine_tuned:
         config = config.without_fine_tuning()
     views = _views(config.augmentation) if config.fine_tunes or config.head_views > 1 else []
     return programs.render(

@@ -55,11 +55,9 @@ def open_file(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
     """
     if isinstance(source, Path):
         try:
+            if not source.is_file():  # opening a pipe might wait for ever
+                raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
             file: IO[bytes] = source.open("rb")
-        except FileNotFoundError as error:
-            raise BadImage(
-                f"No picture file at {source.name}. It may have been deleted."
-            ) from error
         except OSError as error:
             why = error.strerror or error
             raise BadImage(f"The picture {source.name} cannot be read: {why}.") from error

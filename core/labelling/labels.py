@@ -1,9 +1,10 @@
 """The labels that a visitor gives to a pile, saved step by step, so that a reload loses nothing."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -54,8 +55,6 @@ class Labels:
         self.pile = pile
         self._path = pile.folder / FILE
         self._steps = _read(self._path)
-        if self._path.is_file() and not self._path.read_bytes().endswith(b"\n"):
-            self._write()  # the next step must not join a line that a crash cut short
         self._replay()
 
     @property
@@ -148,8 +147,10 @@ class Labels:
         files.write_text(self._path, "".join(map(_line, self._steps)))
 
     def _add(self, step: Step) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(_line(step))
+        with self._path.open("ab+") as file:
+            if file.tell() and not _ends_a_line(file):
+                file.write(b"\n")  # a crash cut the last line short
+            file.write(_line(step).encode())
         self._steps.append(step)
         self._apply(len(self._steps), step)
 
@@ -177,6 +178,11 @@ class Labels:
                 self.skipped.pop(picture, None)
             if step.name and step.name not in self.classes:
                 self.classes.append(step.name)
+
+
+def _ends_a_line(file: IO[bytes]) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def _line(step: Step) -> str:

@@ -41,8 +41,8 @@ class Learned:
     def doubtful(self, labels: Labels) -> list[int]:
         """The pictures to label next, the most doubtful first and skipped ones last.
 
-        What was left out, also as a group, is not asked about. The margin is the probability of a
-        picture's label minus that of the likeliest other class.
+        Pictures that were left out are not among them. The margin is the probability of a picture's
+        label minus that of the likeliest other class.
         It is negative where the label, which came from a group, seems wrong. For a picture without
         a label the two likeliest classes are compared.
 

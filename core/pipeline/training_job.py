@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ import numpy as np
 from core import __version__, backbones
 from core.dataset import Split, split
 from core.distributed import fine_tuning
+from core.errors import RunDamaged
 from core.estimating import resources, unit_costs
 from core.evaluation import prediction_sets
 from core.jobs.events import Emit, Kept, Note
@@ -93,9 +95,16 @@ def train(
     files.remove(run.job.checkpoint)
     try:
         post_report.finish(context, run, outputs)
-    finally:  # a step that was cancelled may follow others, which wrote their files
-        manifest = run.manifest()
-        run.complete_with(manifest.name, manifest.completed_at, seconds)
+    except BaseException:  # steps before the one that was cancelled have written their files
+        with contextlib.suppress(OSError, RunDamaged):
+            _complete_again(run, seconds)
+        raise
+    _complete_again(run, seconds)
+
+
+def _complete_again(run: Run, seconds: float) -> None:
+    manifest = run.manifest()  # it lists the files of the steps after the report from now on
+    run.complete_with(manifest.name, manifest.completed_at, seconds)
 
 
 def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:

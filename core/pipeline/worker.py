@@ -52,6 +52,8 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     source, name = Path(arguments["source"]), arguments["name"]
     notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
     keep_source = False
+    for left in (intake.pictures(folder.path), folder.path / intake.THUMBNAILS):
+        files.remove(left)  # of an attempt that was stopped
     try:
         if arguments.get("unsorted"):
             from core import labelling
@@ -75,9 +77,10 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         keep_source = True  # the page offers to label them
         raise
     finally:
-        # Its pictures have been unpacked, or it cannot be used: free the disk. A job that was
-        # stopped and not cancelled may be repeated.
-        repeatable = STOPPING.is_set() and not folder.cancel_requested
+        # Its pictures have been unpacked, or it cannot be used: free the disk. A cluster repeats a
+        # job that was stopped and not cancelled.
+        stopped = STOPPING.is_set() and not folder.cancel_requested
+        repeatable = stopped and settings.runner == "ray"
         if source.parent == folder.path and not (keep_source or repeatable):
             files.remove(source)
 

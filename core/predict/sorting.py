@@ -43,7 +43,7 @@ class SortedPaths:
         else:
             folder = OTHERS[row.verdict]
         name = files.portable_name(row.file.rpartition("/")[2])
-        return self._free(f"{folder}/{name}")
+        return self._free(*posixpath.splitext(f"{folder}/{name}"))
 
     def _folder(self, label: str) -> str:
         if label not in self._folders:
@@ -52,10 +52,9 @@ class SortedPaths:
             self._folders[label] = self._free(files.portable_name(name))
         return self._folders[label]
 
-    def _free(self, path: str) -> str:
-        """The path, with a number if it is used; names that differ in case only are the same."""
-        stem, suffix = posixpath.splitext(path)
-        free = path
+    def _free(self, stem: str, suffix: str = "") -> str:
+        """A path, with a number if it is used; names that differ in case only are the same."""
+        path = free = stem + suffix
         while free.casefold() in self._used:
             self._numbers[path.casefold()] += 1
             free = f"{stem} ({self._numbers[path.casefold()] + 1}){suffix}"

@@ -105,6 +105,11 @@ class Run(RunArtifacts):
         """Which epoch each phase kept."""
         return tuple(event for event in self.events() if isinstance(event, Kept))
 
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether this training fine-tuned the backbone and kept the result."""
+        return any(kept.phase == "fine-tune" and kept.epoch for kept in self.kept())
+
     def bundled_files(self) -> dict[str, Path]:
         """Files of the run that its bundle holds, by name; see `BUNDLED`."""
         paths = {name: self.path / name for name in BUNDLED}

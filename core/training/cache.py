@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -135,22 +135,25 @@ class FeatureCache:
                 total -= sizes[path]
 
     def held(
-        self, backbones: Collection[str], views: Collection[str], pictures: Collection[str]
+        self,
+        arrays: Mapping[str, Collection[str]],
+        views: Collection[str],
+        pictures: Collection[str],
     ) -> int:
         """Bytes of the features of some pictures.
 
         Args:
-            backbones: names of backbones, whatever their engines.
+            arrays: name of a backbone, whatever its engine → names of arrays.
             views: keys as by `view_keys`.
             pictures: SHA-256 of pictures.
         """
         total, wanted = 0, set(pictures)
-        engines = tuple(f"v{VERSION}-{backbone}-" for backbone in backbones)
-        for path in self.folder.glob(f"v*/*/*/{NAMES}"):
-            if path.parents[2].name.startswith(engines) and path.parents[1].name in views:
-                names = path.read_text(encoding="ascii").split()
-                size = path.with_name(ROWS).stat().st_size
-                total += size * sum(name in wanted for name in names) // max(1, len(names))
+        for backbone, kept in arrays.items():
+            for path in self.folder.glob(f"v{VERSION}-{backbone}-*/*/*/{NAMES}"):
+                if path.parent.name in kept and path.parents[1].name in views:
+                    names = path.read_text(encoding="ascii").split()
+                    size = path.with_name(ROWS).stat().st_size
+                    total += size * sum(name in wanted for name in names) // max(1, len(names))
         return total
 
     def _view(self, engine: str, view: str) -> Path:

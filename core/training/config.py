@@ -103,7 +103,7 @@ class Unfreeze(_Part):
     least_errors: int = Field(0, ge=0, le=1000)
     """Errors that the head must be expected to make on the validation pictures, and that
     fine-tuning must avoid to be kept. If fewer are expected, it is left out. 0: always fine-tune,
-    and keep the version with the smaller loss."""
+    and keep it if its loss is smaller and its accuracy no lower."""
 
     @model_validator(mode="after")
     def _stages_or_layers(self) -> Self:

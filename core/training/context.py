@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from core import backbones
 from core.backbones import Backbone
 from core.dataset import Dataset, Example, Split
 from core.errors import BadDataset
 from core.jobs.events import Emit
 from core.model import storage
 from core.settings import Settings
-from core.training.cache import FeatureCache, view_keys
+from core.training.cache import EMBEDDING, FeatureCache, view_keys
 from core.training.config import TrainingConfig
+from core.training.depth import cut_stage
 from core.training.network import Network
 
 
@@ -51,10 +53,10 @@ class TrainingContext:
         return self.dataset.of(split)
 
     def cached_bytes(self) -> int:
-        """Bytes of the features of these pictures that the cache has, by any of the backbones."""
+        """Bytes of the features that this training needs and the cache has already."""
         config, dataset = self.config, self.dataset
         return self.cache.held(
-            [candidate.backbone for candidate in config.candidates()],
+            {each.backbone: _arrays(each) for each in config.candidates()},
             view_keys(config.augmentation, config.seed, config.crop, dataset.scale),
             [example.sha256 for example in dataset.examples],
         )
@@ -87,3 +89,11 @@ class TrainingContext:
                 f"Expected training pictures of each class, found none of {', '.join(missing)}. "
                 "Add pictures, or leave the class out."
             )
+
+
+def _arrays(config: TrainingConfig) -> set[str]:
+    """Names of the arrays of the cache that a training fills."""
+    backbone = backbones.get(config.backbone)
+    depths = () if config.features == "last" else backbone.depths
+    names = {"-".join((EMBEDDING, *depths))}
+    return names | ({backbone.stages[cut_stage(config)].layer} if config.fine_tunes else set())

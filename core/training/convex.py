@@ -72,6 +72,7 @@ def logistic_regression(
         strength: inverse regularisation strength.
         start: a linear head to start from; the optimum is the same.
         trace: called with the head before the first iteration and after each one.
+
     Source: the problem of scikit-learn's `LogisticRegression` with the L2 penalty.
     """
     rows, rotation = span(features)

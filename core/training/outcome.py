@@ -37,7 +37,7 @@ def compare(
     if kept.epoch and better and gain > 0:
         pictures = f"{gain:,} of {len(labels):,} validation pictures"
         return _head_alone(head, labels, f"Fine-tuning gained too little ({pictures}); {after}")
-    return _head_alone(head, labels, f"Fine-tuning brought no gain; {after}")
+    return _head_alone(head, labels, f"Fine-tuning brought no gain on validation; {after}")
 
 
 def left_out(error: float, head: np.ndarray, labels: np.ndarray, least_errors: int) -> Kept | None:

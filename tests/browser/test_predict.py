@@ -33,7 +33,7 @@ def test_an_upload_and_a_camera_picture_are_predicted(page: Page, tmp_path: Path
     chromium.upload(page, picture)
     expect(_bars(page).filter(has_text="%")).to_have_count(3)
     expect(page.get_by_alt_text("circle.jpg: ")).to_be_visible()
-    expect(page.get_by_text("of 0–999")).to_be_visible()
+    expect(page.get_by_text("(0 to 999)")).to_be_visible()
 
     chromium.choose(page, "Camera")
     page.get_by_role("button", name="Take Photo").click()

@@ -1,3 +1,4 @@
+import urllib.request
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -5,6 +6,12 @@ from playwright.sync_api import Page, expect
 from core.runs.run import Run
 from tests.browser import chromium
 from tests.browser.server import Server
+
+
+def test_the_app_alone_runs_without_the_api(server: Server) -> None:
+    # Streamlit answers unknown paths with its index page.
+    with urllib.request.urlopen(f"{server.url}/api/health", timeout=30) as answer:
+        assert answer.headers["content-type"].startswith("text/html")
 
 
 def test_each_page_fits_narrow_and_wide_windows_and_is_accessible(

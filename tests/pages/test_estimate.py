@@ -116,7 +116,7 @@ def test_a_training_longer_than_the_host_allows_is_refused_or_warned_of(
     minutes = f"{share * expected / 60:.4g}"
     monkeypatch.setenv("TUSKER_JOB_MINUTES", minutes)
     visitor.open("train", upload=upload.id)
-    assert f"This host allows a training {minutes} min" in visitor.text()
+    assert f"A training may take {minutes} min on this host" in visitor.text()
     assert may_start(visitor) is startable
 
 

@@ -72,6 +72,12 @@ def test_the_model_and_the_other_choices_are_the_same_after_a_visit_to_another_p
     assert visitor.at.selectbox[0].value == "efficientnet-lite2"
 
 
+def test_a_link_that_is_followed_again_opens_its_model(visitor: Visitor, run: Run) -> None:
+    visitor.open("predict", run=run.id).fill("Model", "efficientnet-lite2")
+    visitor.open("reports").open("predict", run=run.id)
+    assert visitor.at.selectbox[0].value == run.id
+
+
 def test_a_model_that_was_deleted_meanwhile_is_no_longer_chosen(
     visitor: Visitor, run: Run, run_in: Callable[..., Run]
 ) -> None:

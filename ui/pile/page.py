@@ -38,11 +38,14 @@ def offer(settings: Settings) -> None:
         accept_multiple_files=True,
         max_upload_size=settings.archive_megabytes,
     )
-    for folder in labelling.list_piles(settings, state.owning(settings))[:CONTINUED]:
+    offered = 0
+    for folder in labelling.list_piles(settings, state.owning(settings)):
         try:
             pile = _open(folder)
         except TuskerError:  # of an earlier version, or damaged: it is deleted with its age
             continue
+        if (offered := offered + 1) > CONTINUED:
+            break
         st.button(
             f"Continue with {text.plain(pile.name, 60)} · "
             f"{text.count(len(pile.pictures), 'picture')}",

@@ -1,7 +1,6 @@
 """Show a model's answers: one picture large, several as a grid."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
@@ -28,8 +27,11 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
     _show_one(pictures[chosen], results[chosen], model, count)
     if len(results) > 1:
         _grid(pictures, results, classifier, chosen)
-        rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
-        packed = partial(table.packed, rows, "csv")
+
+        def packed() -> bytes:
+            rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
+            return table.packed(rows, "csv")
+
         widgets.download("Download as CSV", packed, "predictions.csv", "text/csv")
 
 

@@ -78,8 +78,9 @@ def _set_up(model: ImportedModel) -> None:
 
 
 def _set_threshold(model: ImportedModel) -> None:
-    threshold = st.session_state[f"threshold {model.id}"] / 100
-    with widgets.keep_refusal(state.THRESHOLD_REFUSAL, model.id):
+    key = f"threshold {model.id}"
+    threshold, before = st.session_state[key] / 100, model.annotations().threshold
+    with widgets.keep_refusal(state.THRESHOLD_REFUSAL, model.id, {key: round(100 * before)}):
         model.annotate(lambda annotations: annotations.model_copy(update={"threshold": threshold}))
 
 

@@ -37,6 +37,8 @@ def choose(settings: Settings) -> tuple[str, int]:
     first = linked if linked in options else next(iter(published))
     # The key names the wanted model, so that a link to another one is followed.
     key = f"model {linked}"
+    if state.has_just_arrived() and requested in options:
+        st.session_state[key] = requested  # not what was chosen instead on an earlier visit
     chosen = st.session_state.get(key, first)
     title = titles.get(chosen, titles[first])
     with st.popover(f"Model: {text.plain(title, 60)}", icon=":material/neurology:"):

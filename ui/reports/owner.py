@@ -51,6 +51,7 @@ def controls(summary: Summary, settings: Settings, label: str) -> None:
 
 def offer_undo(settings: Settings) -> None:
     """A button to restore the run that this visit deleted last."""
+    widgets.show_refusal(state.UNDO_REFUSAL)
     deleted: list[tuple[str, str]] = st.session_state.get(state.DELETED, [])
     while deleted and not runs.restorable(deleted[-1][0], settings):
         deleted.pop()
@@ -60,8 +61,8 @@ def offer_undo(settings: Settings) -> None:
     # Always in sight, wherever the list was scrolled to.
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: **{text.plain(name, 60)}** was deleted.", width="content")
-        st.button("Undo", icon=":material/undo:", on_click=_undo, args=(run_id, settings))
-    widgets.show_refusal(state.OWNER_REFUSAL, run_id)
+        undo = widgets.once(_undo)
+        st.button("Undo", icon=":material/undo:", on_click=undo, args=(run_id, settings))
 
 
 def _naming(run: Run, summary: Summary, settings: Settings) -> None:
@@ -138,7 +139,7 @@ def _deleting(run: Run, summary: Summary, settings: Settings) -> None:
     st.button(
         "Delete",
         icon=":material/delete:",
-        on_click=_delete,
+        on_click=widgets.once(_delete),
         args=(run, summary.name, settings),
     )
     lost = "its model and its report" if summary.complete else "its settings and its progress"
@@ -159,5 +160,5 @@ def _delete(run: Run, name: str, settings: Settings) -> None:
 
 
 def _undo(run_id: str, settings: Settings) -> None:
-    with widgets.keep_refusal(state.OWNER_REFUSAL, run_id):
+    with widgets.keep_refusal(state.UNDO_REFUSAL):
         runs.restore(run_id, settings)

@@ -51,15 +51,16 @@ def offer(upload: Upload, examined: Intake) -> None:
     titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
     options = ["", *titles]
     current = choices.read(upload.path)
+    chosen = current.group if current.group in options else ""
     st.selectbox(
         "Keep together in training or test",
         options,
-        index=options.index(current.group) if current.group in options else 0,
+        index=options.index(chosen),
         format_func=lambda by: text.short(titles[by], 100) if by else NONE,
         key=_key(upload),
         help=WHY,
         on_change=_choose,
-        args=(upload,),
+        args=(upload, chosen),
     )
     described = [finding for finding in examined.findings if finding.code == GROUPS]
     for finding in described:
@@ -69,9 +70,10 @@ def offer(upload: Upload, examined: Intake) -> None:
         st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
 
 
-def _choose(upload: Upload) -> None:
-    by = st.session_state[_key(upload)]
-    changes.change(upload, lambda current: current.model_copy(update={"group": by}))
+def _choose(upload: Upload, before: str) -> None:
+    key = _key(upload)
+    by = st.session_state[key]
+    changes.change(upload, lambda now: now.model_copy(update={"group": by}), {key: before})
 
 
 def _key(upload: Upload) -> str:

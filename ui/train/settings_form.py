@@ -185,8 +185,9 @@ def _advanced(
     with top:
         numbers(UNFREEZE)
         if values["unfreeze"]["layers"]:
+            if values["unfreeze"]["stages"]:
+                st.caption("Only the number of layers is used; the number of stages has no effect.")
             values["unfreeze"]["stages"] = 0
-            st.caption("The number of layers counts, and that of stages has no effect.")
         frozen = not (values["unfreeze"]["stages"] or values["unfreeze"]["layers"])
         if frozen:
             st.caption("These have no effect while nothing is unfrozen: there is no fine-tuning.")

@@ -39,7 +39,7 @@ def host():
 
 
 def row(url, md5=None):
-    source = weights.Source("weights.h5", url=url, md5=md5)
+    source = weights.Weights("weights.h5", url=url, md5=md5)
     return dataclasses.replace(get("resnet50"), weights=source)
 
 
@@ -61,7 +61,7 @@ def test_a_package_with_another_file_of_that_name_is_refused(settings, tmp_path,
     (models.parent / "__init__.py").touch()
     (models / "a.pth").write_bytes(CONTENT)
     monkeypatch.syspath_prepend(tmp_path)
-    source = weights.Source("a.pth", "some_weights", sha256=hashlib.sha256(CONTENT).hexdigest())
+    source = weights.Weights("a.pth", "some_weights", sha256=hashlib.sha256(CONTENT).hexdigest())
     backbone = dataclasses.replace(get("efficientnet-lite0"), weights=source)
     assert weights.fetch(backbone, settings) == models / "a.pth"
     (models / "a.pth").write_bytes(CONTENT[:-1])
@@ -70,7 +70,7 @@ def test_a_package_with_another_file_of_that_name_is_refused(settings, tmp_path,
 
 
 def test_a_missing_package_is_named(settings):
-    source = weights.Source("a.pth", package="no_such_package_of_weights")
+    source = weights.Weights("a.pth", package="no_such_package_of_weights")
     backbone = dataclasses.replace(get("efficientnet-lite0"), weights=source)
     with pytest.raises(WeightsUnavailable, match="no_such_package_of_weights"):
         weights.fetch(backbone, settings)

@@ -55,13 +55,14 @@ def dataset(*names, classes=("ant", "bee"), predefined=False, kind="JPEG"):
 PLAIN = dataset("train:ant/0.jpg", "validation:bee/1.jpg", "test:ant/2.jpg", "train:bee/3.jpg")
 
 
-def write_program(run_config, pictures=PLAIN, **values):
+def write_program(run_config, pictures=PLAIN, *, fine_tuned=None, **values):
     """The program of a run, whose fine-tuning was kept if there was one."""
     row = backbones.get(run_config.backbone)
     cut = row.stages[depth.cut_stage(run_config)].layer if run_config.fine_tunes else None
     model = {"classes": pictures.classes, "size": row.size, "crop": run_config.crop, "cut": cut}
     saved = ModelFile(backbone=row.name, **model | values)
-    return train_program.program(run_config, saved, pictures)
+    fine_tuned = saved.fine_tuned if fine_tuned is None else fine_tuned
+    return train_program.program(run_config, saved, pictures, fine_tuned=fine_tuned)
 
 
 def configure(preset="best", backbone="tiny", **values):
@@ -152,6 +153,11 @@ def test_fine_tuning_that_was_not_kept_is_no_part_of_the_program(depths):
         assert part not in program
     assert ("DEPTHS = " in program) == bool(depths)
     assert_in_shape(program)
+
+
+def test_fine_tuning_of_an_earlier_model_is_no_part_of_the_program():
+    program = write_program(configure(start="0" * 64), fine_tuned=False)
+    assert "def fine_tune" not in program and "UNFREEZE" not in program
 
 
 def test_a_hidden_head_keeps_its_views_where_fine_tuning_was_not_kept():

@@ -20,7 +20,7 @@ from tests import shapes
 PATIENCE = 120.0
 """Seconds after which a test fails; on a busy machine a worker takes long to start."""
 LOOK_SECONDS = 1.0
-"""As pages do: whoever asks for the status of an unattended job starts a dispatcher for it."""
+"""Between two looks at a status: each look at an unattended job may start a dispatcher."""
 
 
 def wait_until(condition: Callable[[], object], *, within: float = PATIENCE) -> None:

@@ -184,10 +184,12 @@ def test_features_of_a_dataset_in_the_cache_are_measured(tmp_path):
     cache = FeatureCache(tmp_path)
     for engine, view in product(["a-1-litert", "b-1-litert"], ["plain", "mirror"]):
         cache.array(engine, view, "embedding", (4,), np.float32).append(names(3), np.ones((3, 4)))
-    assert cache.held(["a"], ["plain", "mirror"], names(3)) == 2 * 3 * 16
-    assert cache.held(["a", "b"], ["plain"], names(2)) == 2 * 2 * 16
-    assert cache.held(["c"], ["plain"], names(3)) == 0
-    assert cache.held(["a"], ["plain"], names(3, first=9)) == 0
+    array = ["embedding"]
+    assert cache.held({"a": array}, ["plain", "mirror"], names(3)) == 2 * 3 * 16
+    assert cache.held({"a": array, "b": array}, ["plain"], names(2)) == 2 * 2 * 16
+    assert cache.held({"c": array}, ["plain"], names(3)) == 0
+    assert cache.held({"a": ["block_10"]}, ["plain"], names(3)) == 0
+    assert cache.held({"a": array}, ["plain"], names(3, first=9)) == 0
 
 
 HOLD = """

@@ -198,10 +198,15 @@ def test_a_damaged_checkpoint_is_ignored_with_a_warning(
 ) -> None:
     interrupted.write_bytes(damage(interrupted.read_bytes()))
     tuner = uninterrupted_training(epochs=2).tuner
-    state = [*tuner.network.variables, *tuner._optimizer.variables]
+    generator = np.random.default_rng(0)
+    before = [variable.numpy() for variable in tuner.network.variables]
+    drawn = generator.bit_generator.state
     with caplog.at_level(logging.WARNING):
-        assert Checkpoint(interrupted, "a").read(state, np.random.default_rng(0)) is None
+        assert Checkpoint(interrupted, "a").read(tuner.network.variables, generator) is None
     assert "the checkpoint is ignored" in caplog.text
+    after = [variable.numpy() for variable in tuner.network.variables]
+    assert all(map(np.array_equal, before, after))
+    assert generator.bit_generator.state == drawn
 
 
 def test_the_checkpoint_of_another_training_is_ignored(

@@ -148,7 +148,8 @@ def _sets(view: CompleteRun) -> None:
 
 def _choose_level(view: CompleteRun, key: str) -> None:
     level = st.session_state[key]
-    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id):
+    before = {key: view.run.annotations().level or 0.0}
+    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id, before):
         view.run.annotate(lambda annotations: annotations.model_copy(update={"level": level}))
 
 

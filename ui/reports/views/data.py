@@ -76,7 +76,7 @@ def _inflation(run: Run) -> None:
         return
     st.header("How much better would an ordinary split have looked?")
     widgets.metrics(
-        ("Difference", difference(inflation.difference), ""),
+        ("Difference in accuracy", difference(inflation.difference), ""),
         ("With an ordinary split", describe(inflation.ordinary), ""),
         ("With groups kept together", describe(inflation.grouped), ""),
     )

@@ -27,6 +27,7 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
         "In cross-validation, another class was predicted."
         + (" Correct what is wrong; test pictures stay as they are." if view.may_change else "")
     )
+    widgets.show_refusal(state.LABELS_REFUSAL, view.run.id)
     hashes = {e.name: e.sha256 for e in dataset.examples if e.split == "train"}
     annotations = view.run.annotations()
     gallery.show(
@@ -38,7 +39,6 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
     )
     if view.may_change and annotations.corrections:
         _train_again(view, annotations)
-    widgets.show_refusal(state.LABELS_REFUSAL, view.run.id)
 
 
 def _show_issue(
@@ -77,14 +77,15 @@ def _show_issue(
         placeholder="Correct as it is",
         key=key,
         on_change=_correct,
-        args=(view, issue.name, sha256),
+        args=(view, issue.name, sha256, corrected),
         label_visibility="collapsed",
     )
 
 
-def _correct(view: CompleteRun, name: str, sha256: str) -> None:
-    chosen = st.session_state[f"label issue {view.run.id} {sha256}"]
-    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
+def _correct(view: CompleteRun, name: str, sha256: str, before: str | None) -> None:
+    key = f"label issue {view.run.id} {sha256}"
+    chosen = st.session_state[key]
+    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id, {key: before}):
         if chosen is None:
             view.run.annotate(lambda annotations: annotations.without(sha256))
             return
