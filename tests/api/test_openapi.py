@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from api import openapi
 from api.parsing import MAX_TOP
 from core.settings import Settings
@@ -21,6 +23,7 @@ CHECKS = (
 )
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_no_response_that_contradicts_the_description(
     client: Client, server: Server, tmp_path: Path
 ) -> None:

@@ -262,6 +262,7 @@ def test_it_is_paused_mirrored_and_explained_from_the_keyboard(visit: Visit, run
     expect(view.get_by_role("button", name="Mirror")).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.slow
 def test_a_trained_model_predicts_live_and_warns_when_it_is_unsure(
     visit: Visit,
     runtime: None,

@@ -126,6 +126,7 @@ def test_a_picture_opens_closer_and_leads_to_the_next(
     expect(dialog).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_clicked_cell_is_in_the_address_opens_again_and_one_step_back_leaves_it(
     open_page: Callable[..., Page], report_of_many_classes: Run
 ) -> None:

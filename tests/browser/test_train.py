@@ -76,6 +76,7 @@ def test_a_folder_of_folders_is_imported_and_names_are_escaped(page: Page, tmp_p
     assert not alerts
 
 
+@pytest.mark.slow
 def test_every_step_of_a_pile_is_accessible(page: Page, tmp_path: Path) -> None:
     files = [tmp_path / f"{label}-{number}.jpg" for number in range(8) for label in range(2)]
     for file in files:

@@ -30,7 +30,7 @@ def open_bundle(trained, chosen=None):
     )
 
 
-@pytest.mark.parametrize("preset", ["quick", "best"])
+@pytest.mark.parametrize("preset", ["quick", pytest.param("best", marks=pytest.mark.slow)])
 def test_the_bundle_has_all_formats_programs_and_descriptions(trained_run, preset):
     trained = trained_run(preset)
     with open_bundle(trained) as archive:

@@ -13,6 +13,7 @@ import pytest
 
 from core import intake
 from core.backbones import Backbone
+from core.errors import Cancelled
 from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, recover, scheduling
 from core.jobs.events import Emit, Note
 from core.jobs.folder import JobSpec
@@ -317,22 +318,36 @@ def test_a_termination_that_a_library_turns_into_an_error_is_no_failure(
     assert in_process.recorded().state is State.RUNNING
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["terminated", "cancelled"])
-def test_the_upload_of_a_terminated_intake_is_kept_unless_it_was_cancelled(
-    in_process: JobFolder, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+@pytest.mark.parametrize(
+    ("runner", "cancelled", "kept"),
+    [("ray", False, True), ("ray", True, False), ("local", False, False)],
+)
+def test_the_upload_of_an_intake_that_a_cluster_will_repeat_is_kept(
+    in_process: JobFolder,
+    job_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    runner: str,
+    cancelled: bool,
+    kept: bool,
 ) -> None:
     def terminate(*_: object, **_options: object) -> None:
-        if not kept:
+        if cancelled:
             in_process.request_cancel()
-        raise_import_error()
+        worker.STOPPING.set()
+        raise ImportError("install optree")  # what a library makes of the signal
 
     source = in_process.path / "upload.zip"
     source.write_bytes(b"an upload")
     arguments = {"source": str(source), "name": "upload"}
     in_process.open(JobSpec(kind="intake", arguments=arguments))
+    unpacked = intake.pictures(in_process.path)
+    unpacked.mkdir()
     monkeypatch.setattr(intake, "take_in", terminate)
-    assert worker.main(in_process.path) == (worker.STOPPED if kept else 1)
+    with pytest.raises((worker.Stopped, Cancelled)):
+        worker.work(in_process, job_settings.model_copy(update={"runner": runner}))
     assert source.exists() == kept
+    assert not unpacked.exists(), "a repeated intake begins with an empty folder"
 
 
 def test_a_termination_that_a_library_swallows_takes_effect_at_the_next_event(
