@@ -56,7 +56,7 @@ def photographs() -> dict[str, Sample]:
     }
 
 
-def digits(path: Path) -> None:
+def digits(path: Path, per_class: int = PER_CLASS) -> None:
     """Write a zip of ten class folders with handwritten digits as PNG pictures.
 
     Source: the test set of Alpaydin and Kaynak (1998), 8×8 pixels, from scikit-learn.
@@ -69,7 +69,7 @@ def digits(path: Path) -> None:
     digits, pixels = samples[:, -1], samples[:, :-1].reshape(-1, 8, 8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for digit in range(10):
-            for number, strength in enumerate(pixels[digits == digit][:PER_CLASS]):
+            for number, strength in enumerate(pixels[digits == digit][:per_class]):
                 grey = 255 - np.clip(strength * (255 / 16), 0, 255).astype(np.uint8)
                 drawn = Image.fromarray(grey).resize((DRAWN, DRAWN), Image.Resampling.BICUBIC)
                 buffer = io.BytesIO()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from filelock import FileLock
+
 from core.backbones import Backbone, serving
 from core.settings import Settings
 
@@ -24,11 +26,17 @@ def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Setting
     folder = serving.folder_of(backbone, settings)
     deeper = folder / f"{(serving.sha256(path) or '')[:12]}-{'-'.join(depths)}.tflite"
     if not deeper.is_file():
-        from core.model.litert_file import LitertFile
-
         folder.mkdir(parents=True, exist_ok=True)
-        file = LitertFile(path)
-        file.add_depths(depths)
-        file.keep("embedding", "feature_map")
-        file.write(deeper)
+        with FileLock(f"{deeper}.lock"):  # a second one would be opened as another file
+            if not deeper.is_file():
+                _write(path, depths, deeper)
     return deeper
+
+
+def _write(path: Path, depths: tuple[str, ...], deeper: Path) -> None:
+    from core.model.litert_file import LitertFile
+
+    file = LitertFile(path)
+    file.add_depths(depths)
+    file.keep("embedding", "feature_map")
+    file.write(deeper)

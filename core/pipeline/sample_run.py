@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from core import intake, runs
+from core.dataset import fingerprints
 from core.export.formats import LABELS
 from core.export.train_program import PROGRAM, SPLIT_FILE
 from core.intake import samples
@@ -18,6 +19,8 @@ from core.settings import Settings
 from core.system import files
 from core.training import config
 
+PER_CLASS = 60
+
 
 def make(path: Path) -> Run:
     """Train Quick on the sample of handwritten digits, without exports, which are large.
@@ -29,7 +32,7 @@ def make(path: Path) -> Run:
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         settings = Settings(home=Path(scratch) / "home")
         source = Path(scratch) / "digits.zip"
-        samples.digits(source)
+        samples.digits(source, PER_CLASS)
         ingested = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
         run = runs.create(config.preset("quick"), ingested.dataset, path)
         run.findings.write(ingested.findings)
@@ -44,6 +47,7 @@ def make(path: Path) -> Run:
         for name in (storage.LITERT, LABELS, PROGRAM, SPLIT_FILE):
             files.remove(run.model_folder / name)
         files.remove(run.verification.path)
+        files.remove(run.path / fingerprints.FILE)
         manifest = run.manifest()
         run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
         status = Status(
