@@ -52,6 +52,7 @@ def controls(summary: Summary, settings: Settings, label: str) -> None:
 def offer_undo(settings: Settings) -> None:
     """A button to restore the run that this visit deleted last."""
     widgets.show_refusal(state.UNDO_REFUSAL)
+    st.session_state.pop(state.UNDO_REFUSAL, None)  # it is about no run that is still listed
     deleted: list[tuple[str, str]] = st.session_state.get(state.DELETED, [])
     while deleted and not runs.restorable(deleted[-1][0], settings):
         deleted.pop()
