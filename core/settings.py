@@ -51,10 +51,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         2_000, ge=1, description="Maximum number of pictures in a table of predictions."
     )
 
-    shown_pictures: int = Field(
+    captured_pictures: int = Field(
         600, ge=8, description="Maximum number of camera pictures that a visitor may hold."
     )
-    shown_megabytes: int = Field(
+    captured_megabytes: int = Field(
         64, ge=1, description="Maximum memory for a visitor's camera pictures."
     )
 

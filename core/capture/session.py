@@ -212,8 +212,8 @@ class CaptureSession:
 
     def _check_limits(self) -> None:
         for count, limit, unit in (
-            (self.count, "shown_pictures", "captured pictures"),
-            (self.bytes / MEGABYTE, "shown_megabytes", "MB of captured pictures"),
+            (self.count, "captured_pictures", "captured pictures"),
+            (self.bytes / MEGABYTE, "captured_megabytes", "MB of captured pictures"),
         ):
             most = getattr(self._settings, limit)
             if count >= most:

@@ -30,7 +30,7 @@ def network() -> Classifier:
 
 @pytest.fixture
 def session(network: Classifier) -> CaptureSession:
-    return CaptureSession(network, Settings(shown_pictures=20))
+    return CaptureSession(network, Settings(captured_pictures=20))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_the_server_predicts_frames_where_the_browser_cannot(
             {"action": "add pictures", "frames": [base64.b64encode(b"?").decode()]},
             "Not a picture",
         ),
-        ({"action": "add pictures", "frames": _frames(0, *range(12))}, "SHOWN_PICTURES"),
+        ({"action": "add pictures", "frames": _frames(0, *range(12))}, "CAPTURED_PICTURES"),
     ],
 )
 def test_an_action_that_is_impossible_is_refused_in_a_sentence(

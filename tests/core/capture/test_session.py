@@ -107,17 +107,17 @@ def test_an_unreadable_picture_is_refused_and_those_before_it_stay(
     assert session.alike == 1, "what was left out before it is counted"
 
 
-@pytest.mark.parametrize("limit", ["shown_pictures", "shown_megabytes"])
+@pytest.mark.parametrize("limit", ["captured_pictures", "captured_megabytes"])
 def test_captures_beyond_the_limit_are_refused_with_its_name(
     network: Classifier, limit: str
 ) -> None:
-    allowed = {"shown_pictures": 8, "shown_megabytes": 1}[limit]
+    allowed = {"captured_pictures": 8, "captured_megabytes": 1}[limit]
     session = CaptureSession(network, Settings(**{limit: allowed}))
     pictures = [encoded(draw(0, seed, 640)) for seed in range(12)]
     with pytest.raises(LimitExceeded, match=f"at most {allowed} .*{Settings.variable(limit)}"):
         session.add(session.classes[0].id, pictures, 1)
     assert 0 < session.count < 12
-    if limit == "shown_pictures":
+    if limit == "captured_pictures":
         assert session.count == allowed
     session.clear()
     assert (session.count, session.bytes, len(session.classes)) == (0, 0, 2)
