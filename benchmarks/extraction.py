@@ -38,6 +38,7 @@ from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.engines import Engine
 from core.training.network import Network
+from core.training.views import Rendering
 
 CORES = os.cpu_count() or 1
 
@@ -103,13 +104,9 @@ def measure(
             features.extract(
                 examples,
                 folder,
-                backbone,
-                Augmentation.none(),
+                Rendering(Augmentation.none(), backbone.size, crop, limits),
                 engine,
                 FeatureCache(Path(cache)),
-                seed=0,
-                crop=crop,
-                limits=limits,
                 progress=lambda _done, _total: None,
             )
 

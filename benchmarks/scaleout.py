@@ -75,20 +75,17 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
     )
     with cores.reserved(1):
         engine = engines.litert(context.network, None)
+        plain = context.rendering(Augmentation.none())
         began = time.perf_counter()
         if settings.runner == "ray":
-            extraction.extract_on_cluster(context, examples, Augmentation.none(), engine, _ignore)
+            extraction.extract_on_cluster(context, examples, plain, engine, _ignore)
         extracted = features.extract(
             examples,
             context.pictures,
-            backbone,
-            Augmentation.none(),
+            plain,
             engine,
             cache,
-            seed=context.config.seed,
-            crop=context.config.crop,
-            limits=settings,
-            progress=_ignore,
+            _ignore,
         )
         seconds = time.perf_counter() - began
     assert len(extracted.embeddings) == len(examples)

@@ -21,6 +21,7 @@ from core.settings import Settings
 from core.training import cache, cross_validation, engines, features
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
+from core.training.views import Rendering
 
 TIMED = 15
 """Timed calls of each model."""
@@ -130,14 +131,9 @@ def _correct(
         extracted = features.extract(
             examples,
             pictures,
-            row,
-            Augmentation.none(),
+            Rendering(Augmentation.none(), row.size, config.crop, settings, scale=scale),
             engines.litert(Network(row, settings), None),
             opened_cache,
-            seed=config.seed,
-            crop=config.crop,
-            scale=scale,
-            limits=settings,
             progress=lambda done, total: report("extracting features", done, total),
         )
     probabilities = cross_validation.out_of_fold(

@@ -10,23 +10,20 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import backbones
 from core.dataset import Example
 from core.distributed import connection, cores
 from core.errors import TuskerError
-from core.images import Scale
-from core.settings import MEGABYTE, Settings
+from core.settings import MEGABYTE
 from core.training import features
-from core.training.cache import view_keys
-from core.training.config import Augmentation
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
+from core.training.views import Rendering
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ NOT_OF_THE_CLUSTER = (TuskerError, MemoryError)
 def extract_on_cluster(
     context: TrainingContext,
     examples: Sequence[Example],
-    augmentation: Augmentation,
+    rendering: Rendering,
     engine: LitertEngine,
     progress: Callable[[int, int], None],
 ) -> None:
@@ -63,17 +60,15 @@ def extract_on_cluster(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    config = context.config
-    keys = view_keys(augmentation, config.seed, config.crop, context.dataset.scale)
-    arrays = [features.open_arrays(context.cache, engine, key) for key in keys]
+    arrays = [features.open_arrays(context.cache, engine, key) for key in rendering.cache_keys()]
     missing = list(
         {e.sha256: e for e in examples if any(e.sha256 not in array for array in arrays)}.values()
     )
-    if len(missing) * len(keys) < VIEWS * WORTH_IT:
+    if len(missing) * len(arrays) < VIEWS * WORTH_IT:
         return
     try:
         with connection.joined(context.settings):
-            _SharedPass(context, augmentation, engine, keys, len(examples), progress).run(missing)
+            _SharedPass(context, rendering, engine, len(examples), progress).run(missing)
     except NOT_OF_THE_CLUSTER:
         raise
     except Exception:
@@ -84,12 +79,7 @@ def extract_on_cluster(
 def extract_shard(
     pictures: Sequence[tuple[str, bytes]],
     model: bytes,
-    row: str,
-    augmentation: Augmentation,
-    seed: int,
-    crop: float,
-    scale: Scale,
-    limits: Settings,
+    rendering: Rendering,
     cut: str | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Extract the features of a shard on one core, as the training itself would.
@@ -97,8 +87,6 @@ def extract_shard(
     Args:
         pictures: SHA-256 and content of each.
         model: content of the LiteRT file.
-        row: name of the backbone.
-        augmentation, seed, crop, scale, limits: as for `features.extract`.
         cut: name of the layer whose activation is kept; None for none.
 
     Returns:
@@ -107,7 +95,7 @@ def extract_shard(
     Raises:
         BadImage: a picture cannot be read.
     """
-    backbone, numbers = backbones.get(row), range(augmentation.views)
+    numbers = range(rendering.augmentation.views)
     embeddings, activations = [], []
     with cores.reserved(1):
         with tempfile.NamedTemporaryFile(prefix="tusker-", suffix=".tflite") as file:
@@ -115,18 +103,7 @@ def extract_shard(
             file.flush()
             engine = LitertEngine(Path(file.name), "", cut, callers=1)
         for sha256, content in pictures:
-            views = features.render_views(
-                content,
-                sha256,
-                numbers,
-                backbone,
-                augmentation,
-                seed,
-                crop,
-                scale,
-                limits=limits,
-            )
-            embedding, activation = engine.run(np.stack(views))
+            embedding, activation = engine.run(np.stack(rendering.views(content, sha256, numbers)))
             embeddings.append(embedding)
             if activation is not None:
                 activations.append(activation)
@@ -138,7 +115,6 @@ class _SharedPass:
     """One extraction with the cluster.
 
     Attributes:
-        keys: of the views.
         total: number of all pictures, of which `done` are in the cache.
         waiting: shards that were not sent yet.
         sent: reference of a task → its shard.
@@ -146,9 +122,8 @@ class _SharedPass:
     """
 
     context: TrainingContext
-    augmentation: Augmentation
+    rendering: Rendering
     engine: LitertEngine
-    keys: Sequence[str]
     total: int
     progress: Callable[[int, int], None]
     done: int = 0
@@ -161,7 +136,7 @@ class _SharedPass:
         import ray
 
         self.model = ray.put(self.engine.model.read_bytes())
-        self.waiting = _shards(missing, len(self.keys))
+        self.waiting = _shards(missing, self.rendering.augmentation.views)
         self.done = self.total - len(missing)
         slots = 0
         while self.waiting or self.sent:
@@ -188,18 +163,10 @@ class _SharedPass:
 
         remote: Any = ray.remote(num_cpus=1, max_retries=3)(extract_shard)
         pictures = [(e.sha256, (self.context.pictures / e.path).read_bytes()) for e in examples]
-        config = self.context.config
-        ref = remote.remote(
-            pictures,
-            self.model,
-            self.context.backbone.name,
-            self.augmentation,
-            config.seed,
-            config.crop,
-            self.context.dataset.scale,
-            self.context.settings.model_copy(update={"api_token": ""}),
-            self.engine.cut,
-        )
+        # The other machines get no secret of this host.
+        limits = self.rendering.limits.model_copy(update={"api_token": ""})
+        rendering = replace(self.rendering, limits=limits)
+        ref = remote.remote(pictures, self.model, rendering, self.engine.cut)
         self.sent[ref] = examples
         self.progress(self.done, self.total)  # sending takes a while: notice a cancellation
 
@@ -208,14 +175,9 @@ class _SharedPass:
         features.extract(
             examples,
             self.context.pictures,
-            self.context.backbone,
-            self.augmentation,
+            self.rendering,
             self.engine,
             self.context.cache,
-            seed=self.context.config.seed,
-            crop=self.context.config.crop,
-            scale=self.context.dataset.scale,
-            limits=self.context.settings,
             progress=lambda done, _: self.progress(self.done + done, self.total),
         )
         self.done += len(examples)
@@ -242,7 +204,7 @@ class _SharedPass:
         self, examples: Sequence[Example], embeddings: np.ndarray, cuts: np.ndarray | None
     ) -> None:
         """Add the features of a shard, as `extract_shard` returns them, to the cache."""
-        for view, key in enumerate(self.keys):
+        for view, key in enumerate(self.rendering.cache_keys()):
             features.open_arrays(self.context.cache, self.engine, key).append(
                 [example.sha256 for example in examples],
                 embeddings[:, view],

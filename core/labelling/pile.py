@@ -29,6 +29,7 @@ from core.system import files
 from core.training import cache, engines, features
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
+from core.training.views import Rendering
 
 FILE, FEATURES = "pile.json", "features.npy"
 MINIMUM_PICTURES = 12
@@ -225,14 +226,15 @@ def _embeddings(
         return features.extract(
             dataset.examples,
             pictures,
-            backbone,
-            Augmentation.none(),
+            Rendering(
+                Augmentation.none(),
+                backbone.size,
+                TrainingConfig().crop,
+                settings,
+                scale=dataset.scale,
+            ),
             engines.litert(Network(backbone, settings), None),
             opened,
-            seed=0,
-            crop=TrainingConfig().crop,
-            scale=dataset.scale,
-            limits=settings,
             progress=lambda done, total: progress("Extracting features", done, total),
         ).embeddings[:, 0]
 

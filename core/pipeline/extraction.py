@@ -50,23 +50,12 @@ def extract(
                 augmentation = augmentation.model_copy(update={"views": views})
             # Only here: scores must come from the engine that serves predictions.
             engine = engines.for_training(serving_engine, context.network, stage)
+        examples, rendering = context.of(split), context.rendering(augmentation)
         if context.settings.runner == "ray" and engine is serving_engine:
-            extraction.extract_on_cluster(
-                context, context.of(split), augmentation, serving_engine, progress
-            )
+            extraction.extract_on_cluster(context, examples, rendering, serving_engine, progress)
         began = time.monotonic()  # views from the cluster are not counted
         extracted[split] = features.extract(
-            context.of(split),
-            context.pictures,
-            context.backbone,
-            augmentation,
-            engine,
-            context.cache,
-            seed=context.config.seed,
-            crop=context.config.crop,
-            scale=context.dataset.scale,
-            limits=context.settings,
-            progress=progress,
+            examples, context.pictures, rendering, engine, context.cache, progress
         )
         if extracted[split].passed:
             seconds += time.monotonic() - began

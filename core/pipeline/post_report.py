@@ -8,7 +8,6 @@ from statistics import median
 
 import numpy as np
 
-from core import images
 from core.dataset import Example, splitting
 from core.errors import Cancelled, TuskerError
 from core.evaluation import folds, intervals
@@ -190,15 +189,11 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
     """Measure light, colour and sharpness of training pictures, to check a camera against later."""
     context.emit(Note(sentence="Measuring light, colour and sharpness of the training pictures."))
     examples = context.of("train")
-    chosen = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
+    order = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
+    chosen = [examples[index] for index in order]
 
-    def measure(index: int) -> appearance.Measures:
-        path = context.pictures / examples[index].path
-        size, crop = context.backbone.size, context.config.crop
-        view = images.decode_and_crop(
-            path, size, crop, context.dataset.scale, limits=context.settings
-        )
-        return appearance.measure(appearance.as_camera_frame(view))
+    def measure(example: Example) -> appearance.Measures:
+        return appearance.measure(appearance.as_camera_frame(context.plain_view(example)))
 
     cores = threads.cores()
     measures = threads.map_ordered(measure, chosen, threads=cores, most=4 * cores, name="measure")

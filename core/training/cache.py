@@ -11,7 +11,6 @@ Rows are written before their names, so what a killed job leaves is either compl
 """
 
 import contextlib
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,9 +19,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from core.images import AS_DECLARED, Scale
 from core.settings import MEGABYTE, Settings
-from core.training.config import Augmentation
 
 VERSION = 2
 """Raised when decoding, rendering or an engine changes its results: older features are ignored."""
@@ -30,21 +27,6 @@ FOLDER = "features"
 EMBEDDING = "embedding"
 LOCK, USED = "lock", "used"
 ROWS, NAMES = "rows", "pictures"
-
-
-def view_keys(
-    augmentation: Augmentation, seed: int, crop: float, scale: Scale = AS_DECLARED
-) -> list[str]:
-    """The key of each view: views of a picture with the same key are equal."""
-    ranges = augmentation.model_dump_json(exclude={"views"})
-    digest = hashlib.sha256(f"{ranges}/{crop}/{seed}".encode()).hexdigest()[:12]
-    fixed = ["plain", "mirror"] if augmentation.flip else ["plain"]
-    random = [f"random-{digest}-{number}" for number in range(len(fixed), augmentation.views)]
-    keys = [*(f"{name}-{crop:.4f}" for name in fixed), *random][: augmentation.views]
-    if scale == AS_DECLARED:
-        return keys
-    suffix = hashlib.sha256(scale.model_dump_json().encode()).hexdigest()[:12]
-    return [f"{key}-{suffix}" for key in keys]
 
 
 class FeatureArray:
@@ -144,7 +126,7 @@ class FeatureCache:
 
         Args:
             arrays: name of a backbone, whatever its engine → names of arrays.
-            views: keys as by `view_keys`.
+            views: keys as by `Rendering.cache_keys`.
             pictures: SHA-256 of pictures.
         """
         total, wanted = 0, set(pictures)

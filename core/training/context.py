@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from core import backbones
+from core import backbones, images
 from core.backbones import Backbone
 from core.dataset import Dataset, Example, Split
 from core.errors import BadDataset
 from core.jobs.events import Emit
 from core.model import storage
 from core.settings import Settings
-from core.training.cache import EMBEDDING, FeatureCache, view_keys
-from core.training.config import TrainingConfig
+from core.training.cache import EMBEDDING, FeatureCache
+from core.training.config import Augmentation, TrainingConfig
 from core.training.depth import cut_stage
 from core.training.network import Network
+from core.training.views import Rendering
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,23 @@ class TrainingContext:
         """The examples of a split."""
         return self.dataset.of(split)
 
+    def rendering(self, augmentation: Augmentation) -> Rendering:
+        """How views of the pictures are rendered with these variations."""
+        config, dataset = self.config, self.dataset
+        size, limits = self.backbone.size, self.settings
+        return Rendering(augmentation, size, config.crop, limits, config.seed, dataset.scale)
+
+    def plain_view(self, example: Example) -> np.ndarray:
+        """A picture as the network sees it, (size, size, 3) uint8. Raises BadImage."""
+        path, size, crop = self.pictures / example.path, self.backbone.size, self.config.crop
+        return images.decode_and_crop(path, size, crop, self.dataset.scale, limits=self.settings)
+
     def cached_bytes(self) -> int:
         """Bytes of the features that this training needs and the cache has already."""
         config, dataset = self.config, self.dataset
         return self.cache.held(
             {each.backbone: _arrays(each) for each in config.candidates()},
-            view_keys(config.augmentation, config.seed, config.crop, dataset.scale),
+            self.rendering(config.augmentation).cache_keys(),
             [example.sha256 for example in dataset.examples],
         )
 

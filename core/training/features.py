@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from core import images
-from core.backbones import Backbone
 from core.dataset import Example
-from core.settings import Settings
 from core.system import threads
-from core.training.cache import EMBEDDING, FeatureArray, FeatureCache, view_keys
-from core.training.config import Augmentation
+from core.training.cache import EMBEDDING, FeatureArray, FeatureCache
 from core.training.engines import Engine
-from core.training.views import render
+from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
 """A picture, and the indices of those of its views that the cache lacks."""
@@ -95,15 +90,9 @@ class _Result:
 def extract(
     examples: Sequence[Example],
     pictures: Path,
-    backbone: Backbone,
-    augmentation: Augmentation,
+    rendering: Rendering,
     engine: Engine,
     cache: FeatureCache,
-    *,
-    seed: int,
-    crop: float,
-    scale: images.Scale = images.AS_DECLARED,
-    limits: Settings,
     progress: Callable[[int, int], None],
 ) -> Features:
     """Pass each view that is not in the cache through the frozen layers, once.
@@ -115,9 +104,6 @@ def extract(
         examples: their `path` is relative to `pictures`.
         engine: runs the frozen layers.
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
-        crop: share of a picture's shorter edge that a view shows.
-        scale: of pictures of more than 8 bits.
-        limits: of the host.
 
     Returns:
         Features in the order of the examples.
@@ -125,8 +111,7 @@ def extract(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    keys = view_keys(augmentation, seed, crop, scale)
-    arrays = [open_arrays(cache, engine, key) for key in keys]
+    arrays = [open_arrays(cache, engine, key) for key in rendering.cache_keys()]
     missing: dict[str, MissingViews] = {}
     for example in examples:
         numbers = [n for n, array in enumerate(arrays) if example.sha256 not in array]
@@ -137,17 +122,7 @@ def extract(
         rendered = [
             view
             for example, numbers in chunk
-            for view in render_views(
-                pictures / example.path,
-                example.sha256,
-                numbers,
-                backbone,
-                augmentation,
-                seed,
-                crop,
-                scale,
-                limits=limits,
-            )
+            for view in rendering.views(pictures / example.path, example.sha256, numbers)
         ]
         embeddings, cuts = engine.run(np.stack(rendered))
         sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
@@ -167,36 +142,6 @@ def extract(
             done += result.pictures
             progress(done, len(examples))
     return _collect(examples, arrays, engine.width, passed)
-
-
-def render_views(
-    source: bytes | Path,
-    sha256: str,
-    numbers: Sequence[int],
-    backbone: Backbone,
-    augmentation: Augmentation,
-    seed: int,
-    crop: float,
-    scale: images.Scale = images.AS_DECLARED,
-    *,
-    limits: Settings,
-) -> list[np.ndarray]:
-    """Some views of a picture as a backbone sees them, (size, size, 3) uint8 each.
-
-    Args:
-        source: the picture, or its path.
-        sha256: of the picture; seeds its random views.
-        numbers: of the views.
-        limits: of the host.
-
-    Raises:
-        BadImage: the picture cannot be read.
-    """
-    if list(numbers) == [0]:
-        return [images.decode_and_crop(source, backbone.size, crop, scale, limits=limits)]
-    edge = math.ceil(backbone.size / crop)  # as in `images.decode_and_crop`
-    picture = images.decode(source, limits=limits, shorter_edge=edge, scale=scale)
-    return render(picture, backbone.size, crop, augmentation, f"{seed}/{sha256}", numbers)
 
 
 def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> ViewArrays:

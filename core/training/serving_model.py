@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import images
 from core.backbones import serving
 from core.model.classifier import on_one_thread
 from core.model.litert_file import LitertFile
@@ -33,17 +32,7 @@ PROBES = 2
 def write(context: TrainingContext, tuner: Tuner, path: Path) -> None:
     """Write the serving model of a fine-tuned backbone."""
     base = context.network.serving_model()
-    size, crop = context.backbone.size, context.config.crop
-    views = (
-        images.decode_and_crop(
-            context.pictures / example.path,
-            size,
-            crop,
-            context.dataset.scale,
-            limits=context.settings,
-        )
-        for example in context.of("validation")[:PROBES]
-    )
+    views = map(context.plain_view, context.of("validation")[:PROBES])
     write_trunk(tuner.trunk, tuner.retrained, base, views, path)
 
 

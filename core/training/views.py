@@ -4,15 +4,71 @@ import functools
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from core import images
+from core.images import AS_DECLARED, Scale
+from core.settings import Settings
 from core.training.config import Augmentation
 
 BORDER = 1
 """Pixels that bilinear sampling reads beyond the sampled point."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How views of pictures are rendered.
+
+    Attributes:
+        augmentation: number of views and ranges of their variations.
+        size: edge of a view, in pixels.
+        crop: share of a picture's shorter edge that a view shows.
+        seed: of random views.
+        scale: of pictures of more than 8 bits.
+        limits: of the host.
+    """
+
+    augmentation: Augmentation
+    size: int
+    crop: float
+    limits: Settings
+    seed: int = 0
+    scale: Scale = AS_DECLARED
+
+    def cache_keys(self) -> list[str]:
+        """The key of each view in the cache: views of a picture with the same key are equal."""
+        augmentation, crop = self.augmentation, self.crop
+        ranges = augmentation.model_dump_json(exclude={"views"})
+        digest = hashlib.sha256(f"{ranges}/{crop}/{self.seed}".encode()).hexdigest()[:12]
+        fixed = ["plain", "mirror"] if augmentation.flip else ["plain"]
+        random = [f"random-{digest}-{number}" for number in range(len(fixed), augmentation.views)]
+        keys = [*(f"{name}-{crop:.4f}" for name in fixed), *random][: augmentation.views]
+        if self.scale == AS_DECLARED:
+            return keys
+        suffix = hashlib.sha256(self.scale.model_dump_json().encode()).hexdigest()[:12]
+        return [f"{key}-{suffix}" for key in keys]
+
+    def views(self, source: bytes | Path, sha256: str, numbers: Sequence[int]) -> list[np.ndarray]:
+        """Some views of a picture, (size, size, 3) uint8 each.
+
+        Args:
+            source: the picture, or its path.
+            sha256: of the picture; seeds its random views.
+            numbers: of the views.
+
+        Raises:
+            BadImage: the picture cannot be read.
+        """
+        size, crop, scale, limits = self.size, self.crop, self.scale, self.limits
+        if list(numbers) == [0]:
+            return [images.decode_and_crop(source, size, crop, scale, limits=limits)]
+        edge = math.ceil(size / crop)  # as in `images.decode_and_crop`
+        picture = images.decode(source, limits=limits, shorter_edge=edge, scale=scale)
+        return render(picture, size, crop, self.augmentation, f"{self.seed}/{sha256}", numbers)
 
 
 def render(

@@ -38,10 +38,10 @@ def extracted(monkeypatch):
     names = []
     extract = features.extract
 
-    def watched(examples, pictures, row, augmentation, *positional, **options):
-        assert augmentation.views == 1, "each picture as it is, once"
+    def watched(examples, pictures, rendering, *positional, **options):
+        assert rendering.augmentation.views == 1, "each picture as it is, once"
         names.extend(example.name for example in examples)
-        return extract(examples, pictures, row, augmentation, *positional, **options)
+        return extract(examples, pictures, rendering, *positional, **options)
 
     monkeypatch.setattr(features, "extract", watched)
     return names

@@ -74,7 +74,8 @@ class SharedExtraction:
                 happens(done)
 
         examples = self.context.dataset.examples
-        extraction.extract_on_cluster(self.context, examples, TWO_VIEWS, self.engine, progress)
+        rendering = self.context.rendering(TWO_VIEWS)
+        extraction.extract_on_cluster(self.context, examples, rendering, self.engine, progress)
 
     def extract(self) -> features.Features:
         return _extract(self.context, self.engine, self.context.cache)
@@ -261,13 +262,9 @@ def _extract(
     return features.extract(
         context.dataset.examples,
         context.pictures,
-        context.backbone,
-        TWO_VIEWS,
+        context.rendering(TWO_VIEWS),
         engine,
         cache,
-        seed=context.config.seed,
-        crop=context.config.crop,
-        limits=context.settings,
         progress=lambda _done, _total: None,
     )
 

@@ -23,7 +23,7 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.network import Network
-from core.training.views import render
+from core.training.views import Rendering, render
 
 ROOT = Path(__file__).parents[3]
 PLAIN, THREE = Augmentation.none(), Augmentation(views=3)
@@ -72,14 +72,16 @@ def extract(shapes_dataset, tiny, cache_folder, examples):
         return features.extract(
             options.pop("examples", examples),
             options.pop("pictures", shapes_dataset.pictures),
-            tiny,
-            augmentation,
+            Rendering(
+                augmentation,
+                tiny.size,
+                options.pop("crop", tiny.crop),
+                Settings(),
+                seed=options.pop("seed", 0),
+            ),
             engine,
             FeatureCache(options.pop("cache_folder", cache_folder)),
-            seed=options.pop("seed", 0),
-            crop=options.pop("crop", tiny.crop),
-            limits=Settings(),
-            progress=options.pop("progress", lambda *_: None),
+            options.pop("progress", lambda *_: None),
             **options,
         )
 
@@ -325,6 +327,7 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.network import Network
+from core.training.views import Rendering
 
 settings, tiny, folder = settings.load(), backbones.get("tiny"), Path(sys.argv[1])
 
@@ -336,10 +339,9 @@ def say(done, total):
     time.sleep(0.1 if len(said) < 2 else 60)  # so that it is killed before the end
 
 features.extract(
-    intake.load(folder).dataset.examples[::3], intake.pictures(folder), tiny,
-    Augmentation(views=3), engines.litert(Network(tiny, settings), 1),
-    FeatureCache(Path(sys.argv[2])),
-    seed=0, crop=tiny.crop, limits=settings, progress=say,
+    intake.load(folder).dataset.examples[::3], intake.pictures(folder),
+    Rendering(Augmentation(views=3), tiny.size, tiny.crop, settings),
+    engines.litert(Network(tiny, settings), 1), FeatureCache(Path(sys.argv[2])), say,
 )
 """
 
