@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
 """A picture, and the indices of those of its views that the cache lacks."""
+Embeddings = tuple[np.ndarray, np.ndarray | None]
+"""As `Engine.run` returns them."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,6 @@ class ViewArrays:
             self.cut.append(pictures, cuts)
 
 
-@dataclass(frozen=True)
-class _Result:
-    """Features of some views of some pictures: one row per view."""
-
-    sha256: list[str]
-    views: list[int]
-    embeddings: np.ndarray
-    cuts: np.ndarray | None
-    pictures: int
-
-
 def extract(
     examples: Sequence[Example],
     pictures: Path,
@@ -112,34 +104,40 @@ def extract(
         BadImage: a picture can no longer be read.
     """
     arrays = [open_arrays(cache, engine, key) for key in rendering.cache_keys()]
-    missing: dict[str, MissingViews] = {}
-    for example in examples:
-        numbers = [n for n, array in enumerate(arrays) if example.sha256 not in array]
-        if numbers:
-            missing[example.sha256] = example, numbers
+    missing = {
+        example.sha256: (example, numbers)
+        for example in examples
+        if (numbers := [n for n, array in enumerate(arrays) if example.sha256 not in array])
+    }
+    size = math.ceil(engine.batch / len(arrays))
+    waiting = list(missing.values())
+    chunks = (waiting[first : first + size] for first in range(0, len(waiting), size))
 
-    def compute(chunk: list[MissingViews]) -> _Result:
+    def compute(chunk: list[MissingViews]) -> tuple[list[MissingViews], Embeddings]:
         rendered = [
             view
             for example, numbers in chunk
             for view in rendering.views(pictures / example.path, example.sha256, numbers)
         ]
-        embeddings, cuts = engine.run(np.stack(rendered))
-        sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
-        views = [number for _, numbers in chunk for number in numbers]
-        return _Result(sha256, views, embeddings, cuts, len(chunk))
+        return chunk, engine.run(np.stack(rendered))
 
-    passed, done = 0, len(examples) - len(missing)
-    if not missing:
-        progress(done, len(examples))
-    chunks, callers = _chunks(missing.values(), engine.batch), engine.callers
+    passed, done, callers = 0, len(examples) - len(missing), engine.callers
+    progress(done, len(examples))
     with contextlib.closing(
         threads.map_ordered(compute, chunks, threads=callers, most=2 * callers, name="extract")
     ) as results:  # closing ends its threads at once if `progress` raises
-        for result in results:
-            _store(result, arrays)
-            passed += len(result.views)
-            done += result.pictures
+        for chunk, (embeddings, cuts) in results:
+            sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
+            views = [number for _, numbers in chunk for number in numbers]
+            for number, array in enumerate(arrays):
+                rows = [row for row, view in enumerate(views) if view == number]
+                array.append(
+                    [sha256[row] for row in rows],
+                    embeddings[rows],
+                    None if cuts is None else cuts[rows],
+                )
+            passed += len(views)
+            done += len(chunk)
             progress(done, len(examples))
     return _collect(examples, arrays, engine.width, passed)
 
@@ -152,28 +150,6 @@ def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> ViewArrays:
         return ViewArrays(embedding, None)
     cut = cache.array(engine.name, view, engine.cut, engine.cut_shape, np.float16)
     return ViewArrays(embedding, cut)
-
-
-def _chunks(missing: Iterable[MissingViews], views: int) -> Iterator[list[MissingViews]]:
-    """Pictures that together have about as many missing views as an engine takes at once."""
-    chunk: list[MissingViews] = []
-    count = 0
-    for example, numbers in missing:
-        chunk.append((example, numbers))
-        count += len(numbers)
-        if count >= views:
-            yield chunk
-            chunk, count = [], 0
-    if chunk:
-        yield chunk
-
-
-def _store(result: _Result, arrays: Sequence[ViewArrays]) -> None:
-    for number, array in enumerate(arrays):
-        rows = [row for row, view in enumerate(result.views) if view == number]
-        if rows:
-            cuts = None if result.cuts is None else result.cuts[rows]
-            array.append([result.sha256[row] for row in rows], result.embeddings[rows], cuts)
 
 
 def _collect(
