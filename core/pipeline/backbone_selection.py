@@ -9,7 +9,7 @@ from core.pipeline import head_training
 from core.pipeline.extraction import extract
 from core.runs import Run
 from core.training import backbone_choice, depth
-from core.training.context import TrainingContext
+from core.training.context import LEARNED, TrainingContext
 from core.training.cross_validation import CrossValidated
 
 
@@ -41,7 +41,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
             continue
         depths = head_training.depths(candidate_context)
         stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
-        features = extract(candidate_context, head_training.LEARNED, stage, depths, views=1)
+        features = extract(candidate_context, LEARNED, stage, depths, views=1)
         validated = head_training.select(candidate_context, features, depths).out_of_fold
         if validated is None:
             note = f"Too few pictures to compare backbones; {context.backbone.title} is trained."

@@ -10,13 +10,12 @@ from core.model.dense import DenseHead
 from core.runs import Run
 from core.training import calibrated_head, feature_choice, head
 from core.training.calibrated_head import CalibratedHead
-from core.training.context import TrainingContext
+from core.training.context import LEARNED, TrainingContext
 from core.training.feature_choice import Selection
 from core.training.features import Features
 from core.training.head import Batch
 
 Extracted = dict[Split, Features]
-LEARNED: tuple[Split, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,8 @@ def select(context: TrainingContext, features: Extracted, depths: tuple[str, ...
     return feature_choice.select(
         np.concatenate([features[split].embeddings[:, 0] for split in LEARNED]),
         context.backbone.embedding,
-        np.concatenate([context.labels(split) for split in LEARNED]),
-        splitting.groups([example for split in LEARNED for example in context.of(split)]),
+        context.labels(*LEARNED),
+        splitting.groups(context.of(*LEARNED)),
         context.config,
         compare=_compares(context, depths),
     )

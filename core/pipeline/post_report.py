@@ -21,7 +21,7 @@ from core.runs.run import Run
 from core.settings import MEGABYTE
 from core.system import threads
 from core.training import cross_validation
-from core.training.context import TrainingContext
+from core.training.context import LEARNED, TrainingContext
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +36,15 @@ class TrainingOutputs:
     """Embeddings and heat maps that the steps after the report need.
 
     Attributes:
-        train, validation: (n, d) float32, embeddings of the plain pictures by the frozen backbone.
+        learned: (m, d) float32, embeddings of the plain training and validation pictures, in this
+            order, by the frozen backbone.
         test: (n, d) float32, embeddings of the test pictures by the run's model.
         heatmaps: of the test pictures, as returned by `scoring.predict_test`; None if not computed.
-        tuned: (m, d) float32, embeddings by the run's model of the training and validation
+        tuned: (s, d) float32, embeddings by the run's model of the training and validation
             pictures that `ood.balanced_sample` selects; None if the backbone did not change.
     """
 
-    train: np.ndarray
-    validation: np.ndarray
+    learned: np.ndarray
     test: np.ndarray
     heatmaps: np.ndarray | None = None
     tuned: np.ndarray | None = None
@@ -114,7 +114,11 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
     issues: tuple[checks.LabelIssue, ...] = ()
     if folds.feasible(labels, groups, folds.MINIMUM) == folds.MINIMUM:
         probabilities = cross_validation.out_of_fold(
-            outputs.train, labels, groups, context.config.seed, strength=checks.STRENGTH
+            outputs.learned[: len(labels)],
+            labels,
+            groups,
+            context.config.seed,
+            strength=checks.STRENGTH,
         )
         names = [example.name for example in examples]
         issues = checks.find_label_issues(probabilities, labels, names)
@@ -126,12 +130,11 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
 def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Estimate whether more pictures would help."""
     context.emit(Note(sentence="Working out whether more pictures would help."))
-    examples, labels = _training_and_validation(context)
     run.learning_curve.write(
         cross_validation.learning_curve(
-            np.concatenate([outputs.train, outputs.validation]),
-            labels,
-            splitting.groups(examples),
+            outputs.learned,
+            context.labels(*LEARNED),
+            splitting.groups(context.of(*LEARNED)),
             context.dataset.classes,
             context.config.seed,
         )
@@ -143,11 +146,11 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
     if not context.dataset.grouped_by:
         return
     context.emit(Note(sentence="Measuring how much better an ordinary split would have looked."))
-    examples, labels = _training_and_validation(context)
+    examples = context.of(*LEARNED)
     run.inflation.write(
         cross_validation.inflation(
-            np.concatenate([outputs.train, outputs.validation]),
-            labels,
+            outputs.learned,
+            context.labels(*LEARNED),
             splitting.groups(examples),
             splitting.groups(examples, chosen=False),
             context.config.seed,
@@ -164,23 +167,21 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
     context.emit(
         Note(sentence="Learning to recognise pictures that are not like the training pictures.")
     )
-    examples, labels = _training_and_validation(context)
-    if outputs.tuned is None:
-        embeddings = np.concatenate([outputs.train, outputs.validation])
-    else:
-        chosen, embeddings = ood.balanced_sample(labels, OOD_PICTURES), outputs.tuned
-        examples, labels = [examples[index] for index in chosen], labels[chosen]
-    last = embeddings[:, : context.backbone.embedding]
-    detector = ood.fit(last, labels, splitting.groups(examples))
+    labels, groups = context.labels(*LEARNED), splitting.groups(context.of(*LEARNED))
+    embeddings = outputs.learned[:, : context.backbone.embedding]
+    if outputs.tuned is not None:
+        chosen = ood.balanced_sample(labels, OOD_PICTURES)
+        embeddings, labels, groups = outputs.tuned, labels[chosen], groups[chosen]
+    detector = ood.fit(embeddings, labels, groups)
     if detector is None:
         return
     storage.save_ood_detector(run.model_folder, detector)
     scores = detector.ood_score(outputs.test)
-    groups = splitting.groups(context.of("test"), bursts=True)
+    test_groups = splitting.groups(context.of("test"), bursts=True)
     run.ood_scores.write(
         OodScores(
             scores=tuple(np.round(scores.astype(float), 4).tolist()),
-            false_alarms=intervals.share(scores > 1, groups),
+            false_alarms=intervals.share(scores > 1, test_groups),
         )
     )
 
@@ -229,9 +230,3 @@ def measure_footprint(context: TrainingContext, run: Run, _: TrainingOutputs) ->
             parameters=context.backbone.parameters - top + head,
         )
     )
-
-
-def _training_and_validation(context: TrainingContext) -> tuple[list[Example], np.ndarray]:
-    """Training and validation examples, and their labels (n,) int64."""
-    examples = [*context.of("train"), *context.of("validation")]
-    return examples, np.array([example.label for example in examples], np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import threading
 import time
@@ -16,7 +17,6 @@ import numpy as np
 from core import __version__, backbones
 from core.dataset import Split, split
 from core.distributed import fine_tuning
-from core.errors import RunDamaged
 from core.estimating import resources, unit_costs
 from core.evaluation import prediction_sets
 from core.jobs.events import Emit, Kept, Note
@@ -30,9 +30,9 @@ from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from core.training import cache, checkpoint, depth, outcome, warm_start
+from core.training import cache, checkpoint, depth, outcome, serving_model, warm_start
 from core.training.calibrated_head import CalibratedHead, calibrate
-from core.training.context import TrainingContext
+from core.training.context import LEARNED, TrainingContext
 from core.training.features import Features
 from core.training.network import Network
 
@@ -89,22 +89,18 @@ def train(
         )
         context.check()
         context = backbone_selection.select(_with_fitting_batch(context, run), run)
-        outputs = _fine_tune(context, run) if config.fine_tunes else _train_head(context, run)
+        outputs = _train(context, run)
     seconds = time.monotonic() - began
-    run.complete_with(dataset.name, time.time(), seconds)
+    complete = functools.partial(run.complete_with, dataset.name, time.time(), seconds)
+    complete()
     files.remove(run.job.checkpoint)
     try:
         post_report.finish(context, run, outputs)
     except BaseException:  # steps before the one that was cancelled have written their files
-        with contextlib.suppress(OSError, RunDamaged):
-            _complete_again(run, seconds)
+        with contextlib.suppress(OSError):
+            complete()
         raise
-    _complete_again(run, seconds)
-
-
-def _complete_again(run: Run, seconds: float) -> None:
-    manifest = run.manifest()  # it lists the files of the steps after the report from now on
-    run.complete_with(manifest.name, manifest.completed_at, seconds)
+    complete()
 
 
 def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
@@ -122,93 +118,88 @@ def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
     return replace(context, config=config)
 
 
-def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
-    """Train a head on the frozen backbone, without TensorFlow, and write the report."""
-    depths = head_training.depths(context)
-    features = extract(context, ("train", "validation", "test"), None, depths)
-    return _report_head(context, run, head_training.train(context, run, features, depths))
-
-
-def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> TrainingOutputs:
-    """Save a head on the frozen backbone, and write the report.
-
-    The features are those of the serving model, so the test pictures pass once.
-    """
-    # Copies of the plain views, which are all that the next steps need.
+def _train(context: TrainingContext, run: Run) -> TrainingOutputs:
+    """Train a head, then the top of the backbone if it is to gain, and write the report."""
+    config, depths = context.config, head_training.depths(context)
+    splits: tuple[Split, ...] = (*LEARNED, "test")  # the serving model's features: one pass
+    stage, building = None, None
+    if config.fine_tunes:
+        # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
+        building = None if config.unfreeze.least_errors else _start_tuner(context)
+        splits, stage = LEARNED, depth.cut_stage(config)
+    features = extract(context, splits, stage, depths, views=config.head_views)
+    trained = head_training.train(context, run, features, depths)
+    tuned = None
+    if config.fine_tunes:
+        tuned = _fine_tune(context, run, trained, features, building)
+    # Copies of the plain views, so that activations and TensorFlow's buffers can be freed.
     plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
     head, depths = trained.head, trained.depths
-    _save(context, run, head, depths=depths)
-    if "test" not in plain:
-        plain |= {"test": extract(context, ("test",), None, depths)["test"].embeddings[:, 0]}
-    probabilities = head.head.probabilities(plain["test"])
+    del features, trained, building
+    embeddings = heatmaps = None
+    if tuned is not None:
+        head, embeddings = tuned
+        probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
+    else:
+        _save(context, run, head, depths)
+        if "test" not in plain:
+            plain |= {"test": extract(context, ("test",), None, depths)["test"].embeddings[:, 0]}
+        test = plain["test"]
+        probabilities = head.head.probabilities(test)
     scoring.write_report(context, run, head, probabilities)
-    return TrainingOutputs(**plain)
+    learned = np.concatenate([plain[split] for split in LEARNED])
+    return TrainingOutputs(learned, test, heatmaps, embeddings)
 
 
-def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
-    """Train a head, then the top of the backbone if it can gain, and write the report."""
-    config = context.config
-    stage, least_errors = depth.cut_stage(config), config.unfreeze.least_errors
-    labels = context.labels("validation")
-    depths = head_training.depths(context)
-    # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
-    building = None if least_errors else _start_tuner(context)
-    features = extract(context, ("train", "validation"), stage, depths, views=config.head_views)
-    trained = head_training.train(context, run, features, depths)
-    if building is None and trained.error is not None:
-        kept = outcome.left_out(trained.error, trained.head.validation, labels, least_errors)
-        if kept is not None:
-            _tell(context, kept)
-            return _report_head(context, run, trained)
-    building = building or _start_tuner(context)
-    if config.head_views < config.augmentation.views:
-        features = features | extract(context, ("train",), stage, depths, tell=False)
-    if not building.done():
-        context.emit(Note(sentence="TensorFlow is starting."))
-    tuner = building.result()
-    first = head_training.on_last_embedding(context, trained)
-    tuned, kept = _fit_top(context, run, tuner, first, features)
-    probabilities = tuner.probabilities(features["validation"])
-    kept = outcome.compare(kept, probabilities, trained.head.validation, labels, least_errors)
-    _tell(context, kept)
-    if kept.epoch == 0:
-        del features, tuner, building
-        return _report_head(context, run, trained)
-    from core.model import keras_model
-    from core.training import serving_model
+def _fine_tune(
+    context: TrainingContext,
+    run: Run,
+    trained: TrainedHead,
+    features: dict[Split, Features],
+    building: Future[Tuner] | None,
+) -> tuple[CalibratedHead, np.ndarray] | None:
+    """Train the top of the backbone, and save the model if it is better than the head alone.
 
-    arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-    head = calibrate(tuned, probabilities, labels)
-    _save(context, run, head, arrays, stage)
-    serving_model.write(context, tuner, run.model_folder / storage.SERVING)
-    embeddings = _embeddings_for_ood(context, tuner, features)
-    # Copies, so that activations and TensorFlow's buffers can be freed.
-    train, validation = (part.embeddings[:, 0].copy() for part in trained.features.values())
-    del features, trained, tuner, building
-    probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
-    scoring.write_report(context, run, head, probabilities)
-    return TrainingOutputs(train, validation, test, heatmaps, embeddings)
+    Args:
+        features: with activations at the cut.
+        building: the tuner, if it was started before.
 
-
-def _tell(context: TrainingContext, kept: Kept) -> None:
-    """Record what fine-tuning kept, and say so."""
+    Returns:
+        The head and `TrainingOutputs.tuned`; None if the head alone is to be used.
+    """
+    config, labels, tuned = context.config, context.labels("validation"), None
+    head_alone, least_errors = trained.head.validation, config.unfreeze.least_errors
+    kept = outcome.left_out(trained.error, head_alone, labels, least_errors)
+    if kept is None:
+        building = building or _start_tuner(context)
+        if config.head_views < config.augmentation.views:
+            stage, depths = depth.cut_stage(config), head_training.depths(context)
+            features = features | extract(context, ("train",), stage, depths, tell=False)
+        if not building.done():
+            context.emit(Note(sentence="TensorFlow is starting."))
+        tuner = building.result()
+        first = head_training.on_last_embedding(context, trained)
+        head, kept = _fit_top(context, run, tuner, first, features)
+        probabilities = tuner.probabilities(features["validation"])
+        kept = outcome.compare(kept, probabilities, head_alone, labels, least_errors)
+        if kept.epoch:
+            calibrated = calibrate(head, probabilities, labels)
+            _save(context, run, calibrated, tuner=tuner)
+            tuned = calibrated, _embeddings_for_ood(context, tuner, features)
     context.emit(kept)
     context.emit(Note(sentence=outcome.describe(kept)))
+    return tuned
 
 
 def _embeddings_for_ood(
     context: TrainingContext, tuner: Tuner, features: dict[Split, Features]
 ) -> np.ndarray:
     """`TrainingOutputs.tuned`, from the stored activations: the stages below the cut do not run."""
-    labels = np.concatenate([context.labels("train"), context.labels("validation")])
-    indices, first = ood.balanced_sample(labels, post_report.OOD_PICTURES), len(context.of("train"))
-    train, validation = indices[indices < first], indices[indices >= first] - first
-    return np.concatenate(
-        [
-            tuner.embeddings(features["train"], train),
-            tuner.embeddings(features["validation"], validation),
-        ]
-    )
+    indices = ood.balanced_sample(context.labels(*LEARNED), post_report.OOD_PICTURES)
+    first = len(context.of("train"))
+    train = tuner.embeddings(features["train"], indices[indices < first])
+    validation = tuner.embeddings(features["validation"], indices[indices >= first] - first)
+    return np.concatenate([train, validation])
 
 
 def _fit_top(
@@ -263,18 +254,21 @@ def _save(
     context: TrainingContext,
     run: Run,
     head: CalibratedHead,
-    trained: dict[str, np.ndarray] | None = None,
-    stage: int | None = None,
     depths: tuple[str, ...] = (),
+    tuner: Tuner | None = None,
 ) -> None:
     """Write the model: its description, its head, and weights that differ from the published ones.
 
     Args:
-        trained: weights that this training changed in the backbone.
-        stage: index of the stage below them.
         depths: layers whose pooled activations the head takes beside the embedding.
+        tuner: has changed weights of the backbone.
     """
-    network = context.network
+    network, arrays, stage = context.network, context.network.arrays, None
+    if tuner is not None:
+        from core.model import keras_model
+
+        arrays = arrays | keras_model.trained_arrays(tuner.trunk, tuner.above)
+        stage = depth.cut_stage(context.config)
     storage.save(
         run.model_folder,
         ModelFile(
@@ -291,10 +285,12 @@ def _save(
             depths=depths,
             set_levels=prediction_sets.calibrate(*scoring.calibration_pictures(context, head)),
         ),
-        head.head.arrays() | network.arrays | (trained or {}),
+        head.head.arrays() | arrays,
     )
-    learned = {example.sha256 for example in (*context.of("train"), *context.of("validation"))}
+    learned = {example.sha256 for example in context.of(*LEARNED)}
     storage.save_learned(run.model_folder, learned | context.learned)
-    if not trained and network.retrained is not None:
+    if tuner is not None:
+        serving_model.write(context, tuner, run.model_folder / storage.SERVING)
+    elif network.retrained is not None:
         with files.replacing(run.model_folder / storage.SERVING) as temporary:
             shutil.copyfile(network.serving_model(), temporary)

@@ -19,6 +19,9 @@ from core.training.depth import cut_stage
 from core.training.network import Network
 from core.training.views import Rendering
 
+LEARNED: tuple[Split, ...] = ("train", "validation")
+"""The splits that a model learns from."""
+
 
 @dataclass(frozen=True)
 class TrainingContext:
@@ -49,9 +52,9 @@ class TrainingContext:
         """SHA-256 of the pictures that the model to continue from learned from."""
         return frozenset() if self.start is None else storage.load_learned(self.start)
 
-    def of(self, split: Split) -> tuple[Example, ...]:
-        """The examples of a split."""
-        return self.dataset.of(split)
+    def of(self, *splits: Split) -> tuple[Example, ...]:
+        """The examples of one split, or of several in this order."""
+        return tuple(example for split in splits for example in self.dataset.of(split))
 
     def rendering(self, augmentation: Augmentation) -> Rendering:
         """How views of the pictures are rendered with these variations."""
@@ -73,9 +76,9 @@ class TrainingContext:
             [example.sha256 for example in dataset.examples],
         )
 
-    def labels(self, split: Split) -> np.ndarray:
-        """The labels of a split, (n,) int64."""
-        return np.array([example.label for example in self.of(split)], np.int64)
+    def labels(self, *splits: Split) -> np.ndarray:
+        """The labels of these examples, (n,) int64."""
+        return np.array([example.label for example in self.of(*splits)], np.int64)
 
     def check(self) -> None:
         """Raise `BadDataset` if a split is empty, or a class has no training picture."""

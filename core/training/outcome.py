@@ -40,16 +40,19 @@ def compare(
     return _head_alone(head, labels, f"Fine-tuning brought no gain on validation; {after}")
 
 
-def left_out(error: float, head: np.ndarray, labels: np.ndarray, least_errors: int) -> Kept | None:
+def left_out(
+    error: float | None, head: np.ndarray, labels: np.ndarray, least_errors: int
+) -> Kept | None:
     """The result of a phase that is left out; None if fine-tuning may show a gain.
 
     Args:
-        error: share of new pictures that the head predicts wrongly, from a cross-validation.
+        error: share of new pictures that the head predicts wrongly, from a cross-validation; None
+            if there was none.
         head: (m, k) float64, its predictions for the validation pictures.
         labels: (m,) int64 of these.
         least_errors: as in `Unfreeze`.
     """
-    if error * len(labels) >= least_errors:
+    if error is None or error * len(labels) >= least_errors:
         return None
     return _head_alone(
         head,

@@ -77,11 +77,7 @@ def test_the_detector_is_fitted_to_training_and_validation_pictures_only(
     monkeypatch.setattr(ood, "fit", fit)
     context = training_context(trained)
     labels = [example.label for split in ("train", "validation") for example in context.of(split)]
-    plain = TrainingOutputs(
-        np.ones((len(context.of("train")), 32), np.float32),
-        np.ones((len(context.of("validation")), 32), np.float32),
-        NOTHING,
-    )
+    plain = TrainingOutputs(np.ones((len(labels), 32), np.float32), NOTHING)
     post_report.fit_ood(context, trained.run, plain)
     assert fit_calls == [(len(labels), labels, len(labels))]
 
@@ -110,9 +106,8 @@ def test_too_few_pictures_give_no_detector(trained_run, monkeypatch):
     (trained.run.model_folder / storage.OOD).unlink()
     (trained.run.path / "unlike.json").unlink()
     context = training_context(trained)
-    counts = [len(context.of(split)) for split in ("train", "validation")]
-    plain = (np.ones((count, 32), np.float32) for count in counts)
-    post_report.fit_ood(context, trained.run, TrainingOutputs(*plain, NOTHING))
+    plain = np.ones((len(context.of("train", "validation")), 32), np.float32)
+    post_report.fit_ood(context, trained.run, TrainingOutputs(plain, NOTHING))
     assert not (trained.run.model_folder / storage.OOD).exists()
     assert not (trained.run.path / "unlike.json").exists()
     classifier = unchecked_classifier(trained)
