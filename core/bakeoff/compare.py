@@ -13,6 +13,7 @@ from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_o
 from core.dataset import Dataset, Example, Progress, splitting
 from core.errors import BadDataset, Cancelled, TuskerError
 from core.estimating import unit_costs
+from core.evaluation import folds
 from core.evaluation.differences import holm, sign_flip
 from core.evaluation.intervals import gain, share
 from core.images import Scale
@@ -25,7 +26,7 @@ from core.training.views import Rendering
 
 TIMED = 15
 """Timed calls of each model."""
-STARTS, PREPARES, HEADS = 3.0, 25.0, 2.5e-3
+STARTS, PREPARES, HEADS = 3.0, 25.0, 1e-3
 """Rough seconds to start a worker, to convert a backbone, and per picture to train heads."""
 
 
@@ -136,15 +137,14 @@ def _correct(
             opened_cache,
             progress=lambda done, total: report("extracting features", done, total),
         )
-    probabilities = cross_validation.out_of_fold(
-        extracted.embeddings[:, 0],
-        labels,
-        splitting.groups(examples),
-        config.seed,
-        weighted=config.class_weights,
-        progress=lambda done, total: report("training heads", done, total),
+    groups = splitting.groups(examples)
+    count = max(folds.MINIMUM, folds.feasible(labels, groups, cross_validation.FOLDS))
+    fold = folds.assign(labels, groups, count, config.seed)
+    report("training heads", 0, 1)
+    validated = cross_validation.cross_validate(
+        extracted.embeddings[:, 0], labels, fold, weighted=config.class_weights
     )
-    return probabilities.argmax(axis=1) == labels
+    return validated.probabilities.argmax(axis=1) == labels
 
 
 def _milliseconds(models: Sequence[Path]) -> list[float]:

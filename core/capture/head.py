@@ -41,17 +41,22 @@ def fit(
         bursts: (n,) int64; pictures of one burst are nearly the same.
         seed: for the folds.
     """
+    strength, correct = convex.DEFAULT_STRENGTH, None
+    count = folds.feasible(labels, bursts, cross_validation.FOLDS)
+    if count >= folds.MINIMUM:
+        few = count == folds.MINIMUM
+        validated = cross_validation.cross_validate(
+            embeddings,
+            labels,
+            folds.assign(labels, bursts, count, seed),
+            strengths=(strength,) if few else cross_validation.STRENGTHS,
+        )
+        strength = validated.strength
+        correct = int((validated.probabilities.argmax(axis=1) == labels).sum())
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         mean, scale = convex.fit_scale(embeddings)
         rows = convex.apply_scale(embeddings, mean, scale)
         weights = class_weights(labels, int(labels.max()) + 1)
-        strength = convex.best_strength(convex.span(rows)[0], labels, bursts, weights, seed)
         head = convex.logistic_regression(rows, labels, weights, strength)
-    correct = None
-    if folds.feasible(labels, bursts, folds.MINIMUM) == folds.MINIMUM:
-        probabilities = cross_validation.out_of_fold(
-            embeddings, labels, bursts, seed, strength=convex.DEFAULT_STRENGTH
-        )
-        correct = int((probabilities.argmax(axis=1) == labels).sum())
     return FittedHead(head.after(1 / scale, -mean / scale), correct, len(labels))

@@ -4,18 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.evaluation import folds
-from core.evaluation.metrics import cross_entropy
 from core.model.dense import DenseHead, softmax
 from core.training import lbfgs
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Inverse regularisation strengths that cross-validation chooses from, the strictest first."""
 DEFAULT_STRENGTH = 1e-3
-"""The strength where there are too few pictures to choose one."""
-FOLDS = 3
-ROWS_TO_CHOOSE = 4_000
-"""Rows that are enough to choose a strength; more would only take longer."""
+"""The inverse regularisation strength where there are too few pictures to choose one."""
 ITERATIONS = 200
 TOLERANCE = 1e-4
 """Largest entry of the gradient of the mean loss at the optimum."""
@@ -150,42 +143,3 @@ def span(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         return features, None
     rotation, triangle = np.linalg.qr(features.T)
     return np.ascontiguousarray(triangle.T), rotation
-
-
-def best_strength(
-    rows: np.ndarray, labels: np.ndarray, owners: np.ndarray, weights: np.ndarray, seed: int
-) -> float:
-    """The strength with the least loss on held-out rows.
-
-    Args:
-        rows: (n, d) float32, scaled.
-        labels: (n,) int64; every class occurs.
-        owners: (n,) int64; rows of one owner, such as views of a picture, are held out together.
-        weights: (classes,) loss weight of each class.
-        seed: for the folds.
-    """
-    if len(STRENGTHS) == 1:
-        return STRENGTHS[0]
-    if len(rows) > ROWS_TO_CHOOSE:
-        # One view of many pictures is more informative than all views of a few.
-        first_views = np.unique(owners, return_index=True)[1]
-        chosen = np.random.default_rng(seed).permutation(first_views)[:ROWS_TO_CHOOSE]
-        if folds.feasible(labels[chosen], owners[chosen], FOLDS) == FOLDS:
-            rows, labels, owners = rows[chosen], labels[chosen], owners[chosen]
-    if folds.feasible(labels, owners, FOLDS) < FOLDS:
-        return DEFAULT_STRENGTH
-    fold = folds.assign(labels, owners, FOLDS, seed)
-    losses = np.zeros(len(STRENGTHS))
-    for number in range(FOLDS):
-        held_out = fold == number
-        fitted = None
-        for index, strength in enumerate(STRENGTHS):
-            fitted = solve(rows[~held_out], labels[~held_out], weights, strength, fitted)
-            losses[index] += _summed_loss(fitted, rows[held_out], labels[held_out])
-    return STRENGTHS[int(np.argmin(losses))]
-
-
-def _summed_loss(fitted: Weights, rows: np.ndarray, labels: np.ndarray) -> float:
-    kernel, bias = fitted
-    probabilities = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
-    return float(cross_entropy(labels, probabilities).sum())

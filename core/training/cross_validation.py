@@ -1,6 +1,6 @@
 """Logistic regressions cross-validated on features: out-of-fold predictions and learning curve."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from core.training import convex
 from core.training.head import class_weights
 
 FOLDS = 5
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+"""Inverse regularisation strengths that cross-validation chooses from, the strictest first."""
 CURVE_STRENGTHS = (1e-3, 1e-2)
 """Inverse regularisation strengths of a learning curve, whose many heads must be quick to fit."""
 
@@ -37,9 +39,8 @@ def out_of_fold(
     groups: np.ndarray,
     seed: int,
     *,
-    strength: float | None = None,
+    strength: float,
     weighted: bool = True,
-    progress: Callable[[int, int], None] | None = None,
     count: int | None = None,
 ) -> np.ndarray:
     """Predict each picture by a logistic regression that was trained on other groups.
@@ -49,9 +50,8 @@ def out_of_fold(
         labels: (n,) int64, 0 to k - 1.
         groups: (n,) int64; pictures of one group are in the same fold.
         seed: for the folds.
-        strength: inverse regularisation strength; chosen by cross-validation in each fold if None.
+        strength: inverse regularisation strength.
         weighted: whether classes are weighted inversely to their counts.
-        progress: called with (folds done, folds in all); may raise `Cancelled`.
         count: number of folds; as many as leave each class in each fold, up to five, if None.
 
     Returns:
@@ -63,29 +63,9 @@ def out_of_fold(
     """
     count = count or max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
     fold = folds.assign(labels, groups, count, seed)
-    numbers = np.unique(fold)
-    if len(numbers) < folds.MINIMUM:
-        raise BadDataset(
-            f"Expected pictures that differ, found {len(labels)} that look the same. Add others."
-        )
-    classes = int(labels.max()) + 1
-    strengths = None if strength is None else (strength,)
-    probabilities = np.zeros((len(labels), classes), np.float32)
-    for done, number in enumerate(numbers, start=1):
-        held_out = fold == number
-        (probabilities[held_out],) = _fit_and_predict(
-            features[~held_out],
-            labels[~held_out],
-            features[held_out],
-            classes,
-            seed,
-            strengths,
-            weighted=weighted,
-            groups=groups[~held_out],
-        )
-        if progress is not None:
-            progress(done, len(numbers))
-    return probabilities
+    return cross_validate(
+        features, labels, fold, weighted=weighted, strengths=(strength,)
+    ).probabilities
 
 
 def inflation(
@@ -167,40 +147,56 @@ class CrossValidated:
 
 
 def cross_validate(
-    features: np.ndarray, labels: np.ndarray, fold: np.ndarray, *, weighted: bool
+    features: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    *,
+    weighted: bool = True,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> CrossValidated:
     """Choose a strength by the loss on held-out pictures.
 
     Args:
         features: (n, d) float32, embeddings of the plain views.
         labels: (n,) int64, 0 to k - 1.
-        fold: (n,) int64, as by `folds.assign`; every class is in two or more folds.
+        fold: (n,) int64, as by `folds.assign`. A class that is in one fold only has probability 0
+            for the pictures of that fold.
         weighted: whether classes are weighted inversely to their counts.
+        strengths: to choose from, the strictest first.
+
+    Raises:
+        BadDataset: all pictures are in one fold.
     """
+    numbers = np.unique(fold).tolist()
+    if len(numbers) < folds.MINIMUM:
+        raise BadDataset(
+            f"Expected pictures that differ, found {len(labels)} that look the same. Add others."
+        )
     mean, scale = convex.fit_scale(features)
     rows = convex.apply_scale(features, mean, scale)
     classes = int(labels.max()) + 1
     fitted: dict[int, convex.Weights] = {}
-    strength = convex.STRENGTHS[0]
+    strength = strengths[0]
 
     def hold_out(number: int) -> np.ndarray:
         inside = fold != number
-        train_labels = labels[inside]
-        weights = class_weights(train_labels, classes) if weighted else np.ones(classes)
+        present, index = np.unique(labels[inside], return_inverse=True)
+        weights = class_weights(index, len(present)) if weighted else np.ones(len(present))
         start = fitted.get(number)
-        fitted[number] = convex.solve(
-            rows[inside], train_labels, weights, strength, start, tolerance=TOLERANCE
+        fitted[number] = kernel, bias = convex.solve(
+            rows[inside], index, weights, strength, start, tolerance=TOLERANCE
         )
-        kernel, bias = fitted[number]
-        return softmax(rows[~inside] @ kernel.astype(np.float32) + bias.astype(np.float32))
+        probabilities = np.zeros((len(rows) - len(index), classes), np.float32)
+        logits = rows[~inside] @ kernel.astype(np.float32) + bias.astype(np.float32)
+        probabilities[:, present] = softmax(logits)
+        return probabilities
 
     best, least = None, np.inf
-    numbers = np.unique(fold).tolist()
     cores = threads.cores()
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         rows, _ = convex.span(rows)
-        for strength in convex.STRENGTHS:
+        for strength in strengths:
             probabilities = np.empty((len(labels), classes), np.float32)
             held_out = threads.map_ordered(
                 hold_out, numbers, threads=cores, most=cores, name="fold"
@@ -233,48 +229,20 @@ def learning_curve(
     """
 
     def predict(train: np.ndarray, train_labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-        return _fit_and_predict(train, train_labels, held_out, len(classes), seed, CURVE_STRENGTHS)
+        present, index = np.unique(train_labels, return_inverse=True)
+        mean, scale = convex.fit_scale(train)
+        rows = convex.apply_scale(train, mean, scale)
+        held_out = convex.apply_scale(held_out, mean, scale)
+        probabilities = np.zeros((len(CURVE_STRENGTHS), len(held_out), len(classes)), np.float32)
+        weights, fitted = class_weights(index, len(present)), None
+        # Matrices of this size take several times longer on two threads of BLAS than on one.
+        with threadpool_limits(1, user_api="blas"):
+            if 2 * len(rows) < rows.shape[1]:  # else the span costs more than it saves
+                rows, rotation = convex.span(rows)
+                held_out = held_out @ rotation
+            for number, strength in enumerate(CURVE_STRENGTHS):
+                fitted = kernel, bias = convex.solve(rows, index, weights, strength, fitted)
+                probabilities[number][:, present] = softmax(held_out @ kernel + bias)
+        return probabilities
 
     return evaluation.learning_curve(features, labels, groups, classes, seed, predict)
-
-
-def _fit_and_predict(
-    train: np.ndarray,
-    labels: np.ndarray,
-    held_out: np.ndarray,
-    classes: int,
-    seed: int,
-    strengths: Sequence[float] | None,
-    *,
-    weighted: bool = True,
-    groups: np.ndarray | None = None,
-) -> np.ndarray:
-    """Probabilities (s, m, classes) float32 of held-out features, by one head per strength.
-
-    Without strengths there is one head, whose strength is chosen by cross-validation over folds
-    that keep groups (n,) together.
-    """
-    present, class_index = np.unique(labels, return_inverse=True)
-    if len(present) == 1:
-        certain = np.zeros((len(strengths or (None,)), len(held_out), classes), np.float32)
-        certain[:, :, present] = 1
-        return certain
-    mean, scale = convex.fit_scale(train)
-    rows = convex.apply_scale(train, mean, scale)
-    held_out = convex.apply_scale(held_out, mean, scale)
-    weights = class_weights(class_index, len(present)) if weighted else np.ones(len(present))
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
-        several_fits = strengths is None or len(strengths) > 1
-        if several_fits and 2 * len(rows) < rows.shape[1]:  # else the span costs more than it saves
-            rows, rotation = convex.span(rows)
-            held_out = held_out @ rotation
-        if strengths is None:
-            groups = np.arange(len(rows)) if groups is None else groups
-            strengths = (convex.best_strength(rows, class_index, groups, weights, seed),)
-        probabilities = np.zeros((len(strengths), len(held_out), classes), np.float32)
-        fitted = None
-        for number, strength in enumerate(strengths):
-            fitted = kernel, bias = convex.solve(rows, class_index, weights, strength, fitted)
-            probabilities[number][:, present] = softmax(held_out @ kernel + bias)
-    return probabilities

@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict
 from core.evaluation import folds
 from core.evaluation.wording import percent
 from core.training.config import TrainingConfig
-from core.training.convex import DEFAULT_STRENGTH, ROWS_TO_CHOOSE
+from core.training.convex import DEFAULT_STRENGTH
 from core.training.cross_validation import CrossValidated, cross_validate
 
 FOLDS, FEWEST_FOLDS = 5, 3
+ROWS_TO_CHOOSE = 4_000
+"""Rows that are enough to choose features and strength; more would only take longer."""
 NUMBERS = {3: "three", 4: "four", 5: "five"}
 
 

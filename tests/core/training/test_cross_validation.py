@@ -6,7 +6,8 @@ import pytest
 from core.dataset import Example
 from core.dataset.splitting import groups
 from core.errors import BadDataset
-from core.training.cross_validation import learning_curve, out_of_fold
+from core.evaluation import folds
+from core.training.cross_validation import cross_validate, learning_curve, out_of_fold
 from tests.core.training.clouds import clusters
 
 
@@ -23,17 +24,24 @@ def test_pictures_that_look_the_same_or_have_the_same_bytes_share_a_group():
     assert len(set(group_numbers)) == 3
 
 
+def probabilities_of(features, labels, groups, seed=0, **how):
+    """Predicted out of fold, at a strength that is neither strict nor loose."""
+    return out_of_fold(features, labels, groups, seed, **{"strength": 1e-2} | how)
+
+
 def predicted(features, labels, groups, seed=0, **how):
     """Labels, predicted out of fold."""
-    return out_of_fold(features, labels, groups, seed, **how).argmax(axis=1)
+    return probabilities_of(features, labels, groups, seed, **how).argmax(axis=1)
 
 
-@pytest.mark.parametrize("strength", [None, 1e-2])
-def test_separable_classes_are_predicted_out_of_fold(strength):
+def validate(features, labels, groups, count=5, **how):
+    """A cross-validation that chooses the strength."""
+    return cross_validate(features, labels, folds.assign(labels, groups, count, 0), **how)
+
+
+def test_separable_classes_are_predicted_out_of_fold():
     train = clusters(90, spread=0.7)
-    probabilities = out_of_fold(
-        train.features, train.labels, np.arange(len(train.labels)), 0, strength=strength
-    )
+    probabilities = probabilities_of(train.features, train.labels, np.arange(len(train.labels)))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     answers = probabilities.argmax(axis=1)
     assert (answers == train.labels).mean() > 0.9
@@ -63,21 +71,33 @@ def test_the_strength_is_chosen_without_near_duplicates_of_held_out_pictures():
     groups = np.repeat(np.arange(60), 4)
     labels = random.permutation(60)[groups] % 3
     features = random.normal(size=(60, 40))[groups] + 0.01 * random.normal(size=(240, 40))
-    probabilities = out_of_fold(features.astype(np.float32), labels, groups, 0)
-    assert probabilities.max(axis=1).mean() < 0.5
+    careful = validate(features.astype(np.float32), labels, groups)
+    assert careful.probabilities.max(axis=1).mean() < 0.5
+    fooled = validate(features.astype(np.float32), labels, np.arange(240))
+    assert careful.strength < fooled.strength
+
+
+def test_the_strength_with_the_least_cross_validated_loss_is_chosen():
+    train, few = clusters(60, spread=2), (1e-9, 0.01, 100)
+    groups = np.arange(len(train.labels))
+    chosen = validate(train.features, train.labels, groups, strengths=few)
+    assert chosen.strength == 0.01
+    for strength in (1e-9, 100):
+        other = validate(train.features, train.labels, groups, strengths=(strength,))
+        assert other.loss > chosen.loss
 
 
 def test_pictures_of_a_single_group_are_refused():
     train = clusters(30)
     with pytest.raises(BadDataset, match="30"):
-        out_of_fold(train.features, train.labels, np.zeros(30, np.int64), 0)
+        probabilities_of(train.features, train.labels, np.zeros(30, np.int64))
 
 
 def test_a_class_of_a_single_group_is_never_predicted_for_it():
     train = clusters(60)
     keep = (train.labels != 2) | (np.arange(len(train.labels)) == 2)
     arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
-    probabilities = out_of_fold(*arrays, 0)
+    probabilities = probabilities_of(*arrays)
     assert probabilities[arrays[1] == 2, 2] == 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
@@ -85,36 +105,18 @@ def test_a_class_of_a_single_group_is_never_predicted_for_it():
 def test_the_seed_decides_the_folds():
     train = clusters(60, spread=2)
     first, repeated, different = (
-        out_of_fold(train.features, train.labels, np.arange(len(train.labels)), seed)
+        probabilities_of(train.features, train.labels, np.arange(len(train.labels)), seed)
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, repeated)
     assert not np.array_equal(first, different)
 
 
-def test_progress_is_reported_per_fold_and_can_cancel():
-    train = clusters(30)
-    progress_calls = []
-    out_of_fold(
-        train.features,
-        train.labels,
-        np.arange(len(train.labels)),
-        0,
-        progress=lambda done, total: progress_calls.append((done, total)),
-    )
-    assert progress_calls == [(n, 5) for n in range(1, 6)]
-
-    def stop(done, _total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        out_of_fold(train.features, train.labels, np.arange(len(train.labels)), 0, progress=stop)
-
-
 def test_the_units_of_the_features_make_no_difference():
     train = clusters(30)
-    plain = out_of_fold(train.features, train.labels, np.arange(len(train.labels)), 0)
-    scaled = out_of_fold(1000 * train.features + 5, train.labels, np.arange(len(train.labels)), 0)
+    groups = np.arange(len(train.labels))
+    plain = probabilities_of(train.features, train.labels, groups)
+    scaled = probabilities_of(1000 * train.features + 5, train.labels, groups)
     np.testing.assert_allclose(plain, scaled, atol=2e-3)
 
 
