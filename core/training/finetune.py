@@ -74,9 +74,9 @@ class Tuner:
         """Epochs that this tuner ran itself."""
         steps = math.ceil(pictures / config.batch_size)
         self._optimizer = stages.optimizer(phase, steps * phase.epochs)
-        self._step, self._gradients, self._apply = stages.graphs(self.network, self._optimizer)
+        self._gradients, self._apply = stages.graphs(self.network, self._optimizer)
         self._logits = stages.logits(self.network)
-        self._step.get_concrete_function()
+        self._gradients.get_concrete_function()
         self._logits.get_concrete_function()
 
     def fit(
@@ -172,7 +172,8 @@ class Tuner:
             if checkpoint:
                 checkpoint.write(state, variables, generator)
         kept = self._keep(start, state, lambda: self._score(worker, validation, validation_labels))
-        return self.head(), kept
+        layers = (tuple(layer.get_weights()) for layer in stages.dense(network))
+        return DenseHead(tuple(layers)), kept
 
     def _keep(
         self, start: interpolation.Weights, state: FineTuneState, score: Callable[[], Score]
@@ -195,10 +196,6 @@ class Tuner:
             start_accuracy=state.start.accuracy,
         )
 
-    def head(self) -> DenseHead:
-        """The head with its present weights."""
-        return DenseHead(tuple(tuple(layer.get_weights()) for layer in stages.dense(self.network)))
-
     def retrained(self) -> list[Retrained]:
         """The layers of the backbone that were trained, before and after.
 
@@ -220,7 +217,8 @@ class Tuner:
         Returns:
             Loss, and number of correct rows.
         """
-        loss, hits = self._step(*_tensors(activations, smoothed, weights))
+        loss, hits, gradients = self._gradients(*_tensors(activations, smoothed, weights))
+        self._apply(gradients)
         return float(loss), float(hits)
 
     def gradients(

@@ -64,9 +64,9 @@ def optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
 def graphs(
     network: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> tuple[tf.types.experimental.GenericFunction, ...]:
-    """One update as a plain graph, in half the time that `fit` needs with its bookkeeping.
+    """The halves of an update as plain graphs: the gradients of rows of a batch, and their use.
 
-    Also its two halves, gradients and their application, for a batch that machines share.
+    They take half the time that `fit` needs with its bookkeeping.
     """
     variables = network.trainable_variables
     optimizer.build(variables)
@@ -88,16 +88,7 @@ def graphs(
     def apply(sums):  # type: ignore[no-untyped-def]
         optimizer.apply(sums, variables)
 
-    def step(*batch):  # type: ignore[no-untyped-def]
-        loss, hits, sums = gradients(*batch)
-        apply(sums)
-        return loss, hits
-
-    return (
-        tf.function(step, input_signature=signature),
-        tf.function(gradients, input_signature=signature),
-        tf.function(apply),
-    )
+    return tf.function(gradients, input_signature=signature), tf.function(apply)
 
 
 def logits(network: keras.Model) -> tf.types.experimental.GenericFunction:
