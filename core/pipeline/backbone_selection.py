@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from core import backbones
+from core.backbones import serving
 from core.errors import WeightsUnavailable
 from core.jobs.events import Counter, Note
 from core.pipeline import head_training
@@ -60,7 +61,8 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
 
 
 def _prepare(context: TrainingContext) -> None:
-    """Make the serving model of the context's backbone if it is missing."""
-    context.network.prepare(
-        lambda sentence: context.emit(Note(sentence=sentence)), Counter(context.emit)
-    )
+    """Make the serving model of a published backbone if it is missing."""
+    network, backbone, settings = context.network, context.backbone, context.settings
+    if network.retrained is None and serving.locate(backbone, settings) is None:
+        context.emit(Note(sentence=f"{backbone.title} is prepared first. This happens once."))
+        serving.prepare(backbone, settings, Counter(context.emit))

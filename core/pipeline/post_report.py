@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 
 import numpy as np
@@ -70,20 +69,15 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         ("Heat maps could not be drawn", draw_heatmaps),
     )
     for failure, step in steps:
-        attempt(context, failure, partial(step, context, run, outputs))
-
-
-def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) -> None:
-    """Do a piece of work, and report a failure as an event. Raises only `Cancelled`."""
-    try:
-        work()
-    except Cancelled:
-        raise
-    except TuskerError as refusal:
-        context.emit(Note(sentence=f"{failure}: {refusal}"))
-    except Exception:
-        logger.exception(failure)
-        context.emit(Note(sentence=f"{failure}; the log says why."))
+        try:
+            step(context, run, outputs)
+        except Cancelled:
+            raise
+        except TuskerError as refusal:
+            context.emit(Note(sentence=f"{failure}: {refusal}"))
+        except Exception:
+            logger.exception(failure)
+            context.emit(Note(sentence=f"{failure}; the log says why."))
 
 
 def give_way(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:

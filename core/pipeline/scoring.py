@@ -48,19 +48,16 @@ def predict_test(
         maps = classifier.heatmaps(answer, (int(answer.probabilities.argmax()), example.label))
         return answer.probabilities, answer.embedding, heatmap.packed(maps)
 
+    def build() -> Classifier:  # the run need not be complete
+        name = context.dataset.name
+        return storage.classifier(run.model_folder, name, context.settings, on_one_thread)
+
     count, examples, rows = Counter(context.emit), context.of("test"), []
-    for row in batch.map_parallel(lambda: open_classifier(context, run), examples, predict):
+    for row in batch.map_parallel(build, examples, predict):
         rows.append(row)
         count(description, len(rows), len(examples))
     probabilities, embeddings, heatmaps = (np.stack(column) for column in zip(*rows, strict=True))
     return probabilities, embeddings, heatmaps
-
-
-def open_classifier(context: TrainingContext, run: Run) -> Classifier:
-    """The run's model on one thread; usable before the run is complete."""
-    return storage.classifier(
-        run.model_folder, context.dataset.name, context.settings, on_one_thread
-    )
 
 
 def write_report(

@@ -20,6 +20,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from core.settings import MEGABYTE, Settings
+from core.system import files
 
 VERSION = 2
 """Raised when decoding, rendering or an engine changes its results: older features are ignored."""
@@ -96,7 +97,7 @@ class FeatureCache:
         self, engine: str, view: str, name: str, shape: tuple[int, ...], dtype: type
     ) -> FeatureArray:
         """Open an array; an empty one is created if there is none."""
-        folder = self._view(engine, view)
+        folder = self.folder / f"v{VERSION}-{engine}" / view
         array = FeatureArray(folder / name, shape, dtype)
         (folder / USED).touch()
         self._used.add(folder)
@@ -105,9 +106,9 @@ class FeatureCache:
     def trim(self, limit: int) -> None:
         """Delete the least recently used views until `limit` bytes are left; none in use."""
         views = [path for path in self.folder.glob("v*/*") if path.is_dir()]
-        sizes = {path: _size(path) for path in views}
+        sizes = {path: files.size(path) for path in views}
         total = sum(sizes.values())
-        for path in sorted(views, key=_last_used):
+        for path in sorted(views, key=lambda view: files.modified(view / USED)):
             if total <= limit:
                 return
             if path not in self._used:
@@ -137,9 +138,6 @@ class FeatureCache:
                     size = path.with_name(ROWS).stat().st_size
                     total += size * sum(name in wanted for name in names) // max(1, len(names))
         return total
-
-    def _view(self, engine: str, view: str) -> Path:
-        return self.folder / f"v{VERSION}-{engine}" / view
 
 
 def cache_folder(pictures: Path, settings: Settings) -> Path:
@@ -174,14 +172,3 @@ def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
             cache.trim(limit)
         finally:
             lock.release()
-
-
-def _last_used(view: Path) -> float:
-    try:
-        return (view / USED).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,12 +80,6 @@ class Network:
     def copies_folder(self) -> Path:
         """Folder for copies of the LiteRT file with further outputs."""
         return self.retrained or serving.folder_of(self.backbone, self.settings)
-
-    def prepare(self, say: Callable[[str], None], progress: serving.Progress) -> None:
-        """Make the LiteRT file of a published backbone if it is missing. Imports TensorFlow."""
-        if self.retrained is None and serving.locate(self.backbone, self.settings) is None:
-            say(f"{self.backbone.title} is prepared first. This happens once.")
-            serving.prepare(self.backbone, self.settings, progress)
 
     def trunk(self) -> keras.Model:
         """Build the network without a head. Imports TensorFlow.
