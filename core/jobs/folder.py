@@ -103,16 +103,10 @@ class JobFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.events = EventLog(path / EVENTS)
-
-    @property
-    def log_path(self) -> Path:
+        self.log_path = path / LOG
         """The output of the worker."""
-        return self.path / LOG
-
-    @property
-    def checkpoint(self) -> Path:
+        self.checkpoint = path / CHECKPOINT
         """The file from which an interrupted job continues; it need not exist."""
-        return self.path / CHECKPOINT
 
     @property
     def earlier_seconds(self) -> float:

@@ -27,11 +27,8 @@ class Queue:
         self.path = settings.home.resolve() / "queue" / kind
         self.path.mkdir(parents=True, exist_ok=True)
         self._beside = self.path.with_suffix(".beside")
-
-    @property
-    def log_path(self) -> Path:
+        self.log_path = self.path.with_suffix(".log")
         """The output of the dispatcher."""
-        return self.path.with_suffix(".log")
 
     def lock(self) -> FileLock:
         """The lock that a dispatcher holds while it lives."""

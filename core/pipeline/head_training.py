@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.dataset import Split, splitting
-from core.jobs.events import Note
+from core.jobs.events import Event, Note
 from core.model.dense import DenseHead
 from core.runs import Run
 from core.training import calibrated_head, feature_choice, head
@@ -76,13 +76,10 @@ def train(
     if selection.out_of_fold is None or not config.solves_head:
         calibrated = calibrated_head.calibrate(fitted, validation, context.labels("validation"))
         return TrainedHead(calibrated, fitted, features, depths, strength, None)
-    refitted = head.refit(
-        _batch(context, features, "train", config.head_views),
-        _batch(context, features, "validation", 1),
-        config,
-        fitted,
-        strength,
-    )
+    parts = _, held_out = [_batch(context, features, split) for split in LEARNED]
+    rows = np.concatenate([part.features for part in parts])
+    both = Batch(rows, np.concatenate([part.labels for part in parts]))
+    refitted = head.fit(both, held_out, fitted.classes, config, _ignore, strength, fitted)
     out_of_fold = selection.out_of_fold
     calibrated = calibrated_head.calibrate_out_of_fold(
         refitted, out_of_fold.probabilities, out_of_fold.labels, validation
@@ -96,22 +93,26 @@ def on_last_embedding(context: TrainingContext, trained: TrainedHead) -> DenseHe
         return trained.fitted
     width = context.backbone.embedding
     features = {split: part.narrowed(width) for split, part in trained.features.items()}
-    return _fit(replace(context, emit=lambda _event: None), features, trained.strength)
+    return _fit(replace(context, emit=_ignore), features, trained.strength)
 
 
 def _fit(context: TrainingContext, features: Extracted, strength: float) -> DenseHead:
     """Train a head on the training pictures."""
-    train = _batch(context, features, "train", context.config.head_views)
+    train, held_out = (_batch(context, features, split) for split in LEARNED)
     classes = context.dataset.classes
     return head.fit(
         train,
-        _batch(context, features, "validation", 1),
+        held_out,
         len(classes),
         context.config,
         context.emit,
         strength,
         context.network.head(classes, context.config.head.hidden, train.features.shape[1]),
     )
+
+
+def _ignore(_event: Event) -> None:
+    """Leave out an event: those of a phase are the ones of its first fit."""
 
 
 def select(context: TrainingContext, features: Extracted, depths: tuple[str, ...]) -> Selection:
@@ -131,8 +132,8 @@ def _compares(context: TrainingContext, depths: tuple[str, ...]) -> bool:
     return bool(depths) and context.config.features == "best" and context.network.model is None
 
 
-def _batch(context: TrainingContext, features: Extracted, split: Split, views: int) -> Batch:
-    """The first `views` views of each picture as rows; rows of one picture are adjacent."""
-    embeddings = features[split].embeddings[:, :views]
+def _batch(context: TrainingContext, features: Extracted, split: Split) -> Batch:
+    """The views that the head is trained on as rows; rows of one picture are adjacent."""
+    embeddings = features[split].embeddings[:, : context.config.head_views]
     rows = embeddings.reshape(-1, embeddings.shape[2])
     return Batch(rows, np.repeat(context.labels(split), embeddings.shape[1]))

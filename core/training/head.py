@@ -69,26 +69,6 @@ def fit(
     return head.after(1 / scale, -mean / scale)
 
 
-def refit(
-    train: Batch, validation: Batch, config: TrainingConfig, start: DenseHead, strength: float
-) -> DenseHead:
-    """Solve a linear head again, on training and validation pictures.
-
-    Args:
-        start: the head so far; the optimum does not depend on it.
-        strength: inverse regularisation strength.
-    """
-    features = np.concatenate([train.features, validation.features])
-    labels = np.concatenate([train.labels, validation.labels])
-    mean, scale = convex.fit_scale(features)
-    rows, start = convex.apply_scale(features, mean, scale), start.after(scale, mean)
-    classes = start.classes
-    weights = class_weights(labels, classes) if config.class_weights else np.ones(classes)
-    with threadpool_limits(1, user_api="blas"):
-        head = convex.logistic_regression(rows, labels, weights, strength, start)
-    return head.after(1 / scale, -mean / scale)
-
-
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """Weights inverse to the counts, 1 on average over the pictures: (classes,) float64.
 
