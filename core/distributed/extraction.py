@@ -60,11 +60,15 @@ def extract_on_cluster(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    arrays = [features.open_arrays(context.cache, engine, key) for key in rendering.cache_keys()]
+    arrays = [
+        array
+        for key in rendering.cache_keys()
+        for array in features.open_arrays(context.cache, engine, key)
+    ]
     missing = list(
         {e.sha256: e for e in examples if any(e.sha256 not in array for array in arrays)}.values()
     )
-    if len(missing) * len(arrays) < VIEWS * WORTH_IT:
+    if len(missing) * rendering.augmentation.views < VIEWS * WORTH_IT:
         return
     try:
         with connection.joined(context.settings):
@@ -81,7 +85,7 @@ def extract_shard(
     model: bytes,
     rendering: Rendering,
     cut: str | None,
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> list[np.ndarray]:
     """Extract the features of a shard on one core, as the training itself would.
 
     Args:
@@ -90,24 +94,21 @@ def extract_shard(
         cut: name of the layer whose activation is kept; None for none.
 
     Returns:
-        Embeddings (n, views, d) float32, and activations (n, views, h, w, c) float16 or None.
+        Embeddings (n, views, d) float32, and activations (n, views, h, w, c) float16, if kept.
 
     Raises:
         BadImage: a picture cannot be read.
     """
     numbers = range(rendering.augmentation.views)
-    embeddings, activations = [], []
+    outputs = []
     with cores.reserved(1):
         with tempfile.NamedTemporaryFile(prefix="tusker-", suffix=".tflite") as file:
             file.write(model)
             file.flush()
             engine = LitertEngine(Path(file.name), "", cut, callers=1)
         for sha256, content in pictures:
-            embedding, activation = engine.run(np.stack(rendering.views(content, sha256, numbers)))
-            embeddings.append(embedding)
-            if activation is not None:
-                activations.append(activation)
-    return np.stack(embeddings), np.stack(activations) if activations else None
+            outputs.append(engine.run(np.stack(rendering.views(content, sha256, numbers))))
+    return [np.stack(arrays) for arrays in zip(*outputs, strict=True)]
 
 
 @dataclass
@@ -191,7 +192,7 @@ class _SharedPass:
         for ref in ready:
             examples = self.sent.pop(ref)
             try:
-                self._store(examples, *ray.get(ref))
+                self._store(examples, ray.get(ref))
             except Exception as error:  # of Ray, of the task, or of its content
                 # A fault of a picture, or of this disk, shows and is reported here as well.
                 logger.warning("a shard is computed here: %s", type(error).__name__)
@@ -200,16 +201,13 @@ class _SharedPass:
                 self.done += len(examples)
             self.progress(self.done, self.total)
 
-    def _store(
-        self, examples: Sequence[Example], embeddings: np.ndarray, cuts: np.ndarray | None
-    ) -> None:
+    def _store(self, examples: Sequence[Example], outputs: Sequence[np.ndarray]) -> None:
         """Add the features of a shard, as `extract_shard` returns them, to the cache."""
+        sha256 = [example.sha256 for example in examples]
         for view, key in enumerate(self.rendering.cache_keys()):
-            features.open_arrays(self.context.cache, self.engine, key).append(
-                [example.sha256 for example in examples],
-                embeddings[:, view],
-                None if cuts is None else cuts[:, view],
-            )
+            arrays = features.open_arrays(self.context.cache, self.engine, key)
+            for array, output in zip(arrays, outputs, strict=True):
+                array.append(sha256, output[:, view])
 
 
 def _shards(examples: Sequence[Example], views: int) -> deque[list[Example]]:

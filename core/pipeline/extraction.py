@@ -49,7 +49,7 @@ def extract(
             if views is not None:
                 augmentation = augmentation.model_copy(update={"views": views})
             # Only here: scores must come from the engine that serves predictions.
-            engine = engines.for_training(serving_engine, context.network, stage)
+            engine = engines.for_training(serving_engine, context.network, stage, depths)
         examples, rendering = context.of(split), context.rendering(augmentation)
         if context.settings.runner == "ray" and engine is serving_engine:
             extraction.extract_on_cluster(context, examples, rendering, serving_engine, progress)

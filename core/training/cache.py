@@ -30,6 +30,11 @@ LOCK, USED = "lock", "used"
 ROWS, NAMES = "rows", "pictures"
 
 
+def embedding_array(depths: Sequence[str]) -> str:
+    """Name of the array of embeddings that end in the pooled activations of these layers."""
+    return "-".join((EMBEDDING, *depths))
+
+
 class FeatureArray:
     """An append-only array on disk with one row per picture."""
 

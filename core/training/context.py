@@ -13,7 +13,7 @@ from core.errors import BadDataset
 from core.jobs.events import Emit
 from core.model import storage
 from core.settings import Settings
-from core.training.cache import EMBEDDING, FeatureCache
+from core.training.cache import FeatureCache, embedding_array
 from core.training.config import Augmentation, TrainingConfig
 from core.training.depth import cut_stage
 from core.training.network import Network
@@ -110,5 +110,5 @@ def _arrays(config: TrainingConfig) -> set[str]:
     """Names of the arrays of the cache that a training fills."""
     backbone = backbones.get(config.backbone)
     depths = () if config.features == "last" else backbone.depths
-    names = {"-".join((EMBEDDING, *depths))}
+    names = {embedding_array(depths)}
     return names | ({backbone.stages[cut_stage(config)].layer} if config.fine_tunes else set())

@@ -10,6 +10,7 @@ import numpy as np
 from core.model import deep_features
 from core.model.classifier import ServingModel, on_one_thread
 from core.system import threads
+from core.training.cache import embedding_array
 from core.training.network import Network
 
 GPU_DEVICES = ("nvidia[0-9]*", "dxg", "kfd")
@@ -23,28 +24,23 @@ class Engine(Protocol):
         name: key of its features in the cache; the same name gives the same features.
         callers: how many threads it can serve at once.
         batch: number of views per call that suits it.
-        depths: layers whose pooled activations end its embeddings.
-        width: of the embeddings.
-        cut: name of the layer whose activation it returns; None for the embedding alone.
-        cut_shape: (h, w, c) of that activation; empty without one.
+        outputs: name in the cache and shape of each array of a view: the embedding (d,) and, if it
+            is kept, the activation at the cut (h, w, c).
     """
 
     name: str
     callers: int
     batch: int
-    depths: tuple[str, ...]
-    width: int
-    cut: str | None
-    cut_shape: tuple[int, ...]
+    outputs: dict[str, tuple[int, ...]]
 
-    def run(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Embeddings and activations of some views; safe to call from several threads.
+    def run(self, views: np.ndarray) -> list[np.ndarray]:
+        """The outputs for some views; safe to call from several threads.
 
         Args:
             views: (n, size, size, 3) uint8.
 
         Returns:
-            Embeddings (n, d) float32, and activations at the cut (n, h, w, c) float16 or None.
+            Embeddings (n, d) float32, and the activations at the cut (n, h, w, c) float16, if kept.
         """
 
 
@@ -53,6 +49,7 @@ class LitertEngine:
 
     Attributes:
         model: the LiteRT file.
+        cut: name of the layer whose activation is kept; None for the embedding alone.
     """
 
     batch = 4
@@ -66,26 +63,28 @@ class LitertEngine:
         depths: tuple[str, ...] = (),
     ) -> None:
         """Open the file in one interpreter per caller; 0 callers mean one per core."""
-        self.model, self.name, self.cut, self.depths = model, name, cut, depths
+        self.model, self.name, self.cut = model, name, cut
         self.callers = callers or threads.cores()
         interpreters = [on_one_thread(model) for _ in range(self.callers)]
-        self.cut_shape = interpreters[0].shapes.get("cut", ())
-        (self.width,) = interpreters[0].shapes["embedding"]
+        shapes = interpreters[0].shapes
+        self.outputs = {embedding_array(depths): shapes["embedding"]}
+        if cut is not None:
+            self.outputs[cut] = shapes["cut"]
         self._idle: queue.SimpleQueue[ServingModel] = queue.SimpleQueue()
         for interpreter in interpreters:
             self._idle.put(interpreter)
 
-    def run(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def run(self, views: np.ndarray) -> list[np.ndarray]:
         """See `Engine.run`."""
         interpreter = self._idle.get()
         try:
             outputs = [interpreter.outputs(view) for view in views]
         finally:
             self._idle.put(interpreter)
-        embeddings = np.stack([output["embedding"] for output in outputs])
-        if self.cut is None:
-            return embeddings, None
-        return embeddings, np.stack([output["cut"] for output in outputs]).astype(np.float16)
+        arrays = [np.stack([output["embedding"] for output in outputs])]
+        if self.cut is not None:
+            arrays.append(np.stack([output["cut"] for output in outputs]).astype(np.float16))
+        return arrays
 
 
 def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) -> LitertEngine:
@@ -117,7 +116,9 @@ def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) ->
     return LitertEngine(copy, name, cut=layer, depths=depths)
 
 
-def for_training(serving_engine: LitertEngine, network: Network, stage: int | None) -> Engine:
+def for_training(
+    serving_engine: LitertEngine, network: Network, stage: int | None, depths: tuple[str, ...] = ()
+) -> Engine:
     """The engine for training views: TensorFlow if it can use a GPU, the serving engine if not.
 
     The choice depends on the machine alone, so a training that is repeated there gives the same
@@ -128,7 +129,7 @@ def for_training(serving_engine: LitertEngine, network: Network, stage: int | No
     from core.training.keras_engine import KerasEngine
 
     name = serving_engine.name.removesuffix("litert") + "tensorflow"
-    return KerasEngine(network, stage, name, serving_engine.depths)
+    return KerasEngine(network, stage, name, depths)
 
 
 def has_gpu(devices: Path = Path("/dev")) -> bool:

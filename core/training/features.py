@@ -12,14 +12,14 @@ import numpy as np
 
 from core.dataset import Example
 from core.system import threads
-from core.training.cache import EMBEDDING, FeatureArray, FeatureCache
+from core.training.cache import FeatureArray, FeatureCache
 from core.training.engines import Engine
 from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
 """A picture, and the indices of those of its views that the cache lacks."""
-Embeddings = tuple[np.ndarray, np.ndarray | None]
-"""As `Engine.run` returns them."""
+DTYPES = np.float32, np.float16
+"""Of embeddings, and of activations at the cut."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,6 @@ class Features:
         return activations
 
 
-@dataclass(frozen=True)
-class ViewArrays:
-    """The arrays of one view; `cut` is None if activations are not kept."""
-
-    embedding: FeatureArray
-    cut: FeatureArray | None
-
-    def __contains__(self, picture: str) -> bool:
-        return picture in self.embedding and (self.cut is None or picture in self.cut)
-
-    def append(
-        self, pictures: Sequence[str], embeddings: np.ndarray, cuts: np.ndarray | None
-    ) -> None:
-        """Add the features of pictures; each array takes those that it does not have."""
-        self.embedding.append(pictures, embeddings)
-        if self.cut is not None and cuts is not None:
-            self.cut.append(pictures, cuts)
-
-
 def extract(
     examples: Sequence[Example],
     pictures: Path,
@@ -107,13 +88,13 @@ def extract(
     missing = {
         example.sha256: (example, numbers)
         for example in examples
-        if (numbers := [n for n, array in enumerate(arrays) if example.sha256 not in array])
+        if (numbers := _missing(example.sha256, arrays))
     }
     size = math.ceil(engine.batch / len(arrays))
     waiting = list(missing.values())
     chunks = (waiting[first : first + size] for first in range(0, len(waiting), size))
 
-    def compute(chunk: list[MissingViews]) -> tuple[list[MissingViews], Embeddings]:
+    def compute(chunk: list[MissingViews]) -> tuple[list[MissingViews], list[np.ndarray]]:
         rendered = [
             view
             for example, numbers in chunk
@@ -126,43 +107,44 @@ def extract(
     with contextlib.closing(
         threads.map_ordered(compute, chunks, threads=callers, most=2 * callers, name="extract")
     ) as results:  # closing ends its threads at once if `progress` raises
-        for chunk, (embeddings, cuts) in results:
+        for chunk, outputs in results:
             sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
             views = [number for _, numbers in chunk for number in numbers]
-            for number, array in enumerate(arrays):
+            for number, of_view in enumerate(arrays):
                 rows = [row for row, view in enumerate(views) if view == number]
-                array.append(
-                    [sha256[row] for row in rows],
-                    embeddings[rows],
-                    None if cuts is None else cuts[rows],
-                )
+                for array, output in zip(of_view, outputs, strict=True):
+                    array.append([sha256[row] for row in rows], output[rows])
             passed += len(views)
             done += len(chunk)
             progress(done, len(examples))
-    return _collect(examples, arrays, engine.width, passed)
+    return _collect(examples, arrays, passed)
 
 
-def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> ViewArrays:
-    """Open the arrays that an engine fills for a view, given by its key."""
-    name = "-".join((EMBEDDING, *engine.depths))
-    embedding = cache.array(engine.name, view, name, (engine.width,), np.float32)
-    if engine.cut is None:
-        return ViewArrays(embedding, None)
-    cut = cache.array(engine.name, view, engine.cut, engine.cut_shape, np.float16)
-    return ViewArrays(embedding, cut)
+def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> list[FeatureArray]:
+    """Open the arrays that an engine fills for a view, given by its key, one per output."""
+    return [
+        cache.array(engine.name, view, name, shape, dtype)
+        for (name, shape), dtype in zip(engine.outputs.items(), DTYPES, strict=False)
+    ]
+
+
+def _missing(sha256: str, arrays: Sequence[Sequence[FeatureArray]]) -> list[int]:
+    """The views of a picture that the cache lacks; `arrays` as by `open_arrays` of each view."""
+    return [n for n, of_view in enumerate(arrays) if any(sha256 not in a for a in of_view)]
 
 
 def _collect(
-    examples: Sequence[Example], arrays: Sequence[ViewArrays], width: int, passed: int
+    examples: Sequence[Example], arrays: Sequence[Sequence[FeatureArray]], passed: int
 ) -> Features:
     sha256 = [example.sha256 for example in examples]
+    width = arrays[0][0].rows().shape[1]
     embeddings = np.empty((len(sha256), len(arrays), width), np.float32)
     rows = np.empty((len(sha256), len(arrays)), np.int64)
     activations = []
-    for number, array in enumerate(arrays):
-        embeddings[:, number] = array.embedding.rows()[array.embedding.row_indices(sha256)]
-        if array.cut is not None:
-            activations.append(array.cut.rows())
-            rows[:, number] = array.cut.row_indices(sha256)
+    for number, (embedding, *cuts) in enumerate(arrays):
+        embeddings[:, number] = embedding.rows()[embedding.row_indices(sha256)]
+        for cut in cuts:
+            activations.append(cut.rows())
+            rows[:, number] = cut.row_indices(sha256)
     reused = len(sha256) * len(arrays) - passed
     return Features(embeddings, passed, reused, tuple(activations), rows if activations else None)

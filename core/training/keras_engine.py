@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from core.training.cache import embedding_array
 from core.training.network import Network
 
 
@@ -32,16 +33,14 @@ class KerasEngine:
             WeightsUnavailable: the weights are not to be had.
         """
         self.name, backbone, trunk = name, network.backbone, network.trunk()
-        self.depths, self.width = depths, backbone.width(depths)
         maps = [trunk.output, *(trunk.get_layer(layer).output for layer in depths)]
         pooled = [keras.layers.GlobalAveragePooling2D()(map_) for map_ in maps]
         outputs = [keras.layers.Concatenate()(pooled) if depths else pooled[0]]
-        self.cut: str | None = None
-        self.cut_shape: tuple[int, ...] = ()
+        names = [embedding_array(depths)]
         if stage is not None:
-            self.cut = backbone.stages[stage].layer
-            outputs.append(trunk.get_layer(self.cut).output)
-            self.cut_shape = tuple(outputs[-1].shape[1:])
+            names.append(backbone.stages[stage].layer)
+            outputs.append(trunk.get_layer(names[-1]).output)
+        self.outputs = {name: tuple(o.shape[1:]) for name, o in zip(names, outputs, strict=True)}
         model = keras.Model(trunk.input, outputs)
         self._lock = threading.Lock()
         self._run = tf.function(
@@ -50,8 +49,8 @@ class KerasEngine:
             input_signature=[tf.TensorSpec((None, backbone.size, backbone.size, 3), tf.uint8)],
         )
 
-    def run(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def run(self, views: np.ndarray) -> list[np.ndarray]:
         """See `core.training.engines.Engine.run`."""
         with self._lock:
-            outputs = [tensor.numpy() for tensor in self._run(tf.constant(views))]
-        return outputs[0], outputs[1].astype(np.float16) if self.cut else None
+            embeddings, *cuts = (tensor.numpy() for tensor in self._run(tf.constant(views)))
+        return [embeddings, *(cut.astype(np.float16) for cut in cuts)]

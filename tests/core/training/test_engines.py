@@ -23,8 +23,7 @@ def noise(count, size=32):
 
 
 def test_embeddings_equal_those_of_a_prediction(tiny, settings):
-    embeddings, cuts = litert(Network(tiny, settings), None).run(noise(5))
-    assert cuts is None
+    (embeddings,) = litert(Network(tiny, settings), None).run(noise(5))
     assert embeddings.dtype == np.float32
     classifier = Classifier.of_backbone(tiny, settings)
     for view, embedding in zip(noise(5), embeddings, strict=True):
@@ -39,8 +38,8 @@ def test_both_engines_give_the_same_features(tiny, settings, stage):
         litert(Network(tiny, settings), stage),
         KerasEngine(Network(tiny, settings), stage, "heavy"),
     )
-    assert light.cut == heavy.cut == tiny.stages[stage].layer
-    assert light.cut_shape == heavy.cut_shape == SHAPES[stage]
+    outputs = {"embedding": (32,), tiny.stages[stage].layer: SHAPES[stage]}
+    assert light.outputs == heavy.outputs == outputs
     (embeddings, cuts), (expected, expected_cuts) = light.run(noise(6)), heavy.run(noise(6))
     assert (cuts.dtype, cuts.shape) == (np.float16, (6, *SHAPES[stage]))
     np.testing.assert_allclose(embeddings, expected, atol=1e-5)
@@ -53,7 +52,7 @@ def test_both_engines_give_the_same_features_at_several_depths(tiny, settings):
     network = Network(tiny, settings)
     light = litert(network, None, tiny.depths)
     heavy = KerasEngine(network, None, "heavy", tiny.depths)
-    assert light.width == heavy.width == 32 + 16 + 24
+    assert light.outputs == heavy.outputs == {"embedding-stem_relu-block1_relu": (32 + 16 + 24,)}
     embeddings = light.run(noise(4))[0]
     np.testing.assert_allclose(embeddings, heavy.run(noise(4))[0], atol=1e-5)
     np.testing.assert_array_equal(embeddings[:, :32], litert(network, None).run(noise(4))[0])
@@ -85,7 +84,7 @@ def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
 
     monkeypatch.setattr(LitertFile, "write", never)
     engine = litert(Network(tiny, settings), 1)
-    assert engine.cut_shape == SHAPES[1]
+    assert engine.outputs["block1_relu"] == SHAPES[1]
     assert (opened_file.stat().st_mtime_ns, opened_file.stat().st_ino) == (
         before.st_mtime_ns,
         before.st_ino,
@@ -156,4 +155,4 @@ def test_training_views_go_through_tensorflow_on_a_gpu_and_litert_without(
     heavy = engines.for_training(light, network, 1)
     assert type(heavy).__name__ == "KerasEngine"
     assert heavy.name != light.name, "their features are cached apart"
-    assert (heavy.cut, heavy.cut_shape) == (light.cut, light.cut_shape)
+    assert heavy.outputs == light.outputs

@@ -34,9 +34,8 @@ class CountingEngine:
     """An engine that counts the views it is given, and may be slow or stop."""
 
     def __init__(self, engine, seconds=0.0):
-        self.name, self.cut, self.cut_shape = engine.name, engine.cut, engine.cut_shape
+        self.name, self.outputs = engine.name, engine.outputs
         self.callers, self.batch = engine.callers, engine.batch
-        self.depths, self.width = engine.depths, engine.width
         self._engine, self._seconds, self.views = engine, seconds, 0
         self._lock = threading.Lock()
 
