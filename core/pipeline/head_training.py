@@ -8,8 +8,8 @@ from core.dataset import Split, splitting
 from core.jobs.events import Event, Note
 from core.model.dense import DenseHead
 from core.runs import Run
-from core.training import calibrated_head, feature_choice, head
-from core.training.calibrated_head import CalibratedHead
+from core.training import feature_choice, head
+from core.training.calibrated_head import CalibratedHead, calibrate
 from core.training.context import LEARNED, TrainingContext
 from core.training.feature_choice import Selection
 from core.training.features import Features
@@ -73,18 +73,16 @@ def train(
     strength = selection.strength
     fitted = _fit(context, features, strength)
     validation = fitted.probabilities(features["validation"].embeddings[:, 0])
-    if selection.out_of_fold is None or not config.solves_head:
-        calibrated = calibrated_head.calibrate(fitted, validation, context.labels("validation"))
-        return TrainedHead(calibrated, fitted, features, depths, strength, None)
-    parts = _, held_out = [_batch(context, features, split) for split in LEARNED]
-    rows = np.concatenate([part.features for part in parts])
-    both = Batch(rows, np.concatenate([part.labels for part in parts]))
-    refitted = head.fit(both, held_out, fitted.classes, config, _ignore, strength, fitted)
-    out_of_fold = selection.out_of_fold
-    calibrated = calibrated_head.calibrate_out_of_fold(
-        refitted, out_of_fold.probabilities, out_of_fold.labels, validation
-    )
-    return TrainedHead(calibrated, fitted, features, depths, strength, 1 - out_of_fold.accuracy)
+    final, error = fitted, None
+    out_of_fold = selection.out_of_fold if config.solves_head else None
+    if out_of_fold is not None:
+        parts = _, held_out = [_batch(context, features, split) for split in LEARNED]
+        rows = np.concatenate([part.features for part in parts])
+        both = Batch(rows, np.concatenate([part.labels for part in parts]))
+        final = head.fit(both, held_out, fitted.classes, config, _ignore, strength, fitted)
+        error = 1 - out_of_fold.accuracy
+    calibrated = calibrate(final, validation, context.labels("validation"), out_of_fold)
+    return TrainedHead(calibrated, fitted, features, depths, strength, error)
 
 
 def on_last_embedding(context: TrainingContext, trained: TrainedHead) -> DenseHead:
