@@ -156,8 +156,15 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
         Timeout: another process works in the folder.
     """
 
+    last = ""
+
     def emit(event: Event) -> None:
+        nonlocal last
         folder.events.append(event)
+        step = getattr(event, "what", "") or getattr(event, "sentence", "") or last
+        if step != last:  # so that the log says where a worker crashed
+            last = step
+            logger.info("%s", step)
         if watch is not None:
             watch(event)
         if folder.cancel_requested:
@@ -228,7 +235,7 @@ def main(path: Path) -> int:
         signal.signal(signal.SIGTERM, _stop)
         if settings.runner == "ray":
             threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True).start()
-        work(folder, settings, StepLog())
+        work(folder, settings)
     except Timeout:
         logger.warning("another process runs this job")
     except Stopped:
@@ -260,20 +267,6 @@ def _limit_memory(allowed: int) -> None:
         if ceiling != resource.RLIM_INFINITY:
             allowed = min(allowed, ceiling)
         resource.setrlimit(resource.RLIMIT_AS, (allowed, ceiling))
-
-
-class StepLog:
-    """Logs each step as it begins, so that the log says where a worker crashed."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def __call__(self, event: Event) -> None:
-        """Log an event unless it belongs to the same step as the last one."""
-        description = getattr(event, "what", "") or getattr(event, "sentence", "")
-        if description and description != self._last:
-            self._last = description
-            logger.info("%s", description)
 
 
 if __name__ == "__main__":
