@@ -114,7 +114,8 @@ class Cluster:
                 if ended:
                     sent.pop(ticket, None)
                     ticket.unlink(missing_ok=True)
-            self._pause(sent)
+            if sent:
+                time.sleep(POLL_SECONDS)
 
     def _join(self) -> str:
         """Connect to the cluster, which may be starting. Returns the problem; empty if none."""
@@ -215,8 +216,9 @@ class Cluster:
 
     def _send_again(self, sent: _SentJob) -> bool:
         """Send a job again that no worker runs. Returns whether the job has ended instead."""
+        training, run = sent.job.recorded().kind == "train", Run(sent.job.path)
         # A complete run lacks only what follows its report; the report must not be put at risk.
-        if sent.job.cancel_requested or (_is_training(sent.job) and Run(sent.job.path).complete):
+        if sent.job.cancel_requested or (training and run.complete):
             workers.interrupt(sent.job, self.settings)
             log_end(sent.job)
             return True
@@ -230,8 +232,8 @@ class Cluster:
             if not free:
                 return False
             workers.clean_up(sent.job, self.settings)
-            if _is_training(sent.job):
-                Run(sent.job.path).clear()  # the manifest would list what is left
+            if training:
+                run.clear()  # the manifest would list what is left
             sent.job.reopen()
             sent.job.events.append(Note(sentence=LOST))
         sent.attempts += 1
@@ -245,15 +247,6 @@ class Cluster:
         if sent.task is not None:
             with suppress(ray.exceptions.RayError):
                 ray.cancel(sent.task, force=False)
-
-    def _pause(self, sent: dict[Path, _SentJob]) -> None:
-        tasks = [job.task for job in sent.values() if job.task is not None]
-        if tasks:
-            import ray
-
-            ray.wait(tasks, timeout=POLL_SECONDS)
-        elif sent:
-            time.sleep(POLL_SECONDS)
 
 
 def _work(path: str, settings: Settings, count: int) -> tuple[str, str] | None:
@@ -274,10 +267,6 @@ def _work(path: str, settings: Settings, count: int) -> tuple[str, str] | None:
     with cores.reserved(count):
         workers.run(job, settings)
     return None
-
-
-def _is_training(job: JobFolder) -> bool:
-    return job.recorded().kind == "train"
 
 
 def _give_up(ticket: Path, sentence: str) -> bool:

@@ -141,12 +141,11 @@ def _waits(folder: JobFolder) -> bool:
 
     Any other job that is queued again was queued by somebody else, with another ticket.
     """
-    try:
+    with suppress(FileNotFoundError):
         recorded = folder.recorded()
         stopped = recorded.kind == "export" and recorded.state is State.QUEUED
         return stopped and not folder.cancel_requested
-    except FileNotFoundError:
-        return False
+    return False
 
 
 if __name__ == "__main__":

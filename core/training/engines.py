@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from core.backbones import serving
 from core.model import deep_features
 from core.model.classifier import ServingModel, on_one_thread
 from core.system import threads
@@ -107,7 +108,8 @@ def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) ->
     from core.model.litert_file import LitertFile
 
     layer = network.backbone.stages[stage].layer
-    copy = network.copies_folder / f"{'-'.join((digest, layer, *depths))}.tflite"
+    folder = network.retrained or serving.folder_of(network.backbone, network.settings)
+    copy = folder / f"{'-'.join((digest, layer, *depths))}.tflite"
     if not copy.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
         file = LitertFile(model)

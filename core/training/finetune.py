@@ -125,14 +125,22 @@ class Tuner:
         view_order = np.stack([generator.permutation(views) for _ in range(pictures)])
         variables = [*network.variables, *self._optimizer.variables]
         start = network.get_weights()
-        state = checkpoint.read(variables, generator) if checkpoint else None
+        state = resumed = checkpoint.read(variables, generator) if checkpoint else None
         if state is None:
             score = self._score(worker, validation, validation_labels)
-            epochs = [_epoch_0(score, phase.epochs)]
-            state = FineTuneState(start=score, score=score, best=start, epochs=epochs)
-            emit(epochs[0])
-        else:
-            _repeat_events(state, emit)
+            head_alone = Epoch(
+                phase=PHASE,
+                epoch=0,
+                epochs=phase.epochs,
+                validation_loss=score.loss,
+                validation_accuracy=score.accuracy,
+                seconds=0.0,
+            )
+            state = FineTuneState(start=score, score=score, best=start, epochs=[head_alone])
+        for event in state.epochs:  # again after an interruption, so that the curves are complete
+            emit(event)
+        if resumed:
+            emit(Note(sentence=f"Fine-tuning resumes after epoch {state.epoch}, which was kept."))
         for epoch in range(state.epoch + 1, phase.epochs + 1):
             if state.epoch - state.best_epoch >= phase.patience:
                 break
@@ -268,25 +276,6 @@ class Tuner:
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
             tempered=calibration.tempered_loss(labels, probabilities),
         )
-
-
-def _epoch_0(score: Score, epochs: int) -> Epoch:
-    """The head alone, so that the curves show what fine-tuning starts from."""
-    return Epoch(
-        phase=PHASE,
-        epoch=0,
-        epochs=epochs,
-        validation_loss=score.loss,
-        validation_accuracy=score.accuracy,
-        seconds=0.0,
-    )
-
-
-def _repeat_events(state: FineTuneState, emit: Emit) -> None:
-    """Emit the epochs before the interruption again, so that the curves are complete."""
-    for epoch in state.epochs:
-        emit(epoch)
-    emit(Note(sentence=f"Fine-tuning resumes after epoch {state.epoch}, which was kept."))
 
 
 def _tensors(

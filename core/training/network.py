@@ -76,11 +76,6 @@ class Network:
         """SHA-256 of the LiteRT file, for the key of its features. Raises as `serving_model`."""
         return serving.sha256(self.serving_model()) or ""
 
-    @property
-    def copies_folder(self) -> Path:
-        """Folder for copies of the LiteRT file with further outputs."""
-        return self.retrained or serving.folder_of(self.backbone, self.settings)
-
     def trunk(self) -> keras.Model:
         """Build the network without a head. Imports TensorFlow.
 
