@@ -13,12 +13,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.backbones import weights
 from core.backbones.row import Backbone
@@ -44,16 +43,13 @@ Progress = Callable[[str, int, int], None]
 _digests: dict[tuple[Path, int, int], str] = {}
 
 
-class Record(BaseModel):
+class Record(BaseModel, frozen=True):
     """`serving.json`: what the serving model was made from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     backbone: str
     sha256: str
     weights_sha256: str | None
-    packages: dict[str, str]
 
 
 def locate(backbone: Backbone, settings: Settings) -> Path | None:
@@ -86,12 +82,6 @@ def required(backbone: Backbone, settings: Settings) -> Path:
             f"Run: python -m core prepare {backbone.name}"
         )
     return path
-
-
-def outputs(interpreter: Any) -> dict[str, int]:
-    """Name → tensor index of the outputs of a LiteRT interpreter, by its signature."""
-    details = interpreter.get_signature_runner().get_output_details()
-    return {name: detail["index"] for name, detail in details.items()}
 
 
 def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
@@ -170,7 +160,6 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
         backbone=backbone.name,
         sha256=files.sha256(path),
         weights_sha256=files.sha256(source) if source else None,
-        packages={name: _version(name) for name in ("tensorflow", "keras", "ai-edge-litert")},
     )
 
 
@@ -180,12 +169,9 @@ def _check(model: keras.Model, path: Path, title: str, size: int) -> None:
 
     picture = np.random.default_rng(0).integers(0, 256, (1, size, size, 3)).astype(np.float32)
     expected = {name: np.asarray(value) for name, value in model(picture, training=False).items()}
-    interpreter = Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
-    interpreter.invoke()
-    for name, index in outputs(interpreter).items():
-        output = interpreter.get_tensor(index)
+    run = Interpreter(model_path=str(path)).get_signature_runner()
+    (argument,) = run.get_input_details()
+    for name, output in run(**{argument: picture}).items():
         scale = max(1.0, float(np.abs(expected[name]).max()))
         difference = float(np.abs(output - expected[name]).max()) / scale
         # `not <=` so that a NaN is caught as well.
@@ -211,13 +197,3 @@ def sha256(path: Path) -> str | None:
     except OSError:
         return None
     return _digests[key]
-
-
-def _version(package: str) -> str:
-    # On Linux x86-64 TensorFlow is installed as tensorflow-cpu.
-    for name in (package, f"{package}-cpu"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"

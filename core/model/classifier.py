@@ -65,14 +65,13 @@ class ServingModel:
         from ai_edge_litert.interpreter import Interpreter
 
         self.path = path
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._interpreter = Interpreter(str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
-        details = self._interpreter.get_input_details()[0]
-        self._input = details["index"]
-        self.size = int(details["shape"][1])
-        self._outputs = serving.outputs(self._interpreter)
-        shapes = {d["index"]: d["shape"] for d in self._interpreter.get_output_details()}
-        self.shapes = {name: tuple(shapes[i].tolist()[1:]) for name, i in self._outputs.items()}
+        picture = self._interpreter.get_input_details()[0]
+        self._input, self.size = picture["index"], int(picture["shape"][1])
+        details = self._interpreter.get_signature_runner().get_output_details()
+        self._outputs = {name: detail["index"] for name, detail in details.items()}
+        self.shapes = {name: tuple(d["shape"].tolist()[1:]) for name, d in details.items()}
         self._lock = threading.RLock()
 
     @cached_property
