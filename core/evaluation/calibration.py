@@ -13,7 +13,6 @@ from core.evaluation.report import Bin, CoveragePoint, Reliability, Threshold
 BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 TINY = 1e-30
-POINTS = 200
 COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 """Shares of the validation pictures that thresholds are offered for."""
 
@@ -114,15 +113,12 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
     return Reliability(bins=tuple(filled), error=intervals.around(value, *bounds.tolist()))
 
 
-def coverage(
-    labels: Ints, probabilities: Floats, *, points: int = POINTS
-) -> tuple[CoveragePoint, ...]:
+def coverage(labels: Ints, probabilities: Floats) -> tuple[CoveragePoint, ...]:
     """Coverage and error at each threshold, from the strictest to none.
 
     Args:
         labels: class indices, (n,), n at least 1.
         probabilities: (n, k).
-        points: maximum number of points.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification",
         JMLR 11 (2010).
@@ -137,7 +133,7 @@ def coverage(
     error = np.cumsum(wrong[ranked])[last] / (last + 1)
     return tuple(
         CoveragePoint(*(round(float(x), 6) for x in (thresholds[last[i]], covered[i], error[i])))
-        for i in thin(covered, error, points)
+        for i in thin(covered, error)
     )
 
 

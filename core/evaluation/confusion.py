@@ -42,7 +42,7 @@ def by_column(counts: Ints) -> Floats:
     return counts / np.maximum(total, 1)
 
 
-def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
+def worst(counts: Ints) -> tuple[Mistake, ...]:
     """The cells off the diagonal with most pictures; ties go by the share of the class."""
     mistakes = counts - np.diag(np.diagonal(counts))
     shares = by_row(counts)
@@ -55,7 +55,7 @@ def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
             count=int(mistakes[rows[i], columns[i]]),
             share=float(shares[rows[i], columns[i]]),
         )
-        for i in ranked[:limit]
+        for i in ranked[:WORST]
     )
 
 
