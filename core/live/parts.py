@@ -70,7 +70,7 @@ def head(classifier: Classifier) -> Part:
     Raises:
         LookupError: the head has other layers than dense ones.
     """
-    arrays = classifier.head.arrays()
+    arrays = classifier.dense_head.arrays()
     if classifier.ood_detector is not None:
         arrays |= {f"ood.{name}": a for name, a in classifier.ood_detector.arrays().items()}
     rounded = {name: round_fraction(array) for name, array in arrays.items()}
