@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.backbones import weights
 from core.backbones.row import Backbone
+from core.backbones.weights import Progress
 from core.errors import NotEnoughResources, UnknownModel, WeightsUnavailable
 from core.settings import Settings
 from core.system import files
@@ -33,12 +33,6 @@ MODEL = "serving.tflite"
 RECORD = "serving.json"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
-BUILDING, CONVERTING = "Building the network", "Converting the network"
-CHECKING = "Checking the network"
-# Per cent of the work done before each step; the download takes longest.
-STEPS = {"Downloading weights": 0, BUILDING: 60, CONVERTING: 65, CHECKING: 95}
-
-Progress = Callable[[str, int, int], None]
 
 _digests: dict[tuple[Path, int, int], str] = {}
 
@@ -88,10 +82,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
     """Make the serving model, unless it exists already. Imports TensorFlow.
 
     Args:
-        backbone: a row of the table.
-        settings: where it is stored.
-        progress: called with a key of `STEPS`, the work done in per cent, and 100. May raise to
-            cancel.
+        progress: called with the step, the work done in per cent, and 100; may raise to cancel.
 
     Returns:
         `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.
@@ -136,26 +127,23 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
 
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
-
-    def say(step: str) -> None:
-        progress(step, STEPS[step], 100)
-
-    def say_downloaded(step: str, done: int, total: int) -> None:
-        progress(step, STEPS[BUILDING] * done // total if total else 0, 100)
-
     source = None
     if backbone.weights is not None:
-        say("Downloading weights")
-        source = weights.fetch(backbone, settings, say_downloaded)
-    say(BUILDING)
+        # The download takes longest.
+        source = weights.fetch(
+            backbone,
+            settings,
+            lambda step, done, total: progress(step, 60 * done // total if total else 0, 100),
+        )
+    progress("Building the network", 60, 100)
     from core.backbones import build
 
-    model = build.imagenet_classifier(backbone, source or "random")
-    say(CONVERTING)
+    model = build.imagenet_classifier(backbone, settings=settings)
+    progress("Converting the network", 65, 100)
     convert(model, path, (backbone.size, backbone.size, 3))
-    say(CHECKING)
+    progress("Checking the network", 95, 100)
     _check(model, path, backbone.title, backbone.size)
-    progress(CHECKING, 100, 100)
+    progress("Checking the network", 100, 100)
     return Record(
         backbone=backbone.name,
         sha256=files.sha256(path),

@@ -10,12 +10,7 @@ WORST = 20
 
 
 def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
-    """Build the confusion matrix of n pictures.
-
-    Args:
-        labels, predicted: class indices, (n,).
-        classes: number of classes.
-    """
+    """Build the confusion matrix from class indices, (n,) each."""
     counts = count(labels, predicted, classes)
     return Confusion(
         counts=tuple(tuple(row) for row in counts.tolist()),

@@ -14,11 +14,7 @@ DIGITS = 4
 
 
 def class_curves(labels: Ints, probabilities: Floats) -> tuple[ClassCurves, ...]:
-    """Compute both curves of every class.
-
-    Args:
-        labels: class indices, (n,).
-        probabilities: (n, k).
+    """Compute both curves of every class, given class indices (n,) and probabilities (n, k).
 
     Returns:
         k pairs, with None as `ClassCurves` says. Areas are computed from all points.

@@ -136,12 +136,9 @@ def of_averages(
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Difference | None:
-    """Difference of log loss, by a paired bootstrap; None below `MINIMUM_GROUPS` groups.
+    """Difference of log loss of probabilities (n, k), by a paired bootstrap.
 
-    Args:
-        labels: actual classes, (n,).
-        first, second: probabilities of both models, (n, k).
-        groups: group of each picture, (n,).
+    None below `MINIMUM_GROUPS` groups.
     """
     if len(np.unique(groups)) < MINIMUM_GROUPS:
         return None

@@ -76,11 +76,7 @@ class ServingModel:
 
     @cached_property
     def head(self) -> DenseHead:
-        """The layers from embedding to probabilities, read on first use.
-
-        Raises:
-            LookupError: they are not just dense layers.
-        """
+        """The layers from embedding to probabilities, read on first use."""
         from core.model.litert_file import LitertFile
 
         return LitertFile(self.path).head()
@@ -215,19 +211,11 @@ class Classifier:
 
     @property
     def dense_head(self) -> DenseHead:
-        """The layers from embedding to probabilities.
-
-        Raises:
-            LookupError: they are not just dense layers.
-        """
+        """The layers from embedding to probabilities."""
         return self.head or self.model.head
 
     def heatmaps(self, answer: Answer, classes: Sequence[int]) -> np.ndarray:
-        """Class activation maps, (m, h, w) float32 for m class indices.
-
-        Raises:
-            LookupError: the head is not just dense layers.
-        """
+        """Class activation maps, (m, h, w) float32 for m class indices."""
         return heatmap.activation(answer.feature_map, self.dense_head, classes, answer.embedding)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:

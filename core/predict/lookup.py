@@ -112,8 +112,6 @@ def evaluate_on(
 
     Args:
         name: of the model, as in `find`.
-        source: a zip or a folder.
-        settings: of the host.
         group: assigns groups to the pictures, for the intervals; by default, pictures that look the
             same are a group.
 

@@ -32,9 +32,6 @@ class SortedPaths:
     def of(self, row: Row) -> str:
         """The path of a picture, in the folder of its class or, if unsure, of its verdict.
 
-        Args:
-            row: the prediction for it.
-
         Returns:
             A relative path with slashes that Windows, macOS and Linux accept.
         """
@@ -66,7 +63,6 @@ def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) ->
     """Write a zip of class folders with the pictures as they are.
 
     Args:
-        file: open for writing.
         sorted_pictures: predictions and pictures; files without content are left out.
     """
     paths = SortedPaths()
