@@ -63,7 +63,10 @@ def export(
         files.remove(abandoned)
     model, arrays = storage.load(folder)
     files.write_text(folder / LABELS, label_lines(model))
-    train_program.write(folder, run.config(), model, run.dataset(), fine_tuned=run.fine_tuned)
+    config, dataset = run.config(), run.dataset()
+    program = train_program.program(config, model, dataset, fine_tuned=run.fine_tuned)
+    files.write_text(folder / train_program.PROGRAM, program)
+    files.write_text(folder / train_program.SPLIT_FILE, train_program.split_rows(dataset))
     source = _Source(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
     for form in sorted(forms, key=lambda form: form.tensorflow):

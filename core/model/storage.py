@@ -189,8 +189,7 @@ def classifier(
     """A trained model, ready to predict: a serving model, the backbone's or its own, and the head.
 
     Args:
-        threshold: probability below which the answer is "not sure".
-        level: of prediction sets; 0 for none, None for the default.
+        threshold, level: as of `Decision.of`.
 
     Raises:
         RunDamaged: its files cannot be read.
