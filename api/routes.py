@@ -121,11 +121,8 @@ def _predict(
     )
 
 
-def _heatmap(classifier: Classifier, answer: Answer, index: int) -> schemas.Heatmap | None:
-    try:
-        (evidence,) = classifier.heatmaps(answer, [index])
-    except LookupError:
-        return None
+def _heatmap(classifier: Classifier, answer: Answer, index: int) -> schemas.Heatmap:
+    (evidence,) = classifier.heatmaps(answer, [index])
     rows = heatmap.packed(evidence).tolist()
     return schemas.Heatmap(index=index, crop=classifier.crop, rows=rows)
 

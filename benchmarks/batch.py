@@ -68,7 +68,8 @@ def bare(paths: Sequence[Path], settings: Settings) -> None:
         interpreter = Interpreter(model_path=model, num_threads=1)
         interpreter.allocate_tensors()
         input_index = interpreter.get_input_details()[0]["index"]
-        output_index = serving.outputs(interpreter)["probabilities"]
+        outputs = interpreter.get_signature_runner().get_output_details()
+        output_index = outputs["probabilities"]["index"]
         while True:
             with lock:
                 path = next(remaining, None)

@@ -72,7 +72,8 @@ def bare(backbone: Backbone, settings: Settings, content: bytes) -> dict[str, Ca
     )
     interpreter.allocate_tensors()
     input_index = interpreter.get_input_details()[0]["index"]
-    output_index = serving.outputs(interpreter)["probabilities"]
+    outputs = interpreter.get_signature_runner().get_output_details()
+    output_index = outputs["probabilities"]["index"]
 
     def decode() -> Image.Image:
         picture = Image.open(io.BytesIO(content))

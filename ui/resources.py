@@ -173,7 +173,7 @@ def live_parts(model: str) -> dict[str, Part]:
     """A model by name as a browser takes it."""
     network = classifier(model)
     trunk = shared_trunk(network.file) if _shared(network.file) else parts.trunk(network.file)
-    return parts.pack(network, trunk)
+    return {"labels": parts.labels(network), "head": parts.head(network), "trunk": trunk}
 
 
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
@@ -240,7 +240,6 @@ def heatmaps(model: str, content: bytes | Path, classes: tuple[int, ...]) -> np.
 
     Raises:
         BadImage: it cannot be read.
-        LookupError: this model has no such maps.
     """
     network = classifier(model)
     maps = network.heatmaps(network.answer(network.load(content)), classes)

@@ -1,6 +1,5 @@
 """Build a backbone in Keras: with its top, without it, or only the stages above a cut."""
 
-from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
@@ -13,7 +12,7 @@ from core.backbones.weights import fetch
 from core.errors import BadConfig
 from core.settings import Settings
 
-Weights = Literal["pretrained", "random"] | Path
+Weights = Literal["pretrained", "random"]
 
 FAMILIES: dict[str, ModuleType] = {
     "applications": applications,
@@ -30,8 +29,6 @@ def trunk(
     """The network without its top.
 
     Args:
-        backbone: a row of the table.
-        weights: pretrained, random, or the path of a file.
         settings: where weights are stored; the default settings if None.
 
     Returns:
@@ -50,10 +47,7 @@ def imagenet_classifier(
     weights: Weights = "pretrained",
     settings: Settings | None = None,
 ) -> keras.Model:
-    """The whole network, with three outputs.
-
-    Args:
-        backbone, weights, settings: as for `trunk`.
+    """The whole network, with three outputs; arguments as of `trunk`.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to a dict of `probabilities`
@@ -99,12 +93,10 @@ def _network(backbone: Backbone, weights: Weights, settings: Settings | None) ->
     """The network from pictures to probabilities, with its weights."""
     family = FAMILIES[backbone.recipe.family]
     network = family.build(backbone)
-    if weights == "random" or (weights == "pretrained" and backbone.weights is None):
+    if weights == "random" or backbone.weights is None:
         _randomise(network)
-    elif weights == "pretrained":
-        family.load(network, fetch(backbone, settings or Settings()))
     else:
-        family.load(network, Path(weights))
+        family.load(network, fetch(backbone, settings or Settings()))
     return network
 
 

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.backbones import weights
 from core.backbones.row import Backbone
+from core.backbones.weights import Progress
 from core.errors import NotEnoughResources, UnknownModel, WeightsUnavailable
 from core.settings import Settings
 from core.system import files
@@ -34,26 +33,17 @@ MODEL = "serving.tflite"
 RECORD = "serving.json"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
-BUILDING, CONVERTING = "Building the network", "Converting the network"
-CHECKING = "Checking the network"
-# Per cent of the work done before each step; the download takes longest.
-STEPS = {"Downloading weights": 0, BUILDING: 60, CONVERTING: 65, CHECKING: 95}
-
-Progress = Callable[[str, int, int], None]
 
 _digests: dict[tuple[Path, int, int], str] = {}
 
 
-class Record(BaseModel):
+class Record(BaseModel, frozen=True):
     """`serving.json`: what the serving model was made from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     backbone: str
     sha256: str
     weights_sha256: str | None
-    packages: dict[str, str]
 
 
 def locate(backbone: Backbone, settings: Settings) -> Path | None:
@@ -88,20 +78,11 @@ def required(backbone: Backbone, settings: Settings) -> Path:
     return path
 
 
-def outputs(interpreter: Any) -> dict[str, int]:
-    """Name → tensor index of the outputs of a LiteRT interpreter, by its signature."""
-    details = interpreter.get_signature_runner().get_output_details()
-    return {name: detail["index"] for name, detail in details.items()}
-
-
 def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
     """Make the serving model, unless it exists already. Imports TensorFlow.
 
     Args:
-        backbone: a row of the table.
-        settings: where it is stored.
-        progress: called with a key of `STEPS`, the work done in per cent, and 100. May raise to
-            cancel.
+        progress: called with the step, the work done in per cent, and 100; may raise to cancel.
 
     Returns:
         `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.
@@ -146,31 +127,27 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
 
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
-
-    def say(step: str) -> None:
-        progress(step, STEPS[step], 100)
-
-    def say_downloaded(step: str, done: int, total: int) -> None:
-        progress(step, STEPS[BUILDING] * done // total if total else 0, 100)
-
     source = None
     if backbone.weights is not None:
-        say("Downloading weights")
-        source = weights.fetch(backbone, settings, say_downloaded)
-    say(BUILDING)
+        # The download takes longest.
+        source = weights.fetch(
+            backbone,
+            settings,
+            lambda step, done, total: progress(step, 60 * done // total if total else 0, 100),
+        )
+    progress("Building the network", 60, 100)
     from core.backbones import build
 
-    model = build.imagenet_classifier(backbone, source or "random")
-    say(CONVERTING)
+    model = build.imagenet_classifier(backbone, settings=settings)
+    progress("Converting the network", 65, 100)
     convert(model, path, (backbone.size, backbone.size, 3))
-    say(CHECKING)
+    progress("Checking the network", 95, 100)
     _check(model, path, backbone.title, backbone.size)
-    progress(CHECKING, 100, 100)
+    progress("Checking the network", 100, 100)
     return Record(
         backbone=backbone.name,
         sha256=files.sha256(path),
         weights_sha256=files.sha256(source) if source else None,
-        packages={name: _version(name) for name in ("tensorflow", "keras", "ai-edge-litert")},
     )
 
 
@@ -180,12 +157,9 @@ def _check(model: keras.Model, path: Path, title: str, size: int) -> None:
 
     picture = np.random.default_rng(0).integers(0, 256, (1, size, size, 3)).astype(np.float32)
     expected = {name: np.asarray(value) for name, value in model(picture, training=False).items()}
-    interpreter = Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
-    interpreter.invoke()
-    for name, index in outputs(interpreter).items():
-        output = interpreter.get_tensor(index)
+    run = Interpreter(model_path=str(path)).get_signature_runner()
+    (argument,) = run.get_input_details()
+    for name, output in run(**{argument: picture}).items():
         scale = max(1.0, float(np.abs(expected[name]).max()))
         difference = float(np.abs(output - expected[name]).max()) / scale
         # `not <=` so that a NaN is caught as well.
@@ -211,13 +185,3 @@ def sha256(path: Path) -> str | None:
     except OSError:
         return None
     return _digests[key]
-
-
-def _version(package: str) -> str:
-    # On Linux x86-64 TensorFlow is installed as tensorflow-cpu.
-    for name in (package, f"{package}-cpu"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"

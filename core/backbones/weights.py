@@ -42,8 +42,6 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
     table. A download must be complete and have the published MD5, if there is one.
 
     Args:
-        backbone: a row with weights.
-        settings: where the file is stored.
         progress: called with `Downloading weights`, bytes so far, bytes in all (0: unknown).
             May raise to cancel.
 

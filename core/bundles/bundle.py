@@ -12,7 +12,6 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -133,32 +132,22 @@ def _read_weights(member: Member, model: ModelFile) -> dict[str, np.ndarray]:
     head = _head_shapes(model)
     row = backbones.get(model.backbone)
     stages = [stage.name for stage in row.stages]
-    cut = model.cut
-    above: Shapes = {} if cut is None else variables.of(row).above(stages.index(cut))
+    above: Shapes = {}
+    if model.cut is not None:
+        above = variables.of(row).above(stages.index(model.cut))
     arrays = _read_arrays(member, sum(map(math.prod, (head | above).values())))
-    trained = [name for name in arrays if name.startswith(variables.PREFIX)]
-    if cut is not None and not trained:
+    changed = [_layer(name) for name in above if name in arrays]
+    if above and not changed:
         raise BadBundle(f"{MODEL} of this bundle says that layers were trained; none is in it.")
-    _check_shapes(member.name, arrays, head | _trained(above, trained))
+    # A training that changes a layer changes all from there up, each with all its weights.
+    trained = {name: shape for name, shape in above.items() if _layer(name) >= min(changed)}
+    _check_shapes(member.name, arrays, head | trained)
     return arrays
 
 
-def _trained(above: Shapes, names: Iterable[str]) -> Shapes:
-    """Weights that a training must have changed if it changed some: all from their layer up.
-
-    Args:
-        above: weights above the cut, from the input up.
-        names: weights that were changed.
-    """
-    present = set(names)
-    below = set(itertools.takewhile(lambda name: name not in present, above))
-    # A layer is trained with all its weights.
-    layers = {_layer(name) for name in above if name not in below}
-    return {name: shape for name, shape in above.items() if _layer(name) in layers}
-
-
-def _layer(name: str) -> str:
-    return name.split(".")[1]
+def _layer(name: str) -> int:
+    """Index of the layer of a weight among those of its network."""
+    return int(name.split(".")[1])
 
 
 def _read_ood_detector(member: Member, model: ModelFile) -> OodDetector:

@@ -85,22 +85,12 @@ class ImportedModel(AnnotatedFolder):
         """
         if not self.ready(settings):
             raise UnknownModel("This model is still being prepared here. Try again in a minute.")
-        try:
-            listed = self.manifest()
-            listed.check(self.path, listed.files)
-        except RunDamaged as error:
-            raise RunDamaged(DAMAGED) from error
         with contextlib.suppress(OSError):
             os.utime(self.path)
-        annotations = self.annotations()
-        return storage.classifier(
-            self.path,
-            self.title,
-            settings,
-            open_model,
-            threshold=annotations.threshold,
-            level=annotations.level,
-        )
+        try:
+            return super().classifier(settings, open_model)
+        except RunDamaged as error:
+            raise RunDamaged(DAMAGED) from error
 
     def store(self, bundle: Bundle, name: str) -> None:
         """Write the model of a bundle, with the decision that the bundle names."""

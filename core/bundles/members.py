@@ -31,10 +31,7 @@ class Member:
     _zipped: ZippedFile
 
     def read(self, most: int) -> bytes:
-        """The content, which has exactly the declared length.
-
-        Args:
-            most: largest number of bytes.
+        """The content, at most `most` bytes, which has exactly the declared length.
 
         Raises:
             BadArchive: the file is damaged or contradicts the zip's directory.

@@ -2,17 +2,17 @@
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from core import backbones
-from core.backbones import serving
 from core.capture.frames import Frame, take
 from core.capture.head import FittedHead, fit
 from core.dataset import class_names
 from core.errors import BadDataset, LimitExceeded
 from core.model.classifier import Classifier, Open, opened
+from core.model.decision import ALWAYS_ANSWER
 from core.model.dense import DenseHead
 from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
@@ -29,19 +29,11 @@ def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
     Raises:
         UnknownModel: the backbone has not been prepared on this machine.
     """
-    row = backbones.get(backbones.DEFAULT)
-    model = open_model(serving.required(row, settings))
-    kernel, bias = model.head.layers[-1]
+    network = Classifier.of_backbone(backbones.get(backbones.DEFAULT), settings, open_model)
+    kernel, bias = network.dense_head.layers[-1]
     head = DenseHead(((np.ascontiguousarray(kernel[:, :KEPT_CLASSES]), bias[:KEPT_CLASSES]),))
-    return Classifier(
-        model,
-        title=row.title,
-        labels=backbones.imagenet_labels()[:KEPT_CLASSES],
-        size=row.size,
-        crop=TrainingConfig().crop,
-        limits=settings,
-        head=head,
-    )
+    small = network.with_head(head, network.labels[:KEPT_CLASSES])
+    return replace(small, crop=TrainingConfig().crop, decision=ALWAYS_ANSWER)
 
 
 @dataclass

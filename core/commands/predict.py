@@ -55,8 +55,9 @@ def predict(
     named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
     tables = {form: path for form, path in named.items() if path is not None}
     _check(tables, images)
-    sorter = sorting.FolderSorter(arguments.new_folder(sort_into)) if sort_into else None
-    quiet = bool(tables or sorter)  # no line per picture
+    folder = arguments.new_folder(sort_into) if sort_into else None
+    paths = sorting.SortedPaths()
+    quiet = bool(tables or folder)  # no line per picture
     # The model is opened before anything is unpacked, and used by the first thread.
     opened = [lookup.find(model, settings, on_one_thread)]
     watch = Watcher(silent=as_json or not quiet)
@@ -77,8 +78,8 @@ def predict(
             for picture, row in zip(pictures, rows, strict=True):
                 if row is None:
                     continue
-                if sorter:
-                    sorter.add(row, picture)
+                if folder:
+                    sorting.copy(picture, folder / paths.of(row))
                 verdicts[row.verdict] += 1
                 if row.verdict is Verdict.SURE:
                     labels[row.predictions[0].label] += 1

@@ -115,9 +115,6 @@ def find(
 
     Args:
         order: one of `ORDERS`.
-        label: actual class.
-        predicted: predicted class.
-        correct: whether the prediction is correct.
         low, high: range of the probability of the predicted class.
         verdict: at `threshold`.
         threshold: probability below which a prediction is not sure.

@@ -13,7 +13,6 @@ from core.evaluation.report import Bin, CoveragePoint, Reliability, Threshold
 BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 TINY = 1e-30
-POINTS = 200
 COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 """Shares of the validation pictures that thresholds are offered for."""
 
@@ -33,27 +32,19 @@ class Predictions(NamedTuple):
 
 
 def tempered_loss(labels: Ints, probabilities: Floats) -> float:
-    """Mean cross-entropy at the temperature that suits the probabilities best.
+    """Mean cross-entropy of probabilities (n, k) at the temperature that suits them best.
 
     It compares models whose confidence differs. Where every prediction is correct, the more
     confident model is better.
-
-    Args:
-        labels: class indices, (n,).
-        probabilities: rows that sum to 1, (n, k).
     """
     scaled = scale(probabilities, fit_temperature(labels, probabilities) or COLDEST)
     return float(metrics.log_losses(labels, scaled).mean())
 
 
 def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
-    """Fit a temperature to the probabilities of validation pictures by maximum likelihood.
+    """Fit a temperature to probabilities (n, k) of validation pictures by maximum likelihood.
 
     The loss is convex in 1 / T; its minimum is found by bisection on log T, between 0.05 and 20.
-
-    Args:
-        labels: class indices, (n,).
-        probabilities: rows that sum to 1, (n, k).
 
     Returns:
         T, or None if it cannot be determined: without pictures, or if all predictions are correct
@@ -114,15 +105,8 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
     return Reliability(bins=tuple(filled), error=intervals.around(value, *bounds.tolist()))
 
 
-def coverage(
-    labels: Ints, probabilities: Floats, *, points: int = POINTS
-) -> tuple[CoveragePoint, ...]:
-    """Coverage and error at each threshold, from the strictest to none.
-
-    Args:
-        labels: class indices, (n,), n at least 1.
-        probabilities: (n, k).
-        points: maximum number of points.
+def coverage(labels: Ints, probabilities: Floats) -> tuple[CoveragePoint, ...]:
+    """Coverage and error of n > 0 predictions (n, k) at each threshold, the strictest first.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification",
         JMLR 11 (2010).
@@ -137,7 +121,7 @@ def coverage(
     error = np.cumsum(wrong[ranked])[last] / (last + 1)
     return tuple(
         CoveragePoint(*(round(float(x), 6) for x in (thresholds[last[i]], covered[i], error[i])))
-        for i in thin(covered, error, points)
+        for i in thin(covered, error)
     )
 
 
@@ -145,10 +129,7 @@ def choices(validation: Predictions, test: Predictions) -> tuple[Threshold, ...]
     """Thresholds that give certain coverages on validation, with their results on both.
 
     Thresholds depend on validation pictures only, and are chosen by the error there, so that the
-    error on the test set is honest.
-
-    Args:
-        validation, test: at least one picture each.
+    error on the test set is honest. Neither set may be empty.
     """
     on_validation, on_test = _graded(validation), _graded(test)
     ranked = np.sort(on_validation[0])[::-1]

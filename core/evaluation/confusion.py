@@ -10,12 +10,7 @@ WORST = 20
 
 
 def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
-    """Build the confusion matrix of n pictures.
-
-    Args:
-        labels, predicted: class indices, (n,).
-        classes: number of classes.
-    """
+    """Build the confusion matrix from class indices, (n,) each."""
     counts = count(labels, predicted, classes)
     return Confusion(
         counts=tuple(tuple(row) for row in counts.tolist()),
@@ -42,7 +37,7 @@ def by_column(counts: Ints) -> Floats:
     return counts / np.maximum(total, 1)
 
 
-def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
+def worst(counts: Ints) -> tuple[Mistake, ...]:
     """The cells off the diagonal with most pictures; ties go by the share of the class."""
     mistakes = counts - np.diag(np.diagonal(counts))
     shares = by_row(counts)
@@ -55,7 +50,7 @@ def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
             count=int(mistakes[rows[i], columns[i]]),
             share=float(shares[rows[i], columns[i]]),
         )
-        for i in ranked[:limit]
+        for i in ranked[:WORST]
     )
 
 

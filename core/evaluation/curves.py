@@ -9,40 +9,33 @@ from core.evaluation.report import ClassCurves, Curve
 Flags = NDArray[np.bool_]
 
 POINTS = 200
+"""Maximum number of points of a curve."""
 DIGITS = 4
 
 
-def class_curves(
-    labels: Ints, probabilities: Floats, *, points: int = POINTS
-) -> tuple[ClassCurves, ...]:
-    """Compute both curves of every class.
-
-    Args:
-        labels: class indices, (n,).
-        probabilities: (n, k).
-        points: maximum number of points of a curve; areas are computed from all points.
+def class_curves(labels: Ints, probabilities: Floats) -> tuple[ClassCurves, ...]:
+    """Compute both curves of every class, given class indices (n,) and probabilities (n, k).
 
     Returns:
-        k pairs, with None as `ClassCurves` says.
+        k pairs, with None as `ClassCurves` says. Areas are computed from all points.
     """
     ranked = np.argsort(-probabilities, axis=0, kind="stable")
     return tuple(
-        _pair(labels[order] == i, probabilities[order, i], points)
-        for i, order in enumerate(ranked.T)
+        _pair(labels[order] == i, probabilities[order, i]) for i, order in enumerate(ranked.T)
     )
 
 
-def thin(x: Floats, y: Floats, points: int) -> Ints:
-    """Indices of at most `points` points, evenly spread along a line, including both ends."""
-    if len(x) <= points:
+def thin(x: Floats, y: Floats) -> Ints:
+    """Indices of at most `POINTS` points, evenly spread along a line, including both ends."""
+    if len(x) <= POINTS:
         return np.arange(len(x))
     length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    indices = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
+    indices = np.unique(np.searchsorted(length, np.linspace(0, length[-1], POINTS)))
     indices[-1] = len(x) - 1
     return indices
 
 
-def _pair(positive: Flags, score: Floats, points: int) -> ClassCurves:
+def _pair(positive: Flags, score: Floats) -> ClassCurves:
     # Equal probabilities pass a threshold together.
     last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
     hits: Ints = np.cumsum(positive, dtype=np.int64)[last]
@@ -50,31 +43,31 @@ def _pair(positive: Flags, score: Floats, points: int) -> ClassCurves:
     if not hits[-1]:
         return ClassCurves(roc=None, precision_recall=None)
     return ClassCurves(
-        roc=_roc(hits, alarms, points) if alarms[-1] else None,
-        precision_recall=_precision_recall(hits, alarms, points),
+        roc=_roc(hits, alarms) if alarms[-1] else None,
+        precision_recall=_precision_recall(hits, alarms),
     )
 
 
-def _roc(hits: Ints, alarms: Ints, points: int) -> Curve:
+def _roc(hits: Ints, alarms: Ints) -> Curve:
     hits, alarms = np.append(0, hits), np.append(0, alarms)
     x, y = alarms / alarms[-1], hits / hits[-1]
     corners = np.append(True, (np.diff(hits, 2) != 0) | (np.diff(alarms, 2) != 0))
     corners = np.append(corners, True)
-    return _curve(x[corners], y[corners], float(np.trapezoid(y, x)), points)
+    return _curve(x[corners], y[corners], float(np.trapezoid(y, x)))
 
 
-def _precision_recall(hits: Ints, alarms: Ints, points: int) -> Curve:
+def _precision_recall(hits: Ints, alarms: Ints) -> Curve:
     precision, recall = hits / (hits + alarms), hits / hits[-1]
     area = float(np.sum(np.diff(recall, prepend=0) * precision))
     # Between two hits precision only falls, so the ends of each fall are enough.
     rises = np.diff(hits, prepend=0) > 0
     ends = rises | np.append(rises[1:], True)
     x, y = np.append(0, recall[ends]), np.append(1, precision[ends])
-    return _curve(x, y, area, points)
+    return _curve(x, y, area)
 
 
-def _curve(x: Floats, y: Floats, area: float, points: int) -> Curve:
-    indices = thin(x, y, points)
+def _curve(x: Floats, y: Floats, area: float) -> Curve:
+    indices = thin(x, y)
     return Curve(
         x=tuple(np.round(x[indices], DIGITS).tolist()),
         y=tuple(np.round(y[indices], DIGITS).tolist()),

@@ -82,12 +82,11 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
         of Statistics 6 (1979).
     """
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return tuple(adjusted)
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(np.asarray(p_values)[order] * factors).clip(max=1)
+    return tuple(adjusted.tolist())
 
 
 def of_accuracy(change: Ints, groups: Ints) -> Difference:
@@ -137,12 +136,9 @@ def of_averages(
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Difference | None:
-    """Difference of log loss, by a paired bootstrap; None below `MINIMUM_GROUPS` groups.
+    """Difference of log loss of probabilities (n, k), by a paired bootstrap.
 
-    Args:
-        labels: actual classes, (n,).
-        first, second: probabilities of both models, (n, k).
-        groups: group of each picture, (n,).
+    None below `MINIMUM_GROUPS` groups.
     """
     if len(np.unique(groups)) < MINIMUM_GROUPS:
         return None

@@ -5,16 +5,16 @@ pictures: on all of them, half of them, a quarter, and so on.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
 from pydantic import Field
 
-from core.evaluation import folds, intervals, metrics
+from core.evaluation import folds, intervals
 from core.evaluation.advice import Outlook, Point, Trend, advise
 from core.evaluation.intervals import Floats, Ints
+from core.evaluation.metrics import cross_entropy
 from core.evaluation.report import Estimate, ReportPart
 
 Predict = Callable[[np.ndarray, Ints, np.ndarray], np.ndarray]
@@ -32,19 +32,6 @@ PICTURES_PREDICTED = 3_000
 MINIMUM_PER_CLASS = 4.0
 """Mean number of training groups per class in the smallest subset."""
 MAXIMUM_POINTS = 8
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """Probabilities (s, p, k) of held-out pictures (p,), by heads trained on `size` others."""
-
-    held_out: Ints
-    probabilities: np.ndarray
-    size: int
-
-    def loss(self, labels: Ints) -> Floats:
-        """Total cross-entropy of each head, (s,)."""
-        return metrics.cross_entropy(labels[self.held_out], self.probabilities).sum(axis=1)
 
 
 class LearningCurve(ReportPart, validate_by_name=True, serialize_by_alias=True):
@@ -103,27 +90,22 @@ def learning_curve(
     sizes: list[float] = []
     for share in _shares(per_class):
         repeats = 1 if share == 1 else min(REPEATS, max(1, PICTURES_REPEATED // len(labels)))
-        trials: list[_Trial] = []
+        counts: list[int] = []
+        losses: list[Floats] = []
+        hits: list[Floats] = []
         for outside in range(used):
             pool, held_out = np.flatnonzero(fold != outside), np.flatnonzero(fold == outside)
             for repeat in range(repeats):
                 chosen = pool[_subset(labels[pool], groups[pool], share, (seed, outside, repeat))]
                 probabilities = predict(embeddings[chosen], labels[chosen], embeddings[held_out])
-                trials.append(_Trial(held_out, probabilities, len(chosen)))
-        correct.append(_correct(trials, labels)[predicted])
-        sizes.append(float(np.mean([trial.size for trial in trials])))
+                counts.append(len(chosen))
+                losses.append(cross_entropy(labels[held_out], probabilities).sum(axis=1))
+                hits.append(np.zeros((len(probabilities), len(labels))))
+                hits[-1][:, held_out] = probabilities.argmax(axis=2) == labels[held_out]
+        best = int(np.argmin(np.sum(losses, axis=0)))
+        correct.append(np.sum(hits, axis=0)[best, predicted] / repeats)
+        sizes.append(float(np.mean(counts)))
     return _summarise(classes, labels[predicted], groups[predicted], np.stack(correct), sizes)
-
-
-def _correct(trials: Sequence[_Trial], labels: Ints) -> Floats:
-    """How often each picture is predicted correctly, (n,), 0 to 1."""
-    best = int(np.argmin(sum(trial.loss(labels) for trial in trials)))
-    correct, times = np.zeros(len(labels)), np.zeros(len(labels))
-    for trial in trials:
-        predicted = trial.probabilities[best].argmax(axis=1)
-        correct[trial.held_out] += predicted == labels[trial.held_out]
-        times[trial.held_out] += 1
-    return correct / np.maximum(times, 1)
 
 
 def _shares(per_class: float) -> list[float]:

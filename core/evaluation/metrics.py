@@ -134,10 +134,6 @@ def average(counts: Ints, effects: Effects) -> tuple[Estimate, Averages, Average
     classes, and the one that follows from the intervals of the classes, which accounts for
     mistakes that the test set happens not to contain. Weighted recall is accuracy and has
     Wilson's interval. With three pictures per class or fewer, F1 is biased downwards.
-
-    Args:
-        counts: by actual and predicted class.
-        effects: of groups.
     """
     labels, predicted = np.nonzero(counts)
     tally = count(counts)

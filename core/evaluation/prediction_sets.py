@@ -96,11 +96,7 @@ def measure(
 ) -> tuple[SetCoverage, ...]:
     """How often the sets of each level have the right class, and how large they are.
 
-    Args:
-        labels: class indices of the test pictures, (n,), n at least 1.
-        probabilities: (n, k).
-        groups: group of each picture, (n,).
-        levels: as `calibrate` returns them.
+    Arguments are as of `calibrate`, of at least one test picture, with the levels it returned.
     """
     scores = _scores(labels, probabilities)
     before = _before(probabilities)[1]

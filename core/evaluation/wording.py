@@ -112,13 +112,12 @@ def headline(
     accuracy: Estimate,
     classes: tuple[str, ...],
     confusion: Confusion,
-    leaked: int = 0,
-    new_groups: int = 0,
+    leaked: int,
+    new_groups: int,
 ) -> str:
     """The report in one line, with unescaped class names.
 
     Args:
-        correct: number of test pictures that are predicted correctly.
         leaked: number of test pictures that nearly equal a training picture.
         new_groups: number of groups in the test set, none of them in training; 0 without groups.
 

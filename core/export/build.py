@@ -1,11 +1,13 @@
 """Make the exported files of a run and keep only those that pass verification."""
 
+from __future__ import annotations
+
 import logging
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +29,9 @@ from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
 from core.system import capacity, files, prose
 
+if TYPE_CHECKING:
+    import keras
+
 logger = logging.getLogger(__name__)
 
 VERIFICATION_MEMORY = 4
@@ -41,9 +46,10 @@ SCRATCH = ".making-"
 def export(
     run: Run, forms: Collection[Format], pictures: Path | None, settings: Settings, emit: Emit
 ) -> Verification:
-    """Write formats beside the model, verify them in a fresh process, keep those that pass.
+    """Write formats beside the model, verify each in a fresh process, keep those that pass.
 
-    A format that fails does not affect the others. The caller writes the manifest.
+    A format that fails does not affect the others; those that need TensorFlow come last. The caller
+    writes the manifest.
 
     Args:
         pictures: folder that the dataset's paths are relative to; None if they were deleted.
@@ -57,30 +63,26 @@ def export(
         files.remove(abandoned)
     model, arrays = storage.load(folder)
     files.write_text(folder / LABELS, label_lines(model))
-    train_program.write(folder, run.config(), model, run.dataset(), fine_tuned=run.fine_tuned)
+    config, dataset = run.config(), run.dataset()
+    program = train_program.program(config, model, dataset, fine_tuned=run.fine_tuned)
+    files.write_text(folder / train_program.PROGRAM, program)
+    files.write_text(folder / train_program.SPLIT_FILE, train_program.split_rows(dataset))
     source = _Source(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
-    for group in _by_library(forms):
+    for form in sorted(forms, key=lambda form: form.tensorflow):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
-            written: dict[Format, Path] = {}
-            results: list[FileVerification] = []
-            for form in group:
-                files.remove(folder / form.file)
-                emit(Note(sentence=f"Writing {form.file}."))
-                path = Path(scratch) / form.file
-                if (failure := _write(form, source, path)) is None:
-                    written[form] = path
-                else:
-                    results.append(FileVerification(file=form.file, passed=False, reason=failure))
-            if written:
-                results += verify.verify(written, model, sample, Counter(emit))
-            for form, path in written.items():
-                if next(result.passed for result in results if result.file == form.file):
-                    path.rename(folder / form.file)
-        for result in results:
-            if not result.passed:
+            path = Path(scratch) / form.file
+            files.remove(folder / form.file)
+            emit(Note(sentence=f"Writing {form.file}."))
+            if failure := _write(form, source, path):
+                result = FileVerification(file=form.file, passed=False, reason=failure)
+            else:
+                result = verify.verify(form, path, model, sample, Counter(emit))
+            if result.passed:
+                path.rename(folder / form.file)
+            else:
                 emit(Note(sentence=result.reason))
-        _record(run, results)
+        _record(run, result)
     verification = run.verification()
     assert verification is not None
     return verification
@@ -166,17 +168,21 @@ class _Source:
         onnx_file.write(file, path, *describe(self.model))
 
     def _keras(self, path: Path) -> None:
-        from core.export import keras_file
-
-        base = parts.backbone_file(backbones.get(self.model.backbone), self.settings)
-        keras_file.write(base, self.model, self.arrays, path)
+        backbone = backbones.get(self.model.backbone)
+        backbone_file = parts.backbone_file(backbone, self.settings)
+        if not backbone.in_keras and not backbone_file.is_file():  # for `train.py`
+            train_program.write_backbone(backbone, backbone_file, self.settings)
+        self._keras_network().save(path)
 
     def _saved_model(self, path: Path) -> None:
         from core.export import convert
 
-        source = path.with_name(f"source-{storage.KERAS}")
-        self._keras(source)
-        convert.to_saved_model(source, path, describe(self.model)[1])
+        convert.to_saved_model(self._keras_network(), path, describe(self.model)[1])
+
+    def _keras_network(self) -> keras.Model:
+        from core.export import convert
+
+        return convert.network(self.model, self.arrays, self.settings)
 
     def _network(self) -> LitertFile:
         path = storage.serving_model(self.run.model_folder, self.model, self.settings)
@@ -190,10 +196,7 @@ class _Source:
         """The network below the head in int8, with ranges of activations on the run's pictures."""
         from core.export import convert
 
-        with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-            source = Path(scratch) / storage.KERAS
-            self._keras(source)
-            return convert.to_int8(source, self._views())
+        return convert.to_int8(self._keras_network(), self._views())
 
     def _views(self) -> np.ndarray:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""
@@ -213,8 +216,8 @@ class _Source:
         )
 
 
-def _write(form: Format, source: _Source, path: Path) -> str | None:
-    """Write one format. Returns the reason of a failure as a sentence; None if there was none."""
+def _write(form: Format, source: _Source, path: Path) -> str:
+    """Write one format. Returns the reason of a failure as a sentence; empty if there was none."""
     try:
         _require_memory(form, source.model)
         source.write(form, path)
@@ -225,13 +228,14 @@ def _write(form: Format, source: _Source, path: Path) -> str | None:
     except Exception:
         logger.exception(form.file)
         return f"{form.file} could not be made; the log says why."
-    return None
+    return ""
 
 
-def _record(run: Run, results: list[FileVerification]) -> None:
-    """Add results to those of earlier exports."""
+def _record(run: Run, result: FileVerification) -> None:
+    """Add a result to those of other formats."""
     earlier = run.verification()
-    by_file = {result.file: result for result in (*(earlier.results if earlier else ()), *results)}
+    by_file = {other.file: other for other in (earlier.results if earlier else ())}
+    by_file[result.file] = result
     examples, probabilities = run.dataset().of("test"), run.probabilities()
     indices = _evenly(len(examples), VERIFICATION_PICTURES)
     labels = np.array([examples[index].label for index in indices])
@@ -262,11 +266,3 @@ def _require_memory(form: Format, model: storage.ModelFile) -> None:
             f"{prose.size(free)}. End other work on this machine and try again, or "
             "choose a smaller backbone."
         )
-
-
-def _by_library(forms: Collection[Format]) -> Iterable[list[Format]]:
-    """Groups of formats that the same library opens; one process verifies each group."""
-    groups: defaultdict[str, list[Format]] = defaultdict(list)
-    for form in sorted(forms, key=lambda form: form.tensorflow):
-        groups["tensorflow" if form.tensorflow else form.packages[-1]].append(form)
-    return groups.values()

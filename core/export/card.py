@@ -38,8 +38,8 @@ class ClassCount:
     test: int
 
 
-class Facts:
-    """The facts about a complete run that a card or an HTML report shows.
+class RunDetails:
+    """The details about a complete run that a card or an HTML report shows.
 
     Attributes:
         day: when the training finished.
@@ -62,7 +62,7 @@ class Facts:
     """
 
     def __init__(self, run: Run) -> None:
-        """Gather the facts.
+        """Gather the details.
 
         Raises:
             RunDamaged: the run is not complete, or one of its files cannot be read.
@@ -95,16 +95,16 @@ class Facts:
         self.curve = run.learning_curve()
 
 
-def card(run: Run, facts: Facts | None = None) -> str:
+def card(run: Run, details: RunDetails | None = None) -> str:
     """The model card of a complete run, as Markdown.
 
     Args:
-        facts: those of the run, if they were gathered already.
+        details: those of the run, if they were gathered already.
 
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    facts = facts or Facts(run)
+    details = details or RunDetails(run)
     environment = programs.environment(finalize=_escaped)
     environment.filters |= {
         "figure": lambda estimate: _Trusted(describe(estimate)),
@@ -115,11 +115,11 @@ def card(run: Run, facts: Facts | None = None) -> str:
         "fixed": lambda value, digits: _Trusted(f"{value:.{digits}f}"),
     }
     return environment.get_template("card.md.j2").render(
-        vars(facts),
+        vars(details),
         few_limit=FEW,
-        mistakes=facts.report.confusion.worst[:MISTAKES],
+        mistakes=details.report.confusion.worst[:MISTAKES],
         named=NAMED,
-        width=_interval(facts.report.accuracy),
+        width=_interval(details.report.accuracy),
         versions=_versions(),
     )
 

@@ -31,17 +31,6 @@ SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobile
 """Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
 
-def write(
-    folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_tuned: bool
-) -> None:
-    """Write the program and its split; see `write_backbone` for the other file that it may read.
-
-    Arguments are those of `program`.
-    """
-    files.write_text(folder / SPLIT_FILE, split_rows(dataset))
-    files.write_text(folder / PROGRAM, program(config, model, dataset, fine_tuned=fine_tuned))
-
-
 def split_rows(dataset: Dataset) -> str:
     """A JSON list of `file`, `class`, `part` and `sha256`, one picture per line.
 

@@ -74,7 +74,6 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
     beyond the range of 98 in 100 training pictures, and somewhat unlike beyond that of 9 in 10.
 
     Args:
-        classifier: the model.
         frames: picture files of exactly the size that the model sees; 1 to `FRAMES`.
 
     Raises:

@@ -13,13 +13,11 @@ def predict(
     """Predict a frame that the browser has cropped and resized.
 
     Args:
-        classifier: the model.
         frame: a picture file of exactly the size that the model sees.
         explain: index of the class to draw a heat map for.
 
     Returns:
-        The answer, and evidence (h, w) float32 for the class to explain; None without one, or if
-        the model has no heat maps.
+        The answer, and evidence (h, w) float32 for the class to explain; None without one.
 
     Raises:
         BadImage: the frame cannot be read, or has another size.
@@ -27,10 +25,7 @@ def predict(
     answer = classifier.answer(pixels(classifier, frame))
     if explain is None or not 0 <= explain < len(classifier.labels):
         return answer, None
-    try:
-        return answer, classifier.heatmaps(answer, [explain])[0]
-    except LookupError:
-        return answer, None
+    return answer, classifier.heatmaps(answer, [explain])[0]
 
 
 def pixels(classifier: Classifier, frame: bytes) -> np.ndarray:

@@ -66,11 +66,8 @@ def head(classifier: Classifier) -> Part:
     It has the arrays of `DenseHead.arrays`, those of `OodDetector.arrays` with the prefix `ood.`,
     `expected`, the probabilities of `reference_picture`, with which the browser checks its engine,
     and `channels`, their number in the feature map.
-
-    Raises:
-        LookupError: the head has other layers than dense ones.
     """
-    arrays = classifier.head.arrays()
+    arrays = classifier.dense_head.arrays()
     if classifier.ood_detector is not None:
         arrays |= {f"ood.{name}": a for name, a in classifier.ood_detector.arrays().items()}
     rounded = {name: round_fraction(array) for name, array in arrays.items()}
@@ -78,15 +75,6 @@ def head(classifier: Classifier) -> Part:
     expected = np.ascontiguousarray(answer.probabilities, np.float32)
     channels = np.array([answer.feature_map.shape[-1]], np.float32)
     return Part.of(save({**rounded, "expected": expected, "channels": channels}))
-
-
-def pack(classifier: Classifier, trunk: Part) -> dict[str, Part]:
-    """All parts by name; only the labels if the browser cannot run the head."""
-    parts = {"labels": labels(classifier)}
-    try:
-        return {**parts, "head": head(classifier), "trunk": trunk}
-    except LookupError:
-        return parts
 
 
 def reference_picture(size: int) -> np.ndarray:

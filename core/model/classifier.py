@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -65,23 +65,18 @@ class ServingModel:
         from ai_edge_litert.interpreter import Interpreter
 
         self.path = path
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._interpreter = Interpreter(str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
-        details = self._interpreter.get_input_details()[0]
-        self._input = details["index"]
-        self.size = int(details["shape"][1])
-        self._outputs = serving.outputs(self._interpreter)
-        shapes = {d["index"]: d["shape"] for d in self._interpreter.get_output_details()}
-        self.shapes = {name: tuple(shapes[i].tolist()[1:]) for name, i in self._outputs.items()}
+        picture = self._interpreter.get_input_details()[0]
+        self._input, self.size = picture["index"], int(picture["shape"][1])
+        details = self._interpreter.get_signature_runner().get_output_details()
+        self._outputs = {name: detail["index"] for name, detail in details.items()}
+        self.shapes = {name: tuple(d["shape"].tolist()[1:]) for name, d in details.items()}
         self._lock = threading.RLock()
 
     @cached_property
     def head(self) -> DenseHead:
-        """The layers from embedding to probabilities, read on first use.
-
-        Raises:
-            LookupError: they are not just dense layers.
-        """
+        """The layers from embedding to probabilities, read on first use."""
         from core.model.litert_file import LitertFile
 
         return LitertFile(self.path).head()
@@ -125,6 +120,7 @@ def on_one_thread(path: Path) -> ServingModel:
     return ServingModel(path, threads=1)
 
 
+@dataclass(frozen=True, eq=False)
 class Classifier:
     """A serving model with the names of its classes.
 
@@ -135,29 +131,23 @@ class Classifier:
         crop: edge of the centre crop relative to a picture's shorter edge.
         limits: of the host, for pictures.
         scale: of pictures of more than 8 bits.
+        head: replaces the layers of the serving model above the embedding; None to keep these.
         decision: when the answer is "not sure", and whether there are prediction sets.
         appearance: statistics of its training pictures; None if unknown.
     """
 
-    def __init__(
-        self,
-        model: ServingModel,
-        *,
-        title: str,
-        labels: tuple[str, ...],
-        size: int,
-        crop: float,
-        limits: Settings,
-        scale: images.Scale = images.AS_DECLARED,
-        head: DenseHead | None = None,
-        ood_detector: OodDetector | None = None,
-        decision: Decision = ALWAYS_ANSWER,
-        appearance: Appearance | None = None,
-    ) -> None:
-        self.title, self.labels, self.size, self.crop = title, labels, size, crop
-        self.limits, self.scale = limits, scale
-        self.decision, self.appearance = decision, appearance
-        self._model, self._head, self.ood_detector = model, head, ood_detector
+    model: ServingModel
+    _: KW_ONLY
+    title: str
+    labels: tuple[str, ...]
+    size: int
+    crop: float
+    limits: Settings
+    scale: images.Scale = images.AS_DECLARED
+    head: DenseHead | None = None
+    ood_detector: OodDetector | None = None
+    decision: Decision = ALWAYS_ANSWER
+    appearance: Appearance | None = None
 
     @classmethod
     def of_backbone(
@@ -180,15 +170,7 @@ class Classifier:
 
     def with_head(self, head: DenseHead, labels: tuple[str, ...]) -> Classifier:
         """The same network with another head and its class names."""
-        return Classifier(
-            self._model,
-            title=self.title,
-            labels=labels,
-            size=self.size,
-            crop=self.crop,
-            limits=self.limits,
-            head=head,
-        )
+        return replace(self, head=head, labels=labels)
 
     def load(self, source: bytes | Path) -> np.ndarray:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
@@ -200,12 +182,12 @@ class Classifier:
         Raises:
             RunDamaged: the weights give no numbers.
         """
-        answer = self._model.run(picture)
-        if self._head is None:
+        answer = self.model.run(picture)
+        if self.head is None:
             return _finite(answer)
         start = time.perf_counter()
         features = answer.embedding[np.newaxis]
-        probabilities = self._head.probabilities(features)[0]
+        probabilities = self.head.probabilities(features)[0]
         ood_score = None
         if self.ood_detector is not None:
             ood_score = float(self.ood_detector.ood_score(features)[0])
@@ -225,24 +207,16 @@ class Classifier:
     @property
     def file(self) -> Path:
         """The LiteRT file of the network."""
-        return self._model.path
+        return self.model.path
 
     @property
-    def head(self) -> DenseHead:
-        """The layers from embedding to probabilities.
-
-        Raises:
-            LookupError: they are not just dense layers.
-        """
-        return self._model.head if self._head is None else self._head
+    def dense_head(self) -> DenseHead:
+        """The layers from embedding to probabilities."""
+        return self.head or self.model.head
 
     def heatmaps(self, answer: Answer, classes: Sequence[int]) -> np.ndarray:
-        """Class activation maps, (m, h, w) float32 for m class indices.
-
-        Raises:
-            LookupError: the head is not just dense layers.
-        """
-        return heatmap.activation(answer.feature_map, self.head, classes, answer.embedding)
+        """Class activation maps, (m, h, w) float32 for m class indices."""
+        return heatmap.activation(answer.feature_map, self.dense_head, classes, answer.embedding)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
         """The `count` most likely classes, given (k,) probabilities."""

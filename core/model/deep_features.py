@@ -1,18 +1,25 @@
-"""Serving models whose embedding has pooled features from several depths of the network."""
+"""Copies of LiteRT files with other outputs: a longer embedding, or an activation below it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from core.backbones import Backbone, serving
 from core.settings import Settings
 
+if TYPE_CHECKING:
+    from core.model.litert_file import LitertFile
+
 
 def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
     """The backbone's serving model, with a longer embedding if there are depths.
 
-    The longer file is made from the other within a second when it is first needed. It has the
-    outputs `embedding`, (1, backbone.width(depths)), and `feature_map`, the last one.
+    The longer file has the outputs `embedding`, (1, backbone.width(depths)), and `feature_map`, the
+    last one.
 
     Args:
         depths: layers whose pooled activations follow the embedding; none for the file as it is.
@@ -23,20 +30,29 @@ def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Setting
     path = serving.required(backbone, settings)
     if not depths:
         return path
-    folder = serving.folder_of(backbone, settings)
-    deeper = folder / f"{(serving.sha256(path) or '')[:12]}-{'-'.join(depths)}.tflite"
-    if not deeper.is_file():
+
+    def lengthen(file: LitertFile) -> None:
+        file.add_depths(depths)
+        file.keep("embedding", "feature_map")
+
+    return edited(path, serving.folder_of(backbone, settings), "-".join(depths), lengthen)
+
+
+def edited(path: Path, folder: Path, name: str, edit: Callable[[LitertFile], None]) -> Path:
+    """A copy of a LiteRT file after an edit, made within a second when it is first needed.
+
+    Args:
+        folder: that keeps copies, under the hash of the file and their names.
+        name: of the edit.
+    """
+    copy = folder / f"{(serving.sha256(path) or '')[:12]}-{name}.tflite"
+    if not copy.is_file():
+        from core.model.litert_file import LitertFile
+
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{deeper}.lock"):  # a second one would be opened as another file
-            if not deeper.is_file():
-                _write(path, depths, deeper)
-    return deeper
-
-
-def _write(path: Path, depths: tuple[str, ...], deeper: Path) -> None:
-    from core.model.litert_file import LitertFile
-
-    file = LitertFile(path)
-    file.add_depths(depths)
-    file.keep("embedding", "feature_map")
-    file.write(deeper)
+        with FileLock(f"{copy}.lock"):  # a second one would be opened as another file
+            if not copy.is_file():
+                file = LitertFile(path)
+                edit(file)
+                file.write(copy)
+    return copy

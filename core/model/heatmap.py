@@ -16,10 +16,7 @@ part of the map "plasma" (S. van der Walt and N. Smith, 2015)."""
 
 
 def activation(
-    feature_map: np.ndarray,
-    head: DenseHead,
-    classes: Sequence[int],
-    embedding: np.ndarray | None = None,
+    feature_map: np.ndarray, head: DenseHead, classes: Sequence[int], embedding: np.ndarray
 ) -> np.ndarray:
     """Class activation maps.
 
@@ -31,7 +28,7 @@ def activation(
         feature_map: (h, w, c) float32, the last one, before pooling.
         head: takes d features, of which the first c are the pooled feature map.
         classes: indices of the classes to explain.
-        embedding: (d,) float32, the features; needed only if there are more than c.
+        embedding: (d,) float32, the features.
 
     Returns:
         (len(classes), h, w) float32; positive is evidence for the class.
@@ -39,8 +36,7 @@ def activation(
     Source: Zhou et al., "Learning deep features for discriminative localization", CVPR 2016;
         with hidden layers, Draelos and Carin, "Use HiResCAM instead of Grad-CAM" (2020).
     """
-    inputs = feature_map.mean(axis=(0, 1)) if embedding is None else embedding
-    active = []
+    inputs, active = embedding, []
     for kernel, bias in head.layers[:-1]:
         inputs = np.maximum(inputs @ kernel + bias, 0)
         active.append(inputs > 0)

@@ -1,7 +1,8 @@
 """A trained model on disk: `model.json`, its weights, and the other files that it predicts with."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -103,10 +104,8 @@ def load_description(folder: Path) -> ModelFile:
     Raises:
         RunDamaged: the file is missing or damaged.
     """
-    try:
+    with _readable(MODEL):
         return ModelFile.model_validate_json((folder / MODEL).read_bytes())
-    except (OSError, ValueError) as error:
-        raise _damaged("its files cannot be read") from error
 
 
 def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
@@ -116,11 +115,9 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
         RunDamaged: a file is missing or damaged.
     """
     model = load_description(folder)
-    try:
+    with _readable(WEIGHTS):
         arrays = load_file(folder / WEIGHTS)
         classes = DenseHead.from_arrays(arrays).classes
-    except (OSError, LookupError, ValueError, SafetensorError) as error:
-        raise _damaged("its files cannot be read") from error
     if classes != len(model.classes):
         raise _damaged(f"{MODEL} names {len(model.classes)} classes, its weights have {classes}")
     return model, arrays
@@ -143,10 +140,8 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     """
     if not (folder / OOD).is_file():
         return None
-    try:
+    with _readable(OOD):
         ood_detector = OodDetector.from_arrays(load_file(folder / OOD))
-    except (OSError, LookupError, ValueError, SafetensorError) as error:
-        raise _damaged(f"{OOD} cannot be read") from error
     if ood_detector.width != width:
         raise _damaged(f"{OOD} is for {ood_detector.width} features, its backbone has {width}")
     return ood_detector
@@ -165,10 +160,8 @@ def load_appearance(folder: Path) -> Appearance | None:
     """
     if not (folder / APPEARANCE).is_file():
         return None
-    try:
+    with _readable(APPEARANCE):
         return Appearance.model_validate_json((folder / APPEARANCE).read_bytes())
-    except (OSError, ValueError) as error:
-        raise _damaged(f"{APPEARANCE} cannot be read") from error
 
 
 def save_learned(folder: Path, hashes: Iterable[str]) -> None:
@@ -196,8 +189,7 @@ def classifier(
     """A trained model, ready to predict: a serving model, the backbone's or its own, and the head.
 
     Args:
-        threshold: probability below which the answer is "not sure".
-        level: of prediction sets; 0 for none, None for the default.
+        threshold, level: as of `Decision.of`.
 
     Raises:
         RunDamaged: its files cannot be read.
@@ -234,6 +226,15 @@ def serving_model(folder: Path, model: ModelFile, settings: Settings) -> Path:
     if not path.is_file():
         raise _damaged(f"{SERVING} is missing")
     return path
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Raise RunDamaged if the block cannot read a file."""
+    try:
+        yield
+    except (OSError, LookupError, ValueError, SafetensorError) as error:
+        raise _damaged(f"{name} cannot be read") from error
 
 
 def _damaged(reason: str) -> RunDamaged:

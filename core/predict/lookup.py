@@ -112,8 +112,6 @@ def evaluate_on(
 
     Args:
         name: of the model, as in `find`.
-        source: a zip or a folder.
-        settings: of the host.
         group: assigns groups to the pictures, for the intervals; by default, pictures that look the
             same are a group.
 
@@ -131,7 +129,6 @@ def evaluate_on(
 
     model = _origin(name, settings)
     classifier = _opened(model, name, settings, on_one_thread)
-    unused = [classifier]  # the first thread takes it
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
@@ -165,13 +162,12 @@ def evaluate_on(
             )
         examples = [e for e, skip in zip(dataset.examples, excluded, strict=True) if not skip]
 
-        def open_next() -> Classifier:
-            return unused.pop() if unused else _opened(model, name, settings, on_one_thread)
-
         def predict(opened: Classifier, example: Example) -> np.ndarray:
             return opened.answer(opened.load(folder / example.path)).probabilities
 
-        rows = batch.map_parallel(open_next, examples, predict)
+        rows = batch.map_parallel(
+            lambda: _opened(model, name, settings, on_one_thread), examples, predict
+        )
         probabilities = np.stack(list(rows))
     return evaluate(
         np.array([indices[dataset.classes[example.label]] for example in examples]),

@@ -32,9 +32,6 @@ class SortedPaths:
     def of(self, row: Row) -> str:
         """The path of a picture, in the folder of its class or, if unsure, of its verdict.
 
-        Args:
-            row: the prediction for it.
-
         Returns:
             A relative path with slashes that Windows, macOS and Linux accept.
         """
@@ -66,7 +63,6 @@ def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) ->
     """Write a zip of class folders with the pictures as they are.
 
     Args:
-        file: open for writing.
         sorted_pictures: predictions and pictures; files without content are left out.
     """
     paths = SortedPaths()
@@ -79,24 +75,12 @@ def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) ->
                 archive.writestr(paths.of(row), source.content)
 
 
-class FolderSorter:
-    """Copies pictures into class folders, one at a time.
-
-    Args:
-        folder: created if it does not exist.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._paths = SortedPaths()
-
-    def add(self, row: Row, source: Source) -> None:
-        """Copy a picture into its folder; one without content is left out."""
-        if source.content is None:
-            return
-        target = self._folder / self._paths.of(row)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(source.content, Path):
-            shutil.copy2(source.content, target)
-        else:
-            target.write_bytes(source.content)
+def copy(source: Source, target: Path) -> None:
+    """Copy a picture to a path; one without content is left out."""
+    if source.content is None:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(source.content, Path):
+        shutil.copy2(source.content, target)
+    else:
+        target.write_bytes(source.content)

@@ -12,8 +12,11 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from core.errors import RunDamaged
 from core.jobs import JobFolder
+from core.model import storage
+from core.model.classifier import Classifier, Open, opened
 from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, READ_FOR_LISTS
 from core.runs.manifest import Manifest
+from core.settings import Settings
 from core.system import files
 
 LOCK_SECONDS = 5
@@ -166,6 +169,11 @@ class AnnotatedFolder:
         return self.manifest.path.is_file()
 
     @property
+    def model_folder(self) -> Path:
+        """Folder of `model.json` and the weights."""
+        return self.path
+
+    @property
     def stamp(self) -> tuple[tuple[int, int], ...]:
         """Time and size of its files; changes whenever a file changes that lists are read from."""
         return tuple(files.modified(self.path / name) for name in READ_FOR_LISTS)
@@ -185,3 +193,23 @@ class AnnotatedFolder:
             return
         with FileLock(self.path / ANNOTATIONS_LOCK, timeout=LOCK_SECONDS):
             self.annotations.write(change(self.annotations()))
+
+    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
+        """The model, ready to predict.
+
+        Raises:
+            RunDamaged: the model's files cannot be read, or differ from the manifest.
+            UnknownModel: its backbone has not been prepared on this machine.
+        """
+        listed, annotations = self.manifest(), self.annotations()
+        paths = (self.model_folder / name for name in storage.ANSWERING)
+        names = (path.relative_to(self.path).as_posix() for path in paths)
+        listed.check(self.path, (name for name in names if name in listed.files))
+        return storage.classifier(
+            self.model_folder,
+            annotations.name or listed.name,
+            settings,
+            open_model,
+            threshold=annotations.threshold,
+            level=annotations.level,
+        )

@@ -9,7 +9,6 @@ from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.model import storage
-from core.model.classifier import Classifier, Open, opened
 from core.runs import filenames
 from core.runs.artifacts import RunArtifacts
 from core.runs.manifest import Manifest
@@ -163,24 +162,6 @@ class Run(RunArtifacts):
             RunDamaged: the dataset cannot be read.
         """
         return self.annotations().name or self.dataset().name
-
-    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
-        """The model, ready to predict.
-
-        Raises:
-            RunDamaged: the model's files differ from the manifest.
-        """
-        listed, annotations = self.manifest(), self.annotations()
-        needed = (f"{filenames.MODEL_FOLDER}/{name}" for name in storage.ANSWERING)
-        listed.check(self.path, (name for name in needed if name in listed.files))
-        return storage.classifier(
-            self.model_folder,
-            annotations.name or listed.name,
-            settings,
-            open_model,
-            threshold=annotations.threshold,
-            level=annotations.level,
-        )
 
     def clear(self) -> None:
         """Remove the results of an unfinished training; its request and the owner's files stay.

@@ -92,29 +92,25 @@ def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) ->
     """The engine that serves predictions.
 
     Args:
-        depths: layers whose pooled activations follow the embedding; only with published weights.
         stage: index in `backbone.stages` whose activation it returns too, from a copy of the file
             with that output; None for the embedding alone.
+        depths: layers whose pooled activations follow the embedding; only with published weights.
 
     Raises:
         UnknownModel: the backbone has not been prepared on this machine.
     """
-    model, digest = network.serving_model(), network.digest[:12]
-    name = f"{network.backbone.name}-{digest}-litert"
+    model, name = network.serving_model(), f"{network.backbone.name}-{network.digest[:12]}-litert"
     if depths:
         model = deep_features.serving_model(network.backbone, depths, network.settings)
     if stage is None:
         return LitertEngine(model, name, depths=depths)
-    from core.model.litert_file import LitertFile
-
     layer = network.backbone.stages[stage].layer
-    folder = network.retrained or serving.folder_of(network.backbone, network.settings)
-    copy = folder / f"{'-'.join((digest, layer, *depths))}.tflite"
-    if not copy.is_file():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        file = LitertFile(model)
-        file.keep("embedding", inside={"cut": file.output_of(layer)})
-        file.write(copy)
+    copy = deep_features.edited(
+        model,
+        network.retrained or serving.folder_of(network.backbone, network.settings),
+        f"cut-{layer}",
+        lambda file: file.keep("embedding", inside={"cut": file.output_of(layer)}),
+    )
     return LitertEngine(copy, name, cut=layer, depths=depths)
 
 

@@ -142,7 +142,7 @@ def test_a_head_predicts_and_explains_as_in_python(run: Run, widths: tuple[int, 
     rows = embedding[None]
     np.testing.assert_allclose(result["probabilities"], head.probabilities(rows)[0], atol=1e-5)
     assert result["oodScore"] == pytest.approx(ood_detector.ood_score(rows)[0], abs=1e-4)
-    expected = heatmap.activation(map_, head, [3])[0].ravel()
+    expected = heatmap.activation(map_, head, [3], map_.mean((0, 1)))[0].ravel()
     np.testing.assert_allclose(result["heat"], expected, rtol=1e-3, atol=1e-4)
 
 

@@ -131,16 +131,3 @@ def test_a_picture_that_cannot_be_read_needs_no_explanation(visitor: Visitor) ->
     _open_heat_map(visitor.open().upload(("broken.jpg", b"no picture")))
     assert not _maps(visitor)
     assert "Why?" not in visitor.text()
-
-
-def test_a_model_that_cannot_be_explained_says_so(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unknown(_model: ServingModel) -> None:
-        raise LookupError("more than dense layers lies above the embedding")
-
-    monkeypatch.setattr(ServingModel, "head", property(unknown))
-    _open_heat_map(visitor.open().press("Palace"))
-    assert "This model has no heat maps" in visitor.text()
-    assert not _maps(visitor)
-    assert [bar for bar in visitor.bars() if bar.startswith("palace")]

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from core.evaluation import describe, wording
 from core.export import card
-from core.export.card import Facts
+from core.export.card import RunDetails
 from core.runs import comparison
 from core.runs.run import Run
 from ui import text
@@ -43,7 +43,7 @@ def render(run: Run) -> str:
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    facts = card.Facts(run)
+    details = card.RunDetails(run)
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -65,19 +65,19 @@ def render(run: Run) -> str:
     return environment.get_template(
         TEMPLATE
     ).render(
-        vars(facts),
+        vars(details),
         policy=_policy(plotly, script),
         style=Markup(_read(STYLE)),  # noqa: S704 - these four are files of ours, or escaped by hand
         plotly=Markup(plotly),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        card=Markup(_card(run, facts)),  # noqa: S704
-        charts=_charts(run, facts),
-        pictures=snapshots.choose(run, facts),
+        card=Markup(_card(run, details)),  # noqa: S704
+        charts=_charts(run, details),
+        pictures=snapshots.choose(run, details),
         settings=[
             (name, value if isinstance(value, str) else json.dumps(value))
-            for name, value in comparison.flat(facts.config.model_dump(mode="json"))
+            for name, value in comparison.flat(details.config.model_dump(mode="json"))
         ],
-        mistakes=facts.report.confusion.worst[:MISTAKES],
+        mistakes=details.report.confusion.worst[:MISTAKES],
         files=FILES,
         tall=TALL,
     )
@@ -91,14 +91,14 @@ def refusal(sentence: str) -> str:
     )
 
 
-def _charts(run: Run, facts: Facts) -> dict[str, Figure]:
+def _charts(run: Run, details: RunDetails) -> dict[str, Figure]:
     """Every chart that this run has data for, by its name in the template."""
-    report = facts.report
+    report = details.report
     figures = {
         "classes": bars.per_class(report),
         "reliability": certainty.reliability(report.certainty),
         "coverage": certainty.coverage(
-            report.certainty, facts.threshold.value if facts.threshold else None
+            report.certainty, details.threshold.value if details.threshold else None
         ),
         "roc": certainty.class_curves(report, "roc"),
         "precision_recall": certainty.class_curves(report, "precision_recall"),
@@ -107,8 +107,8 @@ def _charts(run: Run, facts: Facts) -> dict[str, Figure]:
         figures["matrix"] = confusion.confusion_matrix(report)
     if epochs := run.epochs():
         figures["training"] = learning.training_curves(epochs, run.kept())
-    if facts.curve is not None and len(facts.curve.points) > 1:
-        figures["learning"] = learning.learning_curve(facts.curve)
+    if details.curve is not None and len(details.curve.points) > 1:
+        figures["learning"] = learning.learning_curve(details.curve)
     return figures
 
 
@@ -146,10 +146,10 @@ def _policy(*scripts: str) -> str:
     )
 
 
-def _card(run: Run, facts: Facts) -> str:
+def _card(run: Run, details: RunDetails) -> str:
     """The model card as HTML, its headings two levels down, below those of the report."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = reader.parse(card.card(run, facts))
+    tokens = reader.parse(card.card(run, details))
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{int(token.tag[1]) + 2}"

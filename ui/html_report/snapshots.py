@@ -11,7 +11,7 @@ from PIL import Image
 from core.checks.labels import LabelIssue
 from core.evaluation import browsing
 from core.evaluation.report import Prediction
-from core.export.card import Facts
+from core.export.card import RunDetails
 from core.model import heatmap
 from core.runs.run import Run
 from ui import text
@@ -40,9 +40,9 @@ class Snapshot:
     evidence: tuple[str, ...] = ()
 
 
-def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
+def choose(run: Run, details: RunDetails) -> dict[str, list[Snapshot]]:
     """The pictures that fit, by kind: `correct`, `issues`, and `wrong`, the likeliest first."""
-    predictions = facts.report.predictions
+    predictions = details.report.predictions
     correct = [
         i for i, prediction in enumerate(predictions) if prediction.label == prediction.predicted
     ]
@@ -51,9 +51,9 @@ def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
     ]
     wrong.sort(key=lambda index: -predictions[index].probability)
     candidates = {
-        "correct": _test_pictures(run, facts, _some_of_each_class(correct, predictions)),
-        "issues": _doubted(run, facts.label_issues[:LABEL_ISSUES]),
-        "wrong": _test_pictures(run, facts, wrong[:WRONG], run.heatmaps()),
+        "correct": _test_pictures(run, details, _some_of_each_class(correct, predictions)),
+        "issues": _doubted(run, details.label_issues[:LABEL_ISSUES]),
+        "wrong": _test_pictures(run, details, wrong[:WRONG], run.heatmaps()),
     }
     chosen: dict[str, list[Snapshot]] = {}
     characters_left = BYTES
@@ -75,7 +75,7 @@ def _some_of_each_class(indices: list[int], predictions: tuple[Prediction, ...])
 
 
 def _test_pictures(
-    run: Run, facts: Facts, indices: Iterable[int], maps: np.ndarray | None = None
+    run: Run, details: RunDetails, indices: Iterable[int], maps: np.ndarray | None = None
 ) -> Iterator[Snapshot]:
     for index in indices:
         content = _content(run.thumbnail(index))
@@ -83,8 +83,8 @@ def _test_pictures(
             continue
         evidence: tuple[str, ...] = ()
         if maps is not None and index < len(maps):
-            evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[index])
-        yield Snapshot(facts.report.predictions[index], text.data_url(content), evidence)
+            evidence = tuple(_covered(content, heat, details.config.crop) for heat in maps[index])
+        yield Snapshot(details.report.predictions[index], text.data_url(content), evidence)
 
 
 def _doubted(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:

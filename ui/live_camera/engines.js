@@ -21,7 +21,6 @@ export class BrowserEngine {
     if (!globalThis.Worker || !globalThis.WebAssembly || !globalThis.DecompressionStream)
       throw new Error("This browser is too old to run a model.");
     if (!globalThis.crypto?.subtle) throw new Error("The page is not secure.");
-    if (!model.parts.trunk) throw new Error("This kind of model runs only on the server.");
     const bytes = model.parts.head.bytes + model.parts.trunk.bytes;
     const text = `Getting the model (${(bytes / 1e6).toFixed(1)} MB, once)`;
     let done = 0;

@@ -34,12 +34,6 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
     with why:
         try:
             maps = resources.heatmaps(model, picture.content, tuple(p.index for p in predictions))
-        except LookupError:
-            st.caption(
-                "This model has no heat maps: there are other layers than dense ones between its "
-                "feature map and its answer."
-            )
-            return
         except TuskerError as refusal:  # the run was deleted meanwhile
             widgets.error(str(refusal))
             return

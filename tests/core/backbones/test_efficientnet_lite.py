@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from core import images
-from core.backbones import build, get
+from core.backbones import build, efficientnet_lite, get
 from core.errors import WeightsUnavailable
 from core.settings import Settings
 
@@ -44,4 +44,4 @@ def test_the_weights_of_another_network_are_refused():
 
     path = weights.fetch(get("efficientnet-lite2"), Settings())
     with pytest.raises(WeightsUnavailable, match="does not hold the weights of efficientnet-lite0"):
-        build.trunk(get("efficientnet-lite0"), path)
+        efficientnet_lite.load(efficientnet_lite.build(get("efficientnet-lite0")), path)

@@ -16,12 +16,10 @@ TINY = get("tiny")
 
 def run(path, picture):
     """Name → output for one picture (size, size, 3)."""
-    interpreter = Interpreter(model_path=str(path), num_threads=2)
-    interpreter.allocate_tensors()
-    details = interpreter.get_input_details()
-    interpreter.set_tensor(details[0]["index"], picture[np.newaxis].astype(np.float32))
-    interpreter.invoke()
-    return {n: interpreter.get_tensor(i)[0] for n, i in serving.outputs(interpreter).items()}
+    runner = Interpreter(model_path=str(path), num_threads=2).get_signature_runner()
+    (argument,) = runner.get_input_details()
+    outputs = runner(**{argument: picture[np.newaxis].astype(np.float32)})
+    return {name: output[0] for name, output in outputs.items()}
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +96,6 @@ def test_a_prepared_model_is_found_and_its_origin_recorded(tiny_home):
     assert sorted(p.name for p in path.parent.iterdir()) == ["serving.json", "serving.tflite"]
     record = json.loads((path.parent / "serving.json").read_text())
     assert len(record["sha256"]) == 64
-    assert record["packages"]["keras"][0].isdigit()
-    assert record["packages"]["tensorflow"][0].isdigit()
 
 
 def test_preparing_twice_does_nothing(tiny_home):

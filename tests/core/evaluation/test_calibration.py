@@ -3,7 +3,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.calibration import _TemperatureScaling, calibration_curve
 
-from core.evaluation import calibration
+from core.evaluation import calibration, curves
 from core.evaluation.calibration import Predictions
 
 
@@ -78,9 +78,11 @@ def choices(validation, labels, probabilities, validation_labels=None):
     )
 
 
-def test_coverage_counts_the_pictures_above_a_threshold(predictions):
+def test_coverage_counts_the_pictures_above_a_threshold(predictions, monkeypatch):
     labels, probabilities = predictions
-    points = calibration.coverage(labels, probabilities, points=10_000)
+    thinned = calibration.coverage(labels, probabilities)
+    monkeypatch.setattr(curves, "POINTS", 10_000)
+    points = calibration.coverage(labels, probabilities)
     confidence = probabilities.max(axis=1)
     wrong = probabilities.argmax(axis=1) != labels
     for threshold, coverage, error in points[::50]:
@@ -88,8 +90,7 @@ def test_coverage_counts_the_pictures_above_a_threshold(predictions):
         assert coverage == pytest.approx(covered.mean(), abs=1e-6)
         assert error == pytest.approx(wrong[covered].mean(), abs=1e-6)
     assert points[-1].coverage == 1
-    thinned = calibration.coverage(labels, probabilities, points=40)
-    assert len(thinned) <= 40
+    assert len(thinned) <= 200 < len(points)
     assert set(thinned) <= set(points)
     assert thinned[-1] == points[-1]
 

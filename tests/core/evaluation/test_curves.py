@@ -15,19 +15,21 @@ def scored(request):
     return labels, np.stack([1 - score, score], axis=1)
 
 
-def test_roc_points_equal_scikit_learns(scored):
+def test_roc_points_equal_scikit_learns(scored, monkeypatch):
+    monkeypatch.setattr(curves, "POINTS", 1000)
     labels, probabilities = scored
     x, y, _ = roc_curve(labels, probabilities[:, 1])
-    roc = curves.class_curves(labels, probabilities, points=1000)[1].roc
+    roc = curves.class_curves(labels, probabilities)[1].roc
     assert roc.x == pytest.approx(x, abs=1e-4)
     assert roc.y == pytest.approx(y, abs=1e-4)
 
 
-def test_precision_recall_points_are_among_scikit_learns(scored):
+def test_precision_recall_points_are_among_scikit_learns(scored, monkeypatch):
+    monkeypatch.setattr(curves, "POINTS", 1000)
     labels, probabilities = scored
     precision, recall, _ = precision_recall_curve(labels, probabilities[:, 1])
     expected = set(zip(recall.round(4).tolist(), precision.round(4).tolist(), strict=True))
-    curve = curves.class_curves(labels, probabilities, points=1000)[1].precision_recall
+    curve = curves.class_curves(labels, probabilities)[1].precision_recall
     assert set(zip(curve.x, curve.y, strict=True)) <= expected
     for x, y in expected:
         # Between two kept points of one recall, precision lies between theirs.
@@ -38,11 +40,11 @@ def test_precision_recall_points_are_among_scikit_learns(scored):
 def test_thinning_keeps_the_ends_and_the_shape():
     generator = np.random.default_rng(0)
     x, y = np.sort(generator.random((2, 5000)))
-    indices = curves.thin(x, y, 200)
+    indices = curves.thin(x, y)
     assert len(indices) <= 200
     assert (indices[0], indices[-1]) == (0, 4999)
     assert np.abs(np.interp(x, x[indices], y[indices]) - y).max() < 0.02
-    assert curves.thin(x[:50], y[:50], 200).tolist() == list(range(50))
+    assert curves.thin(x[:50], y[:50]).tolist() == list(range(50))
 
 
 def test_a_class_without_pictures_or_without_others_has_no_roc():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.export import build, keras_file, onnx_file, verify
+from core.export import build, convert, onnx_file, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
@@ -73,7 +73,7 @@ def test_a_format_that_fails_does_not_affect_the_others(trained_run, monkeypatch
         raise ZeroDivisionError
 
     monkeypatch.setattr(onnx_file, "write", lambda _, path, *__: path.write_bytes(b"half"))
-    monkeypatch.setattr(keras_file, "write", fail)
+    monkeypatch.setattr(convert, "network", fail)
     verification = export(trained, "litert", "onnx", "keras")
     assert verification.of(storage.LITERT).passed
     assert "could not be opened in a fresh process" in verification.of(ONNX).reason
@@ -131,12 +131,12 @@ def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_r
     saved, _ = storage.load(trained.run.model_folder)
     form = FORMATS[0]
     counted = []
-    paths = {form: trained.run.model_folder / form.file}
+    path = trained.run.model_folder / form.file
 
     def count(*step):
         counted.append(step)
 
-    (result,) = verify.verify(paths, saved, mixed, count)
+    result = verify.verify(form, path, saved, mixed, count)
     assert result.passed
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
     # A PNG whose end is missing: the app reads it, Pillow alone does not.
@@ -150,7 +150,7 @@ def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_r
             np.concatenate([probabilities, held_out.probabilities[:count_whole]]),
             Settings(),
         )
-        (result,) = verify.verify(paths, saved, part, count)
+        result = verify.verify(form, path, saved, part, count)
         assert result.passed
         assert result.unopened == ("PNG",)
         assert result.difference <= verify.TOLERANCE
@@ -158,7 +158,7 @@ def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_r
     only = verify.HeldOut(
         (unreadable,), held_out.labels[:1], held_out.probabilities[:1], Settings()
     )
-    (result,) = verify.verify(paths, saved, only, count)
+    result = verify.verify(form, path, saved, only, count)
     assert "could not be verified" in result.reason
 
 
@@ -176,15 +176,6 @@ def test_without_the_pictures_the_thumbnails_of_the_run_are_used(trained_run):
     assert held_out.paths == tuple(trained.run.thumbnail(index) for index in range(6))
 
 
-def test_files_that_the_same_library_opens_share_a_process(trained_run):
-    steps = dict.fromkeys(event.what for event in trained_run().events if isinstance(event, Step))
-    assert list(steps) == [
-        "Verifying classifier.tflite and classifier-int8.tflite",
-        "Verifying classifier.onnx",
-        "Verifying classifier.keras and saved_model",
-    ]
-
-
 BLOCKED = """
 import sys
 from pathlib import Path
@@ -195,22 +186,18 @@ class Blocked:
             raise ImportError(f"{name} is not to be imported")
 
 sys.meta_path.insert(0, Blocked())
-from core import backbones, settings
-from core.export import build, formats, keras_file, parts
-from core.model import storage
+from core import settings
+from core.export import build, formats
 from core.runs import Run
 
 forms = formats.named(["litert", "int8", "onnx"])
 run, pictures = Run(Path(sys.argv[1])), Path(sys.argv[2])
 found = build.export(run, forms, pictures, settings.load(), lambda _: None)
 print([result.reason for result in found.results if not result.passed])
-# A process that verified this file would need TensorFlow.
-base = parts.backbone_file(backbones.get("tiny"), settings.load())
-keras_file.write(base, *storage.load(run.model_folder), run.model_folder / storage.KERAS)
 """
 
 
-def test_once_a_backbone_is_prepared_only_a_saved_model_needs_tensorflow(trained_run):
+def test_once_a_backbone_is_prepared_only_the_formats_of_tensorflow_need_it(trained_run):
     trained = trained_run()
     for form in FORMATS:
         files.remove(trained.run.model_folder / form.file)
@@ -224,7 +211,7 @@ def test_once_a_backbone_is_prepared_only_a_saved_model_needs_tensorflow(trained
         check=False,
     )
     assert process.stdout.strip() == "[]", process.stderr
-    assert exported_files(trained.run) == ALL - {SAVED_MODEL}
+    assert exported_files(trained.run) == ALL - {storage.KERAS, SAVED_MODEL}
 
 
 @pytest.mark.parametrize("form", [FORMATS[0], named(["onnx"])[0]])
@@ -234,11 +221,11 @@ def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(t
     assert held_out.decision.threshold > 0, "so that some pictures are not sure"
     assert held_out.decision.set_level is not None
     saved, _ = storage.load(trained.run.model_folder)
-    paths = {form: trained.run.model_folder / form.file}
-    (result,) = verify.verify(paths, saved, held_out, lambda *_: None)
+    path = trained.run.model_folder / form.file
+    result = verify.verify(form, path, saved, held_out, lambda *_: None)
     assert (result.passed, result.verdicts) == (True, 1.0)
     unlike = replace(held_out, ood_scores=np.full(len(held_out.labels), 2.0))
-    (result,) = verify.verify(paths, saved, unlike, lambda *_: None)
+    result = verify.verify(form, path, saved, unlike, lambda *_: None)
     assert not result.passed
     assert (
         f"verdict or prediction set than the model for {len(held_out.labels)} of" in result.reason

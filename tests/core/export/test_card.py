@@ -106,7 +106,7 @@ def test_a_threshold_is_shown_with_its_coverage_and_error(run: Run) -> None:
 
 def test_a_custom_threshold_is_measured_on_the_test_pictures(run: Run) -> None:
     run.annotate(lambda notes: notes.model_copy(update={"threshold": 1.0}))
-    threshold = card.Facts(run).threshold
+    threshold = card.RunDetails(run).threshold
     assert threshold is not None
     sure = [p for p in run.report().predictions if p.probability >= 1]
     assert threshold.coverage.value == len(sure) / run.report().pictures

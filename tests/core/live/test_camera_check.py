@@ -1,6 +1,7 @@
 """A camera check names what differs from the training pictures, with the numbers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,7 +94,8 @@ def test_a_small_difference_is_called_somewhat(model: Classifier, views: list[np
     assert model.appearance is not None
     level = float(camera_check.check(model, frames(views)).measures[0].camera)
     low, high = level + 8, level + 60
-    model.appearance = _with(model.appearance, low - 10, low, low, high, high + 10)
+    usual = _with(model.appearance, low - 10, low, low, high, high + 10)
+    model = replace(model, appearance=usual)
     result = camera_check.check(model, frames(views))
     assert not result.unlike
     assert result.measures[0].difference == "somewhat darker"
@@ -103,7 +105,7 @@ def test_a_small_difference_is_called_somewhat(model: Classifier, views: list[np
 def test_an_invisible_difference_is_none(model: Classifier, views: list[np.ndarray]) -> None:
     assert model.appearance is not None
     level = float(camera_check.check(model, frames(views)).measures[0].camera)
-    model.appearance = _with(model.appearance, *[level + 2] * 5)
+    model = replace(model, appearance=_with(model.appearance, *[level + 2] * 5))
     assert not camera_check.check(model, frames(views)).measures[0].reason
 
 
@@ -117,6 +119,5 @@ def test_frames_that_cannot_be_compared_are_refused(
         camera_check.check(model, [*ten, ten[0]])
     with pytest.raises(BadImage, match="Expected a frame of"):
         camera_check.check(model, [encoded(Image.new("RGB", (9, 9)))])
-    model.appearance = None
     with pytest.raises(BadInput):
-        camera_check.check(model, ten)
+        camera_check.check(replace(model, appearance=None), ten)

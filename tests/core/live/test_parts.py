@@ -12,7 +12,15 @@ from safetensors.numpy import load
 from core.backbones import Backbone
 from core.errors import BadImage
 from core.live import frames, runtime
-from core.live.parts import Part, pack, reference_picture, round_fraction, squeeze, trunk
+from core.live.parts import (
+    Part,
+    head,
+    labels,
+    reference_picture,
+    round_fraction,
+    squeeze,
+    trunk,
+)
 from core.model.classifier import Classifier, ServingModel
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
@@ -51,7 +59,7 @@ def _labels(parts: dict[str, Part]) -> list[str]:
 
 
 def _pack(model: Classifier) -> dict[str, Part]:
-    return pack(model, trunk(model.file))
+    return {"labels": labels(model), "head": head(model), "trunk": trunk(model.file)}
 
 
 def test_the_parts_of_a_backbone_predict_as_it_does(

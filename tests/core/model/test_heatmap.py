@@ -41,7 +41,7 @@ def test_a_map_weighs_features_by_the_gradient_that_tensorflow_finds(feature_map
     network = keras.Sequential([keras.Input((H, W, D)), *above, keras.layers.Dense(CLASSES)])
     head = random_head(hidden)
     network.set_weights([part for layer in head.layers for part in layer])
-    maps = heatmap.activation(feature_map, head, range(CLASSES))
+    maps = heatmap.activation(feature_map, head, range(CLASSES), feature_map.mean((0, 1)))
     assert (maps.shape, maps.dtype) == ((CLASSES, H, W), np.float32)
     for label in range(CLASSES):
         inputs = tf.constant(feature_map[None])
@@ -56,8 +56,8 @@ def test_a_map_weighs_features_by_the_gradient_that_tensorflow_finds(feature_map
 
 def test_maps_are_in_the_order_of_the_requested_classes(feature_map):
     head = random_head((10,))
-    every = heatmap.activation(feature_map, head, range(CLASSES))
-    selected = heatmap.activation(feature_map, head, (2, 0, 2))
+    every = heatmap.activation(feature_map, head, range(CLASSES), feature_map.mean((0, 1)))
+    selected = heatmap.activation(feature_map, head, (2, 0, 2), feature_map.mean((0, 1)))
     np.testing.assert_array_equal(selected, every[[2, 0, 2]])
 
 
@@ -109,7 +109,7 @@ def test_a_backbone_explains_its_own_classes_too(tiny, settings):
     maps = classifier.heatmaps(answer, labels)
     assert maps.shape == (5, 4, 4)
     # Of a linear head, the means differ from the logits by the bias alone.
-    _, bias = classifier._model.head.layers[0]
+    _, bias = classifier.model.head.layers[0]
     logits = maps.mean(axis=(1, 2)) + bias[labels]
     probabilities = answer.probabilities[labels]
     np.testing.assert_allclose(

@@ -18,12 +18,10 @@ OTHERS = ("resnet50", "inceptionv3", "mobilenetv2", "efficientnetv2b0")
 
 def run(path, picture):
     """Name → output for one picture (size, size, 3)."""
-    interpreter = Interpreter(model_path=str(path), num_threads=2)
-    interpreter.allocate_tensors()
-    index = interpreter.get_input_details()[0]["index"]
-    interpreter.set_tensor(index, picture[np.newaxis].astype(np.float32))
-    interpreter.invoke()
-    return {n: interpreter.get_tensor(i)[0] for n, i in serving.outputs(interpreter).items()}
+    runner = Interpreter(model_path=str(path), num_threads=2).get_signature_runner()
+    (argument,) = runner.get_input_details()
+    outputs = runner(**{argument: picture[np.newaxis].astype(np.float32)})
+    return {name: output[0] for name, output in outputs.items()}
 
 
 def assert_agrees(actual, expected, tolerance=1e-4):

@@ -6,7 +6,7 @@ from core.archive.sources import Source
 from core.model.batch import Row
 from core.model.classifier import Prediction
 from core.model.decision import Verdict
-from core.predict.sorting import FolderSorter, SortedPaths, write_zip
+from core.predict.sorting import SortedPaths, copy, write_zip
 
 
 def row(file: str, label: str = "rose", verdict: Verdict | None = Verdict.SURE) -> Row:
@@ -54,9 +54,9 @@ def test_a_zip_and_a_folder_hold_the_same_files(tmp_path: Path) -> None:
     ]
     zipped = io.BytesIO()
     write_zip(zipped, pictures)
-    sorter = FolderSorter(tmp_path / "sorted")
+    paths = SortedPaths()
     for prediction, source in pictures:
-        sorter.add(prediction, source)
+        copy(source, tmp_path / "sorted" / paths.of(prediction))
     expected = {"rose/1.jpg": b"one", "tulip/2.jpg": b"two"}
     with zipfile.ZipFile(zipped) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == expected
