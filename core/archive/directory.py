@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from core.archive import names
+from core.archive.coders import Stream
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
 MAKE_AGAIN = "Make the archive again."
+STORED, DEFLATED = 0, 8
 NAME_BYTES = 4_096
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
@@ -41,9 +43,9 @@ class Entry:
         packed: size in the archive, in bytes.
         size: declared unpacked size, in bytes.
         checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
-        method: compression method, 0 for stored and 8 for deflate.
-        flags: general purpose bit flags.
         mode: Unix file type and permissions; 0 where the zip was made on another system.
+        method: compression method of a zip.
+        flags: general purpose bit flags of a zip.
     """
 
     name: str
@@ -52,9 +54,9 @@ class Entry:
     packed: int
     size: int
     checksum: int | None
-    method: int
-    flags: int
     mode: int
+    method: int = STORED
+    flags: int = 0
     encoding: str = ""
 
 
@@ -188,7 +190,7 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
         raise BadArchive(f"The number of entries in this zip is wrong. {MAKE_AGAIN}")
 
 
-def data_start(file: IO[bytes], entry: Entry) -> int:
+def data_start(file: Stream, entry: Entry) -> int:
     """Offset of an entry's packed bytes, by its local header.
 
     Raises:
@@ -282,7 +284,7 @@ def decode_name(raw: bytes, flags: int = 0, extra: bytes = b"") -> tuple[str, st
         return raw.decode(names.FALLBACK), names.FALLBACK
 
 
-def _read(file: IO[bytes], at: int, count: int) -> bytes:
+def _read(file: Stream, at: int, count: int) -> bytes:
     try:
         file.seek(at)
     except (OSError, OverflowError, ValueError):

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from core.archive.directory import MAKE_AGAIN, Entry
+from core.archive.directory import DEFLATED, MAKE_AGAIN, STORED, Entry
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 
 # Up to these sizes, a high ratio comes from an empty picture rather than from an attack.
 RATIO_ENTRY_BYTES = 4 * MEGABYTE
 RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
-STORED, DEFLATED = 0, 8
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
@@ -34,12 +33,12 @@ class ZippedFile:
     Attributes:
         name: cleaned, with `/` between folders.
         entry: as in the directory.
-        end: offset where its packed bytes must have ended.
+        end: offset where its packed bytes must have ended; None in a tar or 7z.
     """
 
     name: str
     entry: Entry
-    end: int
+    end: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,8 @@ def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
     unmarked = tuple(entry.name for entry in entries if entry.encoding)
     listing = Listing([], [], {}, unmarked[:3])
     names: set[str] = set()
-    ends = [0] * len(entries) if directory is None else _ends(entries, directory)
-    for entry, end in zip(entries, ends, strict=True):
+    ends = {} if directory is None else _ends(entries, directory)
+    for number, entry in enumerate(entries):
         name = clean(entry.name)
         is_folder = entry.name.endswith(("/", "\\"))
         reason = _check(entry, is_folder)
@@ -87,7 +86,7 @@ def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
             listing.left_out[name] = reason or SAME_NAME
             continue
         names.add(key)
-        listing.files.append(ZippedFile(name, entry, end))
+        listing.files.append(ZippedFile(name, entry, ends.get(number)))
     return listing
 
 
@@ -176,12 +175,12 @@ def _check(entry: Entry, is_folder: bool) -> str:
     return ""
 
 
-def _ends(entries: Sequence[Entry], directory: int) -> list[int]:
+def _ends(entries: Sequence[Entry], directory: int) -> dict[int, int]:
     """Offset where each entry must have ended: the next entry or the directory.
 
     Source: D. Fifield, "A better zip bomb", 2019.
     """
-    ends, limit = [0] * len(entries), directory
+    ends, limit = {}, directory
     for index in sorted(range(len(entries)), key=lambda i: entries[i].offset, reverse=True):
         entry = entries[index]
         ends[index] = limit

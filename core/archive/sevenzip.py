@@ -10,7 +10,6 @@ from typing import IO
 
 from core.archive import coders, directory, sevenzip_header
 from core.archive.directory import Entry
-from core.archive.inspection import STORED
 from core.archive.sevenzip_header import DAMAGED, HEAD, INCOMPLETE, Block, Header, Sized
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
@@ -200,7 +199,5 @@ def _entry(
         packed=size,
         size=size,
         checksum=checksum,
-        method=STORED,
-        flags=0,
         mode=stat.S_IFDIR if is_folder else mode,
     )

@@ -19,9 +19,8 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.directory import MAKE_AGAIN
+from core.archive.directory import DEFLATED, MAKE_AGAIN
 from core.archive.inspection import (
-    DEFLATED,
     Listing,
     ZippedFile,
     check_sizes,
@@ -119,8 +118,7 @@ def extract(
                     progress("Unpacking", number, len(files))
                 path = destination / f"{number:06d}"
                 written.append(path)
-                chunks = _read(stream, zipped) if stream else read(file, zipped)
-                if reason := _write(chunks, zipped, path, deadline, settings):
+                if reason := _write(read(stream, zipped), zipped, path, deadline, settings):
                     path.unlink(missing_ok=True)
                     skipped.append(Skipped(name=zipped.name, reason=reason))
                 else:
@@ -153,30 +151,32 @@ def empty_folders(folders: Iterable[str], files: Iterable[str]) -> tuple[str, ..
     )
 
 
-def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a file in a zip in small chunks, at most as many as declared.
+def read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
+    """Yield the unpacked bytes of a file in small chunks, at most as many as declared.
+
+    Args:
+        stream: a zip, or the unpacked bytes of a tar or 7z.
+        zipped: one of its files.
 
     Raises:
         BadArchive: the file contradicts the directory.
         DamagedFile: its size or checksum is wrong.
     """
-    entry = zipped.entry
-    start = directory.data_start(file, entry)
-    if start + entry.packed > zipped.end:
-        raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+    entry, start = zipped.entry, zipped.entry.offset
+    if zipped.end is not None:
+        start = directory.data_start(stream, entry)
+        if start + entry.packed > zipped.end:
+            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+    packed = coders.pieces(stream, start, entry.packed)
     count = checksum = 0
-    try:
-        packed = coders.pieces(file, start, entry.packed)
-        for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
-            count += len(chunk)
-            if count > entry.size:
-                raise BadArchive(f"{entry.name} is larger than this zip says. {MAKE_AGAIN}")
-            checksum = zlib.crc32(chunk, checksum)
-            yield chunk
-    except zlib.error as error:
-        raise DamagedFile(f"{zipped.name} is damaged inside the zip. {MAKE_AGAIN}") from error
-    if (count, checksum) != (entry.size, entry.checksum):
-        raise DamagedFile(f"{zipped.name} is damaged inside the zip. {MAKE_AGAIN}")
+    for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
+        count += len(chunk)
+        if count > entry.size:
+            raise BadArchive(f"{entry.name} is larger than this zip says. {MAKE_AGAIN}")
+        checksum = zlib.crc32(chunk, checksum)
+        yield chunk
+    if count != entry.size or entry.checksum not in (None, checksum):
+        raise DamagedFile(f"{zipped.name} is damaged inside the archive. {MAKE_AGAIN}")
 
 
 def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
@@ -216,21 +216,10 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
-    """Yield the bytes of a file in a tar or 7z."""
-    count = checksum = 0
-    for chunk in coders.pieces(stream, zipped.entry.offset, zipped.entry.size):
-        count += len(chunk)
-        checksum = zlib.crc32(chunk, checksum)
-        yield chunk
-    if count != zipped.entry.size or zipped.entry.checksum not in (None, checksum):
-        raise DamagedFile(f"{zipped.name} is damaged inside the archive. {MAKE_AGAIN}")
-
-
 def _checked_files(
     file: IO[bytes], tar: IO[bytes] | None, settings: Settings
-) -> tuple[Listing, list[str], coders.Stream | None]:
-    """The checked files, the encodings of their names, and the unpacked bytes of a tar or 7z."""
+) -> tuple[Listing, list[str], coders.Stream]:
+    """The checked files, the encodings of their names, and what `read` reads them from."""
     length = file.seek(0, 2)
     if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
@@ -239,7 +228,7 @@ def _checked_files(
             f"{Settings.variable('archive_megabytes')}."
         )
     start = None
-    stream: coders.Stream | None = tar
+    stream: coders.Stream = tar or file
     encodings: list[str] = []
     if tar is not None:
         entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
