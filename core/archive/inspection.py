@@ -49,13 +49,11 @@ class Listing:
         files: in the order of the directory.
         folders: names of the folders that have an entry.
         left_out: names of the files that are left out → the reason.
-        unmarked: some names of which the zip does not say how they are encoded.
     """
 
     files: list[ZippedFile]
     folders: list[str]
     left_out: dict[str, str]
-    unmarked: tuple[str, ...]
 
 
 def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
@@ -68,8 +66,7 @@ def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
     Raises:
         BadArchive: an entry is unsafe or cannot be read.
     """
-    unmarked = tuple(entry.name for entry in entries if entry.encoding)
-    listing = Listing([], [], {}, unmarked[:3])
+    listing = Listing([], [], {})
     names: set[str] = set()
     ends = {} if directory is None else _ends(entries, directory)
     for number, entry in enumerate(entries):

@@ -66,15 +66,15 @@ class Extraction(BaseModel, frozen=True):
 
     Attributes:
         empty_folders: folders with no file in them or below.
-        encodings: in which unmarked names look like words, the one that was used first.
-        garbled: some unmarked names that look like words in no encoding.
+        unmarked: names of files of which the archive does not say how they are encoded.
+        encodings: in which these look like words, the one that was used first.
     """
 
     members: tuple[Member, ...]
     skipped: tuple[Skipped, ...]
     empty_folders: tuple[str, ...] = ()
+    unmarked: frozenset[str] = frozenset()
     encodings: tuple[str, ...] = ()
-    garbled: tuple[str, ...] = ()
 
 
 class DamagedFile(BadArchive):
@@ -133,8 +133,8 @@ def extract(
         members=tuple(members),
         skipped=tuple(skipped),
         empty_folders=empty_folders(listing.folders, [zipped.name for zipped in listing.files]),
+        unmarked=frozenset(zipped.name for zipped in listing.files if zipped.entry.encoding),
         encodings=tuple(encodings),
-        garbled=() if encodings else listing.unmarked,
     )
 
 

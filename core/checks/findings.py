@@ -1,6 +1,6 @@
 """The input of checks, and how remedies are applied."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,26 +103,25 @@ def _relabelled(
     remedy: Remedy,
     examples: list[Example],
     labels: list[str | None],
-    as_read: Iterable[str],
+    as_read: Collection[str],
 ) -> list[str | None]:
     """The class of each picture after a remedy; None for those that are left out.
 
     Args:
         as_read: classes before all remedies, of which the encoding may be wrong.
     """
-    files = dict.fromkeys(remedy.files, remedy.classes[0] if remedy.kind == "move" else None)
-    classes: dict[str, str | None] = {}
-    match remedy.kind:
-        case "leave_out":
-            classes = dict.fromkeys(remedy.classes)
-        case "merge":
-            classes = dict.fromkeys(remedy.classes, remedy.classes[0])
-        case "rename":
-            classes = dict(zip(remedy.classes, remedy.names, strict=True))
-        case "decode":
-            used, correct = remedy.names  # encodings
-            classes = {name: read_again(name, used, correct) for name in as_read}
-    return [
-        None if label is None else files.get(example.name, classes.get(label, label))
-        for example, label in zip(examples, labels, strict=True)
-    ]
+    files, classes = set(remedy.files), set(remedy.classes)
+    renamed = dict(zip(remedy.classes, remedy.names, strict=False))
+
+    def after(file: str, label: str) -> str | None:
+        match remedy.kind:
+            case "leave_out":
+                return None if file in files or label in classes else label
+            case "move" | "merge":
+                return remedy.classes[0] if file in files or label in classes else label
+            case "decode" if label in as_read and file not in files:
+                return read_again(label, *remedy.names)
+        return renamed.get(label, label)
+
+    pairs = zip(examples, labels, strict=True)
+    return [None if label is None else after(example.name, label) for example, label in pairs]

@@ -598,6 +598,31 @@ def test_every_encoding_that_fits_is_offered(read, tmp_path):
     assert not any(f.remedy and f.remedy.kind == "decode" for f in renamed.findings)
 
 
+def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
+    path = tmp_path / "animals.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{('@@@@@', 'café')[n % 2]}/{n}.png", picture(n))
+    path.write_bytes(path.read_bytes().replace(b"@@@@@", "kočka".encode("cp852")))
+    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    assert found.dataset.classes == ("café", "kočka")
+    offered = [f.remedy for f in found.findings if f.remedy and f.remedy.kind == "decode"]
+    assert offered
+    for remedy in offered:
+        renamed = intake.apply_remedies(tmp_path / "intake", [remedy], Settings()).dataset
+        assert "café" in renamed.classes and "kočka" not in renamed.classes
+
+
+def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
+    path = tmp_path / "animals.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{('cat', 'dog')[n % 2]}/@@@{n}.png", picture(n))
+    path.write_bytes(path.read_bytes().replace(b"@@@", "כלב".encode("cp862")))
+    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    assert not any(f.code.startswith("encoding") for f in found.findings)
+
+
 def test_labels_of_which_each_number_has_all_are_labels(read):
     found = read([f"{n}_{label}.png" for n in range(3) for label in ("cat", "dog")])
     assert found.classes == ("cat", "dog")
