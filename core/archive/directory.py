@@ -22,7 +22,7 @@ _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
 _END_BYTES, _COMMENT_BYTES = 22, 65_535
 _ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
-_OTHER_FORMATS = {
+OTHER_FORMATS = {
     b"Rar!": "a RAR archive",
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
@@ -230,7 +230,7 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
     if followed >= 0:
         return first + followed, tail[followed : followed + _END_BYTES]
     head = _read(file, 0, 8)
-    for magic, found in _OTHER_FORMATS.items():
+    for magic, found in OTHER_FORMATS.items():
         if head.startswith(magic):
             raise BadArchive(
                 f"Expected a zip, tar or 7z, found {found}. Pack the pictures into a zip."

@@ -37,8 +37,7 @@ Progress = Callable[[str, int, int], None]
 
 RESERVE = 256 * MEGABYTE
 """Disk space that stays free."""
-SIGNATURES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
-SIGNATURES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
+SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
 CLUTTER = "A file that the operating system or a photo service keeps for itself."
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")

@@ -29,25 +29,9 @@ class CheckInput:
     measures: np.ndarray
     duplicates: tuple[tuple[int, ...], ...]
 
-    @property
-    def high(self) -> np.ndarray:
-        """Grey level below which 99 % of each picture is, (n,)."""
-        return self.measures[:, MEASURES.index("high")]
-
-    @property
-    def low(self) -> np.ndarray:
-        """Grey level above which 95 % of each picture is, (n,)."""
-        return self.measures[:, MEASURES.index("low")]
-
-    @property
-    def contrast(self) -> np.ndarray:
-        """Standard deviation of the grey levels, (n,)."""
-        return self.measures[:, MEASURES.index("contrast")]
-
-    @property
-    def sharpness(self) -> np.ndarray:
-        """Standard deviation of the Laplacian, (n,)."""
-        return self.measures[:, MEASURES.index("sharpness")]
+    def measure(self, name: str) -> np.ndarray:
+        """One of `fingerprints.MEASURES` of each picture, (n,)."""
+        return self.measures[:, MEASURES.index(name)]
 
 
 def apply(

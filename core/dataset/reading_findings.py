@@ -163,5 +163,4 @@ def _encoding_notes(
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_LISTED])
-    return shown + (f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else "")
+    return prose.listed(names, MOST_LISTED)

@@ -105,12 +105,9 @@ def decode(
         BadImage: the file is no picture, damaged or beyond the limits.
         NotEnoughResources: this process decodes too many other pictures.
     """
-    with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
-        factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
-        pixels = to_rgb(image, kind, deep, scale, max(1, factor))
-        del image  # before its part of the budget is free
-    return _turned(pixels, turn)
+    return decode_with_info(
+        source, limits=limits, shorter_edge=shorter_edge, scale=scale, for_screen=for_screen
+    ).pixels
 
 
 def decode_with_info(
@@ -119,13 +116,15 @@ def decode_with_info(
     limits: Settings,
     shorter_edge: int | None = None,
     scale: Scale = AS_DECLARED,
+    for_screen: bool = False,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
         image, kind, (width, height), turn, deep, cut = _load_checked(
             file, shorter_edge, limits, held
         )
-        pixels = to_rgb(image, kind, deep, scale)
+        factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
+        pixels = to_rgb(image, kind, deep, scale, max(1, factor))
         day, device = tags.capture(image.info)
         del image  # rotating makes another copy
     if turn >= 5:
@@ -182,11 +181,6 @@ def _load_checked(
     Args:
         held: keeps the picture's part of the budget as long as its pixels are used.
     """
-    if "HEIF" not in FORMATS and headers.is_heic(file):
-        raise BadImage(
-            "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
-            "install pillow-heif."
-        )
     headers.check(file, limits)
     loaded = _load(file, shorter_edge, limits, held)
     if not (loaded.cut_short and loaded.kind == "JPEG"):
