@@ -84,9 +84,7 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, 
     """The unpacked bytes of an archive, and its entries; their offsets are in these bytes.
 
     Args:
-        file: the archive.
         length: of the file, in bytes.
-        settings: the limits.
 
     Raises:
         BadArchive: it is damaged, encrypted, in several parts, or packed by another method.

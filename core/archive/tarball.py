@@ -62,7 +62,6 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
     Args:
         stream: as by `opened`.
         length: of the file, in bytes.
-        settings: the limits.
 
     Raises:
         BadArchive: a header is damaged.

@@ -86,10 +86,7 @@ def extract(
     """Extract the files of a zip, tar or 7z under generated names.
 
     Args:
-        archive: the file.
         destination: folder to write to, created if missing. Nothing is left there on an error.
-        settings: the limits.
-        progress: called with ("Unpacking", files done, files in all).
 
     Raises:
         BadArchive: the archive is damaged or unsafe.
@@ -155,7 +152,6 @@ def read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
 
     Args:
         stream: a zip, or the unpacked bytes of a tar or 7z.
-        zipped: one of its files.
 
     Raises:
         BadArchive: the file contradicts the directory.
@@ -184,7 +180,6 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
     Args:
         files: names with their folders, and streams; each stream is read once, in chunks.
         archive: the zip to write; removed on an error.
-        settings: the limits of a zip.
 
     Raises:
         BadArchive: a name is absolute or contains `..`.

@@ -24,7 +24,6 @@ def divide(
     Args:
         counts: (n, k), pictures by class of each group.
         shares: of the pictures, by split.
-        random: decides.
         trained: (k,) bool, classes of which training has other pictures; it needs a group of every
             other class.
     """
@@ -71,7 +70,6 @@ def _choose(chances: np.ndarray, counts: np.ndarray, random: np.random.Generator
     Args:
         chances: (n,), 0 to 1.
         counts: (n, k), pictures by class of each group.
-        random: decides.
 
     Returns:
         (n,) bool.

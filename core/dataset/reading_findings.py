@@ -58,9 +58,7 @@ def interpreted(
     Args:
         pictures: names of those that were interpreted.
         lists: files that may define a split, but were not understood.
-        inferred: the classes and splits.
         source: labels that are not from folders, if they were used.
-        files: what was extracted.
     """
     folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
     if changed := sorted(

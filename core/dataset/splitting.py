@@ -38,7 +38,6 @@ def split(
     no validation pictures, some are taken from training, as many as without the predefined split.
 
     Args:
-        dataset: as read or as examined.
         validation: share of all pictures, 0 or more.
         test: share of all pictures, 0 or more; less than 1 together with `validation`.
         seed: 0 or more.
@@ -139,7 +138,6 @@ def leaked(dataset: Dataset, learned: Collection[str] = ()) -> int:
     """Number of test pictures that nearly equal one that the model learns from, or learned from.
 
     Args:
-        dataset: with its split.
         learned: SHA-256 of pictures that the model to continue from learned from.
     """
     in_test = np.array([example.split == "test" for example in dataset.examples], bool)

@@ -91,11 +91,8 @@ def decode(
     its size, to stay within 200 MB.
 
     Args:
-        source: bytes or path of the file.
-        limits: of the host.
         shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
             at 1/2, 1/4 or 1/8 of its size.
-        scale: of pictures of more than 8 bits.
         for_screen: whether any other format may be reduced likewise, by the mean of its pixels.
 
     Returns:
@@ -143,10 +140,7 @@ def decode_and_crop(
     """Decode and fit a picture, for training, evaluation and prediction alike.
 
     Args:
-        source: bytes or path of the file.
         size, crop: as in `crop_and_resize`.
-        scale: of pictures of more than 8 bits.
-        limits: of the host.
 
     Returns:
         (size, size, 3) uint8 RGB.

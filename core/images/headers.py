@@ -40,7 +40,6 @@ def check(file: IO[bytes], limits: Settings) -> None:
 
     Args:
         file: open for reading, at its start; the position changes.
-        limits: the settings.
 
     Raises:
         BadImage: decoding would take too much time or memory.

@@ -30,10 +30,7 @@ def to_rgb(
     """Pixels of a loaded picture, (h, w, 3) uint8.
 
     Args:
-        image: as Pillow loaded it.
-        kind: format of its file, Pillow's name.
         deep: its values if it has more than 8 bits.
-        scale: of such values.
         factor: of reduction; each pixel is the mean of `factor` × `factor`.
 
     Raises:

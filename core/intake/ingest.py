@@ -67,10 +67,7 @@ def take_in(
 
     Args:
         source: the upload; not changed.
-        name: of the dataset.
         folder: the intake folder, created if missing.
-        settings: the limits.
-        progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
         fewest_classes, accept_one: as in `dataset.read`.
         scale: of pictures of more than 8 bits; None to find one for these.
@@ -162,7 +159,6 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
     """Move the pictures of an intake folder into another one; a remedy makes them part of it.
 
     Args:
-        folder: of the intake.
         addition: the other intake folder; deleted.
         label: class of all its pictures; empty to keep their classes.
 
@@ -203,8 +199,6 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     """Add the columns of a table beside an upload to those that group its pictures.
 
     Args:
-        folder: of the intake.
-        table: the file.
         name: of the table, for messages and titles.
 
     Returns:
