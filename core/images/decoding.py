@@ -17,7 +17,16 @@ from core.errors import BadImage
 from core.images import colour, foreign, headers, tags
 from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
-from core.images.depth import AS_DECLARED, Depth, Scale, black_is_low, declared_range, depth_of
+from core.images.depth import (
+    AS_DECLARED,
+    Depth,
+    Scale,
+    black_is_low,
+    declared_range,
+    depth_of,
+    lower_bytes,
+    stretched,
+)
 from core.images.formats import FORMATS, open_file, refusals
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
@@ -118,7 +127,7 @@ def decode_with_info(
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
         image, kind, (width, height), turn, deep, cut = _load_checked(
-            file, shorter_edge, limits, held
+            file, shorter_edge, scale, limits, held
         )
         factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
         pixels = to_rgb(image, kind, deep, scale, max(1, factor))
@@ -151,7 +160,7 @@ def decode_and_crop(
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
+        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None
@@ -168,7 +177,7 @@ def decode_and_crop(
 
 
 def _load_checked(
-    file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack
+    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> _Loaded:
     """First picture of a file as stored, with its full size and EXIF orientation.
 
@@ -176,7 +185,7 @@ def _load_checked(
         held: keeps the picture's part of the budget as long as its pixels are used.
     """
     headers.check(file, limits)
-    loaded = _load(file, shorter_edge, limits, held)
+    loaded = _load(file, shorter_edge, scale, limits, held)
     if not (loaded.cut_short and loaded.kind == "JPEG"):
         return loaded
     del loaded
@@ -184,10 +193,12 @@ def _load_checked(
     file.seek(0)
     # With an end marker, the decoder also gives its last rows.
     ended = io.BytesIO(file.read() + b"\xff\xd9")
-    return _load(ended, shorter_edge, limits, held)._replace(cut_short=True)
+    return _load(ended, shorter_edge, scale, limits, held)._replace(cut_short=True)
 
 
-def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack) -> _Loaded:
+def _load(
+    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
+) -> _Loaded:
     """Load a picture whose headers have been checked; arguments as above."""
     file.seek(0)
     with _identified(file) as opened:
@@ -209,7 +220,9 @@ def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: Exi
             # The decoder allocates a whole tile, which may be larger than the picture.
             stored = max(stored, tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE), key=area)
             check_size(stored, limits)
-        held.enter_context(BUDGET.hold(area(stored) / SHARES.get(kind, 1)))
+        lower = lower_bytes(opened)
+        share = SHARES.get(kind, 1) / (2 if lower and scale.gain > 1 else 1)
+        held.enter_context(BUDGET.hold(area(stored) / share))
         cut = False
         try:
             opened.load()
@@ -226,7 +239,14 @@ def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: Exi
         turn = 1 if kind == "TIFF" else tags.orientation(tags.exif_of(opened))
         # A bare image, so that the buffers of the decoder are freed before the next copy.
         bare = black_is_low(opened._new(opened.im), opened)
-        return _Loaded(bare, kind, size, turn, depth_of(bare, declared_range(opened)), cut)
+        deep = depth_of(bare, declared_range(opened), colours=bool(lower))
+        if lower and scale.gain > 1:
+            file.seek(0)
+            with _identified(file) as low:
+                low.tile = lower
+                low.load()
+                bare = stretched(bare, low, scale.gain)
+        return _Loaded(bare, kind, size, turn, deep, cut)
 
 
 def _identified(file: IO[bytes]) -> ImageFile.ImageFile:

@@ -90,7 +90,7 @@ def _converter(
     image: Image.Image, kind: str, deep: Depth | None, scale: Scale
 ) -> Callable[[Image.Image], np.ndarray]:
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
-    if deep is not None:
+    if deep is not None and image.mode[0] in "IF":  # others have been stretched
         black, white = deep.declared or scale.undeclared or usual_range(*deep[:2], whole=deep.whole)
         return lambda strip: _scaled(np.asarray(strip), black, (white - black) / scale.gain)
     if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
