@@ -80,10 +80,8 @@ def depth_of(image: Image.Image, declared: Range | None, *, colours: bool = Fals
     step = max(1, min(image.size) // SAMPLED)
     brightest = float(np.percentile(np.asarray(image)[::step, ::step], BRIGHTEST))
     if colours:  # with the highest of lower bytes, so that no picture becomes too bright
-        return Depth(
-            256 * extrema.min(), 256 * extrema.max() + 255, 256 * brightest + 255, True, declared
-        )
-    low, high = extrema.tolist()
+        extrema, brightest, declared = 256 * extrema, 256 * brightest + 255, (0, SIXTEEN_BITS)
+    low, high = extrema.min(), extrema.max()
     return Depth(low, high, brightest, image.mode != "F", declared)
 
 
@@ -133,8 +131,7 @@ def declared_range(opened: Image.Image) -> Range | None:
         low, high = float(np.min(tags.get(_BLACK, 0))), float(np.max(tags[_WHITE]))
         if low < high < np.inf:
             return low, high
-    declares = opened.mode.startswith("I;16") or opened.mode == "RGB"
-    return (0, 2.0 ** np.max(tags[_BITS]) - 1) if declares else None
+    return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
 
 
 def black_is_low(image: Image.Image, opened: Image.Image) -> Image.Image:
