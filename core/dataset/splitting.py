@@ -167,7 +167,10 @@ def _assign(
     Args:
         labels: class index of each picture, (n,) int64, by which the splits are balanced.
     """
-    before, new = _by_learned(examples, units, learned)
+    sides: tuple[list[Unit], list[Unit]] = ([], [])
+    for unit in units:
+        sides[any(examples[i].sha256 in learned for i in unit)].append(unit)
+    new, before = sides
     shares = _of_new(before, new, shares)
 
     def counts(units: list[Unit]) -> np.ndarray:
@@ -179,17 +182,6 @@ def _assign(
     for unit, part in zip(new, assigned, strict=True):
         parts.setdefault(part, []).extend(unit)
     return parts
-
-
-def _by_learned(
-    examples: Sequence[Example], units: list[Unit], learned: Collection[str]
-) -> tuple[list[Unit], list[Unit]]:
-    """Units with pictures learned from before, and the others."""
-    before: list[Unit] = []
-    new: list[Unit] = []
-    for unit in units:
-        (before if any(examples[i].sha256 in learned for i in unit) else new).append(unit)
-    return before, new
 
 
 def _of_new(before: list[Unit], new: list[Unit], shares: dict[Split, float]) -> dict[Split, float]:

@@ -221,7 +221,9 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     columns = (*new_columns, *others)
     detected = grouping.suggest(intake.dataset.model_copy(update={"columns": columns}))
     suggested = {suggestion.by for suggestion in detected}
-    further = tuple(Suggestion.of_column(c) for c in new_columns if c.name not in suggested)
+    further = tuple(
+        Suggestion.of(c.name, c.groups.values()) for c in new_columns if c.name not in suggested
+    )
     intake = intake.model_copy(update={"columns": columns, "groupings": detected + further})
     files.write_text(folder / FILE, intake.model_dump_json())
     return next((c.name for c in new_columns if c.name in suggested), new_columns[0].name)
