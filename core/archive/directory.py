@@ -46,6 +46,7 @@ class Entry:
         mode: Unix file type and permissions; 0 where the zip was made on another system.
         method: compression method of a zip.
         flags: general purpose bit flags of a zip.
+        end: offset where the packed bytes must have ended, once a zip is checked.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Entry:
     method: int = STORED
     flags: int = 0
     encoding: str = ""
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from core.archive.directory import DEFLATED, MAKE_AGAIN, STORED, Entry
@@ -27,31 +27,16 @@ _SIDECAR = re.compile(r"\.[a-z]{3,4}\.(?P<kind>s[a-z-]*)(\(\d+\))?\.json$", re.I
 
 
 @dataclass(frozen=True, slots=True)
-class ZippedFile:
-    """A file of a zip that passed the checks.
-
-    Attributes:
-        name: cleaned, with `/` between folders.
-        entry: as in the directory.
-        end: offset where its packed bytes must have ended; None in a tar or 7z.
-    """
-
-    name: str
-    entry: Entry
-    end: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """What a zip contains.
 
     Attributes:
-        files: in the order of the directory.
+        files: those that passed the checks, with cleaned names, in the order of the directory.
         folders: names of the folders that have an entry.
         left_out: names of the files that are left out → the reason.
     """
 
-    files: list[ZippedFile]
+    files: list[Entry]
     folders: list[str]
     left_out: dict[str, str]
 
@@ -83,7 +68,7 @@ def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
             listing.left_out[name] = reason or SAME_NAME
             continue
         names.add(key)
-        listing.files.append(ZippedFile(name, entry, ends.get(number)))
+        listing.files.append(replace(entry, name=name, end=ends.get(number)))
     return listing
 
 

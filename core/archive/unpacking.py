@@ -19,10 +19,9 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.directory import DEFLATED, MAKE_AGAIN
+from core.archive.directory import DEFLATED, MAKE_AGAIN, Entry
 from core.archive.inspection import (
     Listing,
-    ZippedFile,
     check_sizes,
     clean,
     is_clutter,
@@ -101,24 +100,21 @@ def extract(
         with archive.open("rb") as file, tarball.opened(archive) as tar:
             listing, encodings, stream = _checked_files(file, tar, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
-            files = []
-            for zipped in listing.files:
-                if is_clutter(zipped.name):
-                    skipped.append(Skipped(name=zipped.name, reason=CLUTTER))
-                else:
-                    files.append(zipped)
+            clutter = [entry.name for entry in listing.files if is_clutter(entry.name)]
+            skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
+            files = [entry for entry in listing.files if not is_clutter(entry.name)]
             destination.mkdir(parents=True, exist_ok=True)
-            _check_disk_space(destination, sum(zipped.entry.size for zipped in files))
-            for number, zipped in enumerate(files):
+            _check_disk_space(destination, sum(entry.size for entry in files))
+            for number, entry in enumerate(files):
                 if progress and number % 50 == 0:
                     progress("Unpacking", number, len(files))
                 path = destination / f"{number:06d}"
                 written.append(path)
-                if reason := _write(read(stream, zipped), zipped, path, deadline, settings):
+                if reason := _write(read(stream, entry), entry, path, deadline, settings):
                     path.unlink(missing_ok=True)
-                    skipped.append(Skipped(name=zipped.name, reason=reason))
+                    skipped.append(Skipped(name=entry.name, reason=reason))
                 else:
-                    members.append(Member(name=zipped.name, path=path))
+                    members.append(Member(name=entry.name, path=path))
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
@@ -128,8 +124,8 @@ def extract(
     return Extraction(
         members=tuple(members),
         skipped=tuple(skipped),
-        empty_folders=empty_folders(listing.folders, [zipped.name for zipped in listing.files]),
-        unmarked=frozenset(zipped.name for zipped in listing.files if zipped.entry.encoding),
+        empty_folders=empty_folders(listing.folders, [entry.name for entry in listing.files]),
+        unmarked=frozenset(entry.name for entry in listing.files if entry.encoding),
         encodings=tuple(encodings),
     )
 
@@ -147,7 +143,7 @@ def empty_folders(folders: Iterable[str], files: Iterable[str]) -> tuple[str, ..
     )
 
 
-def read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
+def read(stream: coders.Stream, entry: Entry) -> Iterator[bytes]:
     """Yield the unpacked bytes of a file in small chunks, at most as many as declared.
 
     Args:
@@ -157,10 +153,10 @@ def read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
         BadArchive: the file contradicts the directory.
         DamagedFile: its size or checksum is wrong.
     """
-    entry, start = zipped.entry, zipped.entry.offset
-    if zipped.end is not None:
+    start = entry.offset
+    if entry.end is not None:
         start = directory.data_start(stream, entry)
-        if start + entry.packed > zipped.end:
+        if start + entry.packed > entry.end:
             raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
     packed = coders.pieces(stream, start, entry.packed)
     count = checksum = 0
@@ -171,7 +167,7 @@ def read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
         checksum = zlib.crc32(chunk, checksum)
         yield chunk
     if count != entry.size or entry.checksum not in (None, checksum):
-        raise DamagedFile(f"{zipped.name} is damaged inside the archive. {MAKE_AGAIN}")
+        raise DamagedFile(f"{entry.name} is damaged inside the archive. {MAKE_AGAIN}")
 
 
 def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
@@ -238,13 +234,13 @@ def _checked_files(
 
 def _write(
     chunks: Iterable[bytes],
-    zipped: ZippedFile,
+    entry: Entry,
     path: Path,
     deadline: float,
     settings: Settings,
 ) -> str | None:
     """Write one file; returns the reason if the file has to be skipped."""
-    if zipped.entry.size > settings.picture_megabytes * MEGABYTE:
+    if entry.size > settings.picture_megabytes * MEGABYTE:
         return (
             f"Larger than {settings.picture_megabytes} MB. Make it smaller, or raise "
             f"{Settings.variable('picture_megabytes')}."
@@ -253,7 +249,7 @@ def _write(
         with path.open("xb") as out:
             for number, chunk in enumerate(chunks):
                 if number == 0 and chunk.startswith(SIGNATURES):
-                    sheet = zipped.name.lower().endswith(SPREADSHEETS)
+                    sheet = entry.name.lower().endswith(SPREADSHEETS)
                     return SPREADSHEET if sheet else NESTED
                 if time.monotonic() > deadline:
                     raise LimitExceeded(
