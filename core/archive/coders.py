@@ -59,21 +59,20 @@ def pieces(stream: Stream, start: int, size: int) -> Iterator[bytes]:
 
 
 def inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
-    """Unpack deflate.
-
-    Raises:
-        zlib.error: the data are damaged.
-    """
+    """Unpack deflate; what is damaged ends early."""
     engine = zlib.decompressobj(-zlib.MAX_WBITS)
-    for piece in packed:
-        while piece and not engine.eof:
-            if chunk := engine.decompress(piece, CHUNK):
-                yield chunk
-            piece = engine.unconsumed_tail
-        if engine.eof:
-            return
-    if rest := engine.flush():
-        yield rest
+    try:
+        for piece in packed:
+            while piece and not engine.eof:
+                if chunk := engine.decompress(piece, CHUNK):
+                    yield chunk
+                piece = engine.unconsumed_tail
+            if engine.eof:
+                return
+        if rest := engine.flush():
+            yield rest
+    except zlib.error:
+        return
 
 
 def check(coder: Coder) -> None:
@@ -111,7 +110,7 @@ def decoded(packed: Iterator[bytes], coders: Sequence[Coder], size: int) -> Iter
         for coder in coders:
             packed = _applied(packed, coder, size)
         yield from packed
-    except (lzma.LZMAError, zlib.error, OSError, ValueError):  # OSError: of bzip2
+    except (lzma.LZMAError, OSError, ValueError):  # OSError: of bzip2
         return
 
 

@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from core.archive import names
+from core.archive.coders import Stream
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
 MAKE_AGAIN = "Make the archive again."
+STORED, DEFLATED = 0, 8
 NAME_BYTES = 4_096
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
 _END_BYTES, _COMMENT_BYTES = 22, 65_535
 _ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
-_OTHER_FORMATS = {
+OTHER_FORMATS = {
     b"Rar!": "a RAR archive",
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
@@ -41,9 +43,10 @@ class Entry:
         packed: size in the archive, in bytes.
         size: declared unpacked size, in bytes.
         checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
-        method: compression method, 0 for stored and 8 for deflate.
-        flags: general purpose bit flags.
         mode: Unix file type and permissions; 0 where the zip was made on another system.
+        method: compression method of a zip.
+        flags: general purpose bit flags of a zip.
+        end: offset where the packed bytes must have ended, once a zip is checked.
     """
 
     name: str
@@ -52,10 +55,11 @@ class Entry:
     packed: int
     size: int
     checksum: int | None
-    method: int
-    flags: int
     mode: int
+    method: int = STORED
+    flags: int = 0
     encoding: str = ""
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
         raise BadArchive(f"The number of entries in this zip is wrong. {MAKE_AGAIN}")
 
 
-def data_start(file: IO[bytes], entry: Entry) -> int:
+def data_start(file: Stream, entry: Entry) -> int:
     """Offset of an entry's packed bytes, by its local header.
 
     Raises:
@@ -228,7 +232,7 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
     if followed >= 0:
         return first + followed, tail[followed : followed + _END_BYTES]
     head = _read(file, 0, 8)
-    for magic, found in _OTHER_FORMATS.items():
+    for magic, found in OTHER_FORMATS.items():
         if head.startswith(magic):
             raise BadArchive(
                 f"Expected a zip, tar or 7z, found {found}. Pack the pictures into a zip."
@@ -282,7 +286,7 @@ def decode_name(raw: bytes, flags: int = 0, extra: bytes = b"") -> tuple[str, st
         return raw.decode(names.FALLBACK), names.FALLBACK
 
 
-def _read(file: IO[bytes], at: int, count: int) -> bytes:
+def _read(file: Stream, at: int, count: int) -> bytes:
     try:
         file.seek(at)
     except (OSError, OverflowError, ValueError):

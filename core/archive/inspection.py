@@ -4,17 +4,16 @@ import re
 import stat
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from core.archive.directory import MAKE_AGAIN, Entry
+from core.archive.directory import DEFLATED, MAKE_AGAIN, STORED, Entry
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 
 # Up to these sizes, a high ratio comes from an empty picture rather than from an attack.
 RATIO_ENTRY_BYTES = 4 * MEGABYTE
 RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
-STORED, DEFLATED = 0, 8
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
@@ -28,35 +27,18 @@ _SIDECAR = re.compile(r"\.[a-z]{3,4}\.(?P<kind>s[a-z-]*)(\(\d+\))?\.json$", re.I
 
 
 @dataclass(frozen=True, slots=True)
-class ZippedFile:
-    """A file of a zip that passed the checks.
-
-    Attributes:
-        name: cleaned, with `/` between folders.
-        entry: as in the directory.
-        end: offset where its packed bytes must have ended.
-    """
-
-    name: str
-    entry: Entry
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
     """What a zip contains.
 
     Attributes:
-        files: in the order of the directory.
+        files: those that passed the checks, with cleaned names, in the order of the directory.
         folders: names of the folders that have an entry.
         left_out: names of the files that are left out → the reason.
-        unmarked: some names of which the zip does not say how they are encoded.
     """
 
-    files: list[ZippedFile]
+    files: list[Entry]
     folders: list[str]
     left_out: dict[str, str]
-    unmarked: tuple[str, ...]
 
 
 def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
@@ -69,11 +51,10 @@ def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
     Raises:
         BadArchive: an entry is unsafe or cannot be read.
     """
-    unmarked = tuple(entry.name for entry in entries if entry.encoding)
-    listing = Listing([], [], {}, unmarked[:3])
+    listing = Listing([], [], {})
     names: set[str] = set()
-    ends = [0] * len(entries) if directory is None else _ends(entries, directory)
-    for entry, end in zip(entries, ends, strict=True):
+    ends = {} if directory is None else _ends(entries, directory)
+    for number, entry in enumerate(entries):
         name = clean(entry.name)
         is_folder = entry.name.endswith(("/", "\\"))
         reason = _check(entry, is_folder)
@@ -87,7 +68,7 @@ def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
             listing.left_out[name] = reason or SAME_NAME
             continue
         names.add(key)
-        listing.files.append(ZippedFile(name, entry, end))
+        listing.files.append(replace(entry, name=name, end=ends.get(number)))
     return listing
 
 
@@ -176,12 +157,12 @@ def _check(entry: Entry, is_folder: bool) -> str:
     return ""
 
 
-def _ends(entries: Sequence[Entry], directory: int) -> list[int]:
+def _ends(entries: Sequence[Entry], directory: int) -> dict[int, int]:
     """Offset where each entry must have ended: the next entry or the directory.
 
     Source: D. Fifield, "A better zip bomb", 2019.
     """
-    ends, limit = [0] * len(entries), directory
+    ends, limit = {}, directory
     for index in sorted(range(len(entries)), key=lambda i: entries[i].offset, reverse=True):
         entry = entries[index]
         ends[index] = limit

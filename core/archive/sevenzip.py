@@ -10,7 +10,6 @@ from typing import IO
 
 from core.archive import coders, directory, sevenzip_header
 from core.archive.directory import Entry
-from core.archive.inspection import STORED
 from core.archive.sevenzip_header import DAMAGED, HEAD, INCOMPLETE, Block, Header, Sized
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
@@ -85,9 +84,7 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, 
     """The unpacked bytes of an archive, and its entries; their offsets are in these bytes.
 
     Args:
-        file: the archive.
         length: of the file, in bytes.
-        settings: the limits.
 
     Raises:
         BadArchive: it is damaged, encrypted, in several parts, or packed by another method.
@@ -200,7 +197,5 @@ def _entry(
         packed=size,
         size=size,
         checksum=checksum,
-        method=STORED,
-        flags=0,
         mode=stat.S_IFDIR if is_folder else mode,
     )

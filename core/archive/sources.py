@@ -50,8 +50,6 @@ def find(
     Args:
         paths: pictures, folders and archives.
         scratch: folder for the pictures of archives.
-        settings: the limits of an archive.
-        progress: called while archives are unpacked.
 
     Raises:
         NotEnoughResources: an archive does not fit on the disk.
@@ -96,10 +94,6 @@ def in_archive(
     """Unpack a zip, tar or 7z and list its files, in natural order.
 
     Args:
-        path: of the archive.
-        folder: where the files are written.
-        settings: the limits.
-        progress: called while the archive is unpacked.
         prefix: put before the names.
 
     Raises:

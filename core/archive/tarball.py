@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from core.archive import directory
 from core.archive.directory import MAKE_AGAIN, Entry
-from core.archive.inspection import RATIO_ARCHIVE_BYTES, STORED, check_sizes
+from core.archive.inspection import RATIO_ARCHIVE_BYTES, check_sizes
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
 
@@ -62,7 +62,6 @@ def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
     Args:
         stream: as by `opened`.
         length: of the file, in bytes.
-        settings: the limits.
 
     Raises:
         BadArchive: a header is damaged.
@@ -135,8 +134,6 @@ def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> E
         packed=size,
         size=size,
         checksum=None,
-        method=STORED,
-        flags=0,
         mode=stat.S_IFDIR if is_folder else mode,
     )
 

@@ -19,11 +19,9 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.directory import MAKE_AGAIN
+from core.archive.directory import DEFLATED, MAKE_AGAIN, Entry
 from core.archive.inspection import (
-    DEFLATED,
     Listing,
-    ZippedFile,
     check_sizes,
     clean,
     is_clutter,
@@ -38,8 +36,7 @@ Progress = Callable[[str, int, int], None]
 
 RESERVE = 256 * MEGABYTE
 """Disk space that stays free."""
-SIGNATURES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
-SIGNATURES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
+SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
 CLUTTER = "A file that the operating system or a photo service keeps for itself."
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -67,15 +64,15 @@ class Extraction(BaseModel, frozen=True):
 
     Attributes:
         empty_folders: folders with no file in them or below.
-        encodings: in which unmarked names look like words, the one that was used first.
-        garbled: some unmarked names that look like words in no encoding.
+        unmarked: names of files of which the archive does not say how they are encoded.
+        encodings: in which these look like words, the one that was used first.
     """
 
     members: tuple[Member, ...]
     skipped: tuple[Skipped, ...]
     empty_folders: tuple[str, ...] = ()
+    unmarked: frozenset[str] = frozenset()
     encodings: tuple[str, ...] = ()
-    garbled: tuple[str, ...] = ()
 
 
 class DamagedFile(BadArchive):
@@ -88,10 +85,7 @@ def extract(
     """Extract the files of a zip, tar or 7z under generated names.
 
     Args:
-        archive: the file.
         destination: folder to write to, created if missing. Nothing is left there on an error.
-        settings: the limits.
-        progress: called with ("Unpacking", files done, files in all).
 
     Raises:
         BadArchive: the archive is damaged or unsafe.
@@ -106,25 +100,21 @@ def extract(
         with archive.open("rb") as file, tarball.opened(archive) as tar:
             listing, encodings, stream = _checked_files(file, tar, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
-            files = []
-            for zipped in listing.files:
-                if is_clutter(zipped.name):
-                    skipped.append(Skipped(name=zipped.name, reason=CLUTTER))
-                else:
-                    files.append(zipped)
+            clutter = [entry.name for entry in listing.files if is_clutter(entry.name)]
+            skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
+            files = [entry for entry in listing.files if not is_clutter(entry.name)]
             destination.mkdir(parents=True, exist_ok=True)
-            _check_disk_space(destination, sum(zipped.entry.size for zipped in files))
-            for number, zipped in enumerate(files):
+            _check_disk_space(destination, sum(entry.size for entry in files))
+            for number, entry in enumerate(files):
                 if progress and number % 50 == 0:
                     progress("Unpacking", number, len(files))
                 path = destination / f"{number:06d}"
                 written.append(path)
-                chunks = _read(stream, zipped) if stream else read(file, zipped)
-                if reason := _write(chunks, zipped, path, deadline, settings):
+                if reason := _write(read(stream, entry), entry, path, deadline, settings):
                     path.unlink(missing_ok=True)
-                    skipped.append(Skipped(name=zipped.name, reason=reason))
+                    skipped.append(Skipped(name=entry.name, reason=reason))
                 else:
-                    members.append(Member(name=zipped.name, path=path))
+                    members.append(Member(name=entry.name, path=path))
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
@@ -134,9 +124,9 @@ def extract(
     return Extraction(
         members=tuple(members),
         skipped=tuple(skipped),
-        empty_folders=empty_folders(listing.folders, [zipped.name for zipped in listing.files]),
+        empty_folders=empty_folders(listing.folders, [entry.name for entry in listing.files]),
+        unmarked=frozenset(entry.name for entry in listing.files if entry.encoding),
         encodings=tuple(encodings),
-        garbled=() if encodings else listing.unmarked,
     )
 
 
@@ -153,30 +143,31 @@ def empty_folders(folders: Iterable[str], files: Iterable[str]) -> tuple[str, ..
     )
 
 
-def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a file in a zip in small chunks, at most as many as declared.
+def read(stream: coders.Stream, entry: Entry) -> Iterator[bytes]:
+    """Yield the unpacked bytes of a file in small chunks, at most as many as declared.
+
+    Args:
+        stream: a zip, or the unpacked bytes of a tar or 7z.
 
     Raises:
         BadArchive: the file contradicts the directory.
         DamagedFile: its size or checksum is wrong.
     """
-    entry = zipped.entry
-    start = directory.data_start(file, entry)
-    if start + entry.packed > zipped.end:
-        raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+    start = entry.offset
+    if entry.end is not None:
+        start = directory.data_start(stream, entry)
+        if start + entry.packed > entry.end:
+            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+    packed = coders.pieces(stream, start, entry.packed)
     count = checksum = 0
-    try:
-        packed = coders.pieces(file, start, entry.packed)
-        for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
-            count += len(chunk)
-            if count > entry.size:
-                raise BadArchive(f"{entry.name} is larger than this zip says. {MAKE_AGAIN}")
-            checksum = zlib.crc32(chunk, checksum)
-            yield chunk
-    except zlib.error as error:
-        raise DamagedFile(f"{zipped.name} is damaged inside the zip. {MAKE_AGAIN}") from error
-    if (count, checksum) != (entry.size, entry.checksum):
-        raise DamagedFile(f"{zipped.name} is damaged inside the zip. {MAKE_AGAIN}")
+    for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
+        count += len(chunk)
+        if count > entry.size:
+            raise BadArchive(f"{entry.name} is larger than this zip says. {MAKE_AGAIN}")
+        checksum = zlib.crc32(chunk, checksum)
+        yield chunk
+    if count != entry.size or entry.checksum not in (None, checksum):
+        raise DamagedFile(f"{entry.name} is damaged inside the archive. {MAKE_AGAIN}")
 
 
 def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
@@ -185,7 +176,6 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
     Args:
         files: names with their folders, and streams; each stream is read once, in chunks.
         archive: the zip to write; removed on an error.
-        settings: the limits of a zip.
 
     Raises:
         BadArchive: a name is absolute or contains `..`.
@@ -216,21 +206,10 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _read(stream: coders.Stream, zipped: ZippedFile) -> Iterator[bytes]:
-    """Yield the bytes of a file in a tar or 7z."""
-    count = checksum = 0
-    for chunk in coders.pieces(stream, zipped.entry.offset, zipped.entry.size):
-        count += len(chunk)
-        checksum = zlib.crc32(chunk, checksum)
-        yield chunk
-    if count != zipped.entry.size or zipped.entry.checksum not in (None, checksum):
-        raise DamagedFile(f"{zipped.name} is damaged inside the archive. {MAKE_AGAIN}")
-
-
 def _checked_files(
     file: IO[bytes], tar: IO[bytes] | None, settings: Settings
-) -> tuple[Listing, list[str], coders.Stream | None]:
-    """The checked files, the encodings of their names, and the unpacked bytes of a tar or 7z."""
+) -> tuple[Listing, list[str], coders.Stream]:
+    """The checked files, the encodings of their names, and what `read` reads them from."""
     length = file.seek(0, 2)
     if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
@@ -239,7 +218,7 @@ def _checked_files(
             f"{Settings.variable('archive_megabytes')}."
         )
     start = None
-    stream: coders.Stream | None = tar
+    stream: coders.Stream = tar or file
     encodings: list[str] = []
     if tar is not None:
         entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
@@ -255,13 +234,13 @@ def _checked_files(
 
 def _write(
     chunks: Iterable[bytes],
-    zipped: ZippedFile,
+    entry: Entry,
     path: Path,
     deadline: float,
     settings: Settings,
 ) -> str | None:
     """Write one file; returns the reason if the file has to be skipped."""
-    if zipped.entry.size > settings.picture_megabytes * MEGABYTE:
+    if entry.size > settings.picture_megabytes * MEGABYTE:
         return (
             f"Larger than {settings.picture_megabytes} MB. Make it smaller, or raise "
             f"{Settings.variable('picture_megabytes')}."
@@ -270,7 +249,7 @@ def _write(
         with path.open("xb") as out:
             for number, chunk in enumerate(chunks):
                 if number == 0 and chunk.startswith(SIGNATURES):
-                    sheet = zipped.name.lower().endswith(SPREADSHEETS)
+                    sheet = entry.name.lower().endswith(SPREADSHEETS)
                     return SPREADSHEET if sheet else NESTED
                 if time.monotonic() > deadline:
                     raise LimitExceeded(

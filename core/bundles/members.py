@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from core.archive import directory, unpacking
-from core.archive.inspection import ZippedFile, list_files
+from core.archive.inspection import list_files
 from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
 from core.settings import MEGABYTE, Settings
@@ -28,7 +28,7 @@ class Member:
 
     name: str
     _file: IO[bytes]
-    _zipped: ZippedFile
+    _entry: directory.Entry
 
     def read(self, most: int) -> bytes:
         """The content, at most `most` bytes, which has exactly the declared length.
@@ -37,13 +37,13 @@ class Member:
             BadArchive: the file is damaged or contradicts the zip's directory.
             BadBundle: the file is larger; nothing was read.
         """
-        size = self._zipped.entry.size
+        size = self._entry.size
         if size > most:
             raise BadBundle(
                 f"{self.name} of this bundle says it has {size:,} bytes; such a model has at most "
                 f"{most:,}."
             )
-        return b"".join(unpacking.read(self._file, self._zipped))
+        return b"".join(unpacking.read(self._file, self._entry))
 
 
 def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
@@ -78,7 +78,7 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
     listing = list_files(entries, located.start)
     for name, reason in listing.left_out.items():
         raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
-    members = {zipped.name: Member(zipped.name, file, zipped) for zipped in listing.files}
+    members = {entry.name: Member(entry.name, file, entry) for entry in listing.files}
     missing = [name for name in (storage.MODEL, storage.WEIGHTS) if name not in members]
     if missing:
         raise BadBundle(

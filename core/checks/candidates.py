@@ -79,7 +79,6 @@ class Index:
         Args:
             rows: (q,) int, the pictures to look up.
             group: (n,) int, the group of each picture.
-            progress: called with (queries done, queries in all); may raise.
 
         Returns:
             The candidates, and the rows that had `NEIGHBOURS` of them for some query, so that

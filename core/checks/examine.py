@@ -46,11 +46,8 @@ def examine(
     """Group pictures that look the same, and run all checks.
 
     Args:
-        dataset: as read.
         pictures: folder with the fingerprints that `read` wrote; without them, the pictures are
             decoded again.
-        settings: the limits of pictures.
-        progress: called with the name of the step, steps done and steps in all; may raise.
 
     Returns:
         The dataset with `Example.group` set, and the findings.

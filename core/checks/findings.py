@@ -1,6 +1,6 @@
 """The input of checks, and how remedies are applied."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from core.dataset import Dataset, Example, layout
 from core.dataset.findings import Remedy
 from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
-from core.dataset.nesting import ClassLevel
 
 LEFT_OUT = "Excluded by a remedy that was applied."
 
@@ -30,25 +29,9 @@ class CheckInput:
     measures: np.ndarray
     duplicates: tuple[tuple[int, ...], ...]
 
-    @property
-    def high(self) -> np.ndarray:
-        """Grey level below which 99 % of each picture is, (n,)."""
-        return self.measures[:, MEASURES.index("high")]
-
-    @property
-    def low(self) -> np.ndarray:
-        """Grey level above which 95 % of each picture is, (n,)."""
-        return self.measures[:, MEASURES.index("low")]
-
-    @property
-    def contrast(self) -> np.ndarray:
-        """Standard deviation of the grey levels, (n,)."""
-        return self.measures[:, MEASURES.index("contrast")]
-
-    @property
-    def sharpness(self) -> np.ndarray:
-        """Standard deviation of the Laplacian, (n,)."""
-        return self.measures[:, MEASURES.index("sharpness")]
+    def measure(self, name: str) -> np.ndarray:
+        """One of `fingerprints.MEASURES` of each picture, (n,)."""
+        return self.measures[:, MEASURES.index(name)]
 
 
 def apply(
@@ -61,22 +44,28 @@ def apply(
     Args:
         added: pictures that were added later, by their id.
     """
-    remedies = list(remedies)
-    for remedy in remedies:
-        if remedy.kind == "read_as":
-            dataset = _with_classes_at(dataset, remedy.reading)
     examples, skipped = list(dataset.examples), list(dataset.skipped)
     labels: list[str | None] = [dataset.classes[example.label] for example in examples]
-    for remedy in remedies:
-        if remedy.kind == "add":
+    scale, as_read = dataset.scale, dataset.classes
+    for remedy in sorted(remedies, key=lambda remedy: remedy.kind != "read_as"):
+        if remedy.kind == "read_as":
+            found = layout.infer([example.name for example in examples], remedy.reading)
+            read = list(zip(examples, found.assignments, strict=True))
+            skipped += [Skipped(name=e.name, reason=each.reason) for e, each in read if each.reason]
+            examples = [example for example, each in read if not each.reason]
+            labels = [each.label for each in found.assignments if not each.reason]
+            as_read = found.classes
+        elif remedy.kind == "add":
             addition = (added or {})[remedy.files[0]]
             split: Split | None = "train" if dataset.predefined else None
             update = {"split": split}
             examples += [example.model_copy(update=update) for example in addition.examples]
             labels += [addition.classes[example.label] for example in addition.examples]
             skipped += addition.skipped
+        elif remedy.kind == "unstretch":
+            scale = scale.model_copy(update={"gain": 1.0})
         else:
-            labels = _relabelled(remedy, examples, labels, dataset.classes)
+            labels = _relabelled(remedy, examples, labels, as_read)
     names = tuple(sorted({label for label in labels if label is not None}))
     index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))
@@ -84,9 +73,6 @@ def apply(
         example.model_copy(update={"label": index_of[name]}) for example, name in pairs if name
     ]
     skipped += [Skipped(name=example.name, reason=LEFT_OUT) for example, name in pairs if not name]
-    scale = dataset.scale
-    if any(remedy.kind == "unstretch" for remedy in remedies):
-        scale = scale.model_copy(update={"gain": 1.0})
     return dataset.model_copy(
         update={
             "scale": scale,
@@ -101,49 +87,25 @@ def _relabelled(
     remedy: Remedy,
     examples: list[Example],
     labels: list[str | None],
-    as_read: Iterable[str],
+    as_read: Collection[str],
 ) -> list[str | None]:
     """The class of each picture after a remedy; None for those that are left out.
 
     Args:
         as_read: classes before all remedies, of which the encoding may be wrong.
     """
-    files = dict.fromkeys(remedy.files, remedy.classes[0] if remedy.kind == "move" else None)
-    classes: dict[str, str | None] = {}
-    match remedy.kind:
-        case "leave_out":
-            classes = dict.fromkeys(remedy.classes)
-        case "merge":
-            classes = dict.fromkeys(remedy.classes, remedy.classes[0])
-        case "rename":
-            classes = dict(zip(remedy.classes, remedy.names, strict=True))
-        case "decode":
-            used, correct = remedy.names  # encodings
-            classes = {name: read_again(name, used, correct) for name in as_read}
-    return [
-        None if label is None else files.get(example.name, classes.get(label, label))
-        for example, label in zip(examples, labels, strict=True)
-    ]
+    files, classes = set(remedy.files), set(remedy.classes)
+    renamed = dict(zip(remedy.classes, remedy.names, strict=False))
 
+    def after(file: str, label: str) -> str | None:
+        match remedy.kind:
+            case "leave_out":
+                return None if file in files or label in classes else label
+            case "move" | "merge":
+                return remedy.classes[0] if file in files or label in classes else label
+            case "decode" if label in as_read and file not in files:
+                return read_again(label, *remedy.names)
+        return renamed.get(label, label)
 
-def _with_classes_at(dataset: Dataset, level: ClassLevel | None) -> Dataset:
-    """The dataset with classes from its nested folders on another level."""
-    inferred = layout.infer([example.name for example in dataset.examples], level)
-    index_of = {name: index for index, name in enumerate(inferred.classes)}
-    examples = tuple(
-        example.model_copy(update={"label": index_of[assignment.label]})
-        for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
-        if not assignment.reason
-    )
-    skipped = tuple(
-        Skipped(name=example.name, reason=assignment.reason)
-        for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
-        if assignment.reason
-    )
-    return dataset.model_copy(
-        update={
-            "classes": inferred.classes,
-            "examples": examples,
-            "skipped": dataset.skipped + skipped,
-        }
-    )
+    pairs = zip(examples, labels, strict=True)
+    return [None if label is None else after(example.name, label) for example, label in pairs]

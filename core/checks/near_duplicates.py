@@ -46,7 +46,6 @@ def group(
         chroma: (n, 8, 8, 2) uint8, Cb and Cr of as many cells of each picture.
         rows: (m,) int, the pictures to compare.
         initial: (n,) int, for each picture a row of the group that it is already in.
-        progress: called with (steps done, steps in all); may raise.
 
     Returns:
         (n,) int, for each picture a row of its group, the same for the whole group.

@@ -172,22 +172,22 @@ def nearly_black(case: CheckInput) -> Finding | None:
 
 def _is_black(case: CheckInput) -> np.ndarray:
     """Nearly black pictures, (n,), if they are common; a few are dark or empty ones."""
-    black = case.high < images.BLACK
+    black = case.measure("high") < images.BLACK
     return black & (black.sum() > COMMON * len(black))
 
 
 def _is_empty(case: CheckInput) -> np.ndarray:
-    return (case.contrast < EMPTY) & ~_is_black(case)
+    return (case.measure("contrast") < EMPTY) & ~_is_black(case)
 
 
 def _is_dark(case: CheckInput) -> np.ndarray:
-    return (case.high < DARK) & ~_is_empty(case) & ~_is_black(case)
+    return (case.measure("high") < DARK) & ~_is_empty(case) & ~_is_black(case)
 
 
 def _is_blurred(case: CheckInput) -> np.ndarray:
     """Whether a picture has no sharp edges at the resolution of a backbone, (n,)."""
-    flat = case.sharpness < BLURRED_RATIO * case.contrast
-    return (case.sharpness < BLURRED) & flat & ~_is_empty(case)
+    flat = case.measure("sharpness") < BLURRED_RATIO * case.measure("contrast")
+    return (case.measure("sharpness") < BLURRED) & flat & ~_is_empty(case)
 
 
 def _edges(case: CheckInput) -> np.ndarray:
@@ -200,7 +200,7 @@ PROPERTY_CHECKS = tuple(
     partial(_property, code, adjective, test)
     for code, adjective, test in (
         ("dark", "very dark", _is_dark),
-        ("bright", "very bright", lambda case: (case.low > BRIGHT) & ~_is_empty(case)),
+        ("bright", "very bright", lambda case: (case.measure("low") > BRIGHT) & ~_is_empty(case)),
         ("empty", "nearly empty", _is_empty),
         ("blurred", "blurred", _is_blurred),
         ("tiny", f"smaller than {TINY} pixels", lambda case: _edges(case)[:, 0] < TINY),

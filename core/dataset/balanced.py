@@ -22,12 +22,13 @@ def divide(
     group, or no group of a class.
 
     Args:
-        counts: (n, k), pictures by class of each group, in random order.
+        counts: (n, k), pictures by class of each group.
         shares: of the pictures, by split.
-        random: decides.
         trained: (k,) bool, classes of which training has other pictures; it needs a group of every
             other class.
     """
+    order = random.permutation(len(counts))
+    counts = counts[order]
     assigned: list[Split] = []
     for _ in range(TRIES):
         assigned = ["train"] * len(counts)
@@ -43,7 +44,7 @@ def divide(
         enough = 2 * training.sum() >= (1 - assigned_share) * counts.sum()
         if enough and (training.any(axis=0) | trained | ~counts.any(axis=0)).all():
             break
-    return assigned
+    return [part for _, part in sorted(zip(order.tolist(), assigned, strict=True))]
 
 
 def _chances(counts: np.ndarray, share: float, trained: np.ndarray) -> np.ndarray:
@@ -69,7 +70,6 @@ def _choose(chances: np.ndarray, counts: np.ndarray, random: np.random.Generator
     Args:
         chances: (n,), 0 to 1.
         counts: (n, k), pictures by class of each group.
-        random: decides.
 
     Returns:
         (n,) bool.

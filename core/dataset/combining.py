@@ -18,11 +18,6 @@ def combined(
     """The classes of folders, with the split of a table and its labels where folders give none.
 
     A label counts if it means one of the classes; a split, if all classes keep training pictures.
-
-    Args:
-        pictures: their names.
-        folders: how they were read.
-        source: the labels and splits of tables.
     """
     classes = _classes_meant(pictures, folders, source)
     lacking = [assigned.reason in _NO_LABEL for assigned in folders.assignments]

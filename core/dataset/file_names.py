@@ -41,7 +41,6 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
 
     Args:
-        pictures: their names.
         lists: labels from tables that are too few, or none, beside which their splits may be.
 
     Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.

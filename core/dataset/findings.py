@@ -24,10 +24,10 @@ class Remedy(BaseModel, frozen=True):
         kind: `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later
             of `classes` into the first; `read_as` takes the classes from nested folders by
             `reading`; `decode` reads the bytes of names that were decoded by the first of two
-            encodings, `names`, by the second; `rename` gives `classes` the names `names`, which
-            may be those of others; `move` moves `files` to the class in `classes`; `add` adds the
-            pictures whose id is in `files`; `unstretch` reads pictures of more than 8 bits as
-            their files declare.
+            encodings, `names`, by the second, except those of `files`; `rename` gives `classes` the
+            names `names`, which may be those of others; `move` moves `files` to the class in
+            `classes`; `add` adds the pictures whose id is in `files`; `unstretch` reads pictures of
+            more than 8 bits as their files declare.
         label: of the button.
         files: `Example.name` of each.
         classes: names of classes.

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from pydantic import BaseModel
 
 from core.dataset import levels
-from core.dataset.examples import Column, Dataset
+from core.dataset.examples import Dataset
 from core.errors import BadDataset, BadInput
 from core.system.prose import listed
 
@@ -61,11 +61,12 @@ class Suggestion(BaseModel, frozen=True):
     examples: tuple[str, ...]
 
     @classmethod
-    def of_column(cls, column: Column) -> Suggestion:
-        """The groups of a table's column."""
-        sizes = Counter(column.groups.values())
+    def of(cls, by: str, names: Iterable[str]) -> Suggestion:
+        """Groups by the names of each picture's group."""
+        sizes = Counter(names)
+        alone = sizes.pop("", 0)
         common = tuple(name for name, _ in sizes.most_common(SAMPLES))
-        return cls(by=column.name, groups=len(sizes), examples=common)
+        return cls(by=by, groups=len(sizes) + alone, examples=common)
 
     @property
     def sentence(self) -> str:
@@ -126,9 +127,7 @@ def suggest(dataset: Dataset) -> tuple[Suggestion, ...]:
         if partition in seen or not _SOURCES.search(column) or not _useful(group, labels):
             continue
         seen.add(partition)
-        sizes = Counter(name for name in names if name)
-        common = [name for name, _ in sizes.most_common(SAMPLES)]
-        suggestions.append(Suggestion(by=by, groups=int(group.max()) + 1, examples=tuple(common)))
+        suggestions.append(Suggestion.of(by, names))
     return tuple(suggestions)
 
 

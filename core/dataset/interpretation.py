@@ -45,10 +45,6 @@ def interpret(
     """The class and split of each picture: from folders, else from tables or file names.
 
     Args:
-        name: of the dataset, for messages.
-        pictures: names of the readable pictures.
-        others: all other files.
-        files: what was extracted.
         fewest_classes: that are accepted; where there are fewer folders, other labels are sought.
         accept_one: whether one class is accepted if none are found.
         contents: hash of each picture; empty if they are not known.

@@ -52,8 +52,6 @@ def read(
     are of one `part` unless a column says more.
 
     Args:
-        name: of the file.
-        table: its rows, each with its picture.
         classes: of the folders; beside them, only columns with the title of labels, or of these
             classes, are labels.
         part: the split that the name of the file stands for, or an empty string.

@@ -52,9 +52,6 @@ def find(
     file are not used if one with a clearer title has labels of the same pictures.
 
     Args:
-        name: of the dataset, for messages.
-        pictures: names of the readable pictures.
-        others: all other files.
         classes: of the folders, if there are any: then only columns with the title of labels, or of
             these classes, are labels, because a table may name sites or patients.
 

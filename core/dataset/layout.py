@@ -121,7 +121,6 @@ def with_labels(
     Args:
         names: paths, as in `infer`.
         labels: class and split of each picture; either may be empty.
-        source: of the labels, for messages.
         contradictions: pictures that have several labels there.
         folders: whether folders with the words of splits define that of the other pictures.
         typed: whether labels were typed, so that spellings of one class may differ.

@@ -52,10 +52,7 @@ def read(
     `checks.examine`.
 
     Args:
-        source: an archive or a folder.
         pictures: folder for the pictures of an archive, created if missing.
-        settings: the limits.
-        progress: called with the current step, the finished items and their total.
         name: of the dataset; the name of the source if None.
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
         fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do

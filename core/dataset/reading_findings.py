@@ -58,9 +58,7 @@ def interpreted(
     Args:
         pictures: names of those that were interpreted.
         lists: files that may define a split, but were not understood.
-        inferred: the classes and splits.
         source: labels that are not from folders, if they were used.
-        files: what was extracted.
     """
     folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
     if changed := sorted(
@@ -104,7 +102,7 @@ def interpreted(
         pairs = [" and ".join(names) for names in inferred.spellings]
         sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
         yield informs("spellings", sentence)
-    yield from _encoding_notes(inferred.classes, files)
+    yield from _encoding_notes(pictures, inferred.classes, files)
     if files.empty_folders:
         yield warns(
             "empty_folders",
@@ -128,14 +126,19 @@ def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding
     return informs("labels_from", sentence)
 
 
-def _encoding_notes(classes: Sequence[str], files: Extraction) -> Iterator[Finding]:
-    """How names were read, and a remedy for each other encoding that fits.
+def _encoding_notes(
+    pictures: Sequence[str], classes: Sequence[str], files: Extraction
+) -> Iterator[Finding]:
+    """How names of classes were read, and a remedy for each other encoding that fits.
 
     There are none if the archive says how its names are encoded.
     """
-    if files.encodings:
+    unmarked = folder_names.normal("\n".join(sorted(files.unmarked)))
+    parts = ((label, part) for label in classes for part in label.split("/"))
+    named = [label for label, part in parts if not part.isascii() and part in unmarked][:SHOWN]
+    if named and files.encodings:
         used, *more = files.encodings
-        named = [label for label in classes if not label.isascii()][:SHOWN]
+        marked = tuple(p for p in pictures if not p.isascii() and p not in files.unmarked)
         first = (
             "The archive does not say how its names are encoded. They were read as "
             f"{ENCODINGS[used]}: {', '.join(named)}."
@@ -145,19 +148,17 @@ def _encoding_notes(classes: Sequence[str], files: Extraction) -> Iterator[Findi
         for n, other in enumerate(more):
             read = [read_again(name, used, other) for name in named]
             sentence = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
-            remedy = Remedy(
-                kind="decode", label=f"Read them as {ENCODINGS[other]}", names=(used, other)
-            )
+            label = f"Read them as {ENCODINGS[other]}"
+            remedy = Remedy(kind="decode", label=label, files=marked, names=(used, other))
             code = f"encoding_{other}" if n else "encoding"
             yield warns(code, sentence if n else f"{first} {sentence}", remedy=remedy)
-    elif files.garbled:
+    elif files.unmarked and not files.encodings:
         yield warns(
             "encoding",
             "The archive does not say how its names are encoded, and no encoding fits: "
-            f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
+            f"{_listed(sorted(files.unmarked))}. Zip the folders with a tool that writes UTF-8.",
         )
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_LISTED])
-    return shown + (f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else "")
+    return prose.listed(names, MOST_LISTED)

@@ -112,7 +112,6 @@ def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[st
 
     Args:
         name: such as `1.jpg.json` or `1.json`.
-        text: of the file.
         is_label: whether a title is one of labels, whose cells are always kept.
     """
     try:

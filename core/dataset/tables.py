@@ -164,10 +164,6 @@ def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, 
 
     Columns of one name, as in `train/metadata.csv` and `test/metadata.csv`, are one; of a table,
     the first with this name.
-
-    Args:
-        pictures: their names.
-        others: all other files.
     """
     files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
     lookup = Lookup(pictures if files else ())

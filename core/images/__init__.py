@@ -8,6 +8,3 @@ from core.images.cropping import crop_and_resize, thumbnail
 from core.images.decoding import decode, decode_and_crop, decode_with_info
 from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
 from core.images.pixels import BLACK, laplacian, nearly_black
-from core.images.silence import silence_libtiff
-
-silence_libtiff()

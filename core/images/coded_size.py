@@ -33,7 +33,6 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
     ITU-T H.265 7.3.2.2 (sequence parameter set).
 
     Args:
-        read: reads the file.
         length: of the file in bytes.
 
     Raises:

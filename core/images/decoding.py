@@ -17,7 +17,16 @@ from core.errors import BadImage
 from core.images import colour, foreign, headers, tags
 from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
-from core.images.depth import AS_DECLARED, Depth, Scale, black_is_low, declared_range, depth_of
+from core.images.depth import (
+    AS_DECLARED,
+    Depth,
+    Scale,
+    black_is_low,
+    declared_range,
+    depth_of,
+    lower_bytes,
+    stretched,
+)
 from core.images.formats import FORMATS, open_file, refusals
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
@@ -91,11 +100,8 @@ def decode(
     its size, to stay within 200 MB.
 
     Args:
-        source: bytes or path of the file.
-        limits: of the host.
         shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
             at 1/2, 1/4 or 1/8 of its size.
-        scale: of pictures of more than 8 bits.
         for_screen: whether any other format may be reduced likewise, by the mean of its pixels.
 
     Returns:
@@ -105,12 +111,9 @@ def decode(
         BadImage: the file is no picture, damaged or beyond the limits.
         NotEnoughResources: this process decodes too many other pictures.
     """
-    with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
-        factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
-        pixels = to_rgb(image, kind, deep, scale, max(1, factor))
-        del image  # before its part of the budget is free
-    return _turned(pixels, turn)
+    return decode_with_info(
+        source, limits=limits, shorter_edge=shorter_edge, scale=scale, for_screen=for_screen
+    ).pixels
 
 
 def decode_with_info(
@@ -119,14 +122,16 @@ def decode_with_info(
     limits: Settings,
     shorter_edge: int | None = None,
     scale: Scale = AS_DECLARED,
+    for_screen: bool = False,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
         image, kind, (width, height), turn, deep, cut = _load_checked(
-            file, shorter_edge, limits, held
+            file, shorter_edge, scale, limits, held
         )
-        pixels = to_rgb(image, kind, deep, scale)
-        day, device = tags.capture(image.info)
+        factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
+        pixels = to_rgb(image, kind, deep, scale, max(1, factor))
+        day, device = tags.capture(tags.exif_of(image))
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
@@ -144,10 +149,7 @@ def decode_and_crop(
     """Decode and fit a picture, for training, evaluation and prediction alike.
 
     Args:
-        source: bytes or path of the file.
         size, crop: as in `crop_and_resize`.
-        scale: of pictures of more than 8 bits.
-        limits: of the host.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -158,7 +160,7 @@ def decode_and_crop(
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
+        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None
@@ -175,20 +177,15 @@ def decode_and_crop(
 
 
 def _load_checked(
-    file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack
+    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> _Loaded:
     """First picture of a file as stored, with its full size and EXIF orientation.
 
     Args:
         held: keeps the picture's part of the budget as long as its pixels are used.
     """
-    if "HEIF" not in FORMATS and headers.is_heic(file):
-        raise BadImage(
-            "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
-            "install pillow-heif."
-        )
     headers.check(file, limits)
-    loaded = _load(file, shorter_edge, limits, held)
+    loaded = _load(file, shorter_edge, scale, limits, held)
     if not (loaded.cut_short and loaded.kind == "JPEG"):
         return loaded
     del loaded
@@ -196,10 +193,12 @@ def _load_checked(
     file.seek(0)
     # With an end marker, the decoder also gives its last rows.
     ended = io.BytesIO(file.read() + b"\xff\xd9")
-    return _load(ended, shorter_edge, limits, held)._replace(cut_short=True)
+    return _load(ended, shorter_edge, scale, limits, held)._replace(cut_short=True)
 
 
-def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack) -> _Loaded:
+def _load(
+    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
+) -> _Loaded:
     """Load a picture whose headers have been checked; arguments as above."""
     file.seek(0)
     with _identified(file) as opened:
@@ -221,7 +220,9 @@ def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: Exi
             # The decoder allocates a whole tile, which may be larger than the picture.
             stored = max(stored, tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE), key=area)
             check_size(stored, limits)
-        held.enter_context(BUDGET.hold(area(stored) / SHARES.get(kind, 1)))
+        lower = lower_bytes(opened)
+        share = SHARES.get(kind, 1) / (2 if lower and scale.gain > 1 else 1)
+        held.enter_context(BUDGET.hold(area(stored) / share))
         cut = False
         try:
             opened.load()
@@ -235,10 +236,17 @@ def _load(file: IO[bytes], shorter_edge: int | None, limits: Settings, held: Exi
             # Some programs write the colour map in 8 bits; libtiff takes it so too.
             opened.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
         # Pillow has already rotated TIFF.
-        turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
+        turn = 1 if kind == "TIFF" else tags.orientation(tags.exif_of(opened))
         # A bare image, so that the buffers of the decoder are freed before the next copy.
         bare = black_is_low(opened._new(opened.im), opened)
-        return _Loaded(bare, kind, size, turn, depth_of(bare, declared_range(opened)), cut)
+        deep = depth_of(bare, declared_range(opened), colours=bool(lower))
+        if lower and scale.gain > 1:
+            file.seek(0)
+            with _identified(file) as low:
+                low.tile = lower
+                low.load()
+                bare = stretched(bare, low, scale.gain)
+        return _Loaded(bare, kind, size, turn, deep, cut)
 
 
 def _identified(file: IO[bytes]) -> ImageFile.ImageFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,7 @@ BRIGHTEST = 99.9
 """Percentile of the values of a picture that counts as its brightest, without stray pixels."""
 SAMPLED = 512
 """Pixels per edge from which the percentile is taken."""
+_SWAPPED = {"RGB;16L": "RGB;16B", "RGB;16B": "RGB;16L", "RGB;16N": "RGB;16B"}
 Range = tuple[float, float]
 """Values of black and white."""
 
@@ -62,20 +63,49 @@ class Depth(NamedTuple):
     declared: Range | None
 
 
-def depth_of(image: Image.Image, declared: Range | None) -> Depth | None:
+def depth_of(image: Image.Image, declared: Range | None, *, colours: bool = False) -> Depth | None:
     """The values of a loaded picture; None if it has 8 bits.
+
+    Args:
+        colours: whether it has the higher bytes of colours of 16 bits.
 
     Raises:
         BadImage: some are not finite.
     """
-    if image.mode[0] not in "IF":
+    if image.mode[0] not in "IF" and not colours:
         return None
     if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
         raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
-    low, high = np.asarray(image.getextrema(), np.float64).tolist()
+    extrema = np.asarray(image.getextrema(), np.float64)
     step = max(1, min(image.size) // SAMPLED)
     brightest = float(np.percentile(np.asarray(image)[::step, ::step], BRIGHTEST))
+    if colours:  # with the highest of lower bytes, so that no picture becomes too bright
+        extrema, brightest, declared = 256 * extrema, 256 * brightest + 255, (0, SIXTEEN_BITS)
+    low, high = extrema.min(), extrema.max()
     return Depth(low, high, brightest, image.mode != "F", declared)
+
+
+def lower_bytes(opened: Image.Image) -> list[Any]:
+    """Tiles by which a TIFF in colours of 16 bits gives their lower bytes; none for other files.
+
+    Of such colours, Pillow keeps the higher bytes only.
+    """
+    tiles: list[Any] = list(opened.tile) if isinstance(opened, TiffImageFile) else []
+    if not all(tile.args[0] in _SWAPPED for tile in tiles):
+        return []
+    return [tile._replace(args=(_SWAPPED[tile.args[0]], *tile.args[1:])) for tile in tiles]
+
+
+def stretched(high: Image.Image, low: Image.Image, gain: float) -> Image.Image:
+    """Colours of 16 bits in 8, multiplied by `gain`.
+
+    Args:
+        high, low: pictures of their higher and of their lower bytes.
+    """
+    bands = zip(high.split(), low.split(), strict=True)
+    values = (np.asarray(more, np.float32) * 256 + np.asarray(less) for more, less in bands)
+    levels = (np.minimum(np.rint(value * (gain / 257)), 255).astype(np.uint8) for value in values)
+    return high._new(Image.merge("RGB", [Image.fromarray(each) for each in levels]).im)
 
 
 def usual_range(low: float, high: float, *, whole: bool) -> Range:

@@ -4,6 +4,7 @@ import re
 from typing import IO
 
 from core.errors import BadImage
+from core.images.formats import FORMATS
 from core.images.tags import RAW
 
 OTHER_FORMATS = {
@@ -18,7 +19,9 @@ OTHER_FORMATS = {
     rb"SIMPLE  =": "a FITS file",
     rb".{128}DICM": "a DICOM file",
     rb"\x93NUMPY": "a NumPy array",
+    rb".{4}ftypcrx ": RAW,
     rb"RIFF.{4}AVI |\x1aE\xdf\xa3|\x00\x00\x00\x08wide|.{4}(moov|mdat)": "a video",
+    rb".{4}ftyp(?!avi[fso])(qt|is|mp|3g|M4|av)": "a video",
     rb"\x89HDF\r\n": "an HDF5 file",
     rb"ZISRAWFILE|\xda\xce\xbe\x0a|\x70\x00\x00\x00.{4}\x2a": "a microscope file (CZI, ND2 or LIF)",
     rb"%!PS|\xc5\xd0\xd3\xc6": "a PostScript drawing",
@@ -30,6 +33,11 @@ OTHER_FORMATS = {
     rb"bplist00": "what iCloud leaves on this device. Download the picture from iCloud.",
 }
 """What other files begin with, and what they are; a sentence with advice ends with a full stop."""
+if "HEIF" not in FORMATS:  # brands of ISO/IEC 23008-12:2022, annex B
+    OTHER_FORMATS[rb".{4}ftyp(.{4}){0,12}?(hei[cxms]|hev[cxms])"] = (
+        "a HEIC picture, which this host cannot read. Save it as JPEG, or have the host install "
+        "pillow-heif."
+    )
 _STARTS = {
     rb"\xff\xd8": "JPEG",
     rb"\x89PNG\r\n": "PNG",
@@ -48,12 +56,8 @@ def check(head: bytes) -> None:
     """
     for magic, name in OTHER_FORMATS.items():
         if re.match(magic, head, re.DOTALL):
-            raise BadImage(f"Found {name}" if name.endswith(".") else unread(name))
-
-
-def unread(name: str) -> str:
-    """The sentence that refuses a format."""
-    return f"Found {name}, which Tusker does not read. Save it as JPEG or PNG."
+            unread = f"{name}, which Tusker does not read. Save it as JPEG or PNG."
+            raise BadImage(f"Found {name if name.endswith('.') else unread}")
 
 
 def kind(file: IO[bytes]) -> str:

@@ -1,8 +1,9 @@
 """The formats that are read, and the files of pictures."""
 
+import ctypes
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,13 @@ else:
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     FORMATS = (*FORMATS, "HEIF")
     READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
+
+
+# libtiff reports damage on standard error, which is the host's log; Pillow raises it, too.
+for library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
+    with suppress(OSError, AttributeError):
+        for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            getattr(ctypes.CDLL(str(library)), handler)(None)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from PIL import ImageFile
 from core.errors import BadImage
 from core.images import foreign
 from core.images.coded_size import PADDING, declared_and_coded
-from core.images.tags import RAW, Reader, check_raw, check_tags, within_block
+from core.images.tags import Reader, check_raw, check_tags, within_block
 from core.settings import Settings
 
 # Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
@@ -23,8 +23,6 @@ MAXIMUM_BLOCKS = 50_000
 LONGEST_EDGE = 65_535  # the most that JPEG allows
 
 _LONGEST_START = 512
-HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-_PICTURE_BRANDS = {b"avif", b"avis", b"avio"}
 _IN_PYTHON = {"ppm", "ppm_plain", "bmp_rle"}
 """Decoders that Pillow runs in Python."""
 
@@ -42,7 +40,6 @@ def check(file: IO[bytes], limits: Settings) -> None:
 
     Args:
         file: open for reading, at its start; the position changes.
-        limits: the settings.
 
     Raises:
         BadImage: decoding would take too much time or memory.
@@ -64,31 +61,14 @@ def check(file: IO[bytes], limits: Settings) -> None:
         words = re.sub(rb"#[^\r\n]*", b" ", head).split()
         if len(words) < (3 if head[1:2] in b"14" else 4):
             raise BadImage("The header of this picture has no size. Save it as PNG or JPEG.")
-    elif head[4:8] == b"ftyp":
-        _check_frames(file, limits)
     else:
         foreign.check(head)
-
-
-def is_heic(file: IO[bytes]) -> bool:
-    """Whether a file is a HEIC picture; reads from its start and returns there.
-
-    Source: ISO/IEC 23008-12:2022, annex B.
-    """
-    head = file.read(64)
-    file.seek(0)
-    box = head[: int.from_bytes(head[:4], "big")]
-    brands = {box[at : at + 4] for at in range(8, len(box), 4)}
-    return box[4:8] == b"ftyp" and not HEIC_BRANDS.isdisjoint(brands)
+        if head[4:8] == b"ftyp":
+            _check_frames(file, limits)
 
 
 def _check_frames(file: IO[bytes], limits: Settings) -> None:
     """Refuse AVIF and HEIC whose coded frames are larger than allowed or than declared."""
-    brand = _reader(file)(8, 4)
-    if brand == b"crx ":
-        raise BadImage(foreign.unread(RAW))
-    if brand[:2] in (b"qt", b"is", b"mp", b"3g", b"M4", b"av") and brand not in _PICTURE_BRANDS:
-        raise BadImage(foreign.unread("a video"))
     length = file.seek(0, 2)
     declared, coded = declared_and_coded(_reader(file), length)
     widest = max((width for width, _ in declared), default=0)

@@ -30,10 +30,7 @@ def to_rgb(
     """Pixels of a loaded picture, (h, w, 3) uint8.
 
     Args:
-        image: as Pillow loaded it.
-        kind: format of its file, Pillow's name.
         deep: its values if it has more than 8 bits.
-        scale: of such values.
         factor: of reduction; each pixel is the mean of `factor` × `factor`.
 
     Raises:
@@ -93,7 +90,7 @@ def _converter(
     image: Image.Image, kind: str, deep: Depth | None, scale: Scale
 ) -> Callable[[Image.Image], np.ndarray]:
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
-    if deep is not None:
+    if deep is not None and image.mode[0] in "IF":  # others have been stretched
         black, white = deep.declared or scale.undeclared or usual_range(*deep[:2], whole=deep.whole)
         return lambda strip: _scaled(np.asarray(strip), black, (white - black) / scale.gain)
     if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):

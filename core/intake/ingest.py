@@ -67,10 +67,7 @@ def take_in(
 
     Args:
         source: the upload; not changed.
-        name: of the dataset.
         folder: the intake folder, created if missing.
-        settings: the limits.
-        progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
         fewest_classes, accept_one: as in `dataset.read`.
         scale: of pictures of more than 8 bits; None to find one for these.
@@ -162,7 +159,6 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
     """Move the pictures of an intake folder into another one; a remedy makes them part of it.
 
     Args:
-        folder: of the intake.
         addition: the other intake folder; deleted.
         label: class of all its pictures; empty to keep their classes.
 
@@ -203,8 +199,6 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     """Add the columns of a table beside an upload to those that group its pictures.
 
     Args:
-        folder: of the intake.
-        table: the file.
         name: of the table, for messages and titles.
 
     Returns:
@@ -227,7 +221,9 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     columns = (*new_columns, *others)
     detected = grouping.suggest(intake.dataset.model_copy(update={"columns": columns}))
     suggested = {suggestion.by for suggestion in detected}
-    further = tuple(Suggestion.of_column(c) for c in new_columns if c.name not in suggested)
+    further = tuple(
+        Suggestion.of(c.name, c.groups.values()) for c in new_columns if c.name not in suggested
+    )
     intake = intake.model_copy(update={"columns": columns, "groupings": detected + further})
     files.write_text(folder / FILE, intake.model_dump_json())
     return next((c.name for c in new_columns if c.name in suggested), new_columns[0].name)

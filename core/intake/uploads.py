@@ -60,8 +60,6 @@ def store(
 
     Args:
         write: called with the path of the zip, for example `copy` or `unpacking.pack`.
-        name: of the dataset.
-        settings: the limits.
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
         unsorted: whether they have no classes, so that they are taken in by `core.labelling`.

@@ -113,10 +113,7 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
 
     Args:
         source: a zip or a folder; its folders do not matter.
-        name: of the pile.
         folder: of the upload, created if missing.
-        settings: the limits.
-        progress: called with the current step, the finished items and their total; may raise.
 
     Raises:
         BadInput: the upload cannot be used.

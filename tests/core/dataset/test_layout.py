@@ -182,6 +182,21 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
             "top",
         ),
         (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
+        (
+            [f"{n}/{c}" for n in ("ann", "bob") for c in ["glad", "sad", "calm", "angry", "shy"]],
+            "angry calm glad sad shy",
+            "inner",
+        ),
+        ([f"{n}/{c}" for n in ("ann", "bob") for c in ["red", "blue"]], "ann bob", "top"),
+        (
+            [
+                f"{n}/{c}"
+                for n in ["ant", "bee", "cow", "dog", "eel"]
+                for c in ["red", "tan", "grey", "blue", "pink"]
+            ],
+            "ant bee cow dog eel",
+            "top",
+        ),
         (["site1/cat", "site1/other/1", "site2/cat/1", "site2/other"], "cat other", "inner"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
@@ -596,6 +611,31 @@ def test_every_encoding_that_fits_is_offered(read, tmp_path):
     renamed = intake.apply_remedies(tmp_path / "intake", [remedy], Settings())
     assert set(renamed.dataset.classes) == {"dog", "כלב"}
     assert not any(f.remedy and f.remedy.kind == "decode" for f in renamed.findings)
+
+
+def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
+    path = tmp_path / "animals.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{('@@@@@', 'café')[n % 2]}/{n}.png", picture(n))
+    path.write_bytes(path.read_bytes().replace(b"@@@@@", "kočka".encode("cp852")))
+    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    assert found.dataset.classes == ("café", "kočka")
+    offered = [f.remedy for f in found.findings if f.remedy and f.remedy.kind == "decode"]
+    assert offered
+    for remedy in offered:
+        renamed = intake.apply_remedies(tmp_path / "intake", [remedy], Settings()).dataset
+        assert "café" in renamed.classes and "kočka" not in renamed.classes
+
+
+def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
+    path = tmp_path / "animals.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{('cat', 'dog')[n % 2]}/@@@{n}.png", picture(n))
+    path.write_bytes(path.read_bytes().replace(b"@@@", "כלב".encode("cp862")))
+    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    assert not any(f.code.startswith("encoding") for f in found.findings)
 
 
 def test_labels_of_which_each_number_has_all_are_labels(read):

@@ -12,6 +12,7 @@ from core.checks import Severity
 from core.errors import BadInput
 from core.images import AS_DECLARED, Scale
 from core.settings import Settings
+from tests.core import tiffs
 
 RAMP = np.linspace(0, 1, 64 * 64).reshape(64, 64)
 
@@ -68,6 +69,22 @@ def test_nearly_black_pictures_of_12_bits_are_stretched_by_16_with_a_warning(tmp
     plain = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert plain.dataset.scale == AS_DECLARED
     assert "stretched" not in {f.code for f in plain.findings}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_colours_of_12_bits_are_stretched_by_the_same_rule(order, packed, tmp_path):
+    tops = [4095, 2000, 1000, 3500]
+    ramps = [np.stack([top * RAMP, top * RAMP.T, top * RAMP[::-1]], -1) for top in tops]
+    found = taken(tmp_path, [tiffs.colours_of_16_bits(r, order, packed=packed) for r in ramps])
+    assert found.dataset.scale == Scale(gain=16)
+    assert "stretched" in {f.code for f in found.findings}
+    for example, ramp in zip(found.dataset.examples, ramps, strict=True):
+        path = intake.pictures(tmp_path / "intake") / example.path
+        pixels = images.decode(path, scale=found.dataset.scale, limits=Settings())
+        np.testing.assert_array_equal(pixels, np.rint(ramp.astype(int) * 16 / 257))
+        view = images.decode_and_crop(path, 64, 1.0, found.dataset.scale, limits=Settings())
+        np.testing.assert_array_equal(view, pixels)
 
 
 def test_a_few_dark_pictures_among_bright_ones_stay_dark(tmp_path):

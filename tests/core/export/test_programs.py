@@ -20,7 +20,7 @@ from core.model import storage
 from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
 from core.settings import Settings
-from tests.core import trainings
+from tests.core import tiffs, trainings
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 
@@ -153,6 +153,8 @@ KINDS = {
     "TIFF of 16 bits": lambda p: tiff((257 * levels(p)).astype(np.uint16)),
     "TIFF that declares its range": lambda p: tiff((16 * levels(p)).astype(np.uint16), t341=4080.0),
     "TIFF of which 0 is white": lambda p: tiff((65535 - 257 * levels(p)).astype(np.uint16), t262=0),
+    "TIFF of colours of 16 bits": lambda p: tiffs.colours_of_16_bits(257 * np.uint32(p)),
+    "TIFF of packed colours": lambda p: tiffs.colours_of_16_bits(257 * np.uint32(p), packed=True),
     "TIFF of integers": lambda p: tiff((257 * levels(p)).astype(np.int32)),
     "TIFF of any integers": lambda p: tiff((9000 * levels(p) - 80).astype(np.int32)),
     "TIFF from 0 to 1": lambda p: tiff(levels(p) / 255),
