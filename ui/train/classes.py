@@ -8,13 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from core import intake
-from core.archive import sources
 from core.checks import Remedy
 from core.dataset import class_names, tables
-from core.errors import TuskerError
 from core.intake import Intake, choices, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, scheduling
 from core.settings import MEGABYTE, Settings
 from ui import gallery, job_progress, resources, state, widgets
 from ui.internals import Uploaded
@@ -33,12 +30,8 @@ def complete(upload: Upload, settings: Settings) -> bool:
     remedies: list[Remedy] = []
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         addition = uploads.get(settings, current.arriving)
-        status = scheduling.status(addition.job, settings)
-        if not status.state.ended:
-            job_progress.watch(addition.job, settings, "upload")
+        if not job_progress.finished(addition.job, settings, "upload"):
             return False
-        if status.state is not State.FINISHED:
-            raise TuskerError(status.sentence)
         with st.spinner("Adding pictures …"):
             remedies = [intake.add(upload.path, addition.path, current.arriving_class, settings)]
     current = choices.read(upload.path).model_copy(update={"arriving": "", "arriving_class": ""})
@@ -125,14 +118,8 @@ def _take(
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         uploads.get(settings, upload.id)
         label = label and choices.named(label, names)
-        addition = uploads.store(
-            pile.archive_writer(files, settings),
-            sources.stem(files[0].name),
-            settings,
-            by=state.mark(settings),
-            one_class=bool(label),
-            scale=intake.load(upload.path).dataset.scale,
-        )
+        scale = intake.load(upload.path).dataset.scale
+        addition = pile.store(files, settings, one_class=bool(label), scale=scale)
         current = choices.read(upload.path)
         arriving = {"arriving": addition.id, "arriving_class": label}
         current.model_copy(update=arriving).write(upload.path)
