@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core import runs
-from core.errors import TuskerError
 from core.runs.annotations import NAME_LENGTH
 from ui import frame, launch, models, resources, run_line, run_progress, state, text, widgets
 from ui.pile import page as pile
@@ -16,12 +15,9 @@ st.title("Train your own classes")
 state.return_to_pictures()
 
 if (run := models.current(settings)) is not None:
-    try:
-        summary = runs.summarise(run, settings)
-        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
-        run_progress.show(run, settings)
-    except TuskerError as refusal:
-        run_progress.damaged(run, settings, str(refusal))
+    summary = runs.summarise(run, settings)
+    st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
+    run_progress.show(run, settings, run_progress.finished)
     launch.offer_next_steps(run, settings)
     st.stop()
 

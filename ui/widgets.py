@@ -104,16 +104,14 @@ def download_csv(
     **more: Any,
 ) -> None:
     """A download button for a table. Cells that a spreadsheet would run as formulas become text."""
-    download("Download as CSV", lambda: _csv(header, rows()), file_name, "text/csv", **more)
 
+    def written() -> str:
+        out = io.StringIO()
+        cells = ([inert(c) if isinstance(c, str) else c for c in row] for row in rows())
+        csv.writer(out).writerows([header, *cells])
+        return out.getvalue()
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue()
+    download("Download as CSV", written, file_name, "text/csv", **more)
 
 
 def skipped(files: Sequence[Skipped]) -> None:
