@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -43,12 +42,9 @@ class Snapshot:
 def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
     """The pictures that fit, by kind: `correct`, `issues`, and `wrong`, the likeliest first."""
     predictions = facts.report.predictions
-    correct = [
-        i for i, prediction in enumerate(predictions) if prediction.label == prediction.predicted
-    ]
-    wrong = [
-        i for i, prediction in enumerate(predictions) if prediction.label != prediction.predicted
-    ]
+    hits = [prediction.label == prediction.predicted for prediction in predictions]
+    correct = [index for index, hit in enumerate(hits) if hit]
+    wrong = [index for index, hit in enumerate(hits) if not hit]
     wrong.sort(key=lambda index: -predictions[index].probability)
     candidates = {
         "correct": _test_pictures(run, facts, _some_of_each_class(correct, predictions)),
@@ -78,10 +74,9 @@ def _test_pictures(
     run: Run, facts: Facts, indices: Iterable[int], maps: np.ndarray | None = None
 ) -> Iterator[Snapshot]:
     for index in indices:
-        content = _content(run.thumbnail(index))
-        if content is None:
+        if not run.thumbnail(index).is_file():
             continue
-        evidence: tuple[str, ...] = ()
+        content, evidence = run.thumbnail(index).read_bytes(), tuple[str, ...]()
         if maps is not None and index < len(maps):
             evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[index])
         yield Snapshot(facts.report.predictions[index], text.data_url(content), evidence)
@@ -89,16 +84,9 @@ def _test_pictures(
 
 def _doubted(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:
     for number, issue in enumerate(label_issues):
-        content = _content(run.label_issue_thumbnail(number))
-        if content is not None:
-            yield Snapshot(issue, text.data_url(content))
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+        path = run.label_issue_thumbnail(number)
+        if path.is_file():
+            yield Snapshot(issue, text.data_url(path.read_bytes()))
 
 
 def _covered(content: bytes, heat: np.ndarray, crop: float) -> str:

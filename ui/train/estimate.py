@@ -40,14 +40,11 @@ class Forecast:
                 config = config.model_copy(update={"alternatives": ()})
             description = _describe(config)
             if preset == "best":
-                config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
+                minutes = st.session_state.get(BUDGET, budget.MINUTES)
+                config = budget.within(config, self.dataset, self.settings, minutes)
             expected = estimate.estimate(self.dataset, config, self.settings)
             captions.append(f"**≈ {expected.time}** · {description}")
         return captions
-
-    def within(self, config: TrainingConfig, minutes: float) -> TrainingConfig:
-        """The settings without what does not fit into a time budget."""
-        return budget.within(config, self.dataset, self.settings, minutes)
 
     def show(self, config: TrainingConfig) -> bool:
         """Show what a training will take. Returns whether it may be started."""

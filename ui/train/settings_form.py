@@ -67,7 +67,7 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
         st.caption("Settings under Advanced differ from those of the preset.")
     if minutes is None:
         return config
-    reduced = forecast.within(config, minutes)
+    reduced = budget.within(config, forecast.dataset, forecast.settings, minutes)
     if sentence := budget.describe(config, reduced):
         st.caption(f":material/timelapse: {sentence}")
     return reduced
