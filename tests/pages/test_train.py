@@ -193,6 +193,23 @@ def test_momentum_weight_decay_and_features_can_be_chosen(
     assert used.fine_tune_phase.weight_decay == 0.01
 
 
+def test_settings_count_while_advanced_is_folded(
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train", upload=upload.id).fill("Seed", 7).fill("Test share", 0.95)
+    visitor.at.session_state["advanced"] = False
+    visitor.rerun()
+    assert not _fields(visitor, "Seed")
+    assert visitor.button("Start training").disabled
+    assert "Correct the setting that is marked under Advanced" in visitor.text()
+    visitor.at.session_state["advanced"] = True
+    visitor.rerun().fill("Test share", 0.25)
+    visitor.at.session_state["advanced"] = False
+    visitor.rerun().press("Start training")
+    used = run_of_visitor(visitor).config()
+    assert (used.seed, used.test) == (7, 0.25)
+
+
 def test_features_have_no_effect_on_a_backbone_with_one_depth(
     visitor: Visitor, upload: Upload
 ) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
+from pydantic.fields import FieldInfo
 
 from core import backbones
 from core.dataset import Dataset
@@ -125,47 +126,63 @@ def explained(labels: dict[str, str], idle: dict[str, str]) -> list[str]:
     return sentences
 
 
-def field(path: str, label: str, default: Any, key: str, *, idle: bool) -> Any:
-    """The control of a setting, and the value that was entered.
+def draw(path: str, label: str, default: Any, key: str, *, idle: bool) -> None:
+    """The control of a setting."""
+    name = path.rpartition(".")[2]
+    more: dict[str, Any] = {"key": key, "persist_state": "session", "disabled": idle}
+    more["help"] = _setting(path).description
+    if isinstance(default, bool):
+        st.checkbox(label, default, **more)
+    elif titles := OPTIONS.get(name):
+        options = list(titles)
+        index = options.index(default)
+        st.selectbox(label, options, index, format_func=titles.__getitem__, **more)
+    elif isinstance(default, tuple):
+        st.text_input(label, placeholder="none, or for example 256, 64", **more)
+    else:
+        small = name in ("learning_rate", "weight_decay")
+        fine = isinstance(default, float) and _limits(path)[1] <= 1
+        st.number_input(
+            label,
+            value=default,
+            # No min_value and max_value: Streamlit ignores a value outside them without a message.
+            step=1e-4 if small else 0.05 if fine else type(default)(1),
+            format="%.6f" if small else None,
+            **more,
+        )
+
+
+def checked(path: str, value: Any) -> Any:
+    """A value that was entered.
 
     Raises:
-        BadConfig: the value is outside its range.
+        BadConfig: it is outside its range.
     """
+    label = next((tab[path] for tab in TABS.values() if path in tab), path)
+    if path == "head.hidden":
+        units = value.replace(",", " ").split() if value else []
+        if wrong := [unit for unit in units if not unit.isdecimal()]:
+            raise BadConfig(f"{label}: expected numbers such as 256, 64; found {wrong[0]}.")
+        return units
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        low, high = _limits(path)
+        if not low <= value <= high:
+            raise BadConfig(f"{label}: expected {low:g} to {high:g}, found {value:g}.")
+    return value
+
+
+def _limits(path: str) -> tuple[float, float]:
+    """The range of a number; an end that it excludes is replaced by what can be typed."""
+    limits: dict[str, float] = {"le": 1 - 1e-6}
+    limits["ge"] = 0.05 if path in ("validation", "test") else 1e-6
+    for limit in _setting(path).metadata:
+        limits |= asdict(limit)
+    return limits["ge"], limits["le"]
+
+
+def _setting(path: str) -> FieldInfo:
     part: Any = TrainingConfig
     *groups, name = path.split(".")
     for group in groups:
         part = part.model_fields[group].annotation
-    setting = part.model_fields[name]
-    more: dict[str, Any] = {"key": key, "persist_state": "session", "disabled": idle}
-    more["help"] = setting.description
-    if isinstance(default, bool):
-        return st.checkbox(label, default, **more)
-    if titles := OPTIONS.get(name):
-        options = list(titles)
-        return st.selectbox(
-            label, options, options.index(default), format_func=titles.__getitem__, **more
-        )
-    if name == "hidden":
-        units = st.text_input(label, placeholder="none, or for example 256, 64", **more)
-        units = units.replace(",", " ").split()
-        if wrong := [unit for unit in units if not unit.isdecimal()]:
-            raise BadConfig(f"{label}: expected numbers such as 256, 64; found {wrong[0]}.")
-        return units
-    kind = type(default)
-    # A range that excludes an end has none that can be typed; 0.000001 is close to it.
-    limits = {"ge": 0.05 if name in ("validation", "test") else 1e-6, "le": 1 - 1e-6}
-    for limit in setting.metadata:
-        limits |= asdict(limit)
-    low, high = kind(limits["ge"]), kind(limits["le"])
-    small = name in ("learning_rate", "weight_decay")
-    # No min_value and max_value: Streamlit ignores a value outside them without a message.
-    value = st.number_input(
-        label,
-        value=default,
-        step=1e-4 if small else kind(1) if high > 1 else 0.05,
-        format="%.6f" if small else None,
-        **more,
-    )
-    if not (idle or low <= value <= high):
-        raise BadConfig(f"{label}: expected {low:g} to {high:g}, found {value:g}.")
-    return value
+    return part.model_fields[name]

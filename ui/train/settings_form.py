@@ -58,8 +58,12 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
     start = forecast.start.model() if forecast.start else None
-    with st.expander("Advanced", icon=":material/tune:"):
-        config = _advanced(chosen, forecast.dataset, start, sample)
+    settings = Entered(chosen, forecast.dataset, start)
+    config = settings.config
+    box = st.expander("Advanced", icon=":material/tune:", key="advanced", on_change="rerun")
+    if box.open:  # a browser draws the rest of the page in half the time
+        with box:
+            _draw(settings, sample)
     if config is None:
         st.caption("Correct the setting that is marked under Advanced to continue.")
         return None
@@ -73,65 +77,87 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     return reduced
 
 
-def _advanced(
-    chosen: str, dataset: Dataset, start: ModelFile | None, sample: Callable[[], np.ndarray]
-) -> TrainingConfig | None:
-    """All settings; those that the visitor leaves alone are the preset's, on any backbone."""
-    tabs = dict(zip(controls.TABS, st.tabs(list(controls.TABS)), strict=True))
-    with tabs[controls.DATA]:
-        defaults = preset(chosen, backbone=_backbone(start))
+class Entered:
+    """What was entered under Advanced, whether or not it is drawn.
+
+    Attributes:
+        defaults: the settings of the preset on the chosen backbone.
+        keys: of the fields, by the names of their settings.
+        idle: why settings have no effect, by their names.
+        problems: what is wrong with fields, by the names of their settings.
+        problem: why valid fields do not fit together, or an empty string.
+        config: None if there is a problem.
+    """
+
+    def __init__(self, chosen: str, dataset: Dataset, start: ModelFile | None) -> None:
+        self.start = start
+        backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
+        defaults = preset(chosen, backbone=start.backbone if start else backbone)
         # The mirror image of a digit is another sign.
         flip = defaults.augmentation.flip and dataset.name != samples.DIGITS
         augmentation = defaults.augmentation.model_copy(update={"flip": flip})
         update = {"augmentation": augmentation} | ({"alternatives": ()} if start else {})
-        defaults = defaults.model_copy(update=update)
-        nested = defaults.model_dump()
-        if start is None:
-            nested["alternatives"] = _alternatives(defaults)
-    values = dict(comparison.flat(nested))
-    # A field keeps what was entered as long as its default is the same.
-    keys = {path: f"{chosen} {path} {value}" for path, value in values.items()}
-    entered = {path: st.session_state.get(key, values[path]) for path, key in keys.items()}
-    idle, valid = controls.without_effect(entered, dataset, start), True
+        self.defaults = defaults.model_copy(update=update)
+        nested = self.defaults.model_dump()
+        values = dict(comparison.flat(nested))
+        # A field keeps what was entered as long as its default is the same.
+        self.keys = {path: f"{chosen} {path} {value}" for path, value in values.items()}
+        self.keys["alternatives"] += f" {backbone}"
+        entered = {path: st.session_state.get(key, values[path]) for path, key in self.keys.items()}
+        self.idle = controls.without_effect(entered, dataset, start)
+        self.problems: dict[str, str] = {}
+        self.problem = ""
+        self.config = None
+        for path in values.keys() - self.idle.keys():
+            *groups, name = path.split(".")
+            try:
+                reduce(getitem, groups, nested)[name] = controls.checked(path, entered[path])
+            except TuskerError as refusal:
+                self.problems[path] = str(refusal)
+        if nested["unfreeze"]["layers"]:
+            nested["unfreeze"]["stages"] = 0
+        if self.problems:
+            return
+        try:
+            config = parse(nested)
+        except TuskerError as refusal:
+            self.problem = str(refusal)
+            return
+        if config != self.defaults.model_copy(update={"seed": config.seed}):
+            config = config.model_copy(update={"preset": "custom"})
+        self.config = config
+
+
+def _draw(settings: Entered, sample: Callable[[], np.ndarray]) -> None:
+    defaults = dict(comparison.flat(settings.defaults.model_dump()))
+    tabs = dict(zip(controls.TABS, st.tabs(list(controls.TABS)), strict=True))
+    with tabs[controls.DATA]:
+        _backbones(settings)
     for tab, labels in controls.TABS.items():
         with tabs[tab]:
-            for sentence in controls.explained(labels, idle):
+            for sentence in controls.explained(labels, settings.idle):
                 st.caption(sentence)
             with st.grid(2, min_column_width=PAIRED, vertical_alignment="bottom") as pairs:
                 for path, label in labels.items():
                     with pairs.cell():
-                        try:
-                            value = controls.field(
-                                path, label, values[path], keys[path], idle=path in idle
-                            )
-                        except TuskerError as refusal:
-                            widgets.error(str(refusal))
-                            valid = False
-                    *groups, name = path.split(".")
-                    if path not in idle:
-                        reduce(getitem, groups, nested)[name] = value
-    if not valid:
-        return None
-    if nested["unfreeze"]["layers"]:
-        nested["unfreeze"]["stages"] = 0
-    try:
-        config = parse(nested)
-    except TuskerError as refusal:
-        widgets.error(str(refusal))
-        return None
-    with tabs[controls.AUGMENTATION], contextlib.suppress(TuskerError):  # an unreadable picture
-        _preview(config, sample)
-    if config != defaults.model_copy(update={"seed": config.seed}):
-        return config.model_copy(update={"preset": "custom"})
-    return config
+                        idle = path in settings.idle
+                        controls.draw(path, label, defaults[path], settings.keys[path], idle=idle)
+                        if path in settings.problems:
+                            widgets.error(settings.problems[path])
+    if settings.problem:
+        widgets.error(settings.problem)
+    if settings.config is not None:
+        with tabs[controls.AUGMENTATION], contextlib.suppress(TuskerError):  # unreadable
+            _preview(settings.config, sample)
 
 
-def _backbone(start: ModelFile | None) -> str:
-    """The backbone that is trained, fixed by a model to continue from."""
-    if start is not None:
-        st.caption(f"Backbone: {_title(start.backbone)}, that of the model that it starts from.")
-        return start.backbone
-    return st.selectbox(
+def _backbones(settings: Entered) -> None:
+    """The backbone that is trained, fixed by a model to continue from, and its alternatives."""
+    if settings.start is not None:
+        title = _title(settings.start.backbone)
+        st.caption(f"Backbone: {title}, that of the model that it starts from.")
+        return
+    st.selectbox(
         "Backbone",
         list(backbones.BACKBONES),
         # Not whether it is prepared: Streamlit drops a choice whose text changes.
@@ -140,21 +166,15 @@ def _backbone(start: ModelFile | None) -> str:
         key=state.BACKBONE,  # the same for all presets, so that a comparison can set it
         persist_state="session",
     )
-
-
-def _alternatives(defaults: TrainingConfig) -> tuple[str, ...]:
-    """Backbones that are compared with the chosen one before the training."""
-    others = [name for name in backbones.BACKBONES if name != defaults.backbone]
-    chosen = st.multiselect(
+    st.multiselect(
         "Also try",
-        others,
-        [name for name in others if name in defaults.alternatives],
+        [name for name in backbones.BACKBONES if name != settings.defaults.backbone],
+        settings.defaults.alternatives,
         format_func=_title,
         help="Compared by cross-validation before the training, which takes the best of all.",
-        key=f"{defaults.preset} alternatives {defaults.backbone}",
+        key=settings.keys["alternatives"],
         persist_state="session",
     )
-    return tuple(name for name in others if name in chosen)
 
 
 def _title(name: str) -> str:
