@@ -116,7 +116,6 @@ def _prepare(run: Run, form: Format, settings: Settings) -> None:
 
 
 def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
-    """What the job for exports does, or why it ended early."""
     job = run.export_job
     if not job.exists:
         return

@@ -64,7 +64,6 @@ def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
 
 
 def _some_of_each_class(indices: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
-    """Random pictures, one of each class in turn."""
     shuffled = [indices[i] for i in np.random.default_rng(0).permutation(len(indices))]
     turns = browsing.round_robin(predictions[index].label for index in shuffled)
     return [shuffled[turn] for turn in turns[:CORRECT]]

@@ -112,7 +112,6 @@ def _store(take: Callable[[], Upload]) -> None:
 
 
 def _go_to(pile_id: str) -> None:
-    """Have the address name a pile, or none."""
     state.leave_pictures()
     for key in (state.PILE_STEP, state.PILE_REFUSAL):
         st.session_state.pop(key, None)

@@ -79,7 +79,6 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
 
 
 def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
-    """Say so where the answers below should not be trusted."""
     if verdict is Verdict.UNLIKE:
         st.info(
             "**Not like the training pictures.** The model knows only its own classes. If it had "

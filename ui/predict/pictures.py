@@ -168,7 +168,6 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
 
 
 def _take(pictures: tuple[Picture, ...] = ()) -> None:
-    """Choose pictures that were not uploaded, or none."""
     _keep(pictures)
     turn = st.session_state[state.PICTURES_TURN]
     for source in (CAMERA, UPLOAD):
@@ -177,7 +176,6 @@ def _take(pictures: tuple[Picture, ...] = ()) -> None:
 
 
 def _keep(chosen: tuple[Picture, ...] | Batch, files: Sequence[Uploaded] = ()) -> None:
-    """Make something the choice, of which the first picture is shown large."""
     st.session_state[state.PICTURES] = chosen
     st.session_state.pop(state.SHOWN, None)
     internals.keep_uploads(files)

@@ -73,7 +73,6 @@ class Forecast:
         return True
 
     def _basis(self, config: TrainingConfig) -> str:
-        """What the estimate of time is based on."""
         used = [backbones.get(name) for name in (config.backbone, *config.alternatives)]
         if missing := [row.title for row in used if serving.locate(row, self.settings) is None]:
             return f"Preparing {text.listed(missing)} comes first, once."

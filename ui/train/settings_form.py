@@ -182,7 +182,6 @@ def _title(name: str) -> str:
 
 
 def _preview(config: TrainingConfig, sample: Callable[[], np.ndarray]) -> None:
-    """One of the visitor's pictures with its augmented views, as the training will see them."""
     drawn = config.augmentation.views
     if drawn > 1:
         pictures = views.render(sample(), EDGE, config.crop, config.augmentation, "preview")

@@ -149,7 +149,6 @@ def _verdict(view: CompleteRun, index: int, prediction: Prediction) -> None:
 
 
 def _heat_maps(view: CompleteRun, index: int, strength: float) -> None:
-    """The picture, and beside it the evidence for the predicted and for the actual class."""
     prediction, classes = view.report.predictions[index], view.report.classes
     maps = view.run.heatmaps()
     try:
@@ -186,7 +185,6 @@ def _has_heat_maps(view: CompleteRun) -> bool:
 
 
 def _answers(view: CompleteRun, prediction: Prediction, count: int) -> None:
-    """The likeliest classes as bars; the actual one is marked."""
     for label, probability in prediction.top[:count]:
         actual = " · actual" if label == prediction.label else ""
         name, share = view.report.classes[label], text.share(probability)
