@@ -48,7 +48,6 @@ def _is_page(message: Message) -> bool:
 
 
 def _is_https(scope: Scope, headers: Headers) -> bool:
-    """Whether the browser uses HTTPS, here or up to the reverse proxy."""
     return scope["scheme"] == "https" or headers.get("x-forwarded-proto", "") == "https"
 
 

@@ -80,7 +80,6 @@ def _response(description: str, schema: str) -> Json:
 
 
 def _input(settings: Settings) -> Json:
-    """Parameters and body of a prediction request."""
     picture = {"type": "string", "format": "binary", "contentMediaType": "image/*"}
     pictures = {
         "type": "array",

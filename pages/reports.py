@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core import runs
-from core.errors import TuskerError
 from ui import frame, launch, models, resources, run_progress, state
 from ui.reports import compare, owner, run_list, views
 
@@ -26,12 +25,6 @@ back = "Back to comparing" if comparing else "All runs"
 st.button(back, on_click=state.leave_run, icon=":material/arrow_back:")
 owner.heading(run, settings)
 summary = runs.summarise(run, settings)
-try:
-    if summary.complete:
-        views.show(run, settings)
-    else:
-        run_progress.show(run, settings)
-except TuskerError as refusal:
-    run_progress.damaged(run, settings, str(refusal))
+run_progress.show(run, settings, views.show)
 if summary.state.ended and not summary.complete:
     launch.offer_next_steps(run, settings)

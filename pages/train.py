@@ -3,8 +3,6 @@
 import streamlit as st
 
 from core import runs
-from core.errors import TuskerError
-from core.intake import samples
 from core.runs.annotations import NAME_LENGTH
 from ui import frame, launch, models, resources, run_line, run_progress, state, text, widgets
 from ui.pile import page as pile
@@ -17,12 +15,9 @@ st.title("Train your own classes")
 state.return_to_pictures()
 
 if (run := models.current(settings)) is not None:
-    try:
-        summary = runs.summarise(run, settings)
-        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
-        run_progress.show(run, settings)
-    except TuskerError as refusal:
-        run_progress.damaged(run, settings, str(refusal))
+    summary = runs.summarise(run, settings)
+    st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
+    run_progress.show(run, settings, run_progress.finished)
     launch.offer_next_steps(run, settings)
     st.stop()
 
@@ -48,10 +43,7 @@ if not intake.show(upload, examined, settings):
 st.header("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
-mirror = examined.dataset.name != samples.DIGITS
-saved = model.model() if model is not None else None
-sample = intake.sample(upload, examined, settings)
-chosen = settings_form.choose(forecast, mirror=mirror, sample=sample, start=saved)
+chosen = settings_form.choose(forecast, intake.sample(upload, examined, settings))
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
 if model is None:

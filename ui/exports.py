@@ -44,7 +44,14 @@ def show(run: Run, settings: Settings) -> None:
             icon=":material/inventory_2:",
         )
         return
-    _formats(run, settings)
+
+    def busy() -> bool:
+        return ordering.at_work(run, settings) or run.at_work(settings)
+
+    if busy():
+        job_progress.poll(lambda: not busy(), lambda: _rows(run, settings), SECONDS)
+    else:
+        _rows(run, settings)
     sizes, verification = packing.sizes(run), run.verification()
     chosen: list[str] = []
     if verification is not None and sizes:
@@ -73,18 +80,6 @@ def show(run: Run, settings: Settings) -> None:
     )
 
 
-def _formats(run: Run, settings: Settings) -> None:
-    """One row per format; drawn again every second while files are being prepared."""
-    if _busy(run, settings):
-        job_progress.poll(lambda: not _busy(run, settings), lambda: _rows(run, settings), SECONDS)
-    else:
-        _rows(run, settings)
-
-
-def _busy(run: Run, settings: Settings) -> bool:
-    return ordering.at_work(run, settings) or run.at_work(settings)
-
-
 def _rows(run: Run, settings: Settings) -> None:
     waiting = ordering.waiting(run, settings)
     sizes, verification = packing.sizes(run), run.verification()
@@ -97,16 +92,12 @@ def _rows(run: Run, settings: Settings) -> None:
             with button:
                 if form.file in sizes:
                     _download(run, form, "Download", width="stretch")
-                elif form in waiting:
+                elif (waits := form in waiting) or may_prepare:
                     st.button(
-                        "Preparing", key=f"prepare {form.name}", disabled=True, width="stretch"
-                    )
-                elif may_prepare:
-                    st.button(
-                        "Prepare",
+                        "Preparing" if waits else "Prepare",
                         key=f"prepare {form.name}",
-                        icon=":material/build:",
-                        disabled=not run.complete or run.at_work(settings),
+                        icon=None if waits else ":material/build:",
+                        disabled=waits or not run.complete or run.at_work(settings),
                         width="stretch",
                         on_click=_prepare,
                         args=(run, form, settings),
@@ -125,7 +116,6 @@ def _prepare(run: Run, form: Format, settings: Settings) -> None:
 
 
 def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
-    """What the job for exports does, or why it ended early."""
     job = run.export_job
     if not job.exists:
         return
@@ -151,7 +141,6 @@ def _proof(result: FileVerification, verification: Verification, size: int) -> s
 
 
 def _table(verification: Verification, sizes: dict[str, int]) -> None:
-    """What each file predicted when it was opened again."""
     passed = [proof for proof in verification.results if proof.file in sizes]
     st.dataframe(
         {

@@ -1,16 +1,19 @@
-"""The start of every page through `app.py`, old links, and the message for a bug."""
+"""The start of every page through `app.py`, old links, and what a page says that cannot go on."""
 
+import errno
 import secrets
 
 import streamlit as st
 
+from core.errors import TuskerError
 from core.system import log
-from ui import internals, state
+from ui import internals, state, widgets
 
 SORRY = (
     "Sorry, something went wrong. Try again. If it happens again, tell the host of this server: "
     "the log has it as {}."
 )
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def enter() -> None:
@@ -25,7 +28,18 @@ def enter() -> None:
 
 
 def apologise(error: Exception) -> bool:
-    """Log a bug in full, apologise with its id, and return that nothing more is to be shown."""
+    """Show why the page ends here: a refusal, a disk that stores nothing, or a bug with its id.
+
+    Returns:
+        That nothing more is to be shown.
+    """
+    if isinstance(error, TuskerError):
+        widgets.error(str(error))
+        return True
+    if isinstance(error, OSError) and error.errno in FULL:
+        log.LOGGER.error("nothing can be stored", exc_info=error)
+        widgets.error(widgets.NOT_STORED.format(error.strerror), icon=":material/hard_drive:")
+        return True
     name = secrets.token_hex(4)
     log.LOGGER.error("bug %s", name, exc_info=error)
     st.error(SORRY.format(name), icon=":material/bug_report:")

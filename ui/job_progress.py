@@ -55,6 +55,20 @@ def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = E
     polling = True
 
 
+def finished(job: JobFolder, settings: Settings, noun: str) -> bool:
+    """Whether a job has finished; shows its progress until then.
+
+    Raises:
+        TuskerError: it ended otherwise; the sentence says why.
+    """
+    status = scheduling.status(job, settings)
+    if not status.state.ended:
+        watch(job, settings, noun)
+    elif status.state is not State.FINISHED:
+        raise TuskerError(status.sentence)
+    return status.state.ended
+
+
 def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:
     """Progress of a job; the page is drawn again once it has ended.
 

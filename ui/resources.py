@@ -30,7 +30,6 @@ from core.model import heatmap
 from core.model.classifier import Answer, Classifier, ServingModel, opened
 from core.predict import lookup
 from core.runs import comparison
-from core.runs.comparison import ComparedRun
 from core.runs.run import Run
 from core.settings import Settings, load
 from core.system import log, memory
@@ -194,6 +193,10 @@ def dataset(run: Run) -> Dataset:
     return run.dataset()
 
 
+compared_run = _per_run(comparison.MOST)(comparison.load)
+model_card = _per_run(3)(card.card)
+
+
 @_per_run(3)
 def rows(run: Run) -> Rows:
     """The test pictures of a run as arrays. Raises RunDamaged."""
@@ -204,18 +207,6 @@ def rows(run: Run) -> Rows:
 def matrix(run: Run, values: Share, chosen: tuple[int, int] | None) -> go.Figure:
     """The confusion matrix of a run; drawing a hundred classes takes a while. Raises RunDamaged."""
     return confusion_matrix(report(run), values=values, chosen=chosen)
-
-
-@_per_run(3)
-def model_card(run: Run) -> str:
-    """The model card of a run. Raises RunDamaged."""
-    return card.card(run)
-
-
-@_per_run(comparison.MOST)
-def compared_run(run: Run) -> ComparedRun:
-    """The settings and results by which a complete run is compared. Raises RunDamaged."""
-    return comparison.load(run)
 
 
 @_per_run(2, "Comparing …")

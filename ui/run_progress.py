@@ -1,5 +1,6 @@
 """A run without an open report: progress, curves, result, or why it ended early."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -34,36 +35,32 @@ KEPT = {
 }
 
 
-def show(run: Run, settings: Settings) -> None:
-    """The run, whatever its status.
-
-    Raises:
-        RunDamaged: a file cannot be read; `damaged` shows that.
-    """
+def show(run: Run, settings: Settings, show_complete: Callable[[Run, Settings], None]) -> None:
+    """The run, whatever its status; if it is complete, by a function."""
     summary = runs.summarise(run, settings)
-    if summary.damaged:
-        for read in (run.config, run.dataset, run.manifest, run.report):
-            read()
-        raise RunDamaged("Its files are not those that the training wrote.")
-    if summary.complete:
-        finished(run, settings)
-    elif summary.state.ended:
-        ended_early(run, run.status(settings), settings)
-    else:
-        _watch(run, settings)
-
-
-def _watch(run: Run, settings: Settings) -> None:
-    job_progress.poll(
-        lambda: run.complete or run.status(settings).state.ended, lambda: _draw(run, settings)
-    )
+    try:
+        if summary.damaged:
+            for read in (run.config, run.dataset, run.manifest, run.report):
+                read()
+            raise RunDamaged("Its files are not those that the training wrote.")
+        if summary.complete:
+            show_complete(run, settings)
+        elif summary.state.ended:
+            _ended_early(run, run.status(settings), settings)
+        else:
+            job_progress.poll(
+                lambda: run.complete or run.status(settings).state.ended,
+                lambda: _draw(run, settings),
+            )
+    except TuskerError as refusal:
+        _damaged(run, settings, str(refusal))
 
 
 def _draw(run: Run, settings: Settings) -> None:
     queued = run.status(settings).state is State.QUEUED
     st.header("Queued" if queued else "Training")
     may_cancel = state.may_change(run.id, settings)
-    expected, shown = _plan(run.id, run, settings)
+    expected, shown = _plan(run, settings)
     job_progress.show(
         run.job, settings, "training", "pictures/s", may_cancel=may_cancel, expected=expected
     )
@@ -85,12 +82,13 @@ def _draw(run: Run, settings: Settings) -> None:
     st.caption(f"You can close this page: {continues}, and this address leads back to it.")
 
 
-@st.cache_resource(scope="session", max_entries=4, show_spinner=False)
-def _plan(run_id: str, _run: Run, _settings: Settings) -> tuple[float, list[Path]]:
+@st.cache_resource(
+    scope="session", max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id}
+)
+def _plan(run: Run, _settings: Settings) -> tuple[float, list[Path]]:
     """Seconds that a training is expected to take, and small copies of its pictures."""
-    del run_id  # the cache key
-    dataset, pictures = _run.dataset(), _run.pictures
-    seconds = estimate.estimate(dataset, _run.config(), _settings).scored
+    dataset, pictures = run.dataset(), run.pictures
+    seconds = estimate.estimate(dataset, run.config(), _settings).scored
     if pictures is None:
         return seconds, []
     examples = dataset.examples[:: max(1, len(dataset.examples) // SHOWN)]
@@ -122,11 +120,7 @@ def _drawn(at: tuple[float, ...], _epochs: tuple[Epoch, ...], _kept: tuple[Kept,
 
 def finished(run: Run, settings: Settings) -> None:
     """The accuracy, and where to go next."""
-    try:
-        report = run.report()
-    except TuskerError as refusal:
-        st.error(str(refusal))
-        return
+    report = run.report()
     if report.leaked:
         st.warning(text.plain(report.headline, 400), icon=":material/content_copy:")
     else:
@@ -164,8 +158,7 @@ def _next_step(run: Run, report: Report) -> None:
         st.switch_page("pages/reports.py", query_params=query)
 
 
-def ended_early(run: Run, status: Status, settings: Settings) -> None:
-    """A run that was cancelled, failed or interrupted: why, what was kept, and how far it was."""
+def _ended_early(run: Run, status: Status, settings: Settings) -> None:
     title, box, icon = ENDED[status.state]
     st.header(title)
     if status.sentence.rstrip(".") != title:
@@ -176,8 +169,7 @@ def ended_early(run: Run, status: Status, settings: Settings) -> None:
         _log(run, settings)
 
 
-def damaged(run: Run, settings: Settings, reason: str) -> None:
-    """A run whose files are not those that the training wrote."""
+def _damaged(run: Run, settings: Settings, reason: str) -> None:
     st.header("Damaged")
     widgets.error(reason, icon=":material/broken_image:")
     st.markdown(

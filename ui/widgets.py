@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.typing import UploadedFile
 
 from core.checks import Severity
 from core.dataset import Skipped
@@ -104,16 +105,14 @@ def download_csv(
     **more: Any,
 ) -> None:
     """A download button for a table. Cells that a spreadsheet would run as formulas become text."""
-    download("Download as CSV", lambda: _csv(header, rows()), file_name, "text/csv", **more)
 
+    def written() -> str:
+        out = io.StringIO()
+        cells = ([inert(c) if isinstance(c, str) else c for c in row] for row in rows())
+        csv.writer(out).writerows([header, *cells])
+        return out.getvalue()
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue()
+    download("Download as CSV", written, file_name, "text/csv", **more)
 
 
 def skipped(files: Sequence[Skipped]) -> None:
@@ -188,8 +187,7 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
     current = f"{key} {turn}"
 
     def take_files() -> None:
-        value = st.session_state[current]
-        files = value if isinstance(value, list) else [value] if value else []
+        files = uploaded_files(current)
         if not files:
             return
         take([internals.uploaded(file) for file in files])
@@ -198,3 +196,9 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
 
     with reserved(UPLOADER):
         st.file_uploader(label, key=current, on_change=take_files, **more)
+
+
+def uploaded_files(key: str) -> list[UploadedFile]:
+    """The files in an uploader or a camera, by its key; none where it is not on the page."""
+    value = st.session_state.get(key) or []
+    return value if isinstance(value, list) else [value]

@@ -36,7 +36,8 @@ class Augmentation(_Part):
     views: int = Field(1, ge=1, le=16)
     """Renderings of each training picture. The first is the picture itself."""
     flip: bool = True
-    """The second view is the mirror image; later ones are mirrored at random."""
+    """The second view is the mirror image; later ones are mirrored at random. Not for writing, or
+    where left and right matter."""
     rotation: float = Field(15.0, ge=0, le=180)
     """Largest rotation, in degrees."""
     zoom: float = Field(0.15, ge=0, le=0.9)

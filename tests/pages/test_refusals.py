@@ -1,18 +1,22 @@
 """What could not be done is said where it was asked for, and nowhere else."""
 
 import errno
+import io
 import os
+import zipfile
 from collections.abc import Callable
 
 import pytest
 
 from core.errors import LimitExceeded
 from core.intake import choices
+from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.runs import Run
 from core.system import files
 from tests.pages.test_label_issues import add_label_issues, issue_fields
 from tests.pages.visitor import Visitor
+from tests.shapes import draw, encoded
 
 FULL = "The queue is full."
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -70,3 +74,20 @@ def test_a_choice_that_cannot_be_stored_says_so(
         assert NO_SPACE not in visitor.text()
         issue_fields(visitor)[0].set_value("")
         assert NO_SPACE in visitor.rerun().text()
+
+
+@pytest.mark.parametrize("trouble", [_full_disk, _refuse])
+def test_a_page_that_cannot_be_drawn_to_its_end_says_why_and_can_be_used_again(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., None]
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for label, name in enumerate(("Daisy", "rose", "daisy")):
+            for number in range(4):
+                archive.writestr(f"{name}/{number}.png", encoded(draw(label, seed=number)))
+    with monkeypatch.context() as patched:
+        patched.setattr(Choices, "write", trouble)
+        visitor.open("train").upload(("twice.zip", packed.getvalue()))
+        visitor.wait_until(lambda: NO_SPACE in visitor.text() or FULL in visitor.text())
+        assert "Start training" not in visitor.buttons()
+    assert "Merge into Daisy: done." in visitor.rerun().text()

@@ -2,6 +2,7 @@ import base64
 import io
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -37,6 +38,12 @@ def _steps(visitor: Visitor) -> list[str]:
 def _disabled(visitor: Visitor) -> set[str]:
     """Labels of the numbers that cannot be changed."""
     return {field.label for field in visitor.at.number_input if field.disabled}
+
+
+def _fields(visitor: Visitor, label: str) -> list[Any]:
+    """The fields of that label, the head's before those of fine-tuning."""
+    fields = (*visitor.at.number_input, *visitor.at.selectbox)
+    return [field for field in fields if field.label == label]
 
 
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(
@@ -161,6 +168,55 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
     assert len(visitor.at.image) > shown
     assert "One of your pictures, as it will be varied" in visitor.text()
     assert not solved & _disabled(visitor.fill("Hidden layers", "64"))
+    optimisers = {"Momentum", "Weight decay"}
+    assert optimisers <= _disabled(visitor)
+    for optimiser, used in (("sgd", "Momentum"), ("adamw", "Weight decay")):
+        visitor.fill("Optimiser", optimiser, first=True)
+        assert not _fields(visitor, used)[0].disabled, "of the head"
+        assert _fields(visitor, used)[1].disabled, "nothing is fine-tuned"
+        assert _fields(visitor, *optimisers - {used})[0].disabled
+
+
+def test_momentum_weight_decay_and_features_can_be_chosen(
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train", upload=upload.id).choose("Best", "best")
+    visitor.fill("Features", "depths").fill("Hidden layers", "16")
+    visitor.fill("Optimiser", "sgd", first=True).fill("Momentum", 0.5, first=True)
+    _fields(visitor, "Optimiser")[1].set_value("adamw")
+    visitor.rerun()
+    _fields(visitor, "Weight decay")[1].set_value(0.01)
+    visitor.rerun().press("Start training")
+    used = run_of_visitor(visitor).config()
+    assert used.features == "depths"
+    assert used.head_phase.momentum == 0.5
+    assert used.fine_tune_phase.weight_decay == 0.01
+
+
+def test_settings_count_while_advanced_is_folded(
+    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train", upload=upload.id).fill("Seed", 7).fill("Test share", 0.95)
+    visitor.at.session_state["advanced"] = False
+    visitor.rerun()
+    assert not _fields(visitor, "Seed")
+    assert visitor.button("Start training").disabled
+    assert "Correct the setting that is marked under Advanced" in visitor.text()
+    visitor.at.session_state["advanced"] = True
+    visitor.rerun().fill("Test share", 0.25)
+    visitor.at.session_state["advanced"] = False
+    visitor.rerun().press("Start training")
+    used = run_of_visitor(visitor).config()
+    assert (used.seed, used.test) == (7, 0.25)
+
+
+def test_features_have_no_effect_on_a_backbone_with_one_depth(
+    visitor: Visitor, upload: Upload
+) -> None:
+    visitor.open("train", upload=upload.id)
+    assert not _fields(visitor, "Features")[0].disabled
+    visitor.fill("Backbone", "resnet50")
+    assert _fields(visitor, "Features")[0].disabled
 
 
 def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor: Visitor) -> None:

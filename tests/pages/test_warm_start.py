@@ -63,7 +63,9 @@ def test_a_training_starts_from_an_imported_model(
     assert "knows 4 of these classes" in visitor.text()
     assert warm_start.TEST_NOTE in visitor.text()
     assert "Backbone" not in _fields(visitor)
-    assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.text()
+    assert "EfficientNet-Lite0, that of the model that it starts from" in visitor.text()
+    disabled = [f.label for f in (*visitor.at.selectbox, *visitor.at.text_input) if f.disabled]
+    assert {"Features", "Hidden layers"} <= {*disabled}
     assert "Compare backbones" not in visitor.buttons()
     visitor.press("Start training")
     (run,) = runs.list_runs(host)

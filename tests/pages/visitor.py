@@ -95,6 +95,8 @@ class Visitor:
     def __init__(self) -> None:
         self.at = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
         self.at.session_state[state.ARRIVED] = True  # no browser, so no width to wait for
+        for folded in ("advanced", "change classes False"):  # unfolded, to be looked at
+            self.at.session_state[folded] = True
 
     def open(self, page: str = "predict", **parameters: str) -> Self:
         """Go to a page by its address."""

@@ -92,7 +92,6 @@ def refusal(sentence: str) -> str:
 
 
 def _charts(run: Run, details: RunDetails) -> dict[str, Figure]:
-    """Every chart that this run has data for, by its name in the template."""
     report = details.report
     figures = {
         "classes": bars.per_class(report),

@@ -43,12 +43,9 @@ class Snapshot:
 def choose(run: Run, details: RunDetails) -> dict[str, list[Snapshot]]:
     """The pictures that fit, by kind: `correct`, `issues`, and `wrong`, the likeliest first."""
     predictions = details.report.predictions
-    correct = [
-        i for i, prediction in enumerate(predictions) if prediction.label == prediction.predicted
-    ]
-    wrong = [
-        i for i, prediction in enumerate(predictions) if prediction.label != prediction.predicted
-    ]
+    hits = [prediction.label == prediction.predicted for prediction in predictions]
+    correct = [index for index, hit in enumerate(hits) if hit]
+    wrong = [index for index, hit in enumerate(hits) if not hit]
     wrong.sort(key=lambda index: -predictions[index].probability)
     candidates = {
         "correct": _test_pictures(run, details, _some_of_each_class(correct, predictions)),
@@ -68,7 +65,6 @@ def choose(run: Run, details: RunDetails) -> dict[str, list[Snapshot]]:
 
 
 def _some_of_each_class(indices: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
-    """Random pictures, one of each class in turn."""
     shuffled = [indices[i] for i in np.random.default_rng(0).permutation(len(indices))]
     turns = browsing.round_robin(predictions[index].label for index in shuffled)
     return [shuffled[turn] for turn in turns[:CORRECT]]

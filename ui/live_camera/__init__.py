@@ -42,9 +42,12 @@ def show(model: str, count: int, settings: Settings) -> None:
         parts = resources.live_parts(model)
     classifier = resources.classifier(model)
     data = view_data("prediction_view.js", model, classifier, parts, settings)
+    missing = camera_check.NOT_KEPT if classifier.appearance is None else ""
+    check = {"frames": camera_check.FRAMES, "missing": missing}
     data["model"] |= {
         "threshold": classifier.decision.threshold,
-        "check": _check(model, classifier),
+        # A backbone has no pictures to compare with.
+        "check": None if backbones.known(model) else check,
     }
     _VIEW(key="live view", data=data | {"count": count, "ramp": heatmap.RAMP})
     _live_transport(model)
@@ -94,14 +97,6 @@ def view_data(
             },
         },
     }
-
-
-def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
-    """What a camera check needs; None for a backbone, which has no pictures to compare with."""
-    if backbones.known(model):
-        return None
-    missing = camera_check.NOT_KEPT if classifier.appearance is None else ""
-    return {"frames": camera_check.FRAMES, "missing": missing}
 
 
 @st.fragment

@@ -28,8 +28,6 @@ export class ClassList {
   #classes = new Map();
   /** @type {Map<number, string>} id of a picture → data URL */
   #thumbnails = new Map();
-  /** @type {Map<number, number>} id of a class → pictures */
-  #counts = new Map();
   #enabled = false;
 
   /**
@@ -87,7 +85,7 @@ export class ClassList {
       const active = id === classId;
       element.querySelector(".capture").setAttribute("aria-pressed", String(active));
       const more = active && waiting ? ` + ${waiting}` : "";
-      element.querySelector(".count").textContent = `${this.#counts.get(id)}${more}`;
+      element.querySelector(".count").textContent = `${pictureCount(element)}${more}`;
     }
   }
 
@@ -106,7 +104,6 @@ export class ClassList {
     capture.setAttribute("aria-label", `Hold to capture ${name}`);
     element.querySelector(".remove").setAttribute("aria-label", `Remove the class ${name}`);
     element.querySelector(".count").textContent = String(pictures.length);
-    this.#counts.set(id, pictures.length);
     this.#showPictures(element.querySelector("ul"), name, pictures);
   }
 
@@ -169,7 +166,7 @@ export class ClassList {
       if (key === "Enter") input.blur();
     });
     element.querySelector(".remove").addEventListener("click", () => {
-      const count = this.#counts.get(id);
+      const count = pictureCount(element);
       const question = `Remove ${input.dataset.name} and its pictures (${count})?`;
       if (!count || confirm(question)) act({ action: "remove class", class_id: id });
     });
@@ -210,3 +207,6 @@ export class ClassList {
  * @returns {HTMLButtonElement}
  */
 const button = (element, selector) => element.querySelector(selector);
+
+/** @param {HTMLElement} element of a class */
+const pictureCount = (element) => element.querySelector("ul").children.length;

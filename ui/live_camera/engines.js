@@ -165,16 +165,18 @@ export class ServerEngine {
 }
 
 /**
- * Open the browser's engine, or the server's where that fails.
+ * Open the browser's engine, or the server's where that fails or has failed.
  * @param {EngineOptions} options
+ * @param {string} reason why the browser's has failed; empty to try it
  * @returns {Promise<{ engine: Engine, reason: string }>} `reason`: why the browser cannot
  */
-export async function openEngine(options) {
-  const server = () => new ServerEngine(options.connection, options.model);
-  if (!options.runtime) return { engine: server(), reason: "" };
-  try {
-    return { engine: await BrowserEngine.open(options), reason: "" };
-  } catch (error) {
-    return { engine: server(), reason: error.message };
+export async function openEngine(options, reason) {
+  if (options.runtime && !reason) {
+    try {
+      return { engine: await BrowserEngine.open(options), reason };
+    } catch (error) {
+      reason = error.message;
+    }
   }
+  return { engine: new ServerEngine(options.connection, options.model), reason };
 }

@@ -2,7 +2,7 @@
 // The loop of a live view: frame → engine → prediction → screen. The two views extend it.
 
 import { Connection } from "./connection.js";
-import { ServerEngine, openEngine } from "./engines.js";
+import { openEngine } from "./engines.js";
 import { PredictionPanel } from "./prediction_panel.js";
 import { FrameRate, Smoothing, topIndices } from "./smoothing.js";
 import { Viewfinder } from "./viewfinder.js";
@@ -73,8 +73,11 @@ export class LiveView {
     return this.root.querySelector(selector);
   }
 
-  /** Open an engine for the model of the data, in place of any other. */
-  async openEngine() {
+  /**
+   * Open an engine for the model of the data, in place of any other.
+   * @param {string} failure why the browser's has stopped; empty to try it
+   */
+  async openEngine(failure = "") {
     const opening = (this.#openings += 1);
     const superseded = () => this.#closed || opening !== this.#openings;
     this.engine?.close();
@@ -86,7 +89,7 @@ export class LiveView {
     onProgress("Getting the model …");
     try {
       const options = { connection, model, runtime, urls, onProgress, superseded };
-      const { engine, reason } = await openEngine(options);
+      const { engine, reason } = await openEngine(options, failure);
       await this.#use(engine, reason, superseded);
     } catch (error) {
       if (!superseded()) this.#giveUp(error);
@@ -129,23 +132,10 @@ export class LiveView {
         const current = (prediction.headVersion ?? version) === this.version;
         if (engine === this.engine && current) this.#show(prediction, started);
       } catch (error) {
-        if (engine === this.engine && !this.#closed) await this.#recover(engine, error);
+        if (engine !== this.engine || this.#closed) continue;
+        if (engine.kind === "server") await this.serverFailed(error);
+        else await this.openEngine(error.message);
       }
-    }
-  }
-
-  /** @param {Engine} engine */
-  async #recover(engine, error) {
-    if (engine.kind === "server") return this.serverFailed(error);
-    engine.close();
-    this.engine = null;
-    const opening = this.#openings;
-    const superseded = () => this.#closed || opening !== this.#openings;
-    const server = new ServerEngine(this.connection, engine.model);
-    try {
-      await this.#use(server, error.message, superseded);
-    } catch (failure) {
-      if (!superseded()) this.#giveUp(failure);
     }
   }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import streamlit as st
 
@@ -12,7 +12,6 @@ from core.archive import sources, unpacking
 from core.errors import TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
-from core.jobs import State, scheduling
 from core.labelling import Pile
 from core.settings import Settings
 from core.system import files
@@ -34,7 +33,7 @@ def offer(settings: Settings) -> None:
     widgets.uploader(
         "Drop pictures, or one archive of them",
         "pile",
-        lambda files: _store(partial(_take, files, settings)),
+        lambda files: _store(partial(store, files, settings, unsorted=True)),
         accept_multiple_files=True,
         max_upload_size=settings.archive_megabytes,
     )
@@ -91,16 +90,11 @@ def show(settings: Settings) -> bool:
         return False
     try:
         upload = uploads.get(settings, pile_id)
-        status = scheduling.status(upload.job, settings)
-        if not status.state.ended:
-            job_progress.watch(upload.job, settings, "upload")
+        if not job_progress.finished(upload.job, settings, "upload"):
             return True
-        if status.state is not State.FINISHED:
-            widgets.error(status.sentence)
-        else:
-            pile = _open(upload.path)
-            widgets.skipped(pile.skipped)
-            work.show(pile, settings)
+        pile = _open(upload.path)
+        widgets.skipped(pile.skipped)
+        work.show(pile, settings)
     except TuskerError as refusal:
         widgets.error(str(refusal))
     st.button("Choose other pictures", on_click=_go_to, args=("",), icon=":material/swap_horiz:")
@@ -118,7 +112,6 @@ def _store(take: Callable[[], Upload]) -> None:
 
 
 def _go_to(pile_id: str) -> None:
-    """Have the address name a pile, or none."""
     state.leave_pictures()
     for key in (state.PILE_STEP, state.PILE_REFUSAL):
         st.session_state.pop(key, None)
@@ -126,24 +119,25 @@ def _go_to(pile_id: str) -> None:
         st.query_params[state.PILE] = pile_id
 
 
-def _take(files: list[Uploaded], settings: Settings) -> Upload:
-    only = len(files) == 1 and sources.is_archive(files[0].name)
-    name = sources.stem(files[0].name) if only else "Pictures"
-    write = archive_writer(files, settings)
-    return uploads.store(write, name, settings, by=state.mark(settings), unsorted=True)
+def store(files: list[Uploaded], settings: Settings, **more: Any) -> Upload:
+    """Store an archive, a folder or loose pictures, and queue their examination.
 
-
-def archive_writer(files: list[Uploaded], settings: Settings) -> Callable[[Path], None]:
-    """A function for `uploads.store` that writes an archive, or loose files as an archive."""
+    Args:
+        more: further arguments of `uploads.store`.
+    """
+    first = files[0].name
+    only = len(files) == 1 and sources.is_archive(first)
+    folder, _, inside = first.replace("\\", "/").partition("/")
+    name = sources.stem(first) if only else folder if folder and inside else "Pictures"
 
     def write(path: Path) -> None:
-        if len(files) == 1 and sources.is_archive(files[0].name):
+        if only:
             with files[0].open() as stream:
                 uploads.copy(stream, path, settings)
         else:
             unpacking.pack(_named(files), path, settings)
 
-    return write
+    return uploads.store(write, name, settings, by=state.mark(settings), **more)
 
 
 def _named(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:

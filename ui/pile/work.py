@@ -64,7 +64,6 @@ def _learned(labels: Labels) -> Learned | None:
 
 
 def _head(labels: Labels, learned: Learned | None) -> None:
-    """Number of pictures, labels and classes, and the accuracy so far."""
     pile = labels.pile
     st.markdown(
         f"**{text.plain(pile.name)}** · {text.count(len(pile.pictures), 'picture')}, "
@@ -80,7 +79,6 @@ def _head(labels: Labels, learned: Learned | None) -> None:
 
 
 def _foot(labels: Labels, settings: Settings) -> None:
-    """Buttons to train on the labels, to download them, and to undo the last step."""
     problem = saving.missing(labels)
     with st.container(horizontal=True):
         st.button(
@@ -122,7 +120,6 @@ def _ask_test(labels: Labels, untested: list[int]) -> None:
 
 
 def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
-    """The first group without a name, and other numbers of groups."""
     if not unnamed:
         return
     group, pictures = unnamed[0]

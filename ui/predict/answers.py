@@ -1,11 +1,13 @@
 """Show a model's answers: one picture large, several as a grid."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.errors import TuskerError
 from core.evaluation import wording
+from core.images import Scale
 from core.model.batch import Row
 from core.model.classifier import Answer, Classifier, Prediction
 from core.model.decision import PredictionSet, Verdict
@@ -14,7 +16,11 @@ from ui import resources, state, text, widgets
 from ui.predict import why
 from ui.predict.pictures import Picture, preview
 
-SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pictures"}
+SHORT = {
+    Verdict.NOT_SURE: "Not sure",
+    Verdict.UNLIKE: "Not like the training pictures",
+    None: "Not readable",
+}
 NAMED = 12
 """Classes of a prediction set that are named."""
 
@@ -26,12 +32,9 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
     chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(results) - 1)
     _show_one(pictures[chosen], results[chosen], model, count)
     if len(results) > 1:
-        _grid(pictures, results, classifier, chosen)
-
-        def packed() -> bytes:
-            rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
-            return table.packed(rows, "csv")
-
+        rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
+        _grid(pictures, rows, classifier.scale, chosen)
+        packed = partial(table.packed, rows, "csv")
         widgets.download("Download as CSV", packed, "predictions.csv", "text/csv")
 
 
@@ -76,7 +79,6 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
 
 
 def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
-    """Say so where the answers below should not be trusted."""
     if verdict is Verdict.UNLIKE:
         st.info(
             "**Not like the training pictures.** The model knows only its own classes. If it had "
@@ -99,33 +101,27 @@ def _one_of(likely: PredictionSet) -> str:
     return f"One of: **{names}**{suffix} ({wording.promise(likely.level)})"
 
 
-def _summary(answer: Answer | str, classifier: Classifier) -> str:
-    """The answer in a few words."""
-    if isinstance(answer, str):
-        return "Not readable"
-    verdict = classifier.verdict(answer)
-    if verdict is not Verdict.SURE:
-        return SHORT[verdict]
-    (best,) = classifier.top(answer.probabilities, 1)
+def _summary(row: Row) -> str:
+    if row.verdict is not Verdict.SURE:
+        return SHORT[row.verdict]
+    best = row.predictions[0]
     return f"{best.label.split(',')[0]} {text.share(best.probability)}"
 
 
-def _grid(
-    pictures: Sequence[Picture], results: list[Answer | str], classifier: Classifier, chosen: int
-) -> None:
+def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: int) -> None:
     with st.grid(min_column_width=130, gap="small") as grid:
-        for number, (picture, answer) in enumerate(zip(pictures, results, strict=True)):
+        for number, (picture, row) in enumerate(zip(pictures, rows, strict=True)):
             with grid.cell():
-                if isinstance(answer, str):
-                    st.caption(f":material/broken_image: {text.plain(answer, 400)}")
+                if row.problem:
+                    st.caption(f":material/broken_image: {text.plain(row.problem, 400)}")
                 else:
                     st.image(
-                        preview(picture.content, classifier.scale, square=True),
+                        preview(picture.content, scale, square=True),
                         width="stretch",
                         alt=picture.name,
                     )
                 st.button(
-                    text.plain(_summary(answer, classifier), 40),
+                    text.plain(_summary(row), 40),
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
@@ -141,7 +137,6 @@ def _choose(number: int) -> None:
 
 
 def _row(picture: Picture, answer: Answer | str, classifier: Classifier) -> Row:
-    """The answer as a row of the table that is downloaded."""
     if isinstance(answer, str):
         return Row(picture.name, problem=answer)
     return Row(

@@ -1,5 +1,6 @@
 """Classify many pictures in the page, a slice at a time, and show the answers as a table."""
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -73,8 +74,8 @@ class BatchProgress:
     """
 
     id: str
-    answers: Generator[Row | None] | None = None
-    sources: list[Source] = field(default_factory=list)
+    answers: Generator[Row | None]
+    sources: list[Source]
     done: int = 0
     sorted_pictures: list[tuple[Row, Source]] = field(default_factory=list)
     unpacked: list[Upload] = field(default_factory=list)
@@ -83,19 +84,25 @@ class BatchProgress:
     refusal: str = ""
 
     @property
-    def total(self) -> int:
-        """Number of files."""
-        return len(self.sources)
-
-    @property
-    def rows(self) -> list[Row]:
-        """Predictions so far."""
-        return [row for row, _ in self.sorted_pictures]
-
-    @property
     def rate(self) -> float:
         """Files per second so far."""
         return self.done / self.seconds if self.seconds else 0.0
+
+    def renew(self, settings: Settings) -> None:
+        """Mark its pictures as used, or they would be deleted for their age.
+
+        Raises:
+            UnknownModel: they were.
+        """
+        for upload in self.unpacked:
+            uploads.get(settings, upload.id)
+
+    def clear(self) -> None:
+        """End the threads that classify, and delete the unpacked pictures."""
+        self.answers.close()
+        for upload in self.unpacked:
+            files.remove(upload.path)
+        self.unpacked.clear()
 
 
 def show(batch: Batch, model: str, settings: Settings) -> None:
@@ -103,11 +110,10 @@ def show(batch: Batch, model: str, settings: Settings) -> None:
     progress = st.session_state.get(state.BATCH)
     if progress is None or progress.id != f"{model} {batch.id}":
         forget()
-        progress = _begin(batch, model, settings)
-        st.session_state[state.BATCH] = progress
+        progress = st.session_state[state.BATCH] = _begin(batch, model, settings)
     if progress.refusal:
         widgets.error(progress.refusal)
-    elif progress.done < progress.total and not progress.stopped:
+    elif progress.done < len(progress.sources) and not progress.stopped:
         _work(progress, settings)
     else:
         _finished(progress, settings)
@@ -117,25 +123,16 @@ def forget() -> None:
     """Drop the batch of this visit, if there is one."""
     progress = st.session_state.pop(state.BATCH, None)
     if progress is not None:
-        _clear(progress)
-
-
-def _stop(progress: BatchProgress) -> None:
-    """End the threads that classify."""
-    if progress.answers is not None:
-        progress.answers.close()
-
-
-def _clear(progress: BatchProgress) -> None:
-    _stop(progress)
-    for upload in progress.unpacked:
-        files.remove(upload.path)
-    progress.unpacked.clear()
+        progress.clear()
 
 
 def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
-    progress = BatchProgress(f"{model} {batch.id}")
     pictures: list[Source] = []
+    # Paused between two slices; a model is opened for each core once the first one begins.
+    classified = answers(
+        lambda: lookup.find(model, settings, on_one_thread), pictures, thumbnail_edge=THUMBNAIL
+    )
+    progress = BatchProgress(f"{model} {batch.id}", classified, pictures)
     try:
         with st.spinner("Reading the pictures …"):
             for file in batch.files:
@@ -155,18 +152,12 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
                 f"{len(pictures):,}. Leave some out; the host can raise "
                 f"{settings.variable('batch_pictures')}."
             )
-    except TuskerError as refusal:
-        _clear(progress)
+    except BaseException as error:  # a refusal, or the visitor left the page
+        progress.clear()
         pictures.clear()
-        progress.refusal = str(refusal)
-    except BaseException:  # the visitor left the page
-        _clear(progress)
-        raise
-    # Paused between two slices; a model is opened for each core once the first one begins.
-    progress.answers = answers(
-        lambda: lookup.find(model, settings, on_one_thread), pictures, thumbnail_edge=THUMBNAIL
-    )
-    progress.sources = pictures
+        if not isinstance(error, TuskerError):
+            raise
+        progress.refusal = str(error)
     return progress
 
 
@@ -174,14 +165,15 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
 def _work(progress: BatchProgress, settings: Settings) -> None:
     if not progress.stopped:
         _slice(progress, settings)
-    if progress.stopped or progress.refusal or progress.done == progress.total:
+    total = len(progress.sources)
+    if progress.stopped or progress.refusal or progress.done == total:
         st.rerun()
     line, stop = st.columns([4, 1], vertical_alignment="center")
-    parts = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:,.0f} pictures/s"]
-    seconds_left = (progress.total - progress.done) / progress.rate
+    parts = [f"{progress.done:,} of {total:,}", f"{progress.rate:,.0f} pictures/s"]
+    seconds_left = (total - progress.done) / progress.rate
     if seconds_left >= 1:
         parts.append(f"about {text.duration(seconds_left)} left")
-    line.progress(progress.done / progress.total, text=" · ".join(parts))
+    line.progress(progress.done / total, text=" · ".join(parts))
     job_progress.cancel_button("cancel batch", stop, _set_stopped, progress, True)
     st.caption("Stay on this page until it is done.")
 
@@ -190,9 +182,8 @@ def _slice(progress: BatchProgress, settings: Settings) -> None:
     """Classify as many pictures as half a second is enough for."""
     began = time.monotonic()
     try:
-        for upload in progress.unpacked:
-            uploads.get(settings, upload.id)  # marks it as used, or it would be deleted for its age
-        for row in progress.answers or ():
+        progress.renew(settings)
+        for row in progress.answers:
             if row is not None:
                 progress.sorted_pictures.append((row, progress.sources[progress.done]))
             progress.done += 1
@@ -201,8 +192,8 @@ def _slice(progress: BatchProgress, settings: Settings) -> None:
     except TuskerError as refusal:
         progress.refusal = str(refusal)
     progress.seconds += time.monotonic() - began
-    if progress.done == progress.total:
-        _stop(progress)
+    if progress.done == len(progress.sources):
+        progress.answers.close()
 
 
 def _set_stopped(progress: BatchProgress, stopped: bool) -> None:
@@ -210,10 +201,11 @@ def _set_stopped(progress: BatchProgress, stopped: bool) -> None:
 
 
 def _finished(progress: BatchProgress, settings: Settings) -> None:
-    unfinished = progress.done < progress.total
+    total = len(progress.sources)
+    unfinished = progress.done < total
     if unfinished:
         st.info(
-            f"Stopped after {progress.done:,} of {progress.total:,} files.",
+            f"Stopped after {progress.done:,} of {total:,} files.",
             icon=":material/cancel:",
         )
         st.button(
@@ -222,13 +214,13 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             on_click=_set_stopped,
             args=(progress, False),
         )
-    rows = progress.rows
+    rows = [row for row, _ in progress.sorted_pictures]
     if not rows:
         if not unfinished:
-            _clear(progress)
+            progress.clear()
             widgets.error(
                 f"Expected pictures ({READABLE}), found none among "
-                f"{text.count(progress.total, 'file')}. Choose other files."
+                f"{text.count(total, 'file')}. Choose other files."
             )
         return
     st.header(text.count(len(rows), "picture"))
@@ -239,7 +231,8 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     with st.container(horizontal=True):
         for form, (name, kind) in FORMS.items():
             widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}", kind)
-        if _still_here(progress, settings):
+        with contextlib.suppress(TuskerError):  # deleted for their age
+            progress.renew(settings)
             widgets.download_file(
                 "Sorted into folders",
                 lambda file: sorting.write_zip(file, progress.sorted_pictures),
@@ -251,16 +244,6 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             )
     _table(rows)
     _bars(rows)
-
-
-def _still_here(progress: BatchProgress, settings: Settings) -> bool:
-    """Whether the unpacked pictures have not been deleted for their age; looking renews it."""
-    try:
-        for upload in progress.unpacked:
-            uploads.get(settings, upload.id)
-    except TuskerError:
-        return False
-    return True
 
 
 def _table(rows: list[Row]) -> None:

@@ -69,8 +69,8 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
             "Take a picture",
             label_visibility="collapsed",
             key=key,
-            on_change=_take_photo,
-            args=(key,),
+            on_change=_take_uploads,
+            args=(key, settings.predict_pictures, "Camera picture"),
         )
     else:
         with widgets.reserved(widgets.UPLOADER):
@@ -82,7 +82,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
                 help=f"{READABLE}. They stay in this session. A zip, tar, 7z or more than "
                 f"{settings.predict_pictures} pictures become a table.",
                 key=key,
-                on_change=_take_files,
+                on_change=_take_uploads,
                 args=(key, settings.predict_pictures),
             )
     chosen: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
@@ -92,7 +92,10 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
 def offer_others(settings: Settings, model: str) -> None:
     """Other samples, and a button to put away what was chosen; listens to the clipboard."""
     if st.session_state.get(state.PICTURES):
-        _other_samples(_samples(settings, model))
+        if offered := _samples(settings, model):
+            with st.popover("Samples", icon=":material/photo_library:", type="tertiary"):
+                for number, sample in enumerate(offered):
+                    _sample_button(sample, f"other sample {number}")
         st.button("Clear", icon=":material/close:", type="tertiary", on_click=_take)
     if st.session_state[state.SOURCE] == UPLOAD:
         _PASTE(key="paste")
@@ -140,15 +143,6 @@ def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool =
     return images.thumbnail(picture, edge=edge)
 
 
-def _other_samples(offered: tuple[Sample, ...]) -> None:
-    """The samples as one line, beside an answer."""
-    if not offered:
-        return
-    with st.popover("Samples", icon=":material/photo_library:", type="tertiary"):
-        for number, sample in enumerate(offered):
-            _sample_button(sample, f"other sample {number}")
-
-
 def _sample_button(sample: Sample, key: str) -> None:
     label = text.plain(sample.name, 30)
     st.button(label, key=key, on_click=_take_sample, args=(sample,), width="stretch")
@@ -174,17 +168,14 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
 
 
 def _take(pictures: tuple[Picture, ...] = ()) -> None:
-    """Choose pictures that were not uploaded, or none."""
     _keep(pictures)
     turn = st.session_state[state.PICTURES_TURN]
-    photo = st.session_state.get(f"{CAMERA} {turn}")
-    files = st.session_state.get(f"{UPLOAD} {turn}") or []
-    internals.forget_uploads([*files, photo] if photo else files)
+    for source in (CAMERA, UPLOAD):
+        internals.forget_uploads(widgets.uploaded_files(f"{source} {turn}"))
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
 
 
 def _keep(chosen: tuple[Picture, ...] | Batch, files: Sequence[Uploaded] = ()) -> None:
-    """Make something the choice, of which the first picture is shown large."""
     st.session_state[state.PICTURES] = chosen
     st.session_state.pop(state.SHOWN, None)
     internals.keep_uploads(files)
@@ -195,15 +186,9 @@ def _take_sample(sample: Sample) -> None:
     _take((Picture(sample.name, sample.content),))
 
 
-def _take_photo(key: str) -> None:
-    photo = st.session_state[key]
-    files = (internals.uploaded(photo),) if photo else ()
-    _keep(tuple(Picture("Camera picture", f.content) for f in files), files)
-
-
-def _take_files(key: str, most: int) -> None:
-    files = tuple(map(internals.uploaded, st.session_state[key]))
+def _take_uploads(key: str, most: int, name: str = "") -> None:
+    files = tuple(map(internals.uploaded, widgets.uploaded_files(key)))
     if len(files) > most or any(sources.is_archive(file.name) for file in files):
         _keep(Batch(files), files)
     else:
-        _keep(tuple(Picture(file.name, file.content) for file in files), files)
+        _keep(tuple(Picture(name or file.name, file.content) for file in files), files)

@@ -57,7 +57,10 @@ def _explain(
         )
         strength = widgets.heat_map_strength(state.WHY_STRENGTH, persist_state="session")
         label, heat = predictions[chosen].label, maps[chosen]
-        st.caption(_describe(label, heat) + _unseen(pixels, crop))
+        edges = pixels.shape[:2]
+        dimmed = round(crop * min(edges)) < max(edges)
+        unseen = " The model does not see the dimmed parts." if dimmed else ""
+        st.caption(_describe(label, heat) + unseen)
     overlaid = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
     drawn.image(
         images.thumbnail(overlaid, edge=max(overlaid.shape)),
@@ -75,14 +78,6 @@ def _describe(label: str, heat: np.ndarray) -> str:
     if not heat.any():
         return f"No part of the picture is evidence for **{named}**."
     return f"Bright parts are evidence for **{named}**, strongest {_where(heat)}."
-
-
-def _unseen(pixels: np.ndarray, crop: float) -> str:
-    """A note on what lies outside the square that the model sees, if anything does."""
-    height, width = pixels.shape[:2]
-    if round(crop * min(height, width)) >= max(height, width):
-        return ""
-    return " The model does not see the dimmed parts."
 
 
 def _where(heat: np.ndarray) -> str:

@@ -63,7 +63,6 @@ def explain_unknown(refusal: str) -> None:
 
 
 def _explain_empty(settings: Settings) -> None:
-    """The list of a visitor who has not trained anything yet."""
     st.info("You have not trained a model yet.", icon=":material/school:")
     if st.button("Train your own classes", type="primary", icon=":material/school:"):
         st.switch_page("pages/train.py")
@@ -73,7 +72,6 @@ def _explain_empty(settings: Settings) -> None:
 
 
 def _explain_visibility(settings: Settings) -> None:
-    """Which runs are listed, how long they are kept, and whether they stay after a reload."""
     sentence = (
         "You see your own runs, which this browser finds again by a cookie"
         if state.lasting()
@@ -135,7 +133,6 @@ def _clear() -> None:
 
 
 def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> None:
-    """How many runs there are, and a button to compare those that are ticked."""
     total = text.count(len(runs), "run")
     count = total if len(matching) == len(runs) else f"{len(matching)} of {total}"
     interval = "In brackets: the 95 % confidence interval."

@@ -85,7 +85,6 @@ def _below(settings: Settings) -> None:
 
 
 def _add_files(settings: Settings) -> None:
-    """Pictures from files, for the same classes."""
     session = capture_view.session()
     with st.expander("Add pictures from files", icon=":material/upload:"):
         ids: dict[str, int] = {cls.name: cls.id for cls in session.classes}

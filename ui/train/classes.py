@@ -8,13 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from core import intake
-from core.archive import sources
 from core.checks import Remedy
 from core.dataset import class_names, tables
-from core.errors import TuskerError
 from core.intake import Intake, choices, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, scheduling
 from core.settings import MEGABYTE, Settings
 from ui import gallery, job_progress, resources, state, widgets
 from ui.internals import Uploaded
@@ -33,12 +30,8 @@ def complete(upload: Upload, settings: Settings) -> bool:
     remedies: list[Remedy] = []
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         addition = uploads.get(settings, current.arriving)
-        status = scheduling.status(addition.job, settings)
-        if not status.state.ended:
-            job_progress.watch(addition.job, settings, "upload")
+        if not job_progress.finished(addition.job, settings, "upload"):
             return False
-        if status.state is not State.FINISHED:
-            raise TuskerError(status.sentence)
         with st.spinner("Adding pictures …"):
             remedies = [intake.add(upload.path, addition.path, current.arriving_class, settings)]
     current = choices.read(upload.path).model_copy(update={"arriving": "", "arriving_class": ""})
@@ -51,44 +44,56 @@ def change(upload: Upload, examined: Intake, settings: Settings) -> None:
 
     Nothing on disk changes.
     """
-    dataset = examined.dataset
-    names, alone = dataset.classes, len(dataset.classes) < 2
+    alone = len(examined.dataset.classes) < 2
     widgets.show_refusal(state.CHANGE_REFUSAL, upload.id)
-    with st.expander("Change classes and pictures", icon=":material/edit:", expanded=alone):
-        key = f"classes {upload.id} {hash((names, len(dataset.examples)))}"
-        st.data_editor(
-            {
-                "Class": list(names),
-                "Pictures": [dataset.count(label) for label in range(len(names))],
-                "Include": [True] * len(names),
-            },
-            column_config={"Class": st.column_config.TextColumn(max_chars=class_names.LONGEST)},
-            disabled=["Pictures"],
-            hide_index=True,
-            key=key,
-            on_change=_edit,
-            args=(upload, names, key),
-        )
-        st.caption("Double-click a name to change it. Two classes with the same name are merged.")
-        add, move, table = st.tabs(["Add pictures", "Move pictures", "Groups from a table"])
-        with add:
-            _add(upload, names, settings)
-        with move:
-            _move(upload, examined)
-        with table:
-            st.caption(
-                "A CSV file with a column of file names and one of patients, sites or cameras, "
-                "which are then kept together in training or test."
-            )
-            widgets.uploader(
-                "Table of groups",
-                "groups",
-                partial(_take_table, upload),
-                type=["csv", "tsv"],
-                max_upload_size=tables.LARGEST // MEGABYTE,
-            )
+    box = st.expander(
+        "Change classes and pictures",
+        icon=":material/edit:",
+        expanded=alone,
+        key=f"change classes {alone}",
+        on_change="rerun",  # its pictures and its table take a browser longer than the page
+    )
+    if box.open:
+        with box:
+            _change(upload, examined, settings)
     if alone:
         pile.offer_instead(upload, settings)
+
+
+def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
+    dataset, names = examined.dataset, examined.dataset.classes
+    key = f"classes {upload.id} {hash((names, len(dataset.examples)))}"
+    st.data_editor(
+        {
+            "Class": list(names),
+            "Pictures": [dataset.count(label) for label in range(len(names))],
+            "Include": [True] * len(names),
+        },
+        column_config={"Class": st.column_config.TextColumn(max_chars=class_names.LONGEST)},
+        disabled=["Pictures"],
+        hide_index=True,
+        key=key,
+        on_change=_edit,
+        args=(upload, names, key),
+    )
+    st.caption("Double-click a name to change it. Two classes with the same name are merged.")
+    add, move, table = st.tabs(["Add pictures", "Move pictures", "Groups from a table"])
+    with add:
+        _add(upload, names, settings)
+    with move:
+        _move(upload, examined)
+    with table:
+        st.caption(
+            "A CSV file with a column of file names and one of patients, sites or cameras, "
+            "which are then kept together in training or test."
+        )
+        widgets.uploader(
+            "Table of groups",
+            "groups",
+            partial(_take_table, upload),
+            type=["csv", "tsv"],
+            max_upload_size=tables.LARGEST // MEGABYTE,
+        )
 
 
 def _edit(upload: Upload, names: tuple[str, ...], key: str) -> None:
@@ -125,14 +130,8 @@ def _take(
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         uploads.get(settings, upload.id)
         label = label and choices.named(label, names)
-        addition = uploads.store(
-            pile.archive_writer(files, settings),
-            sources.stem(files[0].name),
-            settings,
-            by=state.mark(settings),
-            one_class=bool(label),
-            scale=intake.load(upload.path).dataset.scale,
-        )
+        scale = intake.load(upload.path).dataset.scale
+        addition = pile.store(files, settings, one_class=bool(label), scale=scale)
         current = choices.read(upload.path)
         arriving = {"arriving": addition.id, "arriving_class": label}
         current.model_copy(update=arriving).write(upload.path)

@@ -40,14 +40,11 @@ class Forecast:
                 config = config.model_copy(update={"alternatives": ()})
             description = _describe(config)
             if preset == "best":
-                config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
+                minutes = st.session_state.get(BUDGET, budget.MINUTES)
+                config = budget.within(config, self.dataset, self.settings, minutes)
             expected = estimate.estimate(self.dataset, config, self.settings)
             captions.append(f"**≈ {expected.time}** · {description}")
         return captions
-
-    def within(self, config: TrainingConfig, minutes: float) -> TrainingConfig:
-        """The settings without what does not fit into a time budget."""
-        return budget.within(config, self.dataset, self.settings, minutes)
 
     def show(self, config: TrainingConfig) -> bool:
         """Show what a training will take. Returns whether it may be started."""
@@ -76,7 +73,6 @@ class Forecast:
         return True
 
     def _basis(self, config: TrainingConfig) -> str:
-        """What the estimate of time is based on."""
         used = [backbones.get(name) for name in (config.backbone, *config.alternatives)]
         if missing := [row.title for row in used if serving.locate(row, self.settings) is None]:
             return f"Preparing {text.listed(missing)} comes first, once."

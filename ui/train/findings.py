@@ -1,5 +1,7 @@
 """Findings about an upload, with pictures, and the remedies that one click applies."""
 
+from operator import methodcaller
+
 import streamlit as st
 
 from core import intake
@@ -56,8 +58,8 @@ def show(upload: Upload, examined: Intake) -> None:
             "Undo",
             key=f"undo {number}",
             icon=":material/undo:",
-            on_click=widgets.once(_undo),
-            args=(upload, number),
+            on_click=widgets.once(changes.change),
+            args=(upload, methodcaller("without", number)),
         )
     by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:
@@ -80,8 +82,8 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
                 key=f"remedy {finding.code}",
                 icon=":material/healing:",
                 type="primary" if blocks else "secondary",
-                on_click=widgets.once(_add),
-                args=(upload, finding),
+                on_click=widgets.once(changes.change),
+                args=(upload, methodcaller("applying", finding)),
             )
         gallery.show(
             examples,
@@ -94,11 +96,3 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
 def _picture(upload: Upload, example: Example) -> None:
     gallery.thumbnail(intake.thumbnail(upload.path, example), example.name)
     st.caption(text.plain(example.name, 40))
-
-
-def _add(upload: Upload, finding: Finding) -> None:
-    changes.change(upload, lambda current: current.applying(finding))
-
-
-def _undo(upload: Upload, number: int) -> None:
-    changes.change(upload, lambda current: current.without(number))

@@ -1,15 +1,15 @@
 """Step 1 of training: upload pictures, and show classes and findings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import IO
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from core import images, intake
-from core.archive import sources, unpacking
+from core.archive import sources
 from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
@@ -17,12 +17,23 @@ from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import gallery, job_progress, state, text, widgets
-from ui.internals import Uploaded
 from ui.pile import page as pile
 from ui.train import camera, classes, findings, grouping
 
 UNSORTED, CAMERA = "Unsorted", "Camera"
-UPLOAD_BY = ("Zip", "Folder", UNSORTED, CAMERA)  # without icons, to fit a phone
+UPLOADERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "Zip": (
+        "One folder for each class, named after it: flowers/rose, flowers/tulip, …",
+        "Drop a zip, tar or 7z of class folders",
+        {"type": list(sources.ARCHIVES)},
+    ),
+    "Folder": (
+        "Choose the folder that holds one folder for each class.",
+        "Choose a folder of class folders",
+        {"accept_multiple_files": "directory"},
+    ),
+}
+UPLOAD_BY = (*UPLOADERS, UNSORTED, CAMERA)  # without icons, to fit a phone
 STRIP = 8
 """Pictures shown of each class."""
 CLASSES = 30
@@ -65,24 +76,15 @@ def offer(settings: Settings) -> None:
     widgets.show_refusal(state.REFUSAL)
     pictures, sample = st.columns([3, 2], gap="large")
     with pictures:
-        if source == "Zip":
-            st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
-            widgets.uploader(
-                "Drop a zip, tar or 7z of class folders",
-                "zip",
-                lambda files: _upload(lambda: _take_zip(files, settings)),
-                type=list(sources.ARCHIVES),
-                max_upload_size=settings.archive_megabytes,
-            )
-        else:
-            st.caption("Choose the folder that holds one folder for each class.")
-            widgets.uploader(
-                "Choose a folder of class folders",
-                "folder",
-                lambda files: _upload(lambda: _take_folder(files, settings)),
-                accept_multiple_files="directory",
-                max_upload_size=settings.archive_megabytes,
-            )
+        caption, label, more = UPLOADERS[source]
+        st.caption(caption)
+        widgets.uploader(
+            label,
+            source,
+            lambda files: _upload(partial(pile.store, files, settings)),
+            max_upload_size=settings.archive_megabytes,
+            **more,
+        )
     with sample:
         st.caption(
             f"No pictures at hand? {samples.PER_CLASS * 10} handwritten digits in ten classes, "
@@ -109,26 +111,6 @@ def show_later_steps() -> None:
     st.caption("Watch it train, then see how good the model is and where it fails.")
 
 
-def _take_zip(files: list[Uploaded], settings: Settings) -> Upload:
-    (archive,) = files
-    name = sources.stem(archive.name)
-    with archive.open() as stream:
-        write = partial(uploads.copy, stream, settings=settings)
-        return uploads.store(write, name, settings, by=state.mark(settings))
-
-
-def _take_folder(files: list[Uploaded], settings: Settings) -> Upload:
-    name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
-    write = partial(unpacking.pack, _opened(files), settings=settings)
-    return uploads.store(write, name, settings, by=state.mark(settings))
-
-
-def _opened(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
-    for file in files:
-        with file.open() as stream:
-            yield file.name, stream
-
-
 def _upload(take: Callable[[], Upload]) -> None:
     with widgets.keep_refusal(state.REFUSAL):
         st.query_params[state.UPLOAD] = take().id
@@ -136,27 +118,17 @@ def _upload(take: Callable[[], Upload]) -> None:
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
     """The intake with the remedies applied; None while there is nothing to show."""
-    status = scheduling.status(upload.job, settings)
-    if status.state is State.FINISHED:
-        try:
-            if not classes.complete(upload, settings):
-                return None
+    try:
+        if job_progress.finished(upload.job, settings, "upload") and classes.complete(
+            upload, settings
+        ):
             return findings.resolved(upload, settings)
-        except TuskerError as refusal:
-            _unusable(str(refusal))
-            return None
-    if status.state.ended:
-        _unusable(status.sentence)
-        if status.state is State.FAILED:
+    except TuskerError as refusal:
+        widgets.error(str(refusal))
+        st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
+        if scheduling.status(upload.job, settings).state is State.FAILED:
             pile.offer_instead(upload, settings)
-        return None
-    job_progress.watch(upload.job, settings, "upload")
     return None
-
-
-def _unusable(sentence: str) -> None:
-    widgets.error(sentence)
-    st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
 
 
 def leave() -> None:

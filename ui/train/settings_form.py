@@ -1,67 +1,38 @@
 """Step 2 of training: choose a preset, or every setting, and get one configuration."""
 
-from collections.abc import Callable, Container, Mapping
-from dataclasses import asdict
-from typing import Any
+import contextlib
+from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 
 import numpy as np
 import streamlit as st
-from pydantic import BaseModel
 
 from core import backbones
 from core.dataset import Dataset
 from core.errors import TuskerError
 from core.estimating import budget
+from core.intake import samples
 from core.model.storage import ModelFile
+from core.runs import comparison
+from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse, preset
-from ui import text, widgets
-from ui.train import backbones_form, views_preview
+from ui import state, widgets
+from ui.train import controls
 from ui.train.estimate import BUDGET, Forecast
 
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
-DATA = {
-    "validation": "Validation share",
-    "test": "Test share",
-    "batch_size": "Batch size",
-    "seed": "Seed",
-    "crop": "Crop (share of the shorter edge)",
-    "label_smoothing": "Label smoothing",
-}
-AUGMENTATION = {
-    "augmentation.shear": "Shear (degrees)",
-    "augmentation.rotation": "Rotation (degrees)",
-    "augmentation.shift": "Shift (fraction)",
-    "augmentation.zoom": "Zoom (fraction)",
-    "augmentation.brightness": "Brightness (fraction)",
-}
-DROPOUT = {"head.dropout": "Dropout"}
-UNFREEZE = {
-    "unfreeze.stages": "Stages to unfreeze",
-    "unfreeze.layers": "Or layers to unfreeze",
-    "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
-}
-PHASE = {"epochs": "Maximum epochs", "learning_rate": "Learning rate", "patience": "Patience"}
-"""Labels of settings that are numbers. Ranges and help come from the configuration."""
 PAIRED = 220
 """Least width of a field, in pixels: two stand beside each other where there is room."""
-INVALID = "invalid"
-"""Set among the values when one of them is outside its range."""
+EDGE = 112
+"""Edge of a previewed view in pixels."""
 
 
-def choose(
-    forecast: Forecast,
-    *,
-    mirror: bool,
-    sample: Callable[[], np.ndarray] | None = None,
-    start: ModelFile | None = None,
-) -> TrainingConfig | None:
+def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
         forecast: of how long each preset takes.
-        mirror: whether a mirror image still shows the same class.
         sample: decodes one of the pictures, to preview how they are varied.
-        start: the model that the training starts from; what it fixes cannot be chosen.
     """
     chosen = st.radio(
         "How thoroughly?",
@@ -73,7 +44,6 @@ def choose(
         persist_state="session",
         label_visibility="collapsed",
     )
-    defaults = preset(chosen)
     minutes = None
     if chosen == "best":
         minutes = st.number_input(
@@ -87,202 +57,134 @@ def choose(
             width=220,
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
-    with st.expander("Advanced", icon=":material/tune:"):
-        values = _advanced(defaults, forecast.dataset, mirror=mirror, sample=sample, start=start)
-    if values.pop(INVALID, False):
+    start = forecast.start.model() if forecast.start else None
+    settings = Entered(chosen, forecast.dataset, start)
+    config = settings.config
+    box = st.expander("Advanced", icon=":material/tune:", key="advanced", on_change="rerun")
+    if box.open:  # a browser draws the rest of the page in half the time
+        with box:
+            _draw(settings, sample)
+    if config is None:
         st.caption("Correct the setting that is marked under Advanced to continue.")
         return None
-    try:
-        config = parse(values)
-    except TuskerError as refusal:
-        widgets.error(str(refusal))
-        return None
-    # A preset is the same on every backbone, with any seed, and without mirror images if those
-    # would show something else.
-    unchanged = preset(chosen, backbone=config.backbone, seed=config.seed)
-    flip = unchanged.augmentation.flip and mirror
-    augmentation = unchanged.augmentation.model_copy(update={"flip": flip})
-    unchanged = unchanged.model_copy(update={"augmentation": augmentation})
-    if start is not None:
-        unchanged = unchanged.model_copy(update={"alternatives": ()})
-    if config != unchanged:
-        config = config.model_copy(update={"preset": "custom"})
+    if config.preset == "custom":
         st.caption("Settings under Advanced differ from those of the preset.")
     if minutes is None:
         return config
-    reduced = forecast.within(config, minutes)
+    reduced = budget.within(config, forecast.dataset, forecast.settings, minutes)
     if sentence := budget.describe(config, reduced):
         st.caption(f":material/timelapse: {sentence}")
     return reduced
 
 
-def _advanced(
-    defaults: TrainingConfig,
-    dataset: Dataset,
-    *,
-    mirror: bool,
-    sample: Callable[[], np.ndarray] | None,
-    start: ModelFile | None,
-) -> dict[str, Any]:
-    """The settings that the page offers, grouped; the preset gives the defaults."""
-    data, augmentation, head, top = st.tabs(
-        ["Data and backbone", "Augmentation", "Head", "Fine-tuning"]
-    )
-    key, values = defaults.preset, defaults.model_dump()
+class Entered:
+    """What was entered under Advanced, whether or not it is drawn.
 
-    def numbers(
-        labels: Mapping[str, str], *, disabled: bool = False, without_effect: Container[str] = ()
-    ) -> None:
-        with st.grid(2, min_column_width=PAIRED) as pairs:
-            for path, label in labels.items():
-                off = disabled or path in without_effect
-                with pairs.cell():
-                    _number(defaults, path, label, values, disabled=off)
-
-    with data:
-        values["backbone"] = backbones_form.backbone(start)
-        values["alternatives"] = backbones_form.alternatives(defaults, values["backbone"], start)
-    with augmentation:
-        numbers({"augmentation.views": "Views of each picture"})
-        drawn = values["augmentation"]["views"]
-        values["augmentation"]["flip"] = st.checkbox(
-            "Mirror",
-            defaults.augmentation.flip and mirror,
-            key=f"{key} flip {mirror}",
-            persist_state="session",
-            help="Not for writing, or where left and right matter.",
-            disabled=drawn == 1,
-        )
-        if drawn < 3:
-            st.caption(
-                f"No effect with {text.count(drawn, 'view')}: the first is the picture itself, "
-                "the second its mirror image. Choose three or more to vary pictures."
-            )
-        numbers(AUGMENTATION, disabled=drawn < 3)
-        preview = st.container()
-    with head:
-        hidden = st.text_input(
-            "Hidden layers",
-            "",
-            placeholder="none, or for example 256, 64",
-            key=f"{key} hidden",
-            persist_state="session",
-            help="Units of each dense layer before the last.",
-            disabled=start is not None,
-        )
-        units = hidden.replace(",", " ").split()
-        if wrong := [unit for unit in units if not unit.isdecimal()]:
-            _refuse(f"Hidden layers: expected numbers such as 256, 64; found {wrong[0]}.", values)
-        values["head"]["hidden"] = units
-        has_hidden = bool(units or (start and start.hidden))
-        if not has_hidden:
-            st.caption(
-                "Optimiser, learning rate, epochs and patience have no effect without hidden "
-                "layers: the head is then a logistic regression, solved to its optimum."
-            )
-        numbers(DROPOUT, disabled=not has_hidden and not defaults.fine_tunes)
-        _phase(defaults, "head_phase", values, disabled=not has_hidden)
-    with top:
-        numbers(UNFREEZE)
-        if values["unfreeze"]["layers"]:
-            if values["unfreeze"]["stages"]:
-                st.caption("Only the number of layers is used; the number of stages has no effect.")
-            values["unfreeze"]["stages"] = 0
-        frozen = not (values["unfreeze"]["stages"] or values["unfreeze"]["layers"])
-        if frozen:
-            st.caption("These have no effect while nothing is unfrozen: there is no fine-tuning.")
-        _phase(defaults, "fine_tune_phase", values, disabled=frozen)
-    with data:
-        fixed = {"crop"} if start is not None else set()
-        numbers(
-            DATA, without_effect=fixed | _ineffective(dataset, solved=frozen and not has_hidden)
-        )
-        values["class_weights"] = st.checkbox(
-            "Class weights",
-            defaults.class_weights,
-            key=f"{key} weights",
-            persist_state="session",
-            help="A rare class counts as much as a common one.",
-        )
-    with preview:
-        if not values.get(INVALID):
-            views_preview.show(values, sample)
-    return values
-
-
-def _ineffective(dataset: Dataset, *, solved: bool) -> set[str]:
-    """Settings of DATA that have no effect here; says why.
-
-    Args:
-        solved: whether the head is solved to its optimum, and nothing is fine-tuned.
+    Attributes:
+        defaults: the settings of the preset on the chosen backbone.
+        keys: of the fields, by the names of their settings.
+        idle: why settings have no effect, by their names.
+        problems: what is wrong with fields, by the names of their settings.
+        problem: why valid fields do not fit together, or an empty string.
+        config: None if there is a problem.
     """
-    given = {"validation", "test"} & {str(example.split) for example in dataset.examples}
-    if given:
-        named = text.listed(sorted(given))
-        st.caption(f"The share for {named} has no effect: the upload has its own {named} pictures.")
-    if solved:
-        st.caption(
-            "Batch size and label smoothing have no effect without hidden layers and fine-tuning: "
-            "the head is then solved on all pictures at once."
-        )
-    return given | ({"batch_size", "label_smoothing"} if solved else set())
+
+    def __init__(self, chosen: str, dataset: Dataset, start: ModelFile | None) -> None:
+        self.start = start
+        backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
+        defaults = preset(chosen, backbone=start.backbone if start else backbone)
+        # The mirror image of a digit is another sign.
+        flip = defaults.augmentation.flip and dataset.name != samples.DIGITS
+        augmentation = defaults.augmentation.model_copy(update={"flip": flip})
+        update = {"augmentation": augmentation} | ({"alternatives": ()} if start else {})
+        self.defaults = defaults.model_copy(update=update)
+        nested = self.defaults.model_dump()
+        values = dict(comparison.flat(nested))
+        # A field keeps what was entered as long as its default is the same.
+        self.keys = {path: f"{chosen} {path} {value}" for path, value in values.items()}
+        self.keys["alternatives"] += f" {backbone}"
+        entered = {path: st.session_state.get(key, values[path]) for path, key in self.keys.items()}
+        self.idle = controls.without_effect(entered, dataset, start)
+        self.problems: dict[str, str] = {}
+        self.problem = ""
+        self.config = None
+        for path in values.keys() - self.idle.keys():
+            *groups, name = path.split(".")
+            try:
+                reduce(getitem, groups, nested)[name] = controls.checked(path, entered[path])
+            except TuskerError as refusal:
+                self.problems[path] = str(refusal)
+        if nested["unfreeze"]["layers"]:
+            nested["unfreeze"]["stages"] = 0
+        if self.problems:
+            return
+        try:
+            config = parse(nested)
+        except TuskerError as refusal:
+            self.problem = str(refusal)
+            return
+        if config != self.defaults.model_copy(update={"seed": config.seed}):
+            config = config.model_copy(update={"preset": "custom"})
+        self.config = config
 
 
-def _refuse(sentence: str, values: dict[str, Any]) -> None:
-    """Say below a field what is wrong with it; the training cannot be started then."""
-    widgets.error(sentence)
-    values[INVALID] = True
+def _draw(settings: Entered, sample: Callable[[], np.ndarray]) -> None:
+    defaults = dict(comparison.flat(settings.defaults.model_dump()))
+    tabs = dict(zip(controls.TABS, st.tabs(list(controls.TABS)), strict=True))
+    with tabs[controls.DATA]:
+        _backbones(settings)
+    for tab, labels in controls.TABS.items():
+        with tabs[tab]:
+            for sentence in controls.explained(labels, settings.idle):
+                st.caption(sentence)
+            with st.grid(2, min_column_width=PAIRED, vertical_alignment="bottom") as pairs:
+                for path, label in labels.items():
+                    with pairs.cell():
+                        idle = path in settings.idle
+                        controls.draw(path, label, defaults[path], settings.keys[path], idle=idle)
+                        if path in settings.problems:
+                            widgets.error(settings.problems[path])
+    if settings.problem:
+        widgets.error(settings.problem)
+    if settings.config is not None:
+        with tabs[controls.AUGMENTATION], contextlib.suppress(TuskerError):  # unreadable
+            _preview(settings.config, sample)
 
 
-def _number(
-    defaults: TrainingConfig, path: str, label: str, values: dict[str, Any], *, disabled: bool
-) -> None:
-    """A number input that puts its value into nested values."""
-    every, backbone, (*groups, name) = values, values["backbone"], path.split(".")
-    part: BaseModel = defaults
-    for group in groups:
-        values, part = values[group], getattr(part, group)
-    setting, value = type(part).model_fields[name], getattr(part, name)
-    kind = type(value)
-    # A range that excludes its lower end has none that can be typed; 0.000001 is close to it.
-    limits = {"ge": 1e-6}
-    for limit in setting.metadata:
-        limits |= asdict(limit)
-    if name in ("validation", "test"):
-        limits["ge"] = 0.05
-    if name == "stages":
-        limits["le"] = len(backbones.get(backbone).stages) - 1
-    small = name == "learning_rate"
-    low, high = kind(limits["ge"]), kind(limits["le"])
-    # No min_value and max_value: Streamlit ignores a value outside them without a message.
-    values[name] = st.number_input(
-        label,
-        value=min(value, high),
-        step=1e-4 if small else kind(1) if limits["le"] > 1 else 0.05,
-        format="%.6f" if small else None,
-        key=f"{defaults.preset} {path}",
+def _backbones(settings: Entered) -> None:
+    """The backbone that is trained, fixed by a model to continue from, and its alternatives."""
+    if settings.start is not None:
+        title = _title(settings.start.backbone)
+        st.caption(f"Backbone: {title}, that of the model that it starts from.")
+        return
+    st.selectbox(
+        "Backbone",
+        list(backbones.BACKBONES),
+        # Not whether it is prepared: Streamlit drops a choice whose text changes.
+        format_func=lambda name: f"{_title(name)} · {backbones.get(name).megabytes:.0f} MB",
+        help="The pretrained network that the new head is put on.",
+        key=state.BACKBONE,  # the same for all presets, so that a comparison can set it
         persist_state="session",
-        help=setting.description,
-        disabled=disabled,
     )
-    if disabled:
-        values[name] = min(max(values[name], low), high)
-    elif not low <= values[name] <= high:
-        _refuse(f"{label}: expected {low:g} to {high:g}, found {values[name]:g}.", every)
+    st.multiselect(
+        "Also try",
+        [name for name in backbones.BACKBONES if name != settings.defaults.backbone],
+        settings.defaults.alternatives,
+        format_func=_title,
+        help="Compared by cross-validation before the training, which takes the best of all.",
+        key=settings.keys["alternatives"],
+        persist_state="session",
+    )
 
 
-def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disabled: bool) -> None:
-    with st.grid(2, min_column_width=PAIRED) as pairs:
-        with pairs.cell():
-            values[phase]["optimizer"] = st.selectbox(
-                "Optimiser",
-                list(OPTIMIZERS),
-                list(OPTIMIZERS).index(getattr(defaults, phase).optimizer),
-                format_func=OPTIMIZERS.__getitem__,
-                key=f"{defaults.preset} {phase} optimiser",
-                persist_state="session",
-                disabled=disabled,
-            )
-        for name, label in PHASE.items():
-            with pairs.cell():
-                _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)
+def _title(name: str) -> str:
+    return backbones.get(name).title
+
+
+def _preview(config: TrainingConfig, sample: Callable[[], np.ndarray]) -> None:
+    drawn = config.augmentation.views
+    if drawn > 1:
+        pictures = views.render(sample(), EDGE, config.crop, config.augmentation, "preview")
+        st.caption("One of your pictures, as it will be varied:")
+        names = ["The picture", *(f"View {number}" for number in range(2, drawn + 1))]
+        st.image(pictures, width=EDGE, alt=names)

@@ -154,7 +154,6 @@ def settings(columns: Sequence[Column]) -> None:
 
 
 def _data(columns: Sequence[Column]) -> None:
-    """Show how the training pictures differ, for example after corrections of labels."""
     first = columns[0]
     for column in columns[1:]:
         changes = training_data_changes(first.measured, column.measured)
@@ -184,7 +183,6 @@ def _marked(cells: list[str], columns: Sequence[Column], measure: str) -> list[s
 
 
 def _sizes(footprints: Sequence[Footprint | None]) -> list[str]:
-    """Sizes, the smallest marked if the others are larger."""
     cells = [footprint.size if footprint else "–" for footprint in footprints]
     measured = [footprint.megabytes for footprint in footprints if footprint]
     smallest = cells[measured.index(min(measured))] if len(measured) == len(cells) else ""

@@ -22,11 +22,7 @@ VIEWS: dict[str, Callable[[CompleteRun], None]] = {
 
 
 def show(run: Run, settings: Settings) -> None:
-    """The headline, and the view that the address names.
-
-    Raises:
-        RunDamaged: the report cannot be read.
-    """
+    """The headline, and the view that the address names. Raises RunDamaged."""
     may_change = state.may_change(run.id, settings)
     view = CompleteRun(run, resources.report(run), settings, may_change)
     headline, action = st.columns([5, 1], vertical_alignment="center")

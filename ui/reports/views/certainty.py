@@ -154,7 +154,6 @@ def _choose_level(view: CompleteRun, key: str) -> None:
 
 
 def _describe_sets(level: SetCoverage | None) -> str:
-    """Coverage and size of the sets of the test pictures."""
     if level is None:
         return "This model always names one class."
     right = f"On test pictures, the right class is in the set for **{describe(level.coverage)}**."
@@ -168,7 +167,6 @@ def _describe_sets(level: SetCoverage | None) -> str:
 
 
 def _offered(measured: Certainty) -> str:
-    """On what the sets are calibrated, and why a level is not offered."""
     groups = f"{measured.calibrated_on:,}"
     if measured.sets:
         start = (

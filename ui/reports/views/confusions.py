@@ -129,7 +129,6 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
 
 
 def _name() -> None:
-    """Put the classes that were chosen in the boxes into the address."""
     boxes = {state.CELL_ACTUAL: state.ACTUAL_BOX, state.CELL_PREDICTED: state.PREDICTED_BOX}
     for name, key in boxes.items():
         label = st.session_state[key]

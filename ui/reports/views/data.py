@@ -70,7 +70,6 @@ def _counts(dataset: Dataset) -> None:
 
 
 def _inflation(run: Run) -> None:
-    """The accuracy that an ordinary split would have shown, if groups were kept together."""
     inflation = run.inflation()
     if inflation is None:
         return

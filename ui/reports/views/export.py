@@ -40,7 +40,6 @@ def show(view: CompleteRun) -> None:
 
 
 def _costs(footprint: Footprint) -> None:
-    """Time, size and parameters of the model."""
     widgets.metrics(
         ("Time per picture", footprint.time, ""),
         ("Size", footprint.size, ""),
@@ -55,7 +54,6 @@ def _costs(footprint: Footprint) -> None:
 
 
 def _code(run: Run) -> None:
-    """A program for one of the formats that were exported."""
     files = {form.file for form in packing.available_formats(run)}
     python = [title for title, form in PYTHON.items() if form.file in files]
     if not python:

@@ -94,7 +94,6 @@ def _correct(view: CompleteRun, name: str, sha256: str, before: str | None) -> N
 
 
 def _train_again(view: CompleteRun, annotations: Annotations) -> None:
-    """The list of corrections, and a new run with them."""
     for correction in annotations.corrections:
         line, undo = st.columns([5, 1], vertical_alignment="center")
         label = correction.label

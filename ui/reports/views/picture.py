@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import streamlit as st
 
 from core import images
@@ -97,13 +96,6 @@ def _card(view: CompleteRun, index: int, key: str) -> bool:
     )
 
 
-def _pixels(view: CompleteRun, index: int) -> np.ndarray | None:
-    try:
-        return images.decode(view.run.thumbnail(index), limits=resources.settings())
-    except TuskerError:
-        return None
-
-
 @st.dialog("Picture", width=860)
 def _dialog(view: CompleteRun, indices: Sequence[int]) -> None:
     index = st.session_state.get(state.PICTURE, indices[0])
@@ -157,10 +149,11 @@ def _verdict(view: CompleteRun, index: int, prediction: Prediction) -> None:
 
 
 def _heat_maps(view: CompleteRun, index: int, strength: float) -> None:
-    """The picture, and beside it the evidence for the predicted and for the actual class."""
     prediction, classes = view.report.predictions[index], view.report.classes
-    pixels, maps = _pixels(view, index), view.run.heatmaps()
-    if pixels is None:
+    maps = view.run.heatmaps()
+    try:
+        pixels = images.decode(view.run.thumbnail(index), limits=resources.settings())
+    except TuskerError:
         st.caption(gallery.MISSING)
         return
     if maps is None or index >= len(maps):
@@ -192,7 +185,6 @@ def _has_heat_maps(view: CompleteRun) -> bool:
 
 
 def _answers(view: CompleteRun, prediction: Prediction, count: int) -> None:
-    """The likeliest classes as bars; the actual one is marked."""
     for label, probability in prediction.top[:count]:
         actual = " · actual" if label == prediction.label else ""
         name, share = view.report.classes[label], text.share(probability)

@@ -72,7 +72,6 @@ def _metrics(report: Report) -> None:
 
 
 def _all(report: Report) -> None:
-    """Every figure with its interval and what it means."""
     lines: list[tuple[str, str, str]] = [
         ("Accuracy", describe(report.accuracy), "Share of test pictures classified correctly."),
         (
@@ -204,7 +203,6 @@ def interval(estimate: Estimate | None) -> str:
 
 
 def _curves(report: Report) -> None:
-    """Curves of some classes; at first of those with the smallest area."""
     kind: certainty.Kind = st.radio(
         "Curve",
         list(certainty.CURVES),

@@ -24,7 +24,6 @@ def show(view: CompleteRun) -> None:
 
 
 def _learning_curve(run: Run) -> None:
-    """The sentence, the curve, and each class; nothing for a run without them."""
     curve = run.learning_curve()
     if curve is None:
         return
