@@ -131,7 +131,7 @@ def decode_with_info(
         )
         factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
         pixels = to_rgb(image, kind, deep, scale, max(1, factor))
-        day, device = tags.capture(tags.exif_of(image))
+        day, device = tags.capture(image.info)
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
@@ -236,7 +236,7 @@ def _load(
             # Some programs write the colour map in 8 bits; libtiff takes it so too.
             opened.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
         # Pillow has already rotated TIFF.
-        turn = 1 if kind == "TIFF" else tags.orientation(tags.exif_of(opened))
+        turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
         bare = black_is_low(opened._new(opened.im), opened)
         deep = depth_of(bare, declared_range(opened), colours=bool(lower))
