@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.capture.frames import Frame
-from core.dataset import balanced
 from core.dataset.layout import Split
+from core.dataset.splitting import assign
 
 SHARES: dict[Split, float] = {"test": 0.15, "validation": 0.15}
 GAP = 0.05
@@ -46,9 +46,8 @@ def split_by_burst(pictures: Iterable[Frame]) -> Partition:
         bursts[picture.burst].append(picture.id)
     units = list(bursts.values())
     if len(units) > 2:
-        sizes = np.array([[len(ids)] for ids in units])
-        parts = balanced.divide(sizes, SHARES, np.random.default_rng(0), np.zeros(1, bool))
-        splits = {number: part for part, ids in zip(parts, units, strict=True) for number in ids}
+        dealt = assign(units, SHARES, np.random.default_rng(0))
+        splits = {number: split for split, ids in dealt.items() for number in ids}
         return Partition(splits, single_burst=False)
     if len(units) == 2:
         larger, smaller = sorted(units, key=len, reverse=True)

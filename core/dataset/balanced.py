@@ -22,13 +22,11 @@ def divide(
     group, or no group of a class.
 
     Args:
-        counts: (n, k), pictures by class of each group.
+        counts: (n, k), pictures by class of each group, in random order.
         shares: of the pictures, by split.
         trained: (k,) bool, classes of which training has other pictures; it needs a group of every
             other class.
     """
-    order = random.permutation(len(counts))
-    counts = counts[order]
     assigned: list[Split] = []
     for _ in range(TRIES):
         assigned = ["train"] * len(counts)
@@ -44,7 +42,7 @@ def divide(
         enough = 2 * training.sum() >= (1 - assigned_share) * counts.sum()
         if enough and (training.any(axis=0) | trained | ~counts.any(axis=0)).all():
             break
-    return [part for _, part in sorted(zip(order.tolist(), assigned, strict=True))]
+    return assigned
 
 
 def _chances(counts: np.ndarray, share: float, trained: np.ndarray) -> np.ndarray:

@@ -62,16 +62,12 @@ def split(
         shares = {"validation": 0 if "validation" in present else validation / (1 - test)}
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
+    assign_all = _assign_together if dataset.grouped_by else _assign_classes
     classes = _by_class(dataset.examples, unassigned)
-    labels = np.zeros(len(dataset.examples), np.int64)
-    if dataset.grouped_by:  # units may hold pictures of several classes
-        classes = [[unit for units in classes for unit in units]]
-        labels = np.array([example.label for example in dataset.examples])
-    for units in classes:
-        assigned = _assign(dataset.examples, units, labels, shares, learned, random)
-        for part, indices in assigned.items():
-            for index in indices:
-                splits[index] = part
+    assigned = assign_all(dataset.examples, classes, shares, learned, random)
+    for part, indices in assigned.items():
+        for index in indices:
+            splits[index] = part
     examples = tuple(
         example.model_copy(update={"split": part})
         for example, part in zip(dataset.examples, splits, strict=True)
@@ -154,34 +150,108 @@ def new_groups(dataset: Dataset) -> int:
     return len(units_of(tested, range(len(tested))))
 
 
-def _assign(
-    examples: Sequence[Example],
+def assign(
     units: list[Unit],
-    labels: np.ndarray,
+    shares: dict[Split, float],
+    random: np.random.Generator,
+    *,
+    for_training: int = 1,
+) -> dict[Split, list[int]]:
+    """Assign units at random; large ones have the same chances as small ones.
+
+    The units are laid around a circle in random order, from a random point; each goes to the split
+    whose arc contains its middle. So a split misses its share by less than one unit, and with
+    single pictures by none. If a very large unit leaves less than half of its share for training,
+    all are laid again.
+
+    Args:
+        units: at least one.
+        shares: of all pictures, by split; training gets the rest.
+        random: of order and starting point.
+        for_training: fewest units for training; 0 if training has other pictures.
+
+    Returns:
+        Indices of the pictures by split.
+    """
+    count = sum(map(len, units))
+    most = max(0, len(units) - for_training)
+    requested = [part for part, share in shares.items() if share > 0][:most]
+    wanted: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
+    rest = max(for_training, count - sum(wanted.values()))
+    wanted = {"train": rest, **wanted} if rest else wanted
+    for _ in range(balanced.TRIES):
+        assigned = _deal(units, wanted, random)
+        if 2 * sum(map(len, assigned.get("train", []))) >= rest:
+            break
+    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+
+
+def _assign_classes(
+    examples: Sequence[Example],
+    classes: list[list[Unit]],
     shares: dict[Split, float],
     learned: Collection[str],
     random: np.random.Generator,
 ) -> dict[Split, list[int]]:
-    """The pictures of each split; units with pictures learned from before are for training.
+    """Assign the units of each class by themselves."""
+    assigned: defaultdict[Split, list[int]] = defaultdict(list)
+    for class_units in classes:
+        for part, indices in _assign_class(examples, class_units, shares, learned, random).items():
+            assigned[part] += indices
+    return assigned
 
-    Args:
-        labels: class index of each picture, (n,) int64, by which the splits are balanced.
-    """
-    sides: tuple[list[Unit], list[Unit]] = ([], [])
-    for unit in units:
-        sides[any(examples[i].sha256 in learned for i in unit)].append(unit)
-    new, before = sides
+
+def _assign_together(
+    examples: Sequence[Example],
+    classes: list[list[Unit]],
+    shares: dict[Split, float],
+    learned: Collection[str],
+    random: np.random.Generator,
+) -> dict[Split, list[int]]:
+    """Assign units that may hold pictures of several classes, each with the same chances."""
+    everything = [units[i] for units in classes for i in random.permutation(len(units))]
+    before, new = _by_learned(examples, everything, learned)
     shares = _of_new(before, new, shares)
+    number = 1 + max(example.label for example in examples)
 
     def counts(units: list[Unit]) -> np.ndarray:
-        rows = [np.bincount(labels[unit], minlength=labels.max() + 1) for unit in units]
-        return np.array(rows, np.int64).reshape(-1, labels.max() + 1)
+        labels = ([examples[index].label for index in unit] for unit in units)
+        rows = [np.bincount(members, minlength=number) for members in labels]
+        return np.array(rows).reshape(-1, number)
 
     assigned = balanced.divide(counts(new), shares, random, counts(before).sum(axis=0) > 0)
     parts: dict[Split, list[int]] = {"train": [i for unit in before for i in unit]}
     for unit, part in zip(new, assigned, strict=True):
         parts.setdefault(part, []).extend(unit)
     return parts
+
+
+def _assign_class(
+    examples: Sequence[Example],
+    units: list[Unit],
+    shares: dict[Split, float],
+    learned: Collection[str],
+    random: np.random.Generator,
+) -> dict[Split, list[int]]:
+    """Assign the units of a class; those with pictures learned from before are for training."""
+    before, new = _by_learned(examples, units, learned)
+    if not new:
+        return {"train": [i for unit in before for i in unit]}
+    for_training = 0 if before else 1
+    assigned = assign(new, _of_new(before, new, shares), random, for_training=for_training)
+    assigned["train"] = [*assigned.get("train", []), *(i for unit in before for i in unit)]
+    return assigned
+
+
+def _by_learned(
+    examples: Sequence[Example], units: list[Unit], learned: Collection[str]
+) -> tuple[list[Unit], list[Unit]]:
+    """Units with pictures learned from before, and the others."""
+    before: list[Unit] = []
+    new: list[Unit] = []
+    for unit in units:
+        (before if any(examples[i].sha256 in learned for i in unit) else new).append(unit)
+    return before, new
 
 
 def _of_new(before: list[Unit], new: list[Unit], shares: dict[Split, float]) -> dict[Split, float]:
@@ -191,6 +261,26 @@ def _of_new(before: list[Unit], new: list[Unit], shares: dict[Split, float]) -> 
     larger = 1 + sum(map(len, before)) / sum(map(len, new))
     most = sum(shares.values()) or 1.0
     return {part: share * min(larger, 1 / most) for part, share in shares.items()}
+
+
+def _deal(
+    units: list[Unit], wanted: dict[Split, int], random: np.random.Generator
+) -> dict[Split, list[Unit]]:
+    """Units by split; no split is empty."""
+    count = sum(map(len, units))
+    shuffled = [units[i] for i in random.permutation(len(units))]
+    sizes = np.array([len(unit) for unit in shuffled])
+    middles = (np.cumsum(sizes) - sizes / 2 + random.uniform(0, count)) % count
+    ends = np.cumsum(list(wanted.values()))
+    splits = np.searchsorted(ends[:-1] * (count / ends[-1]), middles, side="right")
+    parts = list(wanted)
+    assigned: dict[Split, list[Unit]] = {part: [] for part in parts}
+    for unit, split in zip(shuffled, splits, strict=True):
+        assigned[parts[split]].append(unit)
+    for members in assigned.values():
+        if not members:
+            members.append(max(assigned.values(), key=len).pop())
+    return assigned
 
 
 def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[Unit]]:
