@@ -8,8 +8,6 @@ from core.dataset.folder_names import COPY, is_generic, key, normal
 
 ClassLevel = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
-SHARED = 5
-"""Fewest subfolders that all folders have if these are sites; views and sizes are fewer."""
 # Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
 _CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
 
@@ -40,13 +38,10 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
     if not counts:
         return "top", False
     if max(counts.values()) > 1:
-        # Repeated subfolders are the classes if the folders above are sites, parts or copies. Sites
-        # may have names: there are fewer of them than classes, and each has the same.
-        shared = sum(number == len(tops) for number in counts.values())
-        sites = sum(map(is_generic, tops.values())) * 2 > len(tops)
-        sites |= shared >= max(SHARED, len(tops) + 1) and 2 * shared > len(counts)
+        # Repeated subfolders are the classes if the folders above are sites, parts or copies.
+        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
         copies = len({COPY.sub("", top) for top in tops}) < len(tops)
-        return "inner" if sites or copies else "top", sites
+        return "inner" if unnamed or copies else "top", unnamed
     return "inner", False
 
 

@@ -262,15 +262,6 @@ CASES = {
         ],
         _split("benign malignant", None, each=6),
     ),
-    "domains above classes": Case(
-        "Office-31",
-        [
-            f"{domain}/images/{name}/frame_000{{n}}.jpg"
-            for domain in ("amazon", "dslr", "webcam")
-            for name in ("bike", "bookcase", "calculator", "mouse", "mug")
-        ],
-        _split("bike bookcase calculator mouse mug", None, each=9),
-    ),
     "sites above splits": Case(
         "Folders per hospital",
         _under("siteA/train siteA/test siteB/train siteB/test", "cat", "dog"),
