@@ -107,6 +107,8 @@ def upload_of(run: Run, settings: Settings) -> Upload | None:
 
 
 def _resume(run: Run, settings: Settings) -> None:
+    if not state.may_change(run.id, settings):
+        return
     with widgets.keep_refusal(state.REFUSAL, run.id):  # a full queue, or pictures deleted meanwhile
         quotas.check_minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))

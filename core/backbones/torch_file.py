@@ -44,7 +44,9 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             return _read(file)
-    except (OSError, pickle.UnpicklingError) as error:
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    except pickle.UnpicklingError as error:
         reason = str(error)
     except Exception as error:  # unpickling damaged bytes may raise anything
         reason = f"it is damaged ({type(error).__name__})"
@@ -55,9 +57,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read(file: BinaryIO) -> dict[str, np.ndarray]:
-    magic, protocol, _system = (_Unpickler(file).load() for _ in range(3))
+    magic, protocol, system = (_Unpickler(file).load() for _ in range(3))
     if (magic, protocol) != (MAGIC, PROTOCOL):
-        raise ValueError("it does not begin as one")
+        raise pickle.UnpicklingError("it does not begin as one")
+    if not system["little_endian"]:
+        raise pickle.UnpicklingError("it was written on a big-endian machine")
     tensors = _Unpickler(file)
     views: dict[str, _View] = tensors.load()
     storages: dict[str, np.ndarray] = {}
@@ -68,10 +72,10 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _array(view: _View, storage: np.ndarray) -> np.ndarray:
-    """A copy of the values of a view. Raises ValueError if it reaches outside its storage."""
+    """A copy of the values of a view. Raises an error if it reaches outside its storage."""
     # A stride of zero repeats values without bound.
     if math.prod(view.shape) > storage.size:
-        raise ValueError("a tensor is larger than its storage")
+        raise pickle.UnpicklingError("a tensor is larger than its storage")
     step = storage.itemsize
     strides = [step * stride for stride in view.strides]
     return np.array(

@@ -140,9 +140,12 @@ def _correct(
     groups = splitting.groups(examples)
     count = max(folds.MINIMUM, folds.feasible(labels, groups, cross_validation.FOLDS))
     fold = folds.assign(labels, groups, count, config.seed)
-    report("training heads", 0, 1)
     validated = cross_validation.cross_validate(
-        extracted.embeddings[:, 0], labels, fold, weighted=config.class_weights
+        extracted.embeddings[:, 0],
+        labels,
+        fold,
+        weighted=config.class_weights,
+        progress=lambda done, total: report("training heads", done, total),
     )
     return validated.probabilities.argmax(axis=1) == labels
 

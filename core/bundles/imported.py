@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,8 @@ _IMPORTING = threading.Lock()
 """Held while a bundle is in memory, so that only one is."""
 CACHED_BUNDLES = 10
 """Largest number of bundles from the command line that are kept, the last used ones."""
+ABANDONED_SECONDS = 24 * 3600
+"""Age of the folder of an unfinished import, after which its process no longer runs."""
 
 
 def folder(settings: Settings) -> Path:
@@ -134,5 +137,8 @@ def open_bundle(
 def _trim(home: Path, newest: Path) -> None:
     # Another process may remove them meanwhile.
     others = sorted(set(home.iterdir()) - {newest}, key=files.modified, reverse=True)
-    for path in others[CACHED_BUNDLES - 1 :]:
+    cached = [path for path in others if not path.name.startswith(".")]
+    oldest = (time.time() - ABANDONED_SECONDS) * 1e9
+    abandoned = [path for path in set(others) - set(cached) if files.modified(path)[0] < oldest]
+    for path in cached[CACHED_BUNDLES - 1 :] + abandoned:
         files.remove(path)

@@ -78,8 +78,8 @@ def predict(
             for picture, row in zip(pictures, rows, strict=True):
                 if row is None:
                     continue
-                if folder:
-                    sorting.copy(picture, folder / paths.of(row))
+                if folder and picture.content is not None:
+                    sorting.copy(picture.content, folder / paths.of(row))
                 verdicts[row.verdict] += 1
                 if row.verdict is Verdict.SURE:
                     labels[row.predictions[0].label] += 1

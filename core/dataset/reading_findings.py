@@ -99,7 +99,7 @@ def interpreted(
             "labels. If it is a class, rename the folder after what it shows, such as blood test.",
         )
     if inferred.spellings:
-        pairs = [" and ".join(names) for names in inferred.spellings]
+        pairs = [" = ".join(names) for names in inferred.spellings]
         sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
         yield informs("spellings", sentence)
     yield from _encoding_notes(pictures, inferred.classes, files)

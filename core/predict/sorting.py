@@ -75,12 +75,10 @@ def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) ->
                 archive.writestr(paths.of(row), source.content)
 
 
-def copy(source: Source, target: Path) -> None:
-    """Copy a picture to a path; one without content is left out."""
-    if source.content is None:
-        return
+def copy(content: Path | bytes, target: Path) -> None:
+    """Copy a picture to a path, whose folder is created if missing."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(source.content, Path):
-        shutil.copy2(source.content, target)
+    if isinstance(content, Path):
+        shutil.copy2(content, target)
     else:
-        target.write_bytes(source.content)
+        target.write_bytes(content)

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from core.settings import MEGABYTE, Settings
 from core.system import files
 
-VERSION = 2
+VERSION = 3
 """Raised when decoding, rendering or an engine changes its results: older features are ignored."""
 FOLDER = "features"
 EMBEDDING = "embedding"

@@ -1,6 +1,6 @@
 """Logistic regressions cross-validated on features: out-of-fold predictions and learning curve."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from core.training import convex
 from core.training.head import class_weights
 
 FOLDS = 5
+TOGETHER = 4_000
+"""Most pictures whose folds are fitted at the same time."""
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
 """Inverse regularisation strengths that cross-validation chooses from, the strictest first."""
 CURVE_STRENGTHS = (1e-3, 1e-2)
@@ -153,8 +155,12 @@ def cross_validate(
     *,
     weighted: bool = True,
     strengths: Sequence[float] = STRENGTHS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> CrossValidated:
     """Choose a strength by the loss on held-out pictures.
+
+    Many pictures are fitted fold by fold in this thread: folds at once would each hold a copy of
+    most features, and could not be stopped in the middle.
 
     Args:
         features: (n, d) float32, embeddings of the plain views.
@@ -163,6 +169,7 @@ def cross_validate(
             for the pictures of that fold.
         weighted: whether classes are weighted inversely to their counts.
         strengths: to choose from, the strictest first.
+        progress: called with (fits done, most fits in all); may raise `Cancelled`.
 
     Raises:
         BadDataset: all pictures are in one fold.
@@ -191,18 +198,23 @@ def cross_validate(
         probabilities[:, present] = softmax(logits)
         return probabilities
 
-    best, least = None, np.inf
-    cores = threads.cores()
+    best, least, done = None, np.inf, 0
+    cores, most = threads.cores(), len(numbers) * len(strengths)
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         rows, _ = convex.span(rows)
         for strength in strengths:
             probabilities = np.empty((len(labels), classes), np.float32)
-            held_out = threads.map_ordered(
-                hold_out, numbers, threads=cores, most=cores, name="fold"
+            held_out: Iterable[np.ndarray] = (
+                threads.map_ordered(hold_out, numbers, threads=cores, most=cores, name="fold")
+                if len(rows) <= TOGETHER
+                else map(hold_out, numbers)
             )
             for number, result in zip(numbers, held_out, strict=True):
                 probabilities[fold == number] = result
+                done += 1
+                if progress is not None:
+                    progress(done, most)
             loss = float(cross_entropy(labels, probabilities).sum())
             if loss >= least:
                 break  # weaker regularisation takes longest, and the loss has one minimum

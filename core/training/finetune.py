@@ -77,6 +77,7 @@ class Tuner:
         self._gradients, self._apply = stages.graphs(self.network, self._optimizer)
         self._logits = stages.logits(self.network)
         self._gradients.get_concrete_function()
+        self._apply.get_concrete_function()
         self._logits.get_concrete_function()
 
     def fit(

@@ -88,7 +88,11 @@ def graphs(
     def apply(sums):  # type: ignore[no-untyped-def]
         optimizer.apply(sums, variables)
 
-    return tf.function(gradients, input_signature=signature), tf.function(apply)
+    sums = [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+    return (
+        tf.function(gradients, input_signature=signature),
+        tf.function(apply, input_signature=[sums]),
+    )
 
 
 def logits(network: keras.Model) -> tf.types.experimental.GenericFunction:

@@ -1,5 +1,6 @@
 """The settings under Advanced: their controls, and where they have no effect."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -73,18 +74,19 @@ def without_effect(
     """Why settings have no effect, by their names.
 
     Args:
-        entered: the values of all settings; of hidden layers, the text of the field.
+        entered: the values of all settings; of hidden layers, what was typed.
         start: the model that the training starts from, if any.
     """
-    hidden = start.hidden if start else entered["head.hidden"]
+    hidden = start.hidden if start else _units(entered["head.hidden"])
     layers, drawn = entered["unfreeze.layers"], entered["augmentation.views"]
     frozen = not (layers or entered["unfreeze.stages"])
     given = {str(example.split) for example in dataset.examples}
     candidates = map(backbones.get, (entered["backbone"], *entered["alternatives"]))
     shallow = not any(row.depths for row in candidates)
-    plain = "the first view is the picture itself, the second its mirror image"
+    own = ["features", "crop", "head.hidden", "alternatives"]
+    few = "the first view is the picture itself, the second its mirror image"
     rules = [
-        (start, "the model that it starts from has its own", ["features", "crop", "head.hidden"]),
+        (start, "the model that it starts from has its own", own),
         (shallow, "only those of the last layer are prepared for this backbone", ["features"]),
         ("validation" in given, "the upload has its own validation pictures", ["validation"]),
         ("test" in given, "the upload has its own test pictures", ["test"]),
@@ -93,8 +95,8 @@ def without_effect(
             "without hidden layers and fine-tuning the head is solved on all pictures at once",
             ["batch_size", "label_smoothing", "head.dropout"],
         ),
-        (drawn < 2, plain, ["augmentation.flip"]),
-        (drawn < 3, f"{plain}. Choose three or more to vary pictures", VARIATIONS),
+        (drawn < 2, "there is one view, the picture itself", ["augmentation.flip"]),
+        (drawn < 3, f"{few}. Choose three or more to vary pictures", VARIATIONS),
         (
             not hidden,
             "without hidden layers the head is a logistic regression, solved to its optimum",
@@ -104,9 +106,11 @@ def without_effect(
         (frozen, "nothing is unfrozen", ["unfreeze.least_errors", *FINE_TUNING]),
     ]
     for phase in ("head_phase", "fine_tune_phase"):
-        for name, user in (("momentum", "sgd"), ("weight_decay", "adamw")):
-            unused = entered[f"{phase}.optimizer"] != user
-            rules.append((unused, "SGD has momentum, AdamW weight decay", [f"{phase}.{name}"]))
+        optimizer = entered[f"{phase}.optimizer"]
+        rules += [
+            (optimizer != "sgd", "only SGD uses momentum", [f"{phase}.momentum"]),
+            (optimizer != "adamw", "only AdamW uses weight decay", [f"{phase}.weight_decay"]),
+        ]
     idle: dict[str, str] = {}
     for applies, why, paths in rules:
         if applies:
@@ -152,23 +156,32 @@ def draw(path: str, label: str, default: Any, key: str, *, idle: bool) -> None:
         )
 
 
-def checked(path: str, value: Any) -> Any:
+def checked(path: str, value: Any, backbone: str) -> Any:
     """A value that was entered.
+
+    Args:
+        backbone: name of the one that is trained.
 
     Raises:
         BadConfig: it is outside its range.
     """
     label = next((tab[path] for tab in TABS.values() if path in tab), path)
     if path == "head.hidden":
-        units = value.replace(",", " ").split() if value else []
+        units = _units(value)
         if wrong := [unit for unit in units if not unit.isdecimal()]:
             raise BadConfig(f"{label}: expected numbers such as 256, 64; found {wrong[0]}.")
         return units
     if isinstance(value, int | float) and not isinstance(value, bool):
         low, high = _limits(path)
+        if path == "unfreeze.stages":
+            high = len(backbones.get(backbone).stages) - 1
         if not low <= value <= high:
             raise BadConfig(f"{label}: expected {low:g} to {high:g}, found {value:g}.")
     return value
+
+
+def _units(hidden: str | Iterable[str]) -> list[str]:
+    return hidden.replace(",", " ").split() if isinstance(hidden, str) else list(hidden)
 
 
 def _limits(path: str) -> tuple[float, float]:

@@ -65,7 +65,7 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
         with box:
             _draw(settings, sample)
     if config is None:
-        st.caption("Correct the setting that is marked under Advanced to continue.")
+        st.caption("Correct what is marked under Advanced to continue.")
         return None
     if config.preset == "custom":
         st.caption("Settings under Advanced differ from those of the preset.")
@@ -111,7 +111,9 @@ class Entered:
         for path in values.keys() - self.idle.keys():
             *groups, name = path.split(".")
             try:
-                reduce(getitem, groups, nested)[name] = controls.checked(path, entered[path])
+                reduce(getitem, groups, nested)[name] = controls.checked(
+                    path, entered[path], self.defaults.backbone
+                )
             except TuskerError as refusal:
                 self.problems[path] = str(refusal)
         if nested["unfreeze"]["layers"]:
