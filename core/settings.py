@@ -9,6 +9,11 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from core.errors import BadConfig
 
 PREFIX = "TUSKER_"
+FORMER = {
+    "captured_pictures": "TUSKER_SHOWN_PICTURES",
+    "captured_megabytes": "TUSKER_SHOWN_MEGABYTES",
+}
+"""Variables of earlier versions, which are still read."""
 MEGABYTE = 1024 * 1024
 
 
@@ -159,7 +164,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
     values = {
         field: value
         for field in Settings.model_fields
-        if (value := source.get(Settings.variable(field)))
+        if (value := source.get(Settings.variable(field)) or source.get(FORMER.get(field, "")))
     }
     try:
         return Settings.model_validate(values)

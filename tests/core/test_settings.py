@@ -22,6 +22,11 @@ def test_a_variable_sets_the_field_of_its_name() -> None:
         assert settings.Settings.variable(field) == f"TUSKER_{field.upper()}"
 
 
+def test_variables_of_earlier_versions_still_count() -> None:
+    loaded = settings.load({"TUSKER_SHOWN_PICTURES": "50", "TUSKER_SHOWN_MEGABYTES": "8"})
+    assert (loaded.captured_pictures, loaded.captured_megabytes) == (50, 8)
+
+
 def test_an_empty_variable_counts_as_not_set_and_unknown_variables_are_ignored() -> None:
     assert settings.load({"TUSKER_MODE": "", "PICTURES": "9", "TUSKER_UNHEARD": "1"}) == Settings()
 

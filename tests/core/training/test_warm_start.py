@@ -202,7 +202,7 @@ def test_a_fine_tuned_network_has_its_own_features(start, tiny):
     expected = [on_one_thread(folder / storage.SERVING).run(view).embedding for view in views]
     np.testing.assert_allclose(trained_engine.run(views)[0], expected, atol=1e-5)
     cut_files = [path.name for path in folder.iterdir() if path.name.endswith("block1_relu.tflite")]
-    assert cut_files == [f"{network.digest[:12]}-block1_relu.tflite"], (
+    assert cut_files == [f"{network.digest[:12]}-cut-block1_relu.tflite"], (
         "others would meet it elsewhere"
     )
 
