@@ -24,6 +24,8 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     },
 }
 """Settings in which a preset differs from the defaults; all but `quick` have alternatives, too."""
+FORMER = {"thorough": "best"}
+"""Former names of presets."""
 
 
 class _Part(BaseModel):
@@ -113,8 +115,8 @@ class Unfreeze(_Part):
 class TrainingConfig(_Part):
     """All settings of a training."""
 
-    preset: PresetName | Literal["custom"] = "custom"
-    """The preset that the settings are based on."""
+    preset: PresetName | Literal["custom", "thorough"] = "custom"
+    """The preset that the settings are based on; `thorough` in runs of earlier versions."""
     start: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     """SHA-256 of the weights of the model to continue from; empty for none."""
     backbone: str = backbones.DEFAULT
@@ -205,6 +207,7 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     Raises:
         BadConfig: no preset or no backbone of that name.
     """
+    name = FORMER.get(name, name)
     if name not in _PRESET_VALUES:
         raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
     values = {"preset": name, "backbone": backbone, "seed": seed, **_PRESET_VALUES[name]}
