@@ -20,7 +20,6 @@ import numpy as np
 from core import backbones
 from core.distributed import connection, cores
 from core.estimating import estimate, resources, unit_costs
-from core.jobs.events import Note
 from core.system import threads
 from core.training.config import TrainingConfig
 from core.training.context import TrainingContext
@@ -66,7 +65,7 @@ def team(context: TrainingContext, tuner: Tuner) -> Iterator[Team | None]:
         if not helpers:
             yield None
             return
-        context.emit(Note(sentence=f"{len(helpers) + 1} machines fine-tune together."))
+        context.say(f"{len(helpers) + 1} machines fine-tune together.")
         yield Team(context, tuner, helpers)
 
 
@@ -155,7 +154,7 @@ class Team:
             except Exception:  # of Ray, of TensorFlow, or of a machine; no weight has changed
                 logger.exception("fine-tuning continues on this machine alone")
                 self._leave()
-                self._context.emit(Note(sentence=LOST))
+                self._context.say(LOST)
         return alone(*batch)
 
     def _leave(self) -> None:

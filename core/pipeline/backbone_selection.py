@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import backbones
 from core.backbones import serving
 from core.errors import WeightsUnavailable
-from core.jobs.events import Counter, Note
+from core.jobs.events import Counter
 from core.pipeline import head_training
 from core.pipeline.extraction import extract
 from core.runs import Run
@@ -36,9 +36,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
         try:
             _prepare(candidate_context)
         except WeightsUnavailable as error:
-            context.emit(
-                Note(sentence=f"{candidate_context.backbone.title} was not compared. {error}")
-            )
+            context.say(f"{candidate_context.backbone.title} was not compared. {error}")
             continue
         depths = head_training.depths(candidate_context)
         stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
@@ -46,14 +44,14 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
         validated = head_training.select(candidate_context, features, depths).out_of_fold
         if validated is None:
             note = f"Too few pictures to compare backbones; {context.backbone.title} is trained."
-            context.emit(Note(sentence=note))
+            context.say(note)
             return context
         contexts[name], results[name] = candidate_context, validated
     if len(results) < 2:
         return context
     choice = backbone_choice.choose(results)
     run.backbone_choice.write(choice)
-    context.emit(Note(sentence=choice.sentence))
+    context.say(choice.sentence)
     others = tuple(name for name in choice.accuracies if name != choice.chosen)
     update = {"backbone": choice.chosen, "alternatives": others}
     run.config.write(run.config().model_copy(update=update))
@@ -64,5 +62,5 @@ def _prepare(context: TrainingContext) -> None:
     """Make the serving model of a published backbone if it is missing."""
     network, backbone, settings = context.network, context.backbone, context.settings
     if network.retrained is None and serving.locate(backbone, settings) is None:
-        context.emit(Note(sentence=f"{backbone.title} is prepared first. This happens once."))
+        context.say(f"{backbone.title} is prepared first. This happens once.")
         serving.prepare(backbone, settings, Counter(context.emit))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.dataset import Split
 from core.distributed import extraction
 from core.estimating import unit_costs
-from core.jobs.events import Counter, Note
+from core.jobs.events import Counter
 from core.training import engines, features
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
@@ -70,11 +70,9 @@ def _report(
     cached = sum(features.reused for features in extracted.values())
     passed = sum(features.passed for features in extracted.values())
     if cached and tell:
-        context.emit(
-            Note(
-                sentence=f"{cached:,} of {cached + passed:,} views came from the cache; "
-                f"{passed:,} were extracted."
-            )
+        context.say(
+            f"{cached:,} of {cached + passed:,} views came from the cache; "
+            f"{passed:,} were extracted."
         )
     if passed >= (ENOUGH_BESIDE_TENSORFLOW if context.config.fine_tunes else ENOUGH):
         unit_costs.record(context.backbone, context.settings, "view", seconds / passed)

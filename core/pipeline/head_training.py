@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core.dataset import Split, splitting
-from core.jobs.events import Event, Note
+from core.jobs.events import Event
 from core.model.dense import DenseHead
 from core.runs import Run
 from core.training import feature_choice, head
@@ -66,7 +66,7 @@ def train(
         selection = select(context, features, depths)
     if selection.choice is not None:
         run.feature_choice.write(selection.choice)
-        context.emit(Note(sentence=selection.choice.sentence))
+        context.say(selection.choice.sentence)
     if depths and not selection.depths:
         depths, width = (), context.backbone.embedding
         features = {split: part.narrowed(width) for split, part in features.items()}

@@ -12,7 +12,6 @@ from core.errors import Cancelled, TuskerError
 from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
 from core.jobs import workers
-from core.jobs.events import Note
 from core.model import appearance, ood, storage
 from core.model.classifier import opened
 from core.pipeline import scoring
@@ -74,10 +73,10 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         except Cancelled:
             raise
         except TuskerError as refusal:
-            context.emit(Note(sentence=f"{failure}: {refusal}"))
+            context.say(f"{failure}: {refusal}")
         except Exception:
             logger.exception(failure)
-            context.emit(Note(sentence=f"{failure}; the log says why."))
+            context.say(f"{failure}; the log says why.")
 
 
 def give_way(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
@@ -102,7 +101,7 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
     """List training pictures whose label is likely wrong, each with a thumbnail."""
     from core.checks import labels as checks
 
-    context.emit(Note(sentence="Looking for labels that may be wrong."))
+    context.say("Looking for labels that may be wrong.")
     examples, labels = context.of("train"), context.labels("train")
     groups = splitting.groups(examples)
     issues: tuple[checks.LabelIssue, ...] = ()
@@ -123,7 +122,7 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
 
 def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Estimate whether more pictures would help."""
-    context.emit(Note(sentence="Working out whether more pictures would help."))
+    context.say("Working out whether more pictures would help.")
     run.learning_curve.write(
         cross_validation.learning_curve(
             outputs.learned,
@@ -139,7 +138,7 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
     """Measure by how much a split that divides the chosen groups would have inflated the score."""
     if not context.dataset.grouped_by:
         return
-    context.emit(Note(sentence="Measuring how much better an ordinary split would have looked."))
+    context.say("Measuring how much better an ordinary split would have looked.")
     examples = context.of(*LEARNED)
     run.inflation.write(
         cross_validation.inflation(
@@ -158,9 +157,7 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
 
     Its embeddings must come from the network of the final model.
     """
-    context.emit(
-        Note(sentence="Learning to recognise pictures that are not like the training pictures.")
-    )
+    context.say("Learning to recognise pictures that are not like the training pictures.")
     labels, groups = context.labels(*LEARNED), splitting.groups(context.of(*LEARNED))
     embeddings = outputs.learned[:, : context.backbone.embedding]
     if outputs.tuned is not None:
@@ -182,7 +179,7 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
 
 def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
     """Measure light, colour and sharpness of training pictures, to check a camera against later."""
-    context.emit(Note(sentence="Measuring light, colour and sharpness of the training pictures."))
+    context.say("Measuring light, colour and sharpness of the training pictures.")
     examples = context.of("train")
     order = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
     chosen = [examples[index] for index in order]

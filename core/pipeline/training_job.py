@@ -108,11 +108,9 @@ def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
     cached = context.cached_bytes()
     config = resources.check(context.dataset, context.config, context.settings, cached)
     if config.batch_size < context.config.batch_size:
-        context.emit(
-            Note(
-                sentence=f"The batch is {config.batch_size} instead of "
-                f"{context.config.batch_size}, so that it fits into memory."
-            )
+        context.say(
+            f"The batch is {config.batch_size} instead of "
+            f"{context.config.batch_size}, so that it fits into memory."
         )
         run.config.write(run.config().model_copy(update={"batch_size": config.batch_size}))
     return replace(context, config=config)
@@ -176,7 +174,7 @@ def _fine_tune(
             stage, depths = depth.cut_stage(config), head_training.depths(context)
             features = features | extract(context, ("train",), stage, depths, tell=False)
         if not building.done():
-            context.emit(Note(sentence="TensorFlow is starting."))
+            context.say("TensorFlow is starting.")
         tuner = building.result()
         first = head_training.on_last_embedding(context, trained)
         head, kept = _fit_top(context, run, tuner, first, features)
@@ -187,7 +185,7 @@ def _fine_tune(
             _save(context, run, calibrated, tuner=tuner)
             tuned = calibrated, _embeddings_for_ood(context, tuner, features)
     context.emit(kept)
-    context.emit(Note(sentence=outcome.describe(kept)))
+    context.say(outcome.describe(kept))
     return tuned
 
 

@@ -19,8 +19,6 @@ def map_ordered(
 
     Args:
         work: called on a thread; its exceptions are raised here, in the item's turn.
-        items: arguments of `work`.
-        threads: number of threads.
         most: results that may wait to be read.
         name: prefix of the threads' names.
 

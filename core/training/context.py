@@ -10,7 +10,7 @@ from core import backbones, images
 from core.backbones import Backbone
 from core.dataset import Dataset, Example, Split
 from core.errors import BadDataset
-from core.jobs.events import Emit
+from core.jobs.events import Emit, Note
 from core.model import storage
 from core.settings import Settings
 from core.training.cache import FeatureCache, embedding_array
@@ -55,6 +55,10 @@ class TrainingContext:
     def of(self, *splits: Split) -> tuple[Example, ...]:
         """The examples of one split, or of several in this order."""
         return tuple(example for split in splits for example in self.dataset.of(split))
+
+    def say(self, sentence: str) -> None:
+        """Emit a note for the user."""
+        self.emit(Note(sentence=sentence))
 
     def rendering(self, augmentation: Augmentation) -> Rendering:
         """How views of the pictures are rendered with these variations."""

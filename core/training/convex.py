@@ -96,10 +96,8 @@ def solve(
 
     Args:
         rows: (n, d) float32.
-        labels: (n,) int64.
-        weights: (classes,) loss weight of each class.
+        labels, weights, trace: as for `logistic_regression`, with kernel and bias for the head.
         start: where to start; zeros if None.
-        trace: called with kernel and bias before the first iteration and after each one.
         tolerance: largest entry of the gradient of the mean loss at the end.
 
     Returns:

@@ -48,12 +48,10 @@ def out_of_fold(
     """Predict each picture by a logistic regression that was trained on other groups.
 
     Args:
-        features: (n, d) float32, embeddings of the plain views.
-        labels: (n,) int64, 0 to k - 1.
+        features, labels, weighted: as for `cross_validate`.
         groups: (n,) int64; pictures of one group are in the same fold.
         seed: for the folds.
         strength: inverse regularisation strength.
-        weighted: whether classes are weighted inversely to their counts.
         count: number of folds; as many as leave each class in each fold, up to five, if None.
 
     Returns:

@@ -22,16 +22,7 @@ class KerasEngine:
     def __init__(
         self, network: Network, stage: int | None, name: str, depths: tuple[str, ...] = ()
     ) -> None:
-        """Build the network.
-
-        Args:
-            stage: index in `backbone.stages` whose activation is returned too; None for none.
-            name: key of its features in the cache.
-            depths: layers whose pooled activations follow the embedding.
-
-        Raises:
-            WeightsUnavailable: the weights are not to be had.
-        """
+        """Build the network; arguments as for `engines.litert`. Raises as `Network.trunk`."""
         self.name, backbone, trunk = name, network.backbone, network.trunk()
         maps = [trunk.output, *(trunk.get_layer(layer).output for layer in depths)]
         pooled = [keras.layers.GlobalAveragePooling2D()(map_) for map_ in maps]

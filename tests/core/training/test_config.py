@@ -177,3 +177,8 @@ def test_no_augmentation_is_one_view():
 def test_a_configuration_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         config.preset("quick").seed = 1
+
+
+def test_the_preset_thorough_of_version_1_0_means_best_and_its_runs_open():
+    assert config.preset("thorough") == config.preset("best")
+    assert config.parse({"preset": "thorough"}).preset == "thorough"
