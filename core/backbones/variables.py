@@ -8,7 +8,7 @@ import functools
 import sys
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from core.backbones.row import Backbone
 from core.backbones.table import ALL
@@ -18,15 +18,13 @@ TABLE = Path(__file__).parent / "data" / "variables.json"
 PREFIX = "trunk."
 
 
-class Variables(BaseModel):
+class Variables(BaseModel, frozen=True, extra="forbid"):
     """Trainable weights of a backbone.
 
     Attributes:
         shapes: of each weight by `<index of its layer>.<name>`, from the input up.
         ends: index of the last layer of each stage.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     shapes: dict[str, tuple[int, ...]]
     ends: tuple[int, ...]
@@ -36,7 +34,7 @@ class Variables(BaseModel):
         return {
             PREFIX + name: shape
             for name, shape in self.shapes.items()
-            if _index(name) > self.ends[stage]
+            if int(name.partition(".")[0]) > self.ends[stage]
         }
 
 
@@ -51,10 +49,6 @@ def of(backbone: Backbone) -> Variables:
 @functools.cache
 def _table() -> dict[str, Variables]:
     return _ROWS.validate_json(TABLE.read_bytes())
-
-
-def _index(name: str) -> int:
-    return int(name.partition(".")[0])
 
 
 def count(backbone: Backbone) -> Variables:

@@ -35,10 +35,9 @@ class Trend(ReportPart):
 
 
 class Advice(NamedTuple):
-    """A verdict, the labels of the classes that need pictures most, and both as a sentence."""
+    """A verdict, and a sentence with it and the classes that need pictures most."""
 
     verdict: Outlook
-    needed: tuple[int, ...]
     sentence: str
 
 
@@ -57,10 +56,10 @@ def advise(
         trends: one per class.
     """
     if gain is None:
-        return Advice("unknown", (), "There are too few pictures to tell whether more would help.")
+        return Advice("unknown", "There are too few pictures to tell whether more would help.")
     verdict = _verdict(gain)
     needed = () if verdict == "flat" else _needed(trends, points[-1].accuracy.value)
-    return Advice(verdict, needed, _sentence(verdict, gain, points, [classes[i] for i in needed]))
+    return Advice(verdict, _sentence(verdict, gain, points, [classes[i] for i in needed]))
 
 
 def _verdict(gain: Estimate) -> Outlook:

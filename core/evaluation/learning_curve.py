@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
-from pydantic import Field
 
 from core.evaluation import folds, intervals
 from core.evaluation.advice import Outlook, Point, Trend, advise
@@ -34,11 +33,11 @@ MINIMUM_PER_CLASS = 4.0
 MAXIMUM_POINTS = 8
 
 
-class LearningCurve(ReportPart, validate_by_name=True, serialize_by_alias=True):
+class LearningCurve(ReportPart, extra="ignore"):
     """Points from few pictures to all, and advice.
 
-    `gain` is the gain in accuracy by the last doubling; None if there are too few pictures.
-    `needed` has the labels of the classes that need more pictures most.
+    `gain` is the gain in accuracy by the last doubling; None if there are too few pictures. Earlier
+    files have a further field.
     """
 
     version: Literal[1] = VERSION
@@ -47,7 +46,6 @@ class LearningCurve(ReportPart, validate_by_name=True, serialize_by_alias=True):
     points: tuple[Point, ...]
     gain: Estimate | None
     trends: tuple[Trend, ...]
-    needed: tuple[int, ...] = Field(alias="wanted")
     verdict: Outlook
     sentence: str
 

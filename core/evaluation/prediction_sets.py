@@ -39,10 +39,8 @@ def groups_needed(level: float) -> int:
     return math.ceil(1 / (1 - level) - ROUNDING) - 1
 
 
-def calibrate(
-    labels: Ints, probabilities: Floats, groups: Ints, levels: Sequence[float] = LEVELS
-) -> tuple[SetLevel, ...]:
-    """The limit of each level, from pictures that the model was not trained on.
+def calibrate(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[SetLevel, ...]:
+    """The limit of each of `LEVELS`, from pictures that the model was not trained on.
 
     The score of a picture is the probability that lies before its class, which is the least limit
     with which its set has that class. The limit is the quantile of the scores in which every group
@@ -52,7 +50,6 @@ def calibrate(
         labels: class indices, (n,).
         probabilities: (n, k).
         groups: group of each picture, (n,); a picture of a new group is covered as promised.
-        levels: in ascending order.
 
     Returns:
         The levels that there are enough groups for.
@@ -67,10 +64,10 @@ def calibrate(
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(1 / sizes[group[order]]) / (len(sizes) + 1)
-    indices = np.searchsorted(reached, np.asarray(levels) - ROUNDING)
+    indices = np.searchsorted(reached, np.asarray(LEVELS) - ROUNDING)
     return tuple(
         SetLevel(level=level, limit=_rounded_up(float(scores[order[index]])))
-        for level, index in zip(levels, indices.tolist(), strict=True)
+        for level, index in zip(LEVELS, indices.tolist(), strict=True)
         if index < len(scores)
     )
 

@@ -7,11 +7,9 @@ from importlib import metadata
 from platform import python_version
 from typing import Any
 
-import numpy as np
-
 from core import __version__, backbones
 from core.dataset import Dataset, Split, splitting
-from core.evaluation import Report, calibration, describe, prediction_sets, wording
+from core.evaluation import Report, browsing, calibration, describe, prediction_sets, wording
 from core.evaluation.report import Estimate, Threshold
 from core.evaluation.wording import figures
 from core.export import programs
@@ -181,11 +179,10 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
     for choice in report.certainty.choices:
         if choice.value == annotations.threshold:
             return choice
-    confidence = np.array([guess.probability for guess in report.predictions])
-    wrong = np.array([guess.predicted != guess.label for guess in report.predictions])
+    rows = browsing.rows(report, None)
     groups = splitting.groups(run.dataset().of("test"), bursts=True)
     return calibration.at_threshold(
-        confidence, wrong, groups, annotations.threshold, annotations.target_coverage
+        rows.probability, ~rows.correct, groups, annotations.threshold, annotations.target_coverage
     )
 
 

@@ -27,8 +27,6 @@ TOLERANCE = 1e-4
 """Largest error of the saved backbone, relative to its largest output."""
 SOLVER_EPOCHS = 100
 """Limit of epochs in which gradient steps approach a head that a run solves."""
-SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobilenet_v2"}
-"""Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
 
 def split_rows(dataset: Dataset) -> str:
@@ -109,7 +107,6 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         deep=any(example.format in DEEP_FORMATS for example in dataset.examples),
         shipped=not backbone.in_keras,
         recipe=backbone.recipe,
-        scaling=_scaling(backbone),
         **_splitting(config, dataset),
         depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
@@ -117,13 +114,6 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         cut=backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
         shares=interpolation.SHARES,
     )
-
-
-def _scaling(backbone: Backbone) -> str | None:
-    """The module that scales pixels, unless the network does."""
-    if not backbone.in_keras or backbone.recipe.scaling == "none":
-        return None
-    return SCALING[backbone.recipe.architecture.rstrip("0123456789").removesuffix("V")]
 
 
 def _splitting(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:

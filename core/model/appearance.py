@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from core import images
 
@@ -42,10 +42,8 @@ class Measures(NamedTuple):
 BOUNDS = {"brightness": (0.0, 255.0), "warmth": (-100.0, 100.0), "sharpness": (0.0, 1000.0)}
 
 
-class Percentiles(BaseModel):
+class Percentiles(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """The 1st, 5th, 50th, 95th and 99th percentile of a measurement."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     least: float
     low: float
@@ -60,10 +58,8 @@ class Percentiles(BaseModel):
         return self
 
 
-class Appearance(BaseModel):
+class Appearance(BaseModel, frozen=True, extra="forbid"):
     """Appearance of the training pictures of a model, saved beside it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     pictures: int = Field(ge=MINIMUM_PICTURES, le=1_000_000)

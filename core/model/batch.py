@@ -25,7 +25,6 @@ class Row:
         file: name of the picture.
         predictions: most likely first; empty if the picture could not be read.
         verdict: how far to trust the first; None if the picture could not be read.
-        ood_score: over 1 if the picture is out-of-distribution; None without a detector.
         prediction_set: classes one of which is right; None for a single class.
         problem: why the picture could not be read; empty if it could.
         nearly_black: whether the model can see little in the picture.
@@ -35,7 +34,6 @@ class Row:
     file: str
     predictions: tuple[Prediction, ...] = ()
     verdict: Verdict | None = None
-    ood_score: float | None = None
     prediction_set: PredictionSet | None = None
     problem: str = ""
     nearly_black: bool = False
@@ -74,7 +72,6 @@ def answers(
             source.name,
             predictions,
             classifier.verdict(answer),
-            answer.ood_score,
             classifier.prediction_set(answer),
             nearly_black=answer.nearly_black,
             thumbnail=small,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -41,10 +41,8 @@ LAYERS, UNITS, DROPOUT, SMALLEST_CROP = 3, 4096, 0.9, 0.5
 """Limits of a head and a crop, as the settings of a training have them."""
 
 
-class ModelFile(BaseModel):
+class ModelFile(BaseModel, frozen=True, extra="forbid"):
     """`model.json`: everything that is not an array."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     tusker: str = Field("", max_length=40)

@@ -87,10 +87,9 @@ class Run(RunArtifacts):
 
     def publish(self, *, shown: bool) -> None:
         """Show the run in the lists of every visitor, or only in those of its owner."""
+        path = self.path / filenames.PUBLISHED
         with contextlib.suppress(FileNotFoundError):  # another tab discarded the run
-            (self.path / filenames.PUBLISHED).touch() if shown else (
-                self.path / filenames.PUBLISHED
-            ).unlink()
+            path.touch() if shown else path.unlink()
 
     def events(self) -> tuple[Event, ...]:
         """The events of the job so far."""

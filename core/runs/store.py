@@ -52,10 +52,8 @@ def training_spec(pictures: Path, start: Path | None = None) -> JobSpec:
         pictures: folder that the dataset's paths are relative to.
         start: folder of the model to continue from, if the settings name one.
     """
-    arguments = {"pictures": str(pictures)}
-    return JobSpec(
-        kind="train", arguments=arguments if start is None else arguments | {"start": str(start)}
-    )
+    arguments = {"pictures": str(pictures)} | ({"start": str(start)} if start else {})
+    return JobSpec(kind="train", arguments=arguments)
 
 
 def get(settings: Settings, run_id: str) -> Run:

@@ -137,9 +137,7 @@ def test_the_verdict_depends_on_the_last_doubling(accuracy, per_class, verdict, 
     assert curve.verdict == verdict
     assert words in curve.sentence
     assert (curve.gain is None) == (verdict == "unknown")
-    if verdict != "rising":
-        assert curve.needed == () or verdict == "unsure"
-    else:
+    if verdict == "rising":
         assert curve.gain.value == pytest.approx(0.06, abs=0.02)
         assert curve.gain.low < 0.06 < curve.gain.high
 
@@ -149,7 +147,6 @@ def test_the_class_with_the_lowest_rising_recall_is_named():
         return 0.3 + 0.06 * np.log2(count) if label == 1 else 0.9
 
     curve, _ = curve_of(bees_rise, per_class=400)
-    assert curve.needed == (1,)
     assert curve.sentence.endswith("Begin with bees.")
     by_label = {trend.label: trend for trend in curve.trends}
     assert by_label[1].recall.value < by_label[0].recall.value
@@ -162,7 +159,6 @@ def test_a_class_whose_recall_does_not_rise_is_not_named():
 
     curve, _ = curve_of(bees_poor, per_class=400)
     assert curve.verdict == "rising"
-    assert 1 not in curve.needed
     assert "bees" not in curve.sentence
 
 

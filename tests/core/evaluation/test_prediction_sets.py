@@ -62,26 +62,28 @@ def test_limits_are_the_order_statistics_of_split_conformal_prediction():
     ("sizes", "correlation"), [(1, 0.0), (8, 0.9), (lambda random: random.geometric(0.1, 60), 0.9)]
 )
 @pytest.mark.parametrize("level", [pytest.param(0.8, marks=pytest.mark.slow), 0.95])
-def test_a_picture_of_a_new_group_is_covered_as_promised(sizes, correlation, level):
+def test_a_picture_of_a_new_group_is_covered_as_promised(sizes, correlation, level, monkeypatch):
+    monkeypatch.setattr(prediction_sets, "LEVELS", (level,))
     generator = np.random.default_rng(2)
     covered = []
     for _ in range(ROUNDS):
         group_sizes = sizes(generator) if callable(sizes) else sizes
         calibration = draw(generator, 60, group_sizes, correlation=correlation)
-        (limit,) = prediction_sets.calibrate(*calibration, levels=[level])
+        (limit,) = prediction_sets.calibrate(*calibration)
         new = draw(generator, 100, 1, correlation=correlation)
         (measured,) = prediction_sets.measure(*new, [limit])
         covered.append(measured.coverage.value)
     assert level - 0.01 < np.mean(covered) < level + 0.025
 
 
-def test_a_large_group_counts_no_more_than_a_small_one():
+def test_a_large_group_counts_no_more_than_a_small_one(monkeypatch):
+    monkeypatch.setattr(prediction_sets, "LEVELS", (0.95,))
     # Every picture of the one large group is wrong; all others are right.
     probabilities = np.tile([0.9, 0.1], (140, 1))
     labels = np.repeat([1, 0], [100, 40])
     groups = np.concatenate([np.zeros(100, int), np.arange(1, 41)])
-    by_group = prediction_sets.calibrate(labels, probabilities, groups, levels=[0.95])
-    alone = prediction_sets.calibrate(labels, probabilities, np.arange(140), levels=[0.95])
+    by_group = prediction_sets.calibrate(labels, probabilities, groups)
+    alone = prediction_sets.calibrate(labels, probabilities, np.arange(140))
     assert [by_group[0].limit, alone[0].limit] == pytest.approx([0.0, 0.9], abs=1e-5)
 
 

@@ -61,6 +61,6 @@ def test_an_unknown_operation_is_refused(converted, tmp_path, monkeypatch):
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
     monkeypatch.delitem(onnx_file.TRANSLATIONS, BuiltinOperator.MAX_POOL_2D)
-    with pytest.raises(LookupError, match="cannot be translated"):
+    with pytest.raises(LookupError, match=str(BuiltinOperator.MAX_POOL_2D)):
         onnx_file.write(LitertFile(converted), tmp_path / "all.onnx", "", {})
     assert not list(tmp_path.iterdir())

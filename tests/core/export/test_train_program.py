@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -293,8 +294,10 @@ def test_the_network_of_keras_applications_is_cut_at_the_same_layer(name):
     counted = [layer for layer in trunk.layers if layer.name != "rgb_to_bgr" and layer.weights]
     keras_network.set_weights([array for layer in counted for array in layer.get_weights()])
     pixels = np.random.default_rng(0).uniform(0, 255, (1, row.size, row.size, 3)).astype("float32")
-    scaling = re.search(r"scaled = keras\.(\S+)\(picture\)", program)
-    scale = operator.attrgetter(scaling[1])(keras) if scaling else lambda same: same
+    if scaling := re.search(r'keras\.(\S+)\(picture, mode="(\w+)"\)', program):
+        scale = partial(operator.attrgetter(scaling[1])(keras), mode=scaling[2])
+    else:
+        scale = np.asarray
     outputs, expected = (
         keras_network(scale(pixels.copy()), training=False),
         trunk(pixels, training=False),

@@ -23,7 +23,6 @@ ROWS = [
         f"{name}.jpg",
         (Prediction(name, 1, 0.75), Prediction("rose", 0, 0.25)),
         Verdict.NOT_SURE,
-        0.5,
         PredictionSet(0.95, (name, "rose")),
     )
     for name in HOSTILE
