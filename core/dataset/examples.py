@@ -1,6 +1,8 @@
 """Datasets: classes and the pictures that belong to them."""
 
-from pydantic import BaseModel, Field
+from collections.abc import Iterable
+
+from pydantic import BaseModel, Field, field_validator
 
 from core.archive.unpacking import Skipped
 from core.dataset.findings import Finding
@@ -74,6 +76,12 @@ class Dataset(BaseModel, frozen=True):
     scale: Scale = AS_DECLARED
     notes: tuple[Finding, ...] = Field((), exclude=True)
     columns: tuple[Column, ...] = Field((), exclude=True)
+
+    @field_validator("notes", mode="before")
+    @classmethod
+    def _of_this_process(cls, notes: Iterable[object]) -> tuple[object, ...]:
+        """Without those in files of earlier versions, which stored them in another form."""
+        return tuple(note for note in notes if isinstance(note, Finding))
 
     def count(self, label: int, split: Split | None = None) -> int:
         """Number of pictures of a class, in all or in one split."""
