@@ -12,8 +12,8 @@ from core.runs.run import Run
 from core.settings import Settings
 from tests import shapes
 from tests.api.client import Client, picture, value
-from tests.api.conftest import IMPORTED, LAUNCHER, RUN, UNLIMITED, fill
-from tests.browser.server import Server, start
+from tests.api.conftest import IMPORTED, RUN, fill, serve
+from tests.browser.server import Server
 
 CLIENTS = 20
 PICTURES = [
@@ -121,8 +121,7 @@ def test_all_models_that_can_predict_are_listed(client: Client) -> None:
 
 def test_a_public_host_lists_published_runs_and_serves_any_id(tmp_path: Path, shape: bytes) -> None:
     home = fill(tmp_path / "home")
-    with start(home, app=LAUNCHER, TUSKER_MODE="public", **UNLIMITED) as running:
-        client = Client(running.url)
+    with serve(Settings(home=home, mode="public")) as client:
         listed = client.request("/api/models").json["models"]
         assert {model["kind"] for model in listed} == {"backbone"}
         for name in (RUN, IMPORTED):
