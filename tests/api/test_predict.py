@@ -54,7 +54,7 @@ def test_concurrent_clients_get_the_results_for_their_own_pictures(
 ) -> None:
     def visit(number: int) -> list[tuple[str, bytes, dict]]:
         results = []
-        for turn in range(5):
+        for turn in range(3):
             content = PICTURES[(number + turn) % len(PICTURES)]
             model = (DEFAULT, RUN)[(number + turn // 2) % 2]
             reply = client.predict(picture(content), query=f"?model={model}&top=10")
