@@ -1,14 +1,23 @@
 """Fixtures: the real server in its own process, with a run and an imported model."""
 
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
+import api
 from core import runs
 from core.bundles import ImportedModel
 from core.intake import samples
+from core.settings import Settings
 from tests import shapes
 from tests.api.client import Client
 from tests.browser.server import ROOT, Server, start
@@ -26,6 +35,21 @@ def fill(home: Path) -> Path:
     shutil.copytree(runs.SAMPLE / "model", model.path)
     model.write_manifest("A friend's digits", 0.0)
     return home
+
+
+@contextmanager
+def serve(settings: Settings, *routes: BaseRoute) -> Iterator[Client]:
+    """A client of a server in this process with the API and other routes, but without the pages."""
+    app = Starlette(
+        routes=[*api.routes(settings), *routes], middleware=[Middleware(api.SocketLimits)]
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=1))
+    thread = threading.Thread(target=running.run, args=([listening],))
+    thread.start()
+    yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    running.should_exit = True
+    thread.join()
 
 
 @pytest.fixture(scope="session")

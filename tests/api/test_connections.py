@@ -1,23 +1,19 @@
 """Slow clients and many connections: others are served meanwhile, and slow ones are closed."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-import api
 from api import access, connections, pace
 from core.settings import Settings
 from tests.api.client import FORM, Client
+from tests.api.conftest import serve
 
 
 async def echo(websocket: WebSocket) -> None:
@@ -35,17 +31,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(connections, "FIRST_MESSAGE_SECONDS", 2)
     monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.5)
     connections.limit()
-    app = Starlette(
-        routes=[*api.routes(Settings(home=tmp_path)), WebSocketRoute("/echo", echo)],
-        middleware=[Middleware(api.SocketLimits)],
-    )
-    listening = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=1))
-    thread = threading.Thread(target=running.run, args=([listening],))
-    thread.start()
-    yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
-    running.should_exit = True
-    thread.join()
+    with serve(Settings(home=tmp_path), WebSocketRoute("/echo", echo)) as client:
+        yield client
 
 
 def open_connection(client: Client, content: bytes, source: str = "127.0.0.1") -> socket.socket:

@@ -12,8 +12,8 @@ from core.runs.run import Run
 from core.settings import Settings
 from tests import shapes
 from tests.api.client import Client, picture, value
-from tests.api.conftest import IMPORTED, LAUNCHER, RUN, UNLIMITED, fill
-from tests.browser.server import Server, start
+from tests.api.conftest import IMPORTED, RUN, fill, serve
+from tests.browser.server import Server
 
 CLIENTS = 20
 PICTURES = [
@@ -54,7 +54,7 @@ def test_concurrent_clients_get_the_results_for_their_own_pictures(
 ) -> None:
     def visit(number: int) -> list[tuple[str, bytes, dict]]:
         results = []
-        for turn in range(5):
+        for turn in range(3):
             content = PICTURES[(number + turn) % len(PICTURES)]
             model = (DEFAULT, RUN)[(number + turn // 2) % 2]
             reply = client.predict(picture(content), query=f"?model={model}&top=10")
@@ -121,8 +121,7 @@ def test_all_models_that_can_predict_are_listed(client: Client) -> None:
 
 def test_a_public_host_lists_published_runs_and_serves_any_id(tmp_path: Path, shape: bytes) -> None:
     home = fill(tmp_path / "home")
-    with start(home, app=LAUNCHER, TUSKER_MODE="public", **UNLIMITED) as running:
-        client = Client(running.url)
+    with serve(Settings(home=home, mode="public")) as client:
         listed = client.request("/api/models").json["models"]
         assert {model["kind"] for model in listed} == {"backbone"}
         for name in (RUN, IMPORTED):

@@ -8,6 +8,7 @@ import pytest
 from benchmarks import camera, jobs
 
 
+@pytest.mark.slow
 def test_every_camera_is_tried_with_ten_pictures_and_with_one(tiny_home, imported_shapes, tmp_path):
     home = jobs.new_home(tmp_path / "home", tiny_home)
     classifier, views = camera.train(imported_shapes, home, "tiny")

@@ -26,6 +26,7 @@ def test_the_output_is_one_line_of_json(capsys):
     assert isinstance(line["pass"], bool)
 
 
+@pytest.mark.slow
 def test_a_zip_can_be_measured(capsys, shapes_zip):
     data = shapes_zip(classes=2, per_class=4)
     extraction.main(["--data", str(data), "--rounds", "1"])

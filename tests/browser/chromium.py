@@ -173,7 +173,8 @@ def axe_violations(page: Page, *, dark: bool = True) -> list[str]:
     """
     if not AXE.is_file():
         return []
-    page.evaluate(AXE.read_text())
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text())
     violations = page.evaluate(_RUN_AXE, None)
     if dark:
         page.emulate_media(color_scheme="dark")

@@ -46,13 +46,18 @@ expect.set_options(timeout=chromium.PATIENCE)
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app, with an empty home, in personal mode; the runtime of its live view is here too."""
+    """The app, with an empty home, in personal mode; the runtime of its live view is here too.
+
+    No test may make the web process load TensorFlow.
+    """
     home = tmp_path_factory.mktemp("browser") / "home"
     with (
         litert.serve(litert.FOLDER) as runtime_url,
         start(home, TUSKER_LIVE_RUNTIME=runtime_url) as running,
     ):
         yield running
+        loaded = [m.path for m in running.process.memory_maps() if "/tensorflow/" in m.path]
+        assert not loaded, "the web process has loaded TensorFlow"
 
 
 @pytest.fixture(scope="session")

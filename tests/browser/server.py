@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +75,9 @@ def start(
         # Workers outlive the app on purpose, and once it is gone nobody can tell whose they were.
         family = [*server.workers(), process]
         for member in family:
-            if member.is_running():
-                member.terminate()
-        for survivor in psutil.wait_procs(family, timeout=5)[1]:
-            survivor.kill()
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait()
 
 
 def _await_health(server: Server, port: int) -> None:

@@ -20,10 +20,12 @@ def test_each_page_fits_narrow_and_wide_windows_and_is_accessible(
     page = open_page()
     chromium.press(page, "Palace")
     expect(page.get_by_test_id("stProgress").first).to_be_visible()
-    for path in ("predict", "train", "reports", f"train?run={trained_run.id}"):
-        if path != "predict":
+    for path in ("Predict", "Train", "Reports", f"train?run={trained_run.id}"):
+        if "?" in path:
             page.goto(f"{server.url}/{path}")
             chromium.settle(page)
+        elif path != "Predict":
+            chromium.follow(page, path)
         expect(page.locator("h1")).to_have_count(1)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         assert chromium.overflow(page) <= 0, f"{path} is wider than a wide window"

@@ -62,13 +62,6 @@ def test_a_published_run_is_listed_for_others_until_it_is_unpublished(
     assert NAME in owner.open("reports").text()
 
 
-def test_others_cannot_publish_a_run(owned: tuple[Visitor, Run]) -> None:
-    _, run = owned
-    friend = Visitor().open("reports", run=run.id)
-    open_menu(friend, run)
-    assert "Publish" not in friend.buttons()
-
-
 def test_without_a_cookie_the_list_says_that_a_reload_starts_a_new_visit(
     owned: tuple[Visitor, Run],
 ) -> None:

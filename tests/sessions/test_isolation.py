@@ -1,29 +1,38 @@
-"""Concurrent visitors on a public host: none sees data of another."""
+"""Concurrent visitors on a public host: each gets their own predictions, none another's data."""
 
 import io
 import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core import runs
+from benchmarks import crowd, pictures
+from benchmarks.crowd import Expected
+from core import backbones, runs
+from core.jobs import JobFolder, State, scheduling
+from core.model.classifier import Classifier
 from core.runs.run import Run
 from core.settings import Settings
 from core.system import visitors
+from tests import shapes
 from tests.browser.server import ROOT, Server, start
+from tests.core.jobs import at_work
 from tests.sessions.client import Session
+from ui.reports.views import VIEWS
 
 VISITORS = 6
+PREDICTIONS = 2
 MANY = 50
 BITS = 6
 SIGNAL = (255, 0, 255)
 """Colour at the top of a marked picture."""
-VIEWS = ("Summary", "Pictures", "Export")
+VISITED = ("Summary", "Pictures", "Export")
 MARK = re.compile(rb"mark\d\dbelongs\d{6}")
 DIGITS = re.compile(rb"[0-9a-f]{32,}")
 
@@ -86,7 +95,7 @@ def visit(server: Server, number: int) -> tuple[Session, Run]:
         session.open("predict")
         upload = session.upload(f"{mark_of(number)}.jpg", jpeg(number))
         session.open("predict", widgets=(upload,))
-        for view in VIEWS:
+        for view in VISITED:
             session.open("reports", f"run={run.id}&view={view}")
         session.open("predict", f"run={run.id}")
         for page in ("reports", "train", "predict"):
@@ -96,8 +105,11 @@ def visit(server: Server, number: int) -> tuple[Session, Run]:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A public host."""
+    """A public host, which was stopped while an upload was waiting to be imported."""
     home = tmp_path_factory.mktemp("host") / "home"
+    with pytest.MonkeyPatch.context() as stopped:
+        stopped.setattr(scheduling, "start_dispatcher", lambda *_: None)
+        at_work.enqueue_intake(Settings(home=home), "waiting", shapes.shapes_zip(home.parent))
     with start(home, app=ROOT / "server.py", TUSKER_MODE="public") as running:
         yield running
 
@@ -124,6 +136,11 @@ def assert_isolated(visits: list[tuple[Session, Run]]) -> None:
         assert owners == {number}, f"visitor {number} received pictures of {owners}"
 
 
+def test_jobs_that_were_queued_before_a_restart_run_without_a_visitor(host: Server) -> None:
+    job = JobFolder(host.home / "uploads" / "waiting")
+    at_work.wait_until(lambda: job.recorded().state is State.FINISHED)
+
+
 def test_no_visitor_receives_names_ids_or_pictures_of_another(
     visits: list[tuple[Session, Run]],
 ) -> None:
@@ -133,6 +150,18 @@ def test_no_visitor_receives_names_ids_or_pictures_of_another(
 @pytest.mark.slow
 def test_fifty_visitors_receive_nothing_of_each_other(host: Server) -> None:
     assert_isolated(visit_concurrently(host, MANY))
+
+
+def test_the_web_process_never_loads_tensorflow(
+    host: Server, visits: list[tuple[Session, Run]]
+) -> None:
+    session, run = visits[0]
+    with Session(host.url, cookie=session.cookie) as again:
+        for view in VIEWS:
+            again.open("reports", f"run={run.id}&view={view}")
+    libraries = "/tensorflow/", "/torch/", "/jax/"
+    paths = {mapped.path for mapped in host.process.memory_maps()}
+    assert not [path for path in paths if any(library in path for library in libraries)]
 
 
 def test_a_reload_shows_the_visitors_own_runs_and_no_others(
@@ -172,3 +201,51 @@ def test_everyone_can_read_a_published_run_but_only_its_owner_can_change_it(
         run.publish(shown=False)
         visitor.received.clear()
         assert run.id.encode() not in visitor.open("reports").everything()
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """One photograph per prediction."""
+    folder = tmp_path_factory.mktemp("photos")
+    return [path.read_bytes() for path in pictures.photographs(folder, VISITORS * PREDICTIONS)]
+
+
+@pytest.fixture(scope="module")
+def expected_predictions(contents: list[bytes]) -> dict[bytes, Expected]:
+    classifier = Classifier.of_backbone(backbones.get(backbones.DEFAULT), Settings())
+    return crowd.serial_predictions(classifier, contents)
+
+
+def test_concurrent_visitors_get_the_predictions_for_their_own_pictures(
+    host: Server, contents: list[bytes], expected_predictions: dict[bytes, Expected]
+) -> None:
+    shares = [contents[number::VISITORS] for number in range(VISITORS)]
+    with crowd.record_memory(host) as megabytes:
+        visits = crowd.predict_at_once(host, shares, expected_predictions)
+    assert (visits.errors, visits.wrong) == ([], [])
+    assert len(visits.seconds) == len(contents)
+    assert 0 < (visits.percentile(50) or 0) <= (visits.percentile(95) or 0)
+    assert 50 < max(megabytes) < 600
+
+
+def test_a_wrong_prediction_is_detected(
+    host: Server, contents: list[bytes], expected_predictions: dict[bytes, Expected]
+) -> None:
+    first, second = contents[:2]
+    swapped = {first: expected_predictions[second], second: expected_predictions[first]}
+    assert len(crowd.visit_in_turn(host, 2, (first, second), swapped).wrong) == 2
+    near = replace(
+        expected_predictions[first],
+        probabilities=tuple(p + 0.01 for p in expected_predictions[first].probabilities),
+    )
+    assert len(crowd.visit_in_turn(host, 1, [first], {first: near}).wrong) == 1
+
+
+def test_a_refused_picture_and_a_lost_connection_are_detected(
+    host: Server, expected_predictions: dict[bytes, Expected]
+) -> None:
+    picture, expected = b"no picture", next(iter(expected_predictions.values()))
+    (wrong,) = crowd.visit_in_turn(host, 1, [picture], {picture: expected}).wrong
+    assert "error" in wrong
+    unreachable = Server("http://127.0.0.1:9", Path(), Path(), host.process)
+    assert len(crowd.predict_at_once(unreachable, [[b"", b""]], expected_predictions).errors) == 1

@@ -34,19 +34,16 @@ def builds(monkeypatch):
     return times
 
 
-def test_a_bundle_is_built_once_under_any_file_name(bundle, builds, tmp_path):
+def test_a_bundle_is_built_once_under_any_file_name_but_again_with_another_content(
+    bundle, builds, tmp_path
+):
     trained, path = bundle("best")
     first = lookup.find(str(path), trained.settings)
     assert first.title == "best"
-    path.rename(tmp_path / "another name")
-    second = lookup.find(str(tmp_path / "another name"), trained.settings)
+    path = path.rename(tmp_path / "another name")
+    second = lookup.find(str(path), trained.settings)
     assert builds == [None]
     assert first.labels == second.labels
-
-
-def test_another_content_is_another_model(bundle, builds):
-    trained, path = bundle("best")
-    lookup.find(str(path), trained.settings)
     path.write_bytes(path.read_bytes()[:-2] + b"\1\0!")  # with a comment at its end
     lookup.find(str(path), trained.settings)
     assert len(builds) == 2

@@ -11,13 +11,15 @@ import pytest
 from core import intake
 from core.capture import saving
 from core.capture.frames import Frame
+from core.capture.session import CaptureSession
 from core.capture.splitting import split_by_burst
 from core.dataset import layout
 from core.errors import BadDataset
-from core.jobs import State
+from core.intake.uploads import Upload
+from core.jobs import State, scheduling
+from core.pipeline import worker
 from core.settings import Settings
 from tests.core.capture.conftest import Capture
-from tests.core.jobs import at_work
 
 NOTHING = np.zeros(1, np.float32)
 
@@ -76,13 +78,21 @@ def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(capture: Capt
     assert sum("burst 2, " in name for name in archive.namelist()) == 2
 
 
+def saved(session: CaptureSession, settings: Settings) -> Upload:
+    """The upload that a session is saved as, imported in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduling, "start_dispatcher", lambda *_: None)
+        upload = saving.save(session, settings)
+    worker.work(upload.job, settings)
+    assert upload.job.recorded().state is State.FINISHED
+    return upload
+
+
 def test_a_saved_capture_is_imported_with_its_split(capture: Capture, settings: Settings) -> None:
     session = capture((6, 3, 3), (5, 4))
     assert saving.missing(session) == ""
     assert saving.single_burst_classes(session) == ()
-    with at_work.killing_processes(settings):
-        upload = saving.save(session, settings)
-        assert at_work.wait_until_ended(upload.job, settings).state is State.FINISHED
+    upload = saved(session, settings)
     dataset = upload.intake().dataset
     assert dataset.predefined
     assert dataset.classes == ("Class 1", "Class 2")
@@ -96,9 +106,7 @@ def test_a_saved_capture_is_imported_with_its_split(capture: Capture, settings: 
 
 
 def test_a_single_burst_is_a_finding(capture: Capture, settings: Settings) -> None:
-    with at_work.killing_processes(settings):
-        upload = saving.save(capture((8,), (3, 3, 3)), settings)
-        assert at_work.wait_until_ended(upload.job, settings).state is State.FINISHED
+    upload = saved(capture((8,), (3, 3, 3)), settings)
     (finding,) = (other for other in upload.intake().findings if other.code == "one_burst")
     assert "Class 1" in finding.sentence
     assert finding in intake.apply_remedies(upload.path, (), settings).findings

@@ -148,7 +148,7 @@ def test_near_duplicates_stay_on_one_side_of_the_split(seed, planted):
 
 
 def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
-    files = sound_files()
+    files = sound_files(8)
     files["ant/copy.jpg"] = files["ant/copy2.jpg"] = files["ant/3.jpg"]
     grouped, findings = examine_files(files, tmp_path)
     assert findings["copies"].severity is Severity.WARNS
@@ -161,7 +161,7 @@ def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
 
 
 def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
-    files = sound_files()
+    files = sound_files(8)
     files["bee/wrong.jpg"] = files["ant/3.jpg"]
     files["bee/wrong.png"] = encoded(Image.open(io.BytesIO(files["ant/4.jpg"])), "PNG")
     grouped, findings = examine_files(files, tmp_path)
@@ -174,7 +174,7 @@ def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
 
 
 def test_near_duplicates_in_two_classes_are_a_warning(tmp_path):
-    files = sound_files()
+    files = sound_files(8)
     files["bee/wrong.jpg"] = PLANTED["cropped all round"](photograph(3))
     finding = examine_files(files, tmp_path)[1]["alike_in_two_classes"]
     assert finding.severity is Severity.WARNS
@@ -211,7 +211,7 @@ def test_classes_that_differ_only_in_colour_are_not_the_same_picture(tmp_path):
 
 
 def test_scenes_that_differ_only_in_colour_are_not_grouped(tmp_path):
-    files = sound_files()
+    files = sound_files(8)
     # Cb and Cr mirrored at grey: every hue becomes its complement, at the same grey level.
     planes = [np.asarray(plane) for plane in photograph(3).convert("YCbCr").split()]
     complement = np.stack([planes[0], 255 - planes[1], 255 - planes[2]], 2)
@@ -222,7 +222,7 @@ def test_scenes_that_differ_only_in_colour_are_not_grouped(tmp_path):
 
 
 def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
-    files = sound_files()
+    files = sound_files(8)
     files["ant/grey.jpg"] = encoded(photograph(3).convert("L"))
     groups = {e.name: e.group for e in examine_files(files, tmp_path)[0].examples}
     assert groups["ant/grey.jpg"] is not None
@@ -231,7 +231,7 @@ def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
 
 def test_where_an_object_is_on_an_even_ground_tells_pictures_apart(tmp_path):
     places = [(x, y) for x in (30, 90, 150) for y in (20, 65, 110)]
-    files = sound_files()
+    files = sound_files(8)
     for number, (x, y) in enumerate(places):
         picture = Image.new("RGB", (240, 180), "white")
         picture.paste(photograph(5).resize((60, 50)), (x, y))
@@ -244,7 +244,7 @@ def test_equal_pixels_in_another_format_are_copies_and_one_changed_pixel_is_not(
     picture = Image.open(io.BytesIO(encoded(photograph(3))))
     changed = picture.copy()
     changed.putpixel((7, 9), tuple(value ^ 1 for value in picture.getpixel((7, 9))))
-    files = sound_files()
+    files = sound_files(8)
     files["ant/equal.png"] = encoded(picture, "PNG")
     files["bee/changed.png"] = encoded(changed, "PNG")
     _, findings = examine_files(files, tmp_path)
@@ -255,7 +255,8 @@ def test_equal_pixels_in_another_format_are_copies_and_one_changed_pixel_is_not(
 
 def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
     files = {}
-    for scene in range(24):
+    scenes = 8
+    for scene in range(scenes):
         picture = photograph(40_000 + scene)
         for number in range(5):
             noise = np.random.default_rng(number).normal(0, 4, (180, 240, 3))
@@ -271,7 +272,7 @@ def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
     for example in grouped.examples:
         groups.setdefault(example.name.split("/")[1].split()[0], set()).add(example.group)
     assert all(len(numbers) == 1 for numbers in groups.values())
-    assert len(set.union(*groups.values()) - {None}) == 24
+    assert len(set.union(*groups.values()) - {None}) == scenes
     for seed in range(3):
         dealt = split(grouped, validation=0.15, test=0.15, seed=seed)
         sides: dict[str, set[str | None]] = {}
@@ -281,7 +282,7 @@ def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
 
 
 def test_a_leak_across_a_given_split_is_reported(tmp_path):
-    files = {f"train/{name}": content for name, content in sound_files().items()}
+    files = {f"train/{name}": content for name, content in sound_files(8).items()}
     for at, c in enumerate(("ant", "bee")):
         for i in range(5):
             files[f"val/{c}/{i}.jpg"] = encoded(photograph(1_000 * at + 500 + i))
@@ -357,7 +358,7 @@ def test_a_property_of_most_pictures_only_informs(tmp_path):
 
 def test_similar_scenes_are_not_grouped(tmp_path):
     alike = {f"ant/x{i}.jpg": encoded(photograph(3, detail=70 + i)) for i in range(4)}
-    grouped, _ = examine_files(sound_files() | alike, tmp_path)
+    grouped, _ = examine_files(sound_files(8) | alike, tmp_path)
     assert {e.group for e in grouped.examples} == {None}
 
 
@@ -424,7 +425,7 @@ def test_classes_with_similar_names_can_be_merged_and_separated_again(tmp_path):
 
 def test_files_that_were_left_out_are_reported(tmp_path):
     _, findings = examine_files(
-        sound_files(**{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path
+        sound_files(8, **{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path
     )
     assert findings["unreadable"].files == ("ant/x.jpg",)
     assert findings["unreadable"].sentence.startswith("1 file could not be used. Not a picture")
@@ -470,7 +471,7 @@ def test_fingerprints_are_computed_again_once_when(before, tmp_path):
     assert checks.run_checks(grouped, pictures, LIMITS) == findings
 
 
-@pytest.mark.parametrize("name", ["ants_bees", "flowers5"])
+@pytest.mark.parametrize("name", ["ants_bees", pytest.param("flowers5", marks=pytest.mark.slow)])
 def test_planted_copies_are_found_among_real_photographs(name, datasets, tmp_path):
     with zipfile.ZipFile(datasets / f"{name}.zip") as source:
         names = [n for n in source.namelist() if n.endswith(".jpg")]

@@ -76,22 +76,6 @@ def test_folders_zips_and_pictures_become_one_table_in_their_order(
     assert zipfile.is_zipfile(tables["xlsx"])
 
 
-def test_predictions_of_a_folder_are_lines_of_json(run_command: RunCommand, folder: Path) -> None:
-    code, out, _ = run_command("predict", folder, "--json", "--top", 1)
-    answers = [json.loads(line) for line in out.splitlines()]
-    assert code == 2
-    assert [Path(answer["file"]).name for answer in answers] == [
-        "7.jpg",
-        "8.jpg",
-        "9.jpg",
-        "10.jpg",
-    ]
-    assert all(
-        answer.keys() == {"file", "predictions", "verdict", "prediction_set"} for answer in answers
-    )
-    assert all(len(answer["predictions"]) == 1 for answer in answers)
-
-
 def test_the_summary_can_be_json(run_command: RunCommand, folder: Path, tmp_path: Path) -> None:
     (folder / "bad.jpg").unlink()
     code, out, err = run_command("predict", folder, "--csv", tmp_path / "out.csv", "--json")

@@ -36,7 +36,6 @@ from tests.core.jobs.at_work import PATIENCE, has_event, hidden_files, wait_unti
 from tests.core.trainings import TrainedRun
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
-LINE = re.compile(r"\d+: .+ with probability [01]\.\d\d")
 ENDLESS = {
     "head": {"hidden": [4096, 4096, 4096]},
     "head_phase": {"epochs": 500, "patience": 500},
@@ -134,16 +133,6 @@ def expected_lines(path: Path, settings: Settings, model: str = "", top: int = 3
 # predict
 
 
-def test_a_prediction_is_lines_of_rank_label_and_probability(
-    photographs: list[Path], settings: Settings
-) -> None:
-    answer = tusker("predict", photographs[0])
-    assert (answer.returncode, answer.stderr) == (0, "")
-    lines = answer.stdout.splitlines()
-    assert all(LINE.fullmatch(line) for line in lines)
-    assert lines == expected_lines(photographs[0], settings)
-
-
 def test_the_verdict_of_a_model_is_printed(
     command: Command, trained_run: Callable[..., TrainedRun], tmp_path: Path
 ) -> None:
@@ -172,21 +161,26 @@ def test_a_nearly_black_picture_is_a_warning(command: Command, tmp_path: Path) -
 
 
 def test_a_prediction_imports_nothing_heavy_and_takes_little_cpu_time(
-    photographs: list[Path], ban_imports: BanImports
+    photographs: list[Path], ban_imports: BanImports, settings: Settings, tmp_path: Path
 ) -> None:
     environ = os.environ | ban_imports(*HEAVY, "core.intake", "core.runs")
+    out = tmp_path / "out"
 
     def seconds(*words: str) -> float:
         """Of the processor, not of the clock, which counts what others do."""
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=environ, stdout=subprocess.DEVNULL
-        )
-        _, process.returncode, usage = os.wait4(process.pid, 0)
+        with out.open("w") as stdout:
+            process = subprocess.Popen(
+                [sys.executable, *words], cwd=ROOT, env=environ, stdout=stdout
+            )
+            _, process.returncode, usage = os.wait4(process.pid, 0)
         assert process.returncode == 0
         return usage.ru_utime + usage.ru_stime
 
     least = seconds("-c", "import numpy, PIL.Image, ai_edge_litert.interpreter")  # about 0.3 s
     assert seconds("-m", "core", "predict", str(photographs[0])) < 8 * least
+    lines = out.read_text().splitlines()
+    assert lines == expected_lines(photographs[0], settings)
+    assert lines[0].startswith("1: ") and " with probability 0." in lines[0]
 
 
 def test_the_ban_of_these_tests_works(two_classes: Path, ban_imports: BanImports) -> None:
@@ -308,16 +302,6 @@ def test_other_bad_arguments_are_refused(
 
 
 # a trained model
-
-
-def test_a_trained_model_is_found_by_its_folder_and_by_its_id(
-    trained_run: Callable[..., TrainedRun], settings: Settings, capfd: pytest.CaptureFixture[str]
-) -> None:
-    run, pictures = (trained := trained_run("quick")).run, trained.pictures
-    path = pictures / run.dataset().of("train")[0].path
-    for name in (str(run.path), run.id):
-        assert main(["predict", str(path), "--model", name]) == 0
-        assert capfd.readouterr().out.splitlines() == expected_lines(path, settings, run.id)
 
 
 def test_a_damaged_run_is_refused(

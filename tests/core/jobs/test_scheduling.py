@@ -1,6 +1,5 @@
 """The queue from enqueue to the end of a job, with real dispatchers and workers."""
 
-import itertools
 import shutil
 import subprocess
 import sys
@@ -255,7 +254,7 @@ def test_concurrent_dispatchers_run_each_job_once_and_in_order(
     (queue.path / ".half").write_text("/nowh")
     assert queue.tickets() == []
     queue.add(job_settings.home / "uploads" / "deleted")
-    jobs = [opened(job_settings, name, small_zip) for name in ("c", "a", "b")]
+    jobs = [opened(job_settings, name, small_zip) for name in ("b", "a")]
     for job in jobs:
         queue.add(job.path)
     dispatchers = [
@@ -264,14 +263,13 @@ def test_concurrent_dispatchers_run_each_job_once_and_in_order(
             cwd=ROOT,
             env=worker_environment(job_settings),
         )
-        for _ in range(3)
+        for _ in jobs
     ]
-    assert [process.wait(at_work.PATIENCE) for process in dispatchers] == [0, 0, 0]
+    assert [process.wait(at_work.PATIENCE) for process in dispatchers] == [0, 0]
     for job in jobs:
         assert job.recorded().state is State.FINISHED
         assert job.log_tail().count("intake begins") == 1
-    for before, after in itertools.pairwise(job.recorded() for job in jobs):
-        assert before.ended_at <= after.started_at
+    assert jobs[0].recorded().ended_at <= jobs[1].recorded().started_at
 
 
 def test_a_second_dispatcher_runs_no_job(job_settings: Settings, small_zip: Path) -> None:

@@ -132,7 +132,7 @@ def test_cached_features_give_the_same_report(train_to_report, train_to_fine_tun
             assert cache_notes.report() == fresh.report()
 
 
-@pytest.mark.parametrize("preset", ["quick", "best"])
+@pytest.mark.parametrize("preset", ["quick", pytest.param("best", marks=pytest.mark.slow)])
 def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_litert(
     train_to_report, train_to_fine_tuning, view_counts, monkeypatch, preset
 ):
