@@ -26,12 +26,7 @@ class _Shown(NamedTuple):
 
 
 def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = EVERY) -> None:
-    """Draw something again and again by itself, and the whole page once it has ended.
-
-    Args:
-        ended: says whether it has.
-        draw: draws it.
-        every: seconds between two drawings.
+    """Draw something every so many seconds by itself, and the whole page once it has ended.
 
     Raises:
         TuskerError: by `ended` or `draw`, at first; later the page is drawn, which shows why.

@@ -181,7 +181,6 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
 
     Args:
         take: gets the files once, in a callback. They are deleted afterwards.
-        more: further arguments of `st.file_uploader`.
     """
     turn = st.session_state.setdefault(f"{key} turn", 0)
     current = f"{key} {turn}"

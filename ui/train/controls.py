@@ -74,7 +74,6 @@ def without_effect(
 
     Args:
         entered: the values of all settings; of hidden layers, the text of the field.
-        start: the model that the training starts from, if any.
     """
     hidden = start.hidden if start else entered["head.hidden"]
     layers, drawn = entered["unfreeze.layers"], entered["augmentation.views"]

@@ -31,7 +31,6 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
-        forecast: of how long each preset takes.
         sample: decodes one of the pictures, to preview how they are varied.
     """
     chosen = st.radio(

@@ -25,9 +25,7 @@ def tiles(view: CompleteRun, indices: Sequence[int], key: str) -> None:
     """Small test pictures, each a way to open it.
 
     Args:
-        view: the run.
         indices: of the pictures in the report, in the order to show.
-        key: of this gallery.
     """
     _gallery(view, indices, key, _tile, gallery.PAGE, 130)
 
