@@ -90,7 +90,7 @@ def show(settings: Settings) -> bool:
         return False
     try:
         upload = uploads.get(settings, pile_id)
-        if not job_progress.finished(upload.job, settings, "upload"):
+        if not job_progress.finished(upload.job, settings):
             return True
         pile = _open(upload.path)
         widgets.skipped(pile.skipped)

@@ -51,8 +51,8 @@ TABS = {
     "Fine-tuning": {
         "unfreeze.stages": "Stages to unfreeze",
         "unfreeze.layers": "Or layers to unfreeze",
-        "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
         **FINE_TUNING,
+        "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
     },
 }
 """Labels of settings by tab and name. Ranges and help come from the configuration."""
@@ -81,7 +81,10 @@ def without_effect(
     given = {str(example.split) for example in dataset.examples}
     candidates = map(backbones.get, (entered["backbone"], *entered["alternatives"]))
     shallow = not any(row.depths for row in candidates)
-    plain = "the first view is the picture itself, the second its mirror image"
+    plain = (
+        "the first view is the picture itself, the second its mirror image. Choose three or more "
+        "to vary pictures"
+    )
     rules = [
         (start, "the model that it starts from has its own", ["features", "crop", "head.hidden"]),
         (shallow, "only those of the last layer are prepared for this backbone", ["features"]),
@@ -93,7 +96,7 @@ def without_effect(
             ["batch_size", "label_smoothing", "head.dropout"],
         ),
         (drawn < 2, plain, ["augmentation.flip"]),
-        (drawn < 3, f"{plain}. Choose three or more to vary pictures", VARIATIONS),
+        (drawn < 3, plain, VARIATIONS),
         (
             not hidden,
             "without hidden layers the head is a logistic regression, solved to its optimum",
@@ -105,7 +108,8 @@ def without_effect(
     for phase in ("head_phase", "fine_tune_phase"):
         for name, user in (("momentum", "sgd"), ("weight_decay", "adamw")):
             unused = entered[f"{phase}.optimizer"] != user
-            rules.append((unused, "SGD has momentum, AdamW weight decay", [f"{phase}.{name}"]))
+            why = "only SGD uses momentum, and only AdamW weight decay"
+            rules.append((unused, why, [f"{phase}.{name}"]))
     idle: dict[str, str] = {}
     for applies, why, paths in rules:
         if applies:
