@@ -58,7 +58,7 @@ def show(settings: Settings) -> None:
 
 def explain_unknown(refusal: str) -> None:
     """The page of a link that leads to no run."""
-    st.button("All runs", on_click=state.leave_run, icon=":material/arrow_back:")
+    st.button("All runs", on_click=state.show_run, icon=":material/arrow_back:")
     st.title("This run is not here")
     st.warning(text.plain(refusal, 400), icon=":material/link_off:")
     st.markdown(
