@@ -38,7 +38,6 @@ class AccessControl:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._limiter = RateLimiter(settings.api_requests_per_minute)
-        self._trusted = proxies_are_trusted()
         self._arriving: Counter[str] = Counter()
         self._answering = 0
 
@@ -48,7 +47,7 @@ class AccessControl:
         if scope["type"] != "http" or path in UNLIMITED:
             await self._app(scope, receive, send)
             return
-        client = client_of(scope, trusted=self._trusted)
+        client = client_of(scope)
         rejection = self._reject(scope, path, client)
         if rejection is not None:
             await rejection(scope, receive, send)
@@ -134,23 +133,15 @@ class RateLimiter:
         return wait
 
 
-def proxies_are_trusted() -> bool:
-    """Whether the host has named proxies that it trusts to name their clients.
-
-    Uvicorn trusts a proxy on this machine by default, even one that passes on what its clients
-    claim.
-    """
-    return bool(os.environ.get("FORWARDED_ALLOW_IPS"))
-
-
-def client_of(scope: Scope, *, trusted: bool) -> str:
+def client_of(scope: Scope) -> str:
     """The address of a request's client; for IPv6 the /64 network that one customer has.
 
-    Args:
-        trusted: whether proxies are trusted that name the client in `X-Forwarded-For`.
+    Clients that a proxy names in `X-Forwarded-For` count only if the host has named that proxy.
+    Uvicorn trusts one on this machine by default, even if it passes on what its clients claim.
     """
     host, port = scope.get("client") or ("unknown", 0)
-    if port == 0 and not trusted:  # Uvicorn has replaced the address; no client has port 0
+    # Uvicorn has replaced the address; no client has port 0.
+    if port == 0 and not os.environ.get("FORWARDED_ALLOW_IPS"):
         return PROXY
     try:
         address = ipaddress.ip_address(host)

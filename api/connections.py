@@ -10,7 +10,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from api.access import PROXY, client_of, proxies_are_trusted
+from api.access import PROXY, client_of
 
 HEADER_SECONDS = 10
 """Until the header of a request must be complete."""
@@ -103,7 +103,7 @@ class SocketLimits:
     """Middleware that limits the WebSockets of a client, and closes those that say nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app, self._trusted = app, proxies_are_trusted()
+        self._app = app
         self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +111,7 @@ class SocketLimits:
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
             return
-        client = client_of(scope, trusted=self._trusted)
+        client = client_of(scope)
         # Everybody comes from a proxy that was not named.
         if self._open[client] >= MAX_SOCKETS and client != PROXY:
             await send({"type": "websocket.close", "code": 1013})

@@ -22,7 +22,7 @@ if run is None:
     st.stop()
 
 back = "Back to comparing" if comparing else "All runs"
-st.button(back, on_click=state.leave_run, icon=":material/arrow_back:")
+st.button(back, on_click=state.show_run, icon=":material/arrow_back:")
 owner.heading(run, settings)
 summary = runs.summarise(run, settings)
 run_progress.show(run, settings, views.show)

@@ -33,12 +33,10 @@ def apologise(error: Exception) -> bool:
     Returns:
         That nothing more is to be shown.
     """
-    if isinstance(error, TuskerError):
-        widgets.error(str(error))
-        return True
-    if isinstance(error, OSError) and error.errno in FULL:
-        log.LOGGER.error("nothing can be stored", exc_info=error)
-        widgets.error(widgets.NOT_STORED.format(error.strerror), icon=":material/hard_drive:")
+    if isinstance(error, TuskerError) or (isinstance(error, OSError) and error.errno in FULL):
+        if isinstance(error, OSError):
+            log.event("nothing stored", reason=str(error.strerror))
+        widgets.error(widgets.sentence(error))
         return True
     name = secrets.token_hex(4)
     log.LOGGER.error("bug %s", name, exc_info=error)

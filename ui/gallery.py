@@ -30,10 +30,6 @@ def show(
     """Draw each item of a page in a cell.
 
     Args:
-        items: in the order to show.
-        key: of this gallery.
-        draw: draws one item.
-        page_size: items per page.
         width: least width of a cell in pixels.
         bind: whether the address keeps the page, in the query parameter `key`.
     """
@@ -48,7 +44,6 @@ def strip(thumbnails: Sequence[Path], names: Sequence[str]) -> None:
     """Thumbnails in a row, each cut to its central square, so that rows are even.
 
     Args:
-        thumbnails: their files.
         names: what each shows, for screen readers.
     """
     shown = [(path, name) for path, name in zip(thumbnails, names, strict=True) if path.is_file()]
@@ -87,9 +82,7 @@ def choose(
     Args:
         items: in the order to show; their texts differ.
         key: of the data set; boxes keep their state while it is the same.
-        picture: the thumbnail and the name of an item.
         targets: names of classes; an empty one leaves pictures out. Others can be typed.
-        move: moves the chosen items.
     """
 
     def box(item: Item) -> str:

@@ -26,12 +26,7 @@ class _Shown(NamedTuple):
 
 
 def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = EVERY) -> None:
-    """Draw something again and again by itself, and the whole page once it has ended.
-
-    Args:
-        ended: says whether it has.
-        draw: draws it.
-        every: seconds between two drawings.
+    """Draw something every so many seconds by itself, and the whole page once it has ended.
 
     Raises:
         TuskerError: by `ended` or `draw`, at first; later the page is drawn, which shows why.
@@ -55,15 +50,15 @@ def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = E
     polling = True
 
 
-def finished(job: JobFolder, settings: Settings, noun: str) -> bool:
-    """Whether a job has finished; shows its progress until then.
+def finished(job: JobFolder, settings: Settings) -> bool:
+    """Whether the job of an upload has finished; shows its progress until then.
 
     Raises:
         TuskerError: it ended otherwise; the sentence says why.
     """
     status = scheduling.status(job, settings)
     if not status.state.ended:
-        watch(job, settings, noun)
+        watch(job, settings, "upload")
     elif status.state is not State.FINISHED:
         raise TuskerError(status.sentence)
     return status.state.ended

@@ -15,6 +15,8 @@ from core.settings import Settings
 from core.training.config import TrainingConfig
 from ui import state, widgets
 
+CHECKPOINT = "Continues from the last checkpoint, with the same result as without the interruption."
+
 
 def start(
     upload: Upload,
@@ -63,22 +65,13 @@ def offer_next_steps(run: Run, settings: Settings) -> None:
         and resuming.resumable(run, settings)
     )
     with st.container(horizontal=True):
-        if upload is not None and resumable:
+        if upload is not None and (resumable or ended_early):
             st.button(
-                "Continue",
+                "Continue" if resumable else "Start again with the same settings",
                 type="primary",
-                icon=":material/resume:",
-                help="Continues from the last checkpoint, with the same result as without the "
-                "interruption.",
-                on_click=widgets.once(_resume),
-                args=(run, settings),
-            )
-        elif upload is not None and ended_early:
-            st.button(
-                "Start again with the same settings",
-                type="primary",
-                icon=":material/replay:",
-                on_click=widgets.once(_repeat),
+                icon=":material/resume:" if resumable else ":material/replay:",
+                help=CHECKPOINT if resumable else None,
+                on_click=widgets.once(_resume if resumable else _repeat),
                 args=(run, upload, settings),
             )
         if upload is not None and st.button(
@@ -106,7 +99,7 @@ def upload_of(run: Run, settings: Settings) -> Upload | None:
     return None
 
 
-def _resume(run: Run, settings: Settings) -> None:
+def _resume(run: Run, _upload: Upload, settings: Settings) -> None:
     if not state.may_change(run.id, settings):
         return
     with widgets.keep_refusal(state.REFUSAL, run.id):  # a full queue, or pictures deleted meanwhile

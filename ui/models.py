@@ -19,12 +19,7 @@ ASLEEP = (
 
 
 def current(settings: Settings, show_missing: Callable[[str], object] = st.warning) -> Run | None:
-    """The run that the address names, which this visit may list from now on.
-
-    Args:
-        settings: of the host.
-        show_missing: shows why there is no such run.
-    """
+    """The run that the address names, which this visit may list from now on."""
     run_id = state.parameter(state.RUN)
     if not run_id:
         return None

@@ -16,22 +16,19 @@ from core.jobs import State, Status
 from core.jobs.events import Epoch, Kept, Step
 from core.runs import Run
 from core.settings import Settings
-from ui import exports, job_progress, state, text, widgets
+from ui import exports, job_progress, run_line, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
 STRIP, SHOWN = 8, 200
 """Pictures that are shown at once while a run trains, and of how many these are."""
 ENDED = {
-    State.CANCELLED: ("Cancelled", st.info, ":material/cancel:"),
-    State.INTERRUPTED: ("Interrupted", st.warning, ":material/power_off:"),
-    State.FAILED: ("Failed", st.error, ":material/error:"),
-}
-KEPT = {
-    State.CANCELLED: "There is no model. The settings were kept.",
-    State.FAILED: "There is no model. The settings and the log were kept.",
-    State.INTERRUPTED: "There is no model yet. The settings, the log and the extracted features "
-    "were kept.",
+    State.CANCELLED: ("There is no model. The settings were kept.", st.info),
+    State.FAILED: ("There is no model. The settings and the log were kept.", st.error),
+    State.INTERRUPTED: (
+        "There is no model yet. The settings, the log and the extracted features were kept.",
+        st.warning,
+    ),
 }
 
 
@@ -159,11 +156,12 @@ def _next_step(run: Run, report: Report) -> None:
 
 
 def _ended_early(run: Run, status: Status, settings: Settings) -> None:
-    title, box, icon = ENDED[status.state]
+    kept, box = ENDED[status.state]
+    title = run_line.STATUS[status.state]
     st.header(title)
     if status.sentence.rstrip(".") != title:
-        box(text.plain(status.sentence, 900), icon=icon)
-    st.markdown(KEPT[status.state])
+        box(text.plain(status.sentence, 900), icon=run_line.BADGES[title][1])
+    st.markdown(kept)
     curves(run)
     if status.state is not State.CANCELLED:
         _log(run, settings)

@@ -125,14 +125,17 @@ def translate_old_link() -> None:
             st.session_state[name] = values[parameter(name)]
 
 
-def show_run(run_id: str) -> None:
-    """Have the address name a run, and nothing that was chosen in the report of another."""
-    _address({RUN: run_id})
-
-
-def leave_run() -> None:
-    """Have the address name no run, nor what was chosen in its report."""
-    _address({})
+def show_run(run_id: str = "") -> None:
+    """Have the address name a run, or none, and no choice in the report of another."""
+    dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
+    if run_id:  # the link of a run is passed on, and is no permission to use its pictures
+        dropped |= {UPLOAD, PILE}
+    remaining = {name: value for name, value in st.query_params.items() if name not in dropped}
+    # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
+    # with the list, since their widgets keep their values.
+    st.query_params.from_dict(remaining | ({RUN: run_id} if run_id else {}))
+    for name in OF_A_REPORT:
+        st.session_state.pop(name, None)
 
 
 def arrive(page: str) -> None:
@@ -169,18 +172,6 @@ def leave_pictures(*names: str) -> None:
     for name in names or (UPLOAD, PILE):
         st.query_params.pop(name, None)
     st.session_state.pop(TRAIN_PICTURES, None)
-
-
-def _address(named: dict[str, str]) -> None:
-    dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
-    if RUN in named:  # the link of a run is passed on, and is no permission to use its pictures
-        dropped |= {UPLOAD, PILE}
-    remaining = {name: value for name, value in st.query_params.items() if name not in dropped}
-    # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
-    # with the list, since their widgets keep their values.
-    st.query_params.from_dict(remaining | named)
-    for name in OF_A_REPORT:
-        st.session_state.pop(name, None)
 
 
 def remember_opened(run_id: str) -> None:

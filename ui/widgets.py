@@ -132,6 +132,13 @@ def error(sentence: str, icon: str = ":material/error:") -> None:
     st.error(text.plain(sentence, 900), icon=icon)
 
 
+def sentence(refusal: TuskerError | OSError) -> str:
+    """What a visitor is told of a refusal, or of a disk that did not store something."""
+    if isinstance(refusal, TuskerError):
+        return str(refusal)
+    return NOT_STORED.format(refusal.strerror or refusal)
+
+
 @contextmanager
 def keep_refusal(
     key: str, about: str = "", restore: Mapping[str, object] | None = None
@@ -146,8 +153,7 @@ def keep_refusal(
     try:
         yield
     except (TuskerError, OSError) as refusal:
-        stored = NOT_STORED.format(getattr(refusal, "strerror", None) or refusal)
-        st.session_state[key] = about, str(refusal) if isinstance(refusal, TuskerError) else stored
+        st.session_state[key] = about, sentence(refusal)
         st.session_state.update(restore or {})
     else:
         st.session_state.pop(key, None)
@@ -181,7 +187,6 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
 
     Args:
         take: gets the files once, in a callback. They are deleted afterwards.
-        more: further arguments of `st.file_uploader`.
     """
     turn = st.session_state.setdefault(f"{key} turn", 0)
     current = f"{key} {turn}"

@@ -127,7 +127,7 @@ def test_only_the_most_recent_clients_are_remembered(monkeypatch: pytest.MonkeyP
 
 def test_addresses_of_one_ipv6_network_are_one_client() -> None:
     first, same_network, other_network, v4, v4_other = (
-        client_of({"client": (host, 1)}, trusted=False)
+        client_of({"client": (host, 1)})
         for host in (
             *("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
             *("192.0.2.1", "192.0.2.2"),
@@ -138,13 +138,17 @@ def test_addresses_of_one_ipv6_network_are_one_client() -> None:
 
 def test_an_ipv4_address_in_ipv6_form_is_the_client_of_that_address() -> None:
     mapped, other, plain = (
-        client_of({"client": (host, 1)}, trusted=False)
+        client_of({"client": (host, 1)})
         for host in ("::ffff:192.0.2.1", "::ffff:192.0.2.2", "192.0.2.1")
     )
     assert mapped == plain != other
 
 
-def test_only_a_proxy_that_the_host_named_says_who_the_client_is() -> None:
+def test_only_a_proxy_that_the_host_named_says_who_the_client_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     forwarded = {"client": ("192.0.2.1", 0)}
-    assert client_of(forwarded, trusted=True) == "192.0.2.1"
-    assert client_of(forwarded, trusted=False) == "proxy"
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    assert client_of(forwarded) == "proxy"
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "198.51.100.1")
+    assert client_of(forwarded) == "192.0.2.1"

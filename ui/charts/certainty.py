@@ -64,7 +64,6 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
     Of validation pictures, by which a threshold is chosen; of test pictures in earlier reports.
 
     Args:
-        certainty: of a report.
         threshold: to mark on the line, if any.
     """
     points = certainty.validation or certainty.coverage
@@ -116,8 +115,6 @@ def class_curves(
     """ROC or precision–recall, one line per class.
 
     Args:
-        report: of any number of classes.
-        kind: which of the two.
         labels: classes to draw; by default the eight with the smallest area.
     """
     curves = curves_by_class(report, kind)

@@ -17,7 +17,6 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
     """One point per backbone, its interval as a line; the size is shown under the pointer.
 
     Args:
-        comparison: of backbones on the same pictures.
         chosen: name of the backbone in use, which is drawn filled.
     """
     figure = go.Figure()

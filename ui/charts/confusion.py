@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from core.evaluation.confusion import by_column, by_row
 from core.evaluation.report import Report
 from core.evaluation.wording import rounded
-from ui.charts.drawing import finish, literal
+from ui.charts.drawing import finish, literal, row_axis
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
 from ui.text import share
 
@@ -115,12 +115,10 @@ def confusion_matrix(
             y1=row + around,
             line={"color": TEXT, "width": 2},
         )
-    ticks = {"tickmode": "array", "tickvals": list(range(size)), "showgrid": False, "ticks": ""}
     small = 12 if size <= NUMBERED else 10 if size <= 50 else 9
     figure.update_xaxes(
-        **ticks,
-        ticktext=[literal(name, 12) for name in names],
-        range=[-0.5, size - 0.5],
+        **row_axis(names, 12) | {"range": [-0.5, size - 0.5]},
+        ticks="",
         side="top",
         tickangle=None if every else -90,
         autotickangles=[0, -90],  # horizontal where they fit
@@ -129,9 +127,8 @@ def confusion_matrix(
         title_text="Predicted" if every else "Actual ↓   Predicted →",
     )
     figure.update_yaxes(
-        **ticks,
-        ticktext=[literal(name, 14) for name in names],
-        range=[size - 0.5, -0.5],
+        **row_axis(names, 14),
+        ticks="",
         # In the middle of many rows it would be out of sight.
         title_text="Actual" if every else None,
         tickangle=0,

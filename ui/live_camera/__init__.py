@@ -32,12 +32,7 @@ _TRANSPORT = st.components.v2.component("tusker_live_transport", js=source("tran
 
 
 def show(model: str, count: int, settings: Settings) -> None:
-    """Show the camera and the model's prediction of each frame.
-
-    Args:
-        model: name of a backbone or id of a run, ready to predict.
-        count: classes to show.
-    """
+    """Show the camera and the model's prediction of each frame."""
     with st.spinner("Packing the model …"):
         parts = resources.live_parts(model)
     classifier = resources.classifier(model)

@@ -40,7 +40,6 @@ def answer(
     """Answer a request, or refuse it in a sentence.
 
     Args:
-        message: as the browser sent it.
         model: id of the model on the page; requests about another one come too late.
         opened: returns the model and its parts, or refuses in a TuskerError.
 

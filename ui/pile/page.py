@@ -90,7 +90,7 @@ def show(settings: Settings) -> bool:
         return False
     try:
         upload = uploads.get(settings, pile_id)
-        if not job_progress.finished(upload.job, settings, "upload"):
+        if not job_progress.finished(upload.job, settings):
             return True
         pile = _open(upload.path)
         widgets.skipped(pile.skipped)
@@ -120,11 +120,7 @@ def _go_to(pile_id: str) -> None:
 
 
 def store(files: list[Uploaded], settings: Settings, **more: Any) -> Upload:
-    """Store an archive, a folder or loose pictures, and queue their examination.
-
-    Args:
-        more: further arguments of `uploads.store`.
-    """
+    """Store an archive, a folder or loose pictures, and queue their examination."""
     first = files[0].name
     only = len(files) == 1 and sources.is_archive(first)
     folder, _, inside = first.replace("\\", "/").partition("/")

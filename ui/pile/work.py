@@ -152,11 +152,8 @@ def _next(remaining: object, message: str, step: str) -> None:
     """A button to continue with the next step, once nothing remains of this one."""
     if not remaining:
         st.success(message, icon=":material/check_circle:")
-        st.button(f"Continue: {step}", on_click=_go_to, args=(step,), type="primary")
-
-
-def _go_to(step: str) -> None:
-    st.session_state[state.PILE_STEP] = step
+        go = {state.PILE_STEP: step}
+        st.button(f"Continue: {step}", on_click=st.session_state.update, args=(go,), type="primary")
 
 
 def _save(labels: Labels, settings: Settings) -> None:

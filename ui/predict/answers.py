@@ -125,15 +125,11 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
-                    on_click=_choose,
-                    args=(number,),
+                    on_click=st.session_state.update,
+                    args=({state.SHOWN: number},),
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))
-
-
-def _choose(number: int) -> None:
-    st.session_state[state.SHOWN] = number
 
 
 def _row(picture: Picture, answer: Answer | str, classifier: Classifier) -> Row:

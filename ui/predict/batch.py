@@ -174,7 +174,7 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
     if seconds_left >= 1:
         parts.append(f"about {text.duration(seconds_left)} left")
     line.progress(progress.done / total, text=" · ".join(parts))
-    job_progress.cancel_button("cancel batch", stop, _set_stopped, progress, True)
+    job_progress.cancel_button("cancel batch", stop, setattr, progress, "stopped", True)
     st.caption("Stay on this page until it is done.")
 
 
@@ -196,10 +196,6 @@ def _slice(progress: BatchProgress, settings: Settings) -> None:
         progress.answers.close()
 
 
-def _set_stopped(progress: BatchProgress, stopped: bool) -> None:
-    progress.stopped = stopped
-
-
 def _finished(progress: BatchProgress, settings: Settings) -> None:
     total = len(progress.sources)
     unfinished = progress.done < total
@@ -211,8 +207,8 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
         st.button(
             "Continue",
             icon=":material/play_circle:",
-            on_click=_set_stopped,
-            args=(progress, False),
+            on_click=setattr,
+            args=(progress, "stopped", False),
         )
     rows = [row for row, _ in progress.sorted_pictures]
     if not rows:

@@ -10,11 +10,7 @@ from ui.internals import Uploaded
 
 
 def offer(chosen: str, settings: Settings) -> None:
-    """An uploader for bundles, and settings of the chosen model if it was imported.
-
-    Args:
-        chosen: name of the chosen model.
-    """
+    """An uploader for bundles, and settings of the chosen model if it was imported."""
     if imported.exists(settings, chosen) and state.may_change(chosen, settings):
         _set_up(imported.get(settings, chosen))
     box = st.expander(

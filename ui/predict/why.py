@@ -24,7 +24,6 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
     """A heat map of one of the answers, computed once the visitor opens it.
 
     Args:
-        model: name of the model.
         shown: the whole picture as the screen shows it, as JPEG.
         predictions: the answers, the likeliest first.
     """

@@ -157,7 +157,7 @@ def _delete(run: Run, name: str, settings: Settings) -> None:
         runs.discard(run, settings)
         st.session_state.setdefault(state.DELETED, []).append((run.id, name))
         if state.parameter(state.RUN) == run.id:
-            state.leave_run()
+            state.show_run()
 
 
 def _undo(run_id: str, settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """The list of this visitor's runs: find one, open it, choose some to compare."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -42,7 +42,12 @@ def show(settings: Settings) -> None:
     _head(matching, runs, comparable=comparable)
     if not matching:
         st.info("No run matches.", icon=":material/search_off:")
-        st.button("Show all runs", icon=":material/filter_alt_off:", on_click=_clear)
+        st.button(
+            "Show all runs",
+            icon=":material/filter_alt_off:",
+            on_click=st.session_state.update,
+            args=({state.FIND: "", state.STATE: ANY, state.TAG: []},),
+        )
     pages = -(-len(matching) // SHOWN)
     page = st.pagination(pages, key=state.LIST_PAGE, bind="query-params") if pages > 1 else 1
     for run in matching[(page - 1) * SHOWN : page * SHOWN]:
@@ -53,7 +58,7 @@ def show(settings: Settings) -> None:
 
 def explain_unknown(refusal: str) -> None:
     """The page of a link that leads to no run."""
-    st.button("All runs", on_click=state.leave_run, icon=":material/arrow_back:")
+    st.button("All runs", on_click=state.show_run, icon=":material/arrow_back:")
     st.title("This run is not here")
     st.warning(text.plain(refusal, 400), icon=":material/link_off:")
     st.markdown(
@@ -128,10 +133,6 @@ def _matches(run: Summary, words: str) -> bool:
     )
 
 
-def _clear() -> None:
-    st.session_state.update({state.FIND: "", state.STATE: ANY, state.TAG: []})
-
-
 def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> None:
     total = text.count(len(runs), "run")
     count = total if len(matching) == len(runs) else f"{len(matching)} of {total}"
@@ -154,25 +155,17 @@ def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> 
             icon=":material/compare_arrows:",
             type="primary",
             disabled=not enough,
-            on_click=_compare,
-            args=(ticked,),
+            on_click=st.query_params.update,
+            args=({state.COMPARE: ",".join(ticked)},),
         )
-        st.button("Clear", on_click=_untick, args=(ticked,))
+        unticked = {CHOSEN.format(run_id): False for run_id in ticked}
+        st.button("Clear", on_click=st.session_state.update, args=(unticked,))
         st.caption(
             f"{text.count(len(ticked), 'run')} ticked"
             if enough
             else "One run ticked; tick another to compare them.",
             width="content",
         )
-
-
-def _compare(run_ids: Iterable[str]) -> None:
-    st.query_params[state.COMPARE] = ",".join(run_ids)
-
-
-def _untick(run_ids: Iterable[str]) -> None:
-    for run_id in run_ids:
-        st.session_state[CHOSEN.format(run_id)] = False
 
 
 def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:

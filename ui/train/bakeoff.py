@@ -25,35 +25,14 @@ def offer(
         job_progress.watch(folder, settings, "comparison")
         return
     last = result.read(folder.path)
-    _offer(upload, examined, config, settings, repeated=last is not None)
-    if status is not None and status.state in (State.FAILED, State.INTERRUPTED):
-        widgets.error(status.sentence)
-    if last is not None and config is not None:
-        _show(last, config.backbone)
-        if last.terms != result.conditions_of(examined.dataset, config):
-            st.caption(
-                ":material/history: This comparison used other pictures, or another seed or other "
-                "shares. Compare again to be sure."
-            )
-
-
-def _offer(
-    upload: Upload,
-    examined: Intake,
-    config: TrainingConfig | None,
-    settings: Settings,
-    *,
-    repeated: bool,
-) -> None:
     rows = compare.available(settings)
-    share = 1 - (config.test if config is not None and not examined.dataset.predefined else 0)
-    pictures = round(share * len(examined.dataset.examples))
-    seconds = compare.seconds(pictures, rows, settings)
     tried = text.listed([row.title for row in rows])
-    duration = "" if repeated else f" About {text.duration(seconds)}."
+    share = 1 - (config.test if config is not None and not examined.dataset.predefined else 0)
+    seconds = compare.seconds(round(share * len(examined.dataset.examples)), rows, settings)
+    duration = "" if last else f" About {text.duration(seconds)}."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Compare again" if repeated else "Compare backbones",
+            "Compare again" if last else "Compare backbones",
             icon=":material/balance:",
             disabled=config is None,
             on_click=_start,
@@ -64,6 +43,15 @@ def _offer(
             f"the test pictures.{duration}"
         )
     widgets.show_refusal(state.COMPARE_REFUSAL, upload.id)
+    if status is not None and status.state in (State.FAILED, State.INTERRUPTED):
+        widgets.error(status.sentence)
+    if last is not None and config is not None:
+        _show(last, config.backbone)
+        if last.terms != result.conditions_of(examined.dataset, config):
+            st.caption(
+                ":material/history: This comparison used other pictures, or another seed or other "
+                "shares. Compare again to be sure."
+            )
 
 
 def _start(upload: Upload, examined: Intake, config: TrainingConfig, settings: Settings) -> None:
@@ -104,10 +92,6 @@ def _row(candidate: Candidate, chosen: str) -> None:
             disabled=in_use,
             width=120,
             help=None if in_use else f"Train on {title}.",
-            on_click=_use,
-            args=(candidate.backbone,),
+            on_click=st.session_state.update,
+            args=({state.BACKBONE: candidate.backbone},),
         )
-
-
-def _use(backbone: str) -> None:
-    st.session_state[state.BACKBONE] = backbone

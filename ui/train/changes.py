@@ -16,7 +16,6 @@ def change(
     """Save changed choices; if that is refused, the page of the upload shows why.
 
     Args:
-        update: gets the choices so far and returns the changed ones.
         restore: as in `widgets.keep_refusal`.
     """
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id, restore):

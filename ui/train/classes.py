@@ -30,7 +30,7 @@ def complete(upload: Upload, settings: Settings) -> bool:
     remedies: list[Remedy] = []
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         addition = uploads.get(settings, current.arriving)
-        if not job_progress.finished(addition.job, settings, "upload"):
+        if not job_progress.finished(addition.job, settings):
             return False
         with st.spinner("Adding pictures …"):
             remedies = [intake.add(upload.path, addition.path, current.arriving_class, settings)]

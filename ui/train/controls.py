@@ -52,8 +52,8 @@ TABS = {
     "Fine-tuning": {
         "unfreeze.stages": "Stages to unfreeze",
         "unfreeze.layers": "Or layers to unfreeze",
-        "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
         **FINE_TUNING,
+        "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
     },
 }
 """Labels of settings by tab and name. Ranges and help come from the configuration."""
@@ -75,7 +75,6 @@ def without_effect(
 
     Args:
         entered: the values of all settings; of hidden layers, what was typed.
-        start: the model that the training starts from, if any.
     """
     hidden = start.hidden if start else _units(entered["head.hidden"])
     layers, drawn = entered["unfreeze.layers"], entered["augmentation.views"]
@@ -84,7 +83,11 @@ def without_effect(
     candidates = map(backbones.get, (entered["backbone"], *entered["alternatives"]))
     shallow = not any(row.depths for row in candidates)
     own = ["features", "crop", "head.hidden", "alternatives"]
-    few = "the first view is the picture itself, the second its mirror image"
+    mirrored = " and its mirror image" if drawn == 2 else ""
+    plain = (
+        f"with {text.count(drawn, 'view')} there is only the picture itself{mirrored}. Choose "
+        "three or more to vary pictures"
+    )
     rules = [
         (start, "the model that it starts from has its own", own),
         (shallow, "only those of the last layer are prepared for this backbone", ["features"]),
@@ -95,8 +98,8 @@ def without_effect(
             "without hidden layers and fine-tuning the head is solved on all pictures at once",
             ["batch_size", "label_smoothing", "head.dropout"],
         ),
-        (drawn < 2, "there is one view, the picture itself", ["augmentation.flip"]),
-        (drawn < 3, f"{few}. Choose three or more to vary pictures", VARIATIONS),
+        (drawn < 2, plain, ["augmentation.flip"]),
+        (drawn < 3, plain, VARIATIONS),
         (
             not hidden,
             "without hidden layers the head is a logistic regression, solved to its optimum",
@@ -106,11 +109,10 @@ def without_effect(
         (frozen, "nothing is unfrozen", ["unfreeze.least_errors", *FINE_TUNING]),
     ]
     for phase in ("head_phase", "fine_tune_phase"):
-        optimizer = entered[f"{phase}.optimizer"]
-        rules += [
-            (optimizer != "sgd", "only SGD uses momentum", [f"{phase}.momentum"]),
-            (optimizer != "adamw", "only AdamW uses weight decay", [f"{phase}.weight_decay"]),
-        ]
+        for name, user in (("momentum", "sgd"), ("weight_decay", "adamw")):
+            unused = entered[f"{phase}.optimizer"] != user
+            why = "only SGD uses momentum, and only AdamW weight decay"
+            rules.append((unused, why, [f"{phase}.{name}"]))
     idle: dict[str, str] = {}
     for applies, why, paths in rules:
         if applies:

@@ -119,9 +119,7 @@ def _upload(take: Callable[[], Upload]) -> None:
 def examined(upload: Upload, settings: Settings) -> Intake | None:
     """The intake with the remedies applied; None while there is nothing to show."""
     try:
-        if job_progress.finished(upload.job, settings, "upload") and classes.complete(
-            upload, settings
-        ):
+        if job_progress.finished(upload.job, settings) and classes.complete(upload, settings):
             return findings.resolved(upload, settings)
     except TuskerError as refusal:
         widgets.error(str(refusal))

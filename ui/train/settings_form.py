@@ -31,7 +31,6 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
-        forecast: of how long each preset takes.
         sample: decodes one of the pictures, to preview how they are varied.
     """
     chosen = st.radio(
@@ -84,8 +83,8 @@ class Entered:
         defaults: the settings of the preset on the chosen backbone.
         keys: of the fields, by the names of their settings.
         idle: why settings have no effect, by their names.
-        problems: what is wrong with fields, by the names of their settings.
-        problem: why valid fields do not fit together, or an empty string.
+        problems: what is wrong with fields, by the names of their settings; without a name, why
+            they do not fit together.
         config: None if there is a problem.
     """
 
@@ -106,8 +105,7 @@ class Entered:
         entered = {path: st.session_state.get(key, values[path]) for path, key in self.keys.items()}
         self.idle = controls.without_effect(entered, dataset, start)
         self.problems: dict[str, str] = {}
-        self.problem = ""
-        self.config = None
+        self.config: TrainingConfig | None = None
         for path in values.keys() - self.idle.keys():
             *groups, name = path.split(".")
             try:
@@ -118,16 +116,14 @@ class Entered:
                 self.problems[path] = str(refusal)
         if nested["unfreeze"]["layers"]:
             nested["unfreeze"]["stages"] = 0
-        if self.problems:
-            return
         try:
             config = parse(nested)
         except TuskerError as refusal:
-            self.problem = str(refusal)
+            self.problems[""] = str(refusal)
+        if self.problems:
             return
-        if config != self.defaults.model_copy(update={"seed": config.seed}):
-            config = config.model_copy(update={"preset": "custom"})
-        self.config = config
+        unchanged = config == self.defaults.model_copy(update={"seed": config.seed})
+        self.config = config if unchanged else config.model_copy(update={"preset": "custom"})
 
 
 def _draw(settings: Entered, sample: Callable[[], np.ndarray]) -> None:
@@ -144,10 +140,10 @@ def _draw(settings: Entered, sample: Callable[[], np.ndarray]) -> None:
                     with pairs.cell():
                         idle = path in settings.idle
                         controls.draw(path, label, defaults[path], settings.keys[path], idle=idle)
-                        if path in settings.problems:
-                            widgets.error(settings.problems[path])
-    if settings.problem:
-        widgets.error(settings.problem)
+                        if problem := settings.problems.get(path):
+                            widgets.error(problem)
+    if "" in settings.problems:
+        widgets.error(settings.problems[""])
     if settings.config is not None:
         with tabs[controls.AUGMENTATION], contextlib.suppress(TuskerError):  # unreadable
             _preview(settings.config, sample)

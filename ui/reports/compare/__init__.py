@@ -64,7 +64,7 @@ def show(compared: Sequence[Run], settings: Settings) -> None:
 def leave() -> None:
     """Go back to the list."""
     st.query_params.pop(state.COMPARE, None)
-    state.leave_run()
+    state.show_run()
 
 
 def _run_ids() -> list[str]:

@@ -25,9 +25,7 @@ def tiles(view: CompleteRun, indices: Sequence[int], key: str) -> None:
     """Small test pictures, each a way to open it.
 
     Args:
-        view: the run.
         indices: of the pictures in the report, in the order to show.
-        key: of this gallery.
     """
     _gallery(view, indices, key, _tile, gallery.PAGE, 130)
 
@@ -117,14 +115,10 @@ def _dialog(view: CompleteRun, indices: Sequence[int]) -> None:
                 label,
                 icon=f":material/{icon}:",
                 disabled=not exists,
-                on_click=_go,
-                args=(indices[at + step] if exists else index,),
+                on_click=st.session_state.update,
+                args=({state.PICTURE: indices[at + step] if exists else index},),
             )
         st.caption(f"{at + 1:,} of {len(indices):,} · {text.plain(prediction.name)}")
-
-
-def _go(index: int) -> None:
-    st.session_state[state.PICTURE] = index
 
 
 def _verdict(view: CompleteRun, index: int, prediction: Prediction) -> None:

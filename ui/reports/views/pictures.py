@@ -49,7 +49,8 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
     """Show the filters, each of which is in the address. Returns the pictures that pass them."""
     classes = list(view.report.classes)
     threshold = view.run.annotations().threshold
-    bound: dict[str, Any] = {"bind": "query-params", "on_change": _first_page}
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": st.session_state.update}
+    bound["args"] = ({state.PAGE: 1},)
     optional: dict[str, Any] = {
         "index": None,
         "placeholder": "Any class",
@@ -94,10 +95,6 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         text=name.strip(),
     )
     return indices.tolist()
-
-
-def _first_page() -> None:
-    st.session_state[state.PAGE] = 1
 
 
 def csv_header(view: CompleteRun) -> list[str]:
