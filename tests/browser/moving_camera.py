@@ -57,7 +57,7 @@ def hold(view: Locator, index: int, pictures: int = 3) -> None:
     """Hold the capture button of a class until it has so many pictures."""
     element = view.locator(".class").nth(index)
     button = element.locator(".capture")
-    button.scroll_into_view_if_needed()
+    button.evaluate('button => button.scrollIntoView({ block: "center" })')  # not below the header
     box = button.bounding_box()
     assert box is not None
     mouse = view.page.mouse
