@@ -47,9 +47,11 @@ def serve(settings: Settings, *routes: BaseRoute) -> Iterator[Client]:
     running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=1))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
-    yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
-    running.should_exit = True
-    thread.join()
+    try:
+        yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    finally:
+        running.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,11 @@ def add_run(server: Server, session: Session, number: int) -> Run:
     return run
 
 
+def open_view(session: Session, run: Run, view: str) -> None:
+    """Open a view from another page; a view that is shown already stays, whatever the address."""
+    session.open("train").open("reports", f"run={run.id}&view={view}")
+
+
 def visit(server: Server, number: int) -> tuple[Session, Run]:
     """Predict a picture, read a report, and open every page with a list."""
     with Session(server.url) as session:
@@ -96,7 +101,7 @@ def visit(server: Server, number: int) -> tuple[Session, Run]:
         upload = session.upload(f"{mark_of(number)}.jpg", jpeg(number))
         session.open("predict", widgets=(upload,))
         for view in VISITED:
-            session.open("reports", f"run={run.id}&view={view}")
+            open_view(session, run, view)
         session.open("predict", f"run={run.id}")
         for page in ("reports", "train", "predict"):
             session.open(page)
@@ -158,7 +163,7 @@ def test_the_web_process_never_loads_tensorflow(
     session, run = visits[0]
     with Session(host.url, cookie=session.cookie) as again:
         for view in VIEWS:
-            again.open("reports", f"run={run.id}&view={view}")
+            open_view(again, run, view)
     libraries = "/tensorflow/", "/torch/", "/jax/"
     paths = {mapped.path for mapped in host.process.memory_maps()}
     assert not [path for path in paths if any(library in path for library in libraries)]
