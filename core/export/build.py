@@ -256,9 +256,9 @@ def _evenly(total: int, count: int) -> list[int]:
 def _require_memory(form: Format, model: storage.ModelFile) -> None:
     """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
-    # TensorFlow writes the file here and opens it in the process that verifies.
-    libraries = 2 * resources.TENSORFLOW_BYTES if form.tensorflow else 0
-    verifying = VERIFICATION_MEMORY * network + libraries
+    verifying = VERIFICATION_MEMORY * network + (
+        resources.TENSORFLOW_BYTES if form.tensorflow else 0
+    )
     needed, free = round(max(form.memory_factor * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
