@@ -1,13 +1,10 @@
 """Make the exported files of a run and keep only those that pass verification."""
 
-from __future__ import annotations
-
 import logging
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,9 +25,6 @@ from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
 from core.system import capacity, files, prose
-
-if TYPE_CHECKING:
-    import keras
 
 logger = logging.getLogger(__name__)
 
@@ -168,21 +162,17 @@ class _Source:
         onnx_file.write(file, path, *describe(self.model))
 
     def _keras(self, path: Path) -> None:
-        backbone = backbones.get(self.model.backbone)
-        backbone_file = parts.backbone_file(backbone, self.settings)
-        if not backbone.in_keras and not backbone_file.is_file():  # for `train.py`
-            train_program.write_backbone(backbone, backbone_file, self.settings)
-        self._keras_network().save(path)
+        from core.export import keras_file
+
+        base = parts.backbone_file(backbones.get(self.model.backbone), self.settings)
+        keras_file.write(base, self.model, self.arrays, path)
 
     def _saved_model(self, path: Path) -> None:
         from core.export import convert
 
-        convert.to_saved_model(self._keras_network(), path, describe(self.model)[1])
-
-    def _keras_network(self) -> keras.Model:
-        from core.export import convert
-
-        return convert.network(self.model, self.arrays, self.settings)
+        source = path.with_name(f"source-{storage.KERAS}")
+        self._keras(source)
+        convert.to_saved_model(source, path, describe(self.model)[1])
 
     def _network(self) -> LitertFile:
         path = storage.serving_model(self.run.model_folder, self.model, self.settings)
@@ -196,7 +186,10 @@ class _Source:
         """The network below the head in int8, with ranges of activations on the run's pictures."""
         from core.export import convert
 
-        return convert.to_int8(self._keras_network(), self._views())
+        with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+            source = Path(scratch) / storage.KERAS
+            self._keras(source)
+            return convert.to_int8(source, self._views())
 
     def _views(self) -> np.ndarray:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""

@@ -1,4 +1,4 @@
-"""Make the files that only TensorFlow writes: the whole network in Keras, SavedModel, int8."""
+"""Convert a run's Keras file with TensorFlow: to a SavedModel and to int8 LiteRT."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,68 +7,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
-from keras import layers
 
-from core import backbones
-from core.backbones import build
 from core.export.parts import Int8Trunk
-from core.model import keras_model
-from core.model.dense import DenseHead
 from core.model.litert_file import LitertFile
-from core.model.storage import ModelFile
-from core.settings import Settings
 
 EXTRA_ASSETS = "assets.extra"
 """Folder of a SavedModel for files that TensorFlow ignores."""
 BATCH = 16
 
 
-def network(model: ModelFile, arrays: dict[str, np.ndarray], settings: Settings) -> keras.Model:
-    """The whole network, of plain layers: preprocessing, backbone, pooling, head.
-
-    Args:
-        arrays: the head's layers and the trained weights of the backbone.
-
-    Returns:
-        Model from float32 (n, size, size, 3), RGB 0–255, to probabilities (n, k); its layer
-        `embedding` gives what the head takes.
-
-    Raises:
-        WeightsUnavailable: the published weights cannot be had.
-        RunDamaged: the arrays do not fit the backbone.
-    """
-    trunk = build.trunk(backbones.get(model.backbone), settings=settings)
-    keras_model.restore(trunk, arrays)
-    if model.depths:
-        maps = {"last": trunk.output}
-        maps |= {name: trunk.get_layer(name).output for name in model.depths}
-        pooled = [
-            layers.GlobalAveragePooling2D(name=f"{name}_pooled")(map_)
-            for name, map_ in maps.items()
-        ]
-        tensor = layers.Concatenate(name="embedding")(pooled)
-    else:
-        tensor = layers.GlobalAveragePooling2D(name="embedding")(trunk.output)
-    head = DenseHead.from_arrays(arrays).layers
-    for number, (kernel, bias) in enumerate(head, 1):
-        if model.dropout:
-            tensor = layers.Dropout(model.dropout, name=f"dropout_{number}")(tensor)
-        name, activation = f"hidden_{number}", "relu"
-        if number == len(head):
-            name, activation = "probabilities", "softmax"
-        dense = layers.Dense(len(bias), activation=activation, name=name)
-        tensor = dense(tensor)
-        dense.set_weights([kernel, bias])
-    return keras.Model(trunk.input, tensor, name="classifier")
-
-
-def to_saved_model(network: keras.Model, folder: Path, entries: dict[str, str]) -> None:
+def to_saved_model(source: Path, folder: Path, entries: dict[str, str]) -> None:
     """Write a SavedModel with the endpoint `serve`, for batches of any size.
 
     Args:
         entries: content of files for other programs, by name.
     """
+    network = _opened(source)
     outputs = {name: network.get_layer(name).output for name in ("probabilities", "embedding")}
     _save(keras.Model(network.input, outputs), folder)
     extra = folder / EXTRA_ASSETS
@@ -77,7 +31,7 @@ def to_saved_model(network: keras.Model, folder: Path, entries: dict[str, str]) 
         (extra / name).write_text(content, encoding="utf-8")
 
 
-def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
+def to_int8(source: Path, views: np.ndarray) -> Int8Trunk:
     """Quantise a network up to its embedding.
 
     Weights are quantised per output channel, activations by their ranges on some pictures (Jacob
@@ -86,7 +40,7 @@ def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
     embedding are float32.
 
     Args:
-        network: has a layer `embedding`.
+        source: a Keras file with a layer `embedding`.
         views: (n, size, size, 3) uint8 pictures.
     """
 
@@ -94,9 +48,10 @@ def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
         for view in views:
             yield [view[np.newaxis].astype(np.float32)]
 
+    network = _opened(source)
     embedding = network.get_layer("embedding")
     # Quantised, the parts of a concatenation would share one range: they are joined in float32.
-    joined = isinstance(embedding, layers.Concatenate)
+    joined = isinstance(embedding, keras.layers.Concatenate)
     parts = {"embedding": embedding.output}
     if joined:
         parts = {f"embedding {number}": part for number, part in enumerate(embedding.input)}
@@ -108,17 +63,19 @@ def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         content = converter.convert()
         if joined:
-            path = Path(scratch) / "parts.tflite"
-            path.write_bytes(content)
-            file = LitertFile(path)
-            file.join(parts, "embedding")
-            content = file.content()
+            content = _joined(content, Path(scratch) / "parts.tflite", [*parts])
     trunk = keras.Model(network.input, embedding.output, name="trunk")
     embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)
-    run = Interpreter(model_content=content).get_signature_runner()
-    rows = [run(picture=view[np.newaxis].astype(np.float32))["embedding"] for view in views]
-    scale, shift = correction(np.concatenate(rows), embeddings)
+    scale, shift = correction(_embeddings(content, views), embeddings)
     return Int8Trunk(np.frombuffer(content, np.uint8), scale, shift)
+
+
+def _joined(content: bytes, path: Path, parts: list[str]) -> bytes:
+    """The file with some of its outputs concatenated as `embedding`."""
+    path.write_bytes(content)
+    file = LitertFile(path)
+    file.join(parts, "embedding")
+    return file.content()
 
 
 def correction(quantised: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +84,11 @@ def correction(quantised: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarra
     # The spread of features that hardly vary is that of the rounding, so these are not scaled.
     scale = np.where(spread > 0, expected / np.maximum(spread, 1e-12), 1).clip(0.5, 2)
     return scale, embeddings.mean(axis=0) - quantised.mean(axis=0) * scale
+
+
+def _opened(source: Path) -> keras.Model:
+    # This job wrote the file; a Keras file from outside is never opened.
+    return keras.saving.load_model(source, compile=False, safe_mode=True)  # noqa: TID251
 
 
 def _save(network: keras.Model, folder: Path) -> None:
@@ -141,3 +103,12 @@ def _save(network: keras.Model, folder: Path) -> None:
         autograph=False,
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+
+
+def _embeddings(content: bytes, views: np.ndarray) -> np.ndarray:
+    """(n, d) float32 embeddings of pictures by a LiteRT file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    run = Interpreter(model_content=content).get_signature_runner()
+    rows = [run(picture=view[np.newaxis].astype(np.float32))["embedding"] for view in views]
+    return np.concatenate(rows)

@@ -72,8 +72,8 @@ def other_files(run: Run, settings: Settings) -> dict[str, Path]:
     """The files beside the formats that exist, by their name in the bundle."""
     paths = {name: run.model_folder / name for name in MODEL_FILES}
     backbone = backbones.get(storage.load_description(run.model_folder).backbone)
-    if not backbone.in_keras:
-        paths[BACKBONE_FILE] = parts.backbone_file(backbone, settings)
+    if not backbone.in_keras and (backbone_file := parts.kept_backbone_file(backbone, settings)):
+        paths[BACKBONE_FILE] = backbone_file
     return {name: path for name, path in paths.items() if path.is_file()} | run.bundled_files()
 
 

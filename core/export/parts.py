@@ -30,8 +30,22 @@ class Int8Trunk:
 
 
 def backbone_file(backbone: Backbone, settings: Settings) -> Path:
-    """Where the pretrained network without its top is, as a Keras file, once it has been made."""
-    return _path(backbone, train_program.BACKBONE_FILE, settings)
+    """The pretrained network without its top as a Keras file. Imports TensorFlow to make it.
+
+    Raises:
+        WeightsUnavailable: the published weights cannot be had.
+        RunDamaged: the file does not compute what the network does.
+    """
+    path = _path(backbone, train_program.BACKBONE_FILE, settings)
+    if not path.is_file():
+        train_program.write_backbone(backbone, path, settings)
+    return path
+
+
+def kept_backbone_file(backbone: Backbone, settings: Settings) -> Path | None:
+    """The file that `backbone_file` makes; None if it has not been made yet."""
+    path = _path(backbone, train_program.BACKBONE_FILE, settings)
+    return path if path.is_file() else None
 
 
 def int8_trunk(

@@ -1,4 +1,4 @@
-"""Heads and trained weights get into Keras and int8 files without a loss."""
+"""Heads and trained weights are added to Keras and int8 files without a loss."""
 
 import itertools
 import json
@@ -9,13 +9,20 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from core.backbones import build, get
-from core.export import convert
+from core.export import convert, keras_file, train_program
 from core.model import keras_model
 from core.model.dense import DenseHead
 from core.model.litert_file import LitertFile
 from core.model.storage import ModelFile
 
 SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=1.0, cut="block 1")
+
+
+@pytest.fixture
+def base(settings, tmp_path):
+    """The backbone as a Keras file."""
+    train_program.write_backbone(get("tiny"), tmp_path / "backbone.keras", settings)
+    return tmp_path / "backbone.keras"
 
 
 def fine_tuned_trunk():
@@ -28,7 +35,7 @@ def fine_tuned_trunk():
 
 
 @pytest.mark.parametrize(("hidden", "dropout"), [((), 0.0), ((16, 5), 0.3)])
-def test_the_file_has_the_network_pooling_and_the_head(settings, tmp_path, hidden, dropout):
+def test_the_file_has_the_network_pooling_and_the_head(base, tmp_path, hidden, dropout):
     random = np.random.default_rng(0)
     layers = [
         (random.normal(0, 0.3, pair).astype(np.float32), random.normal(size=pair[1]))
@@ -36,7 +43,7 @@ def test_the_file_has_the_network_pooling_and_the_head(settings, tmp_path, hidde
     ]
     head, (trunk, arrays) = DenseHead(tuple(layers)), fine_tuned_trunk()
     saved = SAVED.model_copy(update={"hidden": hidden, "dropout": dropout})
-    convert.network(saved, arrays | head.arrays(), settings).save(tmp_path / "whole.keras")
+    keras_file.write(base, saved, arrays | head.arrays(), tmp_path / "whole.keras")
     model = keras.models.load_model(tmp_path / "whole.keras", compile=False)
     pictures = random.uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     maps = np.asarray(trunk(pictures, training=False))
@@ -50,7 +57,7 @@ def test_the_file_has_the_network_pooling_and_the_head(settings, tmp_path, hidde
     assert '"module": "core' not in config, "it could not be opened elsewhere"
 
 
-def test_the_head_of_an_int8_file_is_not_quantised(settings, tmp_path):
+def test_the_head_of_an_int8_file_is_not_quantised(base, tmp_path):
     """Between two views alike but for a detail, whole numbers would see none."""
     views = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3)).astype(np.uint8)
     trunk, arrays = fine_tuned_trunk()
@@ -58,8 +65,9 @@ def test_the_head_of_an_int8_file_is_not_quantised(settings, tmp_path):
     first = np.linalg.svd(embeddings - embeddings.mean(axis=0))[2][0]
     kernel = np.stack([first, -first], axis=1) * 4 / (embeddings @ first).std()
     head = DenseHead(((kernel.astype(np.float32), -(embeddings.mean(axis=0) @ kernel)),))
+    keras_file.write(base, SAVED, arrays | head.arrays(), tmp_path / "whole.keras")
     path = tmp_path / "classifier-int8.tflite"
-    rounded = convert.to_int8(convert.network(SAVED, arrays | head.arrays(), settings), views)
+    rounded = convert.to_int8(tmp_path / "whole.keras", views)
     path.write_bytes(rounded.content.tobytes())
     file = LitertFile(path)
     file.add_head(head.after(rounded.scale, rounded.shift))
