@@ -2,7 +2,8 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,10 +41,9 @@ SCRATCH = ".making-"
 def export(
     run: Run, forms: Collection[Format], pictures: Path | None, settings: Settings, emit: Emit
 ) -> Verification:
-    """Write formats beside the model, verify each in a fresh process, keep those that pass.
+    """Write formats beside the model, verify them in a fresh process, keep those that pass.
 
-    A format that fails does not affect the others; those that need TensorFlow come last. The caller
-    writes the manifest.
+    A format that fails does not affect the others. The caller writes the manifest.
 
     Args:
         pictures: folder that the dataset's paths are relative to; None if they were deleted.
@@ -63,20 +63,27 @@ def export(
     files.write_text(folder / train_program.SPLIT_FILE, train_program.split_rows(dataset))
     source = _Source(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
-    for form in sorted(forms, key=lambda form: form.tensorflow):
+    for group in _by_library(forms):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
-            path = Path(scratch) / form.file
-            files.remove(folder / form.file)
-            emit(Note(sentence=f"Writing {form.file}."))
-            if failure := _write(form, source, path):
-                result = FileVerification(file=form.file, passed=False, reason=failure)
-            else:
-                result = verify.verify(form, path, model, sample, Counter(emit))
-            if result.passed:
-                path.rename(folder / form.file)
-            else:
+            written: dict[Format, Path] = {}
+            results: list[FileVerification] = []
+            for form in group:
+                files.remove(folder / form.file)
+                emit(Note(sentence=f"Writing {form.file}."))
+                path = Path(scratch) / form.file
+                if (failure := _write(form, source, path)) is None:
+                    written[form] = path
+                else:
+                    results.append(FileVerification(file=form.file, passed=False, reason=failure))
+            if written:
+                results += verify.verify(written, model, sample, Counter(emit))
+            for form, path in written.items():
+                if next(result.passed for result in results if result.file == form.file):
+                    path.rename(folder / form.file)
+        for result in results:
+            if not result.passed:
                 emit(Note(sentence=result.reason))
-        _record(run, result)
+        _record(run, results)
     verification = run.verification()
     assert verification is not None
     return verification
@@ -209,8 +216,8 @@ class _Source:
         )
 
 
-def _write(form: Format, source: _Source, path: Path) -> str:
-    """Write one format. Returns the reason of a failure as a sentence; empty if there was none."""
+def _write(form: Format, source: _Source, path: Path) -> str | None:
+    """Write one format. Returns the reason of a failure as a sentence; None if there was none."""
     try:
         _require_memory(form, source.model)
         source.write(form, path)
@@ -221,14 +228,13 @@ def _write(form: Format, source: _Source, path: Path) -> str:
     except Exception:
         logger.exception(form.file)
         return f"{form.file} could not be made; the log says why."
-    return ""
+    return None
 
 
-def _record(run: Run, result: FileVerification) -> None:
-    """Add a result to those of other formats."""
+def _record(run: Run, results: list[FileVerification]) -> None:
+    """Add results to those of earlier exports."""
     earlier = run.verification()
-    by_file = {other.file: other for other in (earlier.results if earlier else ())}
-    by_file[result.file] = result
+    by_file = {result.file: result for result in (*(earlier.results if earlier else ()), *results)}
     examples, probabilities = run.dataset().of("test"), run.probabilities()
     indices = _evenly(len(examples), VERIFICATION_PICTURES)
     labels = np.array([examples[index].label for index in indices])
@@ -259,3 +265,11 @@ def _require_memory(form: Format, model: storage.ModelFile) -> None:
             f"{prose.size(free)}. End other work on this machine and try again, or "
             "choose a smaller backbone."
         )
+
+
+def _by_library(forms: Collection[Format]) -> Iterable[list[Format]]:
+    """Groups of formats that the same library opens; one process verifies each group."""
+    groups: defaultdict[str, list[Format]] = defaultdict(list)
+    for form in sorted(forms, key=lambda form: form.tensorflow):
+        groups["tensorflow" if form.tensorflow else form.packages[-1]].append(form)
+    return groups.values()

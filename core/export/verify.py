@@ -1,4 +1,4 @@
-"""Verify an exported file: run the program that ships with it on held-out pictures."""
+"""Verify exported files: run the programs that ship with them on held-out pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -19,10 +19,11 @@ import numpy as np
 
 from core import images
 from core.errors import BadImage
-from core.evaluation.prediction_sets import members
+from core.evaluation import prediction_sets
+from core.evaluation.report import SetLevel
 from core.evaluation.wording import percent
 from core.export import programs
-from core.export.formats import LABELS, Format, size
+from core.export.formats import Format, size
 from core.jobs.events import Counter
 from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
@@ -38,6 +39,8 @@ OOD_TOLERANCE = 0.01
 """Distance of an OOD score from 1 within which the verdict may differ."""
 ACCURACY_LOSS = 0.02
 """Accuracy that other formats may lose, though always at least one picture."""
+ANSWERS = "answers.npz"
+ARRAYS = ("indices", "probabilities", "seconds", "verdicts", "sizes")
 
 
 @dataclass(frozen=True)
@@ -66,43 +69,34 @@ class HeldOut:
 
 
 def verify(
-    form: Format, path: Path, model: ModelFile, held_out: HeldOut, count: Counter
-) -> FileVerification:
-    """Compare the predictions of an exported file with those of the report, in a fresh process.
+    exported: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: Counter
+) -> list[FileVerification]:
+    """Compare the predictions of exported files with those of the report, in one fresh process.
 
-    Pictures that its program cannot open are decoded here, and the file is run on their pixels.
+    Pictures that a program cannot open are decoded here, and the file is run on their pixels.
 
     Args:
-        path: of the file, or the folder of a SavedModel.
+        exported: files, or folders of a SavedModel, that are opened with the same library.
         count: called with the number of pictures done; if it raises, the process is ended.
     """
+    results = []
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        folder, detector = Path(scratch), held_out.ood_detector
-        program = programs.prediction(form, model, held_out.decision, ood=detector is not None)
-        (folder / form.program).write_text(program, encoding="utf-8")
-        if detector is not None:
-            shutil.copyfile(detector, folder / storage.OOD)
-        (folder / LABELS).touch()
-        try:
-            answers = _run_program(form, path, model, held_out.paths, folder, count)
-            views, formats = _decoded(held_out, model, answers.indices, folder)
-            if views:
-                on_pixels = _run_program(
-                    form, path, model, [*views.values()], folder, Counter(lambda _: None)
-                )
-                answers = answers.joined(replace(on_pixels, indices=np.array([*views])))
-            if not len(answers.indices):
-                raise _VerificationError(
-                    f"{form.file} could not be verified: none of the held-out pictures opens."
-                )
-            return _compare(form, path, held_out, answers, formats)
-        except _VerificationError as error:
-            return FileVerification(file=form.file, passed=False, reason=str(error))
+        _run_programs(exported, model, held_out, held_out.paths, Path(scratch), count)
+        for form, path in exported.items():
+            try:
+                answers = _answers(Path(scratch) / form.name, form, model)
+                pixels = _on_pixels(form, path, model, held_out, answers)
+                if not len(answers.indices) + len(pixels.indices):
+                    raise _VerificationError(
+                        f"{form.file} could not be verified: none of the held-out pictures opens."
+                    )
+                results.append(_compare(form, path, held_out, answers.joined(pixels)))
+            except _VerificationError as error:
+                results.append(FileVerification(file=form.file, passed=False, reason=str(error)))
+    return results
 
 
-def _compare(
-    form: Format, path: Path, held_out: HeldOut, answers: _Answers, unopened: tuple[str, ...]
-) -> FileVerification:
+def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> FileVerification:
     indices, probabilities = answers.indices, answers.probabilities
     expected, labels = held_out.probabilities[indices], held_out.labels[indices]
     decided = _same_decisions(held_out, answers, tolerant=True)
@@ -140,26 +134,31 @@ def _compare(
         megabytes=size(path) / MEGABYTE,
         runtime=f"{form.packages[-1]} {_version(form.packages[-1])}",
         thumbnails=held_out.thumbnails,
-        unopened=unopened,
+        unopened=answers.unopened,
     )
 
 
-def _decoded(
-    held_out: HeldOut, model: ModelFile, opened: np.ndarray, folder: Path
-) -> tuple[dict[int, Path], tuple[str, ...]]:
-    """The pixels of pictures that the program did not open, by index, and their formats."""
-    views: dict[int, Path] = {}
-    formats: set[str] = set()
-    for index in sorted(set(range(len(held_out.paths))) - set(opened.tolist())):
-        picture, limits = held_out.paths[index], held_out.limits
-        with contextlib.suppress(BadImage):
-            formats.add(images.decode_with_info(picture, limits=limits).format)
-            pixels = images.decode_and_crop(
-                picture, model.size, model.crop, model.scale, limits=limits
-            )
-            views[index] = folder / f"{index}.npy"
-            np.save(views[index], pixels)
-    return views, tuple(sorted(formats))
+def _on_pixels(
+    form: Format, path: Path, model: ModelFile, held_out: HeldOut, answers: _Answers
+) -> _Answers:
+    """Answers to the pictures that the program cannot open, from pixels that are decoded here."""
+    views, indices, kinds = [], [], set()
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        for index in sorted(set(range(len(held_out.paths))) - set(answers.indices.tolist())):
+            picture, view = held_out.paths[index], Path(scratch) / f"{index}.npy"
+            with contextlib.suppress(BadImage):
+                kinds.add(images.decode_with_info(picture, limits=held_out.limits).format)
+                pixels = images.decode_and_crop(
+                    picture, model.size, model.crop, model.scale, limits=held_out.limits
+                )
+                np.save(view, pixels)
+                views.append(view)
+                indices.append(index)
+        if not views:
+            return replace(answers, **{name: getattr(answers, name)[:0] for name in ARRAYS})
+        _run_programs({form: path}, model, held_out, views, Path(scratch), Counter(lambda _: None))
+        opened = _answers(Path(scratch) / form.name, form, model)
+    return replace(opened, indices=np.array(indices), unopened=tuple(sorted(kinds)))
 
 
 def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> np.ndarray:
@@ -184,58 +183,44 @@ def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> 
             for decision in decisions
             for shift in shifts
         }
-        sizes = [
-            0 if level is None else len(members(row, level.limit + TOLERANCE * shift))
-            for shift in shifts
-        ]
+        sizes = [len(_members(row, level, TOLERANCE * shift)) for shift in shifts]
         same.append(verdict in verdicts and min(sizes) <= set_size <= max(sizes))
     return np.array(same)
+
+
+def _members(row: np.ndarray, level: SetLevel | None, shift: float) -> np.ndarray:
+    return np.empty(0, int) if level is None else prediction_sets.members(row, level.limit + shift)
 
 
 class _VerificationError(Exception):
     """Why a file could not be run."""
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """The answers of a program to m pictures.
-
-    Attributes:
-        indices: of these pictures, (m,).
-        probabilities: (m, k).
-        seconds, verdicts, sizes: time, value of the `Verdict`, and number of classes in the
-            prediction set of each, (m,).
-    """
-
-    indices: np.ndarray
-    probabilities: np.ndarray
-    seconds: np.ndarray
-    verdicts: np.ndarray
-    sizes: np.ndarray
-
-    def joined(self, others: _Answers) -> _Answers:
-        """These answers followed by others."""
-        if not len(self.indices):
-            return others
-        pairs = zip(vars(self).values(), vars(others).values(), strict=True)
-        return _Answers(*map(np.concatenate, pairs))
-
-
-def _run_program(
-    form: Format,
-    path: Path,
+def _run_programs(
+    exported: Mapping[Format, Path],
     model: ModelFile,
+    held_out: HeldOut,
     pictures: Sequence[Path],
-    folder: Path,
+    scratch: Path,
     count: Counter,
-) -> _Answers:
-    """Run the program in a folder on pictures, or on pixels in `.npy` files."""
-    request, written = folder / "request.json", folder / "answers.npz"
-    written.unlink(missing_ok=True)
-    values = {"program": folder / form.program, "model": path, "answers": written}
-    texts = {name: str(value) for name, value in values.items()}
-    request.write_text(json.dumps(texts | {"pictures": [*map(str, pictures)]}), encoding="utf-8")
-    step = f"Verifying {form.file}"
+) -> None:
+    """Run the program of each format on pictures; its answers go to a folder in `scratch`."""
+    tasks = []
+    for form, path in exported.items():
+        folder = scratch / form.name
+        folder.mkdir()
+        detector = held_out.ood_detector
+        program = programs.prediction(form, model, held_out.decision, ood=detector is not None)
+        (folder / form.program).write_text(program, encoding="utf-8")
+        if detector is not None:
+            shutil.copyfile(detector, folder / storage.OOD)
+        (folder / "labels.txt").touch()
+        task = {"program": folder / form.program, "model": path, "answers": folder / ANSWERS}
+        tasks.append({name: str(value) for name, value in task.items()})
+    request = scratch / "request.json"
+    names = [str(picture) for picture in pictures]
+    request.write_text(json.dumps({"pictures": names, "tasks": tasks}), encoding="utf-8")
+    step = f"Verifying {' and '.join(form.file for form in exported)}"
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
@@ -249,18 +234,49 @@ def _run_program(
             assert process.stdout is not None
             for line in process.stdout:
                 if line.strip().isdecimal():
-                    count(step, int(line), len(pictures))
+                    count(step, int(line), len(pictures) * len(exported))
         except BaseException:
             process.kill()
             raise
         process.wait()
-        errors.seek(0)
-        complaints = errors.read().decode(errors="replace")
+        if not all((scratch / form.name / ANSWERS).is_file() for form in exported):
+            errors.seek(0)
+            logger.error("%s: %s", step, errors.read().decode(errors="replace"))
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The answers of a program to m of the held-out pictures.
+
+    Attributes:
+        indices: of these pictures, (m,).
+        probabilities: (m, k).
+        seconds, verdicts, sizes: time, value of the `Verdict`, and number of classes in the
+            prediction set of each, (m,).
+        unopened: formats of the pictures that only the app can open.
+    """
+
+    indices: np.ndarray
+    probabilities: np.ndarray
+    seconds: np.ndarray
+    verdicts: np.ndarray
+    sizes: np.ndarray
+    unopened: tuple[str, ...] = ()
+
+    def joined(self, others: _Answers) -> _Answers:
+        """These answers followed by others."""
+        if not len(self.indices) or not len(others.indices):
+            return self if len(self.indices) else others
+        both = {name: [getattr(answers, name) for answers in (self, others)] for name in ARRAYS}
+        arrays = {name: np.concatenate(parts) for name, parts in both.items()}
+        return replace(self, **arrays, unopened=others.unopened)
+
+
+def _answers(folder: Path, form: Format, model: ModelFile) -> _Answers:
     try:
-        with np.load(written, allow_pickle=False) as file:
+        with np.load(folder / ANSWERS, allow_pickle=False) as file:
             answers = _Answers(**file)
     except (OSError, ValueError, LookupError, BadZipFile) as error:
-        logger.error("%s: %s", step, complaints)
         raise _VerificationError(
             f"{form.file} could not be opened in a fresh process; it was withheld. "
             "The log says why."

@@ -131,12 +131,12 @@ def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_r
     saved, _ = storage.load(trained.run.model_folder)
     form = FORMATS[0]
     counted = []
-    path = trained.run.model_folder / form.file
+    paths = {form: trained.run.model_folder / form.file}
 
     def count(*step):
         counted.append(step)
 
-    result = verify.verify(form, path, saved, mixed, count)
+    (result,) = verify.verify(paths, saved, mixed, count)
     assert result.passed
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
     # A PNG whose end is missing: the app reads it, Pillow alone does not.
@@ -150,7 +150,7 @@ def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_r
             np.concatenate([probabilities, held_out.probabilities[:count_whole]]),
             Settings(),
         )
-        result = verify.verify(form, path, saved, part, count)
+        (result,) = verify.verify(paths, saved, part, count)
         assert result.passed
         assert result.unopened == ("PNG",)
         assert result.difference <= verify.TOLERANCE
@@ -158,7 +158,7 @@ def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_r
     only = verify.HeldOut(
         (unreadable,), held_out.labels[:1], held_out.probabilities[:1], Settings()
     )
-    result = verify.verify(form, path, saved, only, count)
+    (result,) = verify.verify(paths, saved, only, count)
     assert "could not be verified" in result.reason
 
 
@@ -174,6 +174,15 @@ def test_without_the_pictures_the_thumbnails_of_the_run_are_used(trained_run):
     assert (after.of(ONNX), after.accuracy) == (before.of(ONNX), before.accuracy), "they stay"
     held_out = build.held_out(trained.run, None, trained.settings)
     assert held_out.paths == tuple(trained.run.thumbnail(index) for index in range(6))
+
+
+def test_files_that_the_same_library_opens_share_a_process(trained_run):
+    steps = dict.fromkeys(event.what for event in trained_run().events if isinstance(event, Step))
+    assert list(steps) == [
+        "Verifying classifier.tflite and classifier-int8.tflite",
+        "Verifying classifier.onnx",
+        "Verifying classifier.keras and saved_model",
+    ]
 
 
 BLOCKED = """
@@ -225,11 +234,11 @@ def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(t
     assert held_out.decision.threshold > 0, "so that some pictures are not sure"
     assert held_out.decision.set_level is not None
     saved, _ = storage.load(trained.run.model_folder)
-    path = trained.run.model_folder / form.file
-    result = verify.verify(form, path, saved, held_out, lambda *_: None)
+    paths = {form: trained.run.model_folder / form.file}
+    (result,) = verify.verify(paths, saved, held_out, lambda *_: None)
     assert (result.passed, result.verdicts) == (True, 1.0)
     unlike = replace(held_out, ood_scores=np.full(len(held_out.labels), 2.0))
-    result = verify.verify(form, path, saved, unlike, lambda *_: None)
+    (result,) = verify.verify(paths, saved, unlike, lambda *_: None)
     assert not result.passed
     assert (
         f"verdict or prediction set than the model for {len(held_out.labels)} of" in result.reason
