@@ -255,9 +255,9 @@ def _evenly(total: int, count: int) -> list[int]:
 def _require_memory(form: Format, model: storage.ModelFile) -> None:
     """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
-    verifying = VERIFICATION_MEMORY * network + (
-        resources.TENSORFLOW_BYTES if form.tensorflow else 0
-    )
+    # TensorFlow opens the file in the process that verifies; it writes a SavedModel here, too.
+    libraries = form.tensorflow + (form.file == SAVED_MODEL)
+    verifying = VERIFICATION_MEMORY * network + libraries * resources.TENSORFLOW_BYTES
     needed, free = round(max(form.memory_factor * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
