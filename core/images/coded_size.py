@@ -7,7 +7,6 @@ import struct
 from collections.abc import Iterator
 
 from core.errors import BadImage
-from core.images.formats import TOO_MANY
 from core.images.tags import Reader
 
 Size = tuple[int, int]
@@ -16,7 +15,9 @@ PADDING = 64
 """Pixels by which a codec may pad each edge: its largest block."""
 BOX_BYTES = 1 << 22
 """Largest box that is read whole; a list of a hundred thousand items is smaller."""
-MOST_EXTENTS = 50_000
+STEPS = 50_000
+"""Boxes, extents and units of frames in one file: each is a step of a loop in Python."""
+TOO_MANY = "This picture consists of too many blocks. Save it again."
 HEADER_BYTES = 256
 """Bytes that a sequence header or parameter set needs up to the size."""
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"meta", b"stsd"}
@@ -37,17 +38,18 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
     Raises:
         BadImage: the boxes are damaged, or too many.
     """
+    walk = _Walk(read, length)
     declared: list[Size] = []
     coded: list[Size] = []
     extents: list[tuple[int, int]] = []
     codecs: set[bytes] = set()
     try:
-        for kind, at, size in _boxes(read, 0, length):
+        for kind, at, size in walk.boxes(0, length):
             if kind == b"ispe":
                 declared.append(struct.unpack(">II", read(at + 4, 8)))
             elif kind == b"av1C":
                 codecs.add(kind)
-                coded += _av1_sizes(read, at + 4, at + size)
+                coded += walk.av1_sizes(at + 4, at + size)
             elif kind == b"hvcC":
                 codecs.add(kind)
                 coded += map(_hevc_size, _parameter_sets(read(at, min(size, BOX_BYTES))))
@@ -59,64 +61,76 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
         for offset, size in extents:
             end = min(length, offset + size if size else length)
             if b"av1C" in codecs:
-                coded += _av1_sizes(read, offset, end)
+                coded += walk.av1_sizes(offset, end)
             if b"hvcC" in codecs:
-                coded += _hevc_sizes(read, offset, end)
+                coded += walk.hevc_sizes(offset, end)
     except (struct.error, IndexError) as error:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
     return declared, coded
 
 
-def _boxes(read: Reader, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and size of the content of all boxes."""
-    at = start
-    while at + 8 <= end and depth < DEEPEST:
-        size, kind = struct.unpack(">I4s", read(at, 8))
-        head = 8
-        if size == 1:
-            size, head = struct.unpack(">Q", read(at + 8, 8))[0], 16
-        size = min(size or end - at, end - at)
-        if size < head:
-            return
-        yield kind, at + head, size - head
-        if kind in _CONTAINERS:
-            skipped = {b"meta": 4, b"stsd": 8}.get(kind, 0)
-            yield from _boxes(read, at + head + skipped, at + size, depth + 1)
-        elif kind in (b"av01", b"hvc1", b"hev1"):  # a sample entry: 78 bytes, then boxes
-            yield from _boxes(read, at + head + 78, at + size, depth + 1)
-        at += size
+class _Walk:
+    """Steps through the boxes and units of a file, up to a number of steps."""
 
+    def __init__(self, read: Reader, length: int) -> None:
+        self._read, self._length, self._steps = read, length, 0
 
-def _av1_sizes(read: Reader, at: int, end: int) -> Iterator[Size]:
-    """Largest frame size in each sequence header of a series of AV1 units."""
-    while at < end:
-        head = read(at, 10)
-        if not head or head[0] & 0x81:  # a forbidden or reserved bit: no AV1
-            return
-        kind, start = head[0] >> 3 & 15, 2 if head[0] & 4 else 1
-        size = end - at - start
-        if head[0] & 2:
-            size = shift = 0
-            while True:
-                size |= (head[start] & 127) << shift
-                shift, start = shift + 7, start + 1
-                if not head[start - 1] & 128:
-                    break
-        if kind == _SEQUENCE_HEADER:
-            yield _av1_size(read(at + start, min(size, HEADER_BYTES)))
-        at += start + size
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS:
+            raise BadImage(TOO_MANY)
 
+    def boxes(self, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
+        """Kind, start and size of the content of all boxes."""
+        at = start
+        while at + 8 <= end and depth < DEEPEST:
+            self._step()
+            size, kind = struct.unpack(">I4s", self._read(at, 8))
+            head = 8
+            if size == 1:
+                size, head = struct.unpack(">Q", self._read(at + 8, 8))[0], 16
+            size = min(size or end - at, end - at)
+            if size < head:
+                return
+            yield kind, at + head, size - head
+            if kind in _CONTAINERS:
+                skipped = {b"meta": 4, b"stsd": 8}.get(kind, 0)
+                yield from self.boxes(at + head + skipped, at + size, depth + 1)
+            elif kind in (b"av01", b"hvc1", b"hev1"):  # a sample entry: 78 bytes, then boxes
+                yield from self.boxes(at + head + 78, at + size, depth + 1)
+            at += size
 
-def _hevc_sizes(read: Reader, at: int, end: int) -> Iterator[Size]:
-    """Frame size in each parameter set of a series of HEVC units with their lengths."""
-    while at + 6 <= end:
-        head = read(at, 6)
-        size = struct.unpack_from(">I", head)[0]
-        if not 2 <= size <= end - at - 4:
-            return
-        if head[4] >> 1 & 63 == _SPS:
-            yield _hevc_size(read(at + 4, min(size, HEADER_BYTES)))
-        at += 4 + size
+    def av1_sizes(self, at: int, end: int) -> Iterator[Size]:
+        """Largest frame size in each sequence header of a series of AV1 units."""
+        while at < end:
+            self._step()
+            head = self._read(at, 10)
+            if not head or head[0] & 0x81:  # a forbidden or reserved bit: no AV1
+                return
+            kind, start = head[0] >> 3 & 15, 2 if head[0] & 4 else 1
+            size = end - at - start
+            if head[0] & 2:
+                size = shift = 0
+                while True:
+                    size |= (head[start] & 127) << shift
+                    shift, start = shift + 7, start + 1
+                    if not head[start - 1] & 128:
+                        break
+            if kind == _SEQUENCE_HEADER:
+                yield _av1_size(self._read(at + start, min(size, HEADER_BYTES)))
+            at += start + size
+
+    def hevc_sizes(self, at: int, end: int) -> Iterator[Size]:
+        """Frame size in each parameter set of a series of HEVC units with their lengths."""
+        while at + 6 <= end:
+            self._step()
+            head = self._read(at, 6)
+            size = struct.unpack_from(">I", head)[0]
+            if not 2 <= size <= end - at - 4:
+                return
+            if head[4] >> 1 & 63 == _SPS:
+                yield _hevc_size(self._read(at + 4, min(size, HEADER_BYTES)))
+            at += 4 + size
 
 
 def _item_extents(content: bytes) -> list[tuple[int, int]]:
@@ -140,7 +154,7 @@ def _item_extents(content: bytes) -> list[tuple[int, int]]:
         number(2)
         base, count = number(base_size), number(2)
         steps += count
-        if at > len(content) or steps > MOST_EXTENTS:
+        if at > len(content) or steps > STEPS:
             raise BadImage(TOO_MANY)
         for _ in range(count):
             number(index_size)

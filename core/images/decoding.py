@@ -27,7 +27,7 @@ from core.images.depth import (
     lower_bytes,
     stretched,
 )
-from core.images.formats import FORMATS, LOADING_READS, Counted, open_file, refusals
+from core.images.formats import FORMATS, open_file, refusals
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
 from core.settings import Settings
@@ -177,7 +177,7 @@ def decode_and_crop(
 
 
 def _load_checked(
-    file: Counted, shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
+    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> _Loaded:
     """First picture of a file as stored, with its full size and EXIF orientation.
 
@@ -192,12 +192,12 @@ def _load_checked(
     held.close()  # the next attempt takes its part of the budget again
     file.seek(0)
     # With an end marker, the decoder also gives its last rows.
-    ended = Counted(io.BytesIO(file.read() + b"\xff\xd9"))
+    ended = io.BytesIO(file.read() + b"\xff\xd9")
     return _load(ended, shorter_edge, scale, limits, held)._replace(cut_short=True)
 
 
 def _load(
-    file: Counted, shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
+    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> _Loaded:
     """Load a picture whose headers have been checked; arguments as above."""
     file.seek(0)
@@ -224,7 +224,6 @@ def _load(
         share = SHARES.get(kind, 1) / (2 if lower and scale.gain > 1 else 1)
         held.enter_context(BUDGET.hold(area(stored) / share))
         cut = False
-        file.left = LOADING_READS
         try:
             opened.load()
         except OSError:

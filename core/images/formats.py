@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from PIL import Image
 
@@ -15,9 +15,6 @@ from core.settings import MEGABYTE, Settings
 # Untrusted files reach the code of these plugins, so only common formats are enabled.
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
-HEADER_READS, LOADING_READS = 60_000, 300_000
-"""Most reads of a file up to its pixels, and for these: a TIFF may have as many strips."""
-TOO_MANY = "This picture consists of too many blocks. Save it again."
 
 try:
     import pillow_heif
@@ -35,27 +32,6 @@ for library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"
     with suppress(OSError, AttributeError):
         for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             getattr(ctypes.CDLL(str(library)), handler)(None)
-
-
-class Counted(io.BufferedReader):
-    """A file that may be read a limited number of times: Python loops over most blocks of headers.
-
-    Attributes:
-        left: reads that are left.
-    """
-
-    left = HEADER_READS
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """At most `size` bytes.
-
-        Raises:
-            BadImage: there were too many reads.
-        """
-        self.left -= 1
-        if self.left < 0:
-            raise BadImage(TOO_MANY)
-        return super().read(size)
 
 
 @contextmanager
@@ -77,7 +53,7 @@ def refusals() -> Iterator[None]:
 
 
 @contextmanager
-def open_file(source: bytes | Path, limits: Settings) -> Iterator[Counted]:
+def open_file(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
     """Open a picture of a size within the limits.
 
     As a file object: Pillow would map a named file into memory, where it can change.
@@ -89,13 +65,13 @@ def open_file(source: bytes | Path, limits: Settings) -> Iterator[Counted]:
         try:
             if not source.is_file():  # opening a pipe might wait for ever
                 raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
-            raw: Any = source.open("rb", buffering=0)
+            file: IO[bytes] = source.open("rb")
         except OSError as error:
             why = error.strerror or error
             raise BadImage(f"The picture {source.name} cannot be read: {why}.") from error
     else:
-        raw = io.BytesIO(source)
-    with Counted(raw) as file:
+        file = io.BytesIO(source)
+    with file:
         count = file.seek(0, io.SEEK_END)
         file.seek(0)
         if not count:

@@ -3,6 +3,7 @@
 import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO
 
 from PIL import ImageFile
@@ -18,7 +19,7 @@ SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG
 PLAIN_PIXELS = 500_000  # decoders in Python: plain PPM, odd depths of PPM, run-length BMP
 # Share of the pixel limit for decoders that keep several copies.
 SHARES = {"WEBP": 0.5, "AVIF": 0.7}
-MOST_RESOURCES = 50_000  # of Photoshop, in a JPEG
+MAXIMUM_BLOCKS = 50_000
 LONGEST_EDGE = 65_535  # the most that JPEG allows
 
 _LONGEST_START = 512
@@ -30,6 +31,8 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = {0xC0, 0xC1, 0xC9}
 _SCAN = 0xDA
 _WITHOUT_CONTENT = {0x00, 0x01, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}
+
+Block = tuple[int, int, int]  # offset, kind, size
 
 
 def check(file: IO[bytes], limits: Settings) -> None:
@@ -44,6 +47,10 @@ def check(file: IO[bytes], limits: Settings) -> None:
     head = file.read(_LONGEST_START)
     if head.startswith(b"\xff\xd8"):
         _check_jpeg(file)
+    elif head.startswith(b"\x89PNG\r\n\x1a\n"):
+        _count_blocks(_png_chunks(_reader(file)))
+    elif head[:3] == b"GIF":
+        _count_blocks(_gif_blocks(_reader(file)))
     elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         check_size(_webp_size(head), limits, "WEBP")
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -146,24 +153,29 @@ def _check_jpeg(file: IO[bytes]) -> None:
     """Check EXIF and multi-picture directories, joined as Pillow joins them."""
     exif, resources = b"", 0
     read = _reader(file)
-    for at, kind, size in _jpeg_segments(read):
+    for at, kind, size in _count_blocks(_jpeg_segments(read)):
         body = read(at + 4, size - 2) if kind in (0xE1, 0xE2, 0xED) else b""
         resources += body.count(b"8BIM") if kind == 0xED else 0
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
             exif += body if not exif else body[6:]
         elif kind == 0xE2 and body.startswith(b"MPF\0"):
             check_tags(within_block(body[4:]))
-    if resources > MOST_RESOURCES:
+    if resources > MAXIMUM_BLOCKS:
         raise BadImage("This picture holds too many Photoshop resources. Save it again.")
     if exif:
         check_tags(within_block(exif[6:]))
 
 
-def _jpeg_segments(read: Reader) -> Iterator[tuple[int, int, int]]:
-    """Offset, kind and size of segments up to the first scan and with it.
+def _count_blocks(blocks: Iterator[Block]) -> list[Block]:
+    """List blocks, up to a limit: Pillow iterates over them in Python."""
+    counted = list(islice(blocks, MAXIMUM_BLOCKS + 1))
+    if len(counted) > MAXIMUM_BLOCKS:
+        raise BadImage("This picture consists of too many blocks. Save it again.")
+    return counted
 
-    Bytes between them are skipped, as Pillow does.
-    """
+
+def _jpeg_segments(read: Reader) -> Iterator[Block]:
+    """Segments up to the first scan and with it; bytes between them are skipped, as Pillow does."""
     at = 2
     while len(marker := read(at, 4)) > 1:
         kind = marker[1] if marker[0] == 0xFF else 0
@@ -175,6 +187,27 @@ def _jpeg_segments(read: Reader) -> Iterator[tuple[int, int, int]]:
             at += 1
         else:
             at += 2 if kind in _WITHOUT_CONTENT else 2 + max(size, 2)
+
+
+def _png_chunks(read: Reader) -> Iterator[Block]:
+    at = 8
+    while len(head := read(at, 8)) == 8:
+        size = int.from_bytes(head[:4], "big")
+        yield at, 0, size
+        at += 12 + size
+
+
+def _gif_blocks(read: Reader) -> Iterator[Block]:
+    """Extension blocks and their sub-blocks, up to the first picture."""
+    flags = read(10, 1)
+    at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
+    while (head := read(at, 2)) and head[0] != 0x2C:
+        yield at, head[0], 0
+        at += 2 if head[0] == 0x21 else 1
+        while head[0] == 0x21 and (size := read(at, 1)) and size[0]:
+            yield at, 0, size[0]
+            at += 1 + size[0]
+        at += head[0] == 0x21
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:

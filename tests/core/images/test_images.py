@@ -235,14 +235,6 @@ def jpeg_of_large_tags() -> bytes:
     return plain[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + plain[2:]
 
 
-def png_of_many_chunks(kind: bytes) -> bytes:
-    """A PNG with many chunks of no bytes before its pixels."""
-    content = saved(scene(), "PNG")
-    at = content.index(b"IDAT") - 4
-    chunk = bytes(4) + kind + struct.pack(">I", zlib.crc32(kind))
-    return content[:at] + chunk * 150_000 + content[at:]
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -250,8 +242,7 @@ def png_of_many_chunks(kind: bytes) -> bytes:
         (jpeg_of_large_tags(), "tags"),
         (b"\xff\xd8" + b"\xff\xe0\0\2" * 100_000, "too many blocks"),
         (b"\xff\xd8" + b"\xff" * 200_000, "too many blocks"),
-        (png_of_many_chunks(b"teSt"), "too many blocks"),
-        (png_of_many_chunks(b"IDAT"), "too many blocks"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0aaaa\0\0\0\0" * 100_000, "too many blocks"),
         (b"GIF89a\1\0\1\0\0\0\0" + b"\x21\xfe" + b"\1x" * 100_000, "too many blocks"),
         (b"P3\n900 900\n255\n" + bytes(2_430_000), "500,000 pixels"),
         (b"P6\n900 900\n100\n" + bytes(2_430_000), "500,000 pixels"),
@@ -264,7 +255,6 @@ def png_of_many_chunks(kind: bytes) -> bytes:
         "APP0",
         "fill",
         "PNG",
-        "PNG of empty pixels",
         "GIF",
         "plain PPM",
         "odd depth",
