@@ -161,16 +161,16 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         BadConfig: a variable has a value outside its range.
     """
     source = os.environ if environ is None else environ
-    values = {
-        field: value
-        for field in Settings.model_fields
-        if (value := source.get(Settings.variable(field)) or source.get(FORMER.get(field, "")))
-    }
+    values, variables = {}, {}
+    for field in Settings.model_fields:
+        for variable in (FORMER.get(field, ""), Settings.variable(field)):
+            if value := source.get(variable):
+                values[field], variables[field] = value, variable
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
         field = str(problem["loc"][0])
         raise BadConfig(
-            f"{Settings.variable(field)} is {values[field]!r}: {problem['msg'].lower()}."
+            f"{variables[field]} is {values[field]!r}: {problem['msg'].lower()}."
         ) from error

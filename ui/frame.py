@@ -35,7 +35,7 @@ def apologise(error: Exception) -> bool:
     """
     if isinstance(error, TuskerError) or (isinstance(error, OSError) and error.errno in FULL):
         if isinstance(error, OSError):
-            log.event("nothing stored", reason=str(error.strerror))
+            log.LOGGER.error("nothing stored", exc_info=error)
         widgets.error(widgets.sentence(error))
         return True
     name = secrets.token_hex(4)

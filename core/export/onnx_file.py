@@ -40,7 +40,10 @@ def write(source: LitertFile, path: Path, sentence: str, entries: dict[str, str]
     translation = _Translation(source)
     translation.add("Transpose", ["picture"], translation.name(picture), perm=TO_FIRST)
     for operator in source.graph.operators:
-        TRANSLATIONS[source.kind(operator)](translation, operator)
+        kind = source.kind(operator)
+        if kind not in TRANSLATIONS:
+            raise LookupError(f"an operation of kind {kind} cannot be translated to ONNX")
+        TRANSLATIONS[kind](translation, operator)
     results = []
     for name, tensor in outputs:
         translation.add("Identity", [translation.name(tensor)], name)

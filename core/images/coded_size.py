@@ -54,7 +54,7 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
                 codecs.add(kind)
                 coded += map(_hevc_size, _parameter_sets(read(at, min(size, BOX_BYTES))))
             elif kind == b"iloc":
-                extents += _item_extents(read(at, min(size, BOX_BYTES)))
+                extents += walk.item_extents(read(at, min(size, BOX_BYTES)))
             elif kind in (b"stco", b"co64"):  # of a sequence, where the first frame begins
                 first = int.from_bytes(read(at + 8, 4 if kind == b"stco" else 8), "big")
                 extents.append((first, 0))
@@ -75,8 +75,8 @@ class _Walk:
     def __init__(self, read: Reader, length: int) -> None:
         self._read, self._length, self._steps = read, length, 0
 
-    def _step(self) -> None:
-        self._steps += 1
+    def _step(self, count: int = 1) -> None:
+        self._steps += count
         if self._steps > STEPS:
             raise BadImage(TOO_MANY)
 
@@ -132,36 +132,34 @@ class _Walk:
                 yield _hevc_size(self._read(at + 4, min(size, HEADER_BYTES)))
             at += 4 + size
 
+    def item_extents(self, content: bytes) -> list[tuple[int, int]]:
+        """Offset and length of the extents of all items that lie in the file itself."""
+        version, sizes = content[0], struct.unpack_from(">H", content, 4)[0]
+        offset_size, length_size = sizes >> 12, sizes >> 8 & 15
+        base_size, index_size = sizes >> 4 & 15, sizes & 15 if version else 0
+        wide = 4 if version == 2 else 2
+        at = 6
 
-def _item_extents(content: bytes) -> list[tuple[int, int]]:
-    """Offset and length of the extents of all items that lie in the file itself."""
-    version, sizes = content[0], struct.unpack_from(">H", content, 4)[0]
-    offset_size, length_size = sizes >> 12, sizes >> 8 & 15
-    base_size, index_size = sizes >> 4 & 15, sizes & 15 if version else 0
-    wide = 4 if version == 2 else 2
-    at = 6
+        def number(count: int) -> int:
+            nonlocal at
+            at += count
+            return int.from_bytes(content[at - count : at], "big")
 
-    def number(count: int) -> int:
-        nonlocal at
-        at += count
-        return int.from_bytes(content[at - count : at], "big")
-
-    extents: list[tuple[int, int]] = []
-    steps = 0
-    for _ in range(number(wide)):
-        number(wide)
-        method = number(2) & 15 if version else 0
-        number(2)
-        base, count = number(base_size), number(2)
-        steps += count
-        if at > len(content) or steps > STEPS:
-            raise BadImage(TOO_MANY)
-        for _ in range(count):
-            number(index_size)
-            offset, length = base + number(offset_size), number(length_size)
-            if method == 0:
-                extents.append((offset, length))
-    return extents
+        extents: list[tuple[int, int]] = []
+        for _ in range(number(wide)):
+            number(wide)
+            method = number(2) & 15 if version else 0
+            number(2)
+            base, count = number(base_size), number(2)
+            self._step(count + 1)
+            if at > len(content):
+                raise BadImage(TOO_MANY)
+            for _ in range(count):
+                number(index_size)
+                offset, length = base + number(offset_size), number(length_size)
+                if method == 0:
+                    extents.append((offset, length))
+        return extents
 
 
 class _Bits:

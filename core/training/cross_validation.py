@@ -198,14 +198,15 @@ def cross_validate(
 
     best, least, done = None, np.inf, 0
     cores, most = threads.cores(), len(numbers) * len(strengths)
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
+    together = len(rows) <= TOGETHER
+    # Several fits at once take several times longer on two threads of BLAS each than on one.
+    with threadpool_limits(1 if together else None, user_api="blas"):
         rows, _ = convex.span(rows)
         for strength in strengths:
             probabilities = np.empty((len(labels), classes), np.float32)
             held_out: Iterable[np.ndarray] = (
                 threads.map_ordered(hold_out, numbers, threads=cores, most=cores, name="fold")
-                if len(rows) <= TOGETHER
+                if together
                 else map(hold_out, numbers)
             )
             for number, result in zip(numbers, held_out, strict=True):

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.reports import make
+from core import runs
+from core.intake import samples
 from core.runs.run import Run
 from core.settings import Settings
 from tests.browser import chromium
@@ -147,3 +149,14 @@ def test_a_clicked_cell_is_in_the_address_opens_again_and_one_step_back_leaves_i
     page.go_back()
     expect(pictures).to_have_count(0)
     assert not {"was", "said"} & parse_qs(urlsplit(page.url).query).keys()
+
+
+@pytest.mark.slow
+def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(
+    open_page: Callable[..., Page], trained_run: Run
+) -> None:
+    page = open_page(f"reports?run={trained_run.id}&view=Pictures&only=Wrong&was=0&said=1")
+    chromium.press(page, "All runs")
+    page.wait_for_url("**/reports")
+    chromium.press(page, samples.DIGITS)
+    page.wait_for_url(f"**/reports?run={runs.SAMPLE.name}")

@@ -25,6 +25,8 @@ def test_a_variable_sets_the_field_of_its_name() -> None:
 def test_variables_of_earlier_versions_still_count() -> None:
     loaded = settings.load({"TUSKER_SHOWN_PICTURES": "50", "TUSKER_SHOWN_MEGABYTES": "8"})
     assert (loaded.captured_pictures, loaded.captured_megabytes) == (50, 8)
+    with pytest.raises(BadConfig, match="TUSKER_SHOWN_PICTURES is '3'"):
+        settings.load({"TUSKER_SHOWN_PICTURES": "3"})
 
 
 def test_an_empty_variable_counts_as_not_set_and_unknown_variables_are_ignored() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import MEGABYTE
+from tests.api.client import Client
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
 from tests.shapes import draw, encoded
@@ -18,12 +19,20 @@ from tests.shapes import draw, encoded
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A public host for files of at most 100 MB, and 250 MB of all visitors."""
+    """A public host for files of at most 100 MB, 250 MB of all visitors, with a token."""
     home = tmp_path_factory.mktemp("host") / "home"
     limits = {"TUSKER_ARCHIVE_MEGABYTES": "100", "TUSKER_ARRIVING_MEGABYTES": "250"}
+    limits["TUSKER_API_TOKEN"] = "secret"
     app = ROOT / "server.py"
     with start(home, app=app, TUSKER_MODE="public", TMPDIR=str(home), **limits) as running:
         yield running
+
+
+def test_the_token_of_the_host_is_asked_by_the_api_and_not_by_the_pages(host: Server) -> None:
+    client = Client(host.url)
+    assert client.request("/").status == 200
+    assert client.request("/api/models").status == 401
+    assert client.request("/api/models", Authorization="Bearer secret").status == 200
 
 
 def zipped(megabytes: int) -> bytes:

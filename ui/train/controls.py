@@ -83,11 +83,7 @@ def without_effect(
     candidates = map(backbones.get, (entered["backbone"], *entered["alternatives"]))
     shallow = not any(row.depths for row in candidates)
     own = ["features", "crop", "head.hidden", "alternatives"]
-    mirrored = " and its mirror image" if drawn == 2 else ""
-    plain = (
-        f"with {text.count(drawn, 'view')} there is only the picture itself{mirrored}. Choose "
-        "three or more to vary pictures"
-    )
+    plain = "the first view is the picture itself, and the second its mirror image"
     rules = [
         (start, "the model that it starts from has its own", own),
         (shallow, "only those of the last layer are prepared for this backbone", ["features"]),
@@ -98,8 +94,8 @@ def without_effect(
             "without hidden layers and fine-tuning the head is solved on all pictures at once",
             ["batch_size", "label_smoothing", "head.dropout"],
         ),
-        (drawn < 2, plain, ["augmentation.flip"]),
-        (drawn < 3, plain, VARIATIONS),
+        (drawn < 2, "only the second view and later ones are mirrored", ["augmentation.flip"]),
+        (drawn < 3, f"{plain}. Choose three or more to vary pictures", VARIATIONS),
         (
             not hidden,
             "without hidden layers the head is a logistic regression, solved to its optimum",
@@ -109,10 +105,11 @@ def without_effect(
         (frozen, "nothing is unfrozen", ["unfreeze.least_errors", *FINE_TUNING]),
     ]
     for phase in ("head_phase", "fine_tune_phase"):
-        for name, user in (("momentum", "sgd"), ("weight_decay", "adamw")):
-            unused = entered[f"{phase}.optimizer"] != user
-            why = "only SGD uses momentum, and only AdamW weight decay"
-            rules.append((unused, why, [f"{phase}.{name}"]))
+        optimizer = entered[f"{phase}.optimizer"]
+        rules += [
+            (optimizer != "sgd", "only SGD uses it", [f"{phase}.momentum"]),
+            (optimizer != "adamw", "only AdamW uses it", [f"{phase}.weight_decay"]),
+        ]
     idle: dict[str, str] = {}
     for applies, why, paths in rules:
         if applies:

@@ -1,6 +1,8 @@
 """What a visitor shows is thinned, learned from at once, and bounded."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -111,7 +113,7 @@ def test_captures_beyond_the_limit_are_refused_with_its_name(
 ) -> None:
     allowed = {"captured_pictures": 8, "captured_megabytes": 1}[limit]
     session = CaptureSession(network, Settings(**{limit: allowed}))
-    size = {"shown_pictures": SIZE, "shown_megabytes": 640}[limit]
+    size = {"captured_pictures": SIZE, "captured_megabytes": 640}[limit]
     pictures = [encoded(draw(0, seed, size)) for seed in range(12)]
     with pytest.raises(LimitExceeded, match=f"at most {allowed} .*{Settings.variable(limit)}"):
         session.add(session.classes[0].id, pictures, 1)
@@ -157,3 +159,18 @@ def test_a_class_is_renamed_with_its_pictures_and_new_names_are_free(capture: Ca
     assert first.name == "Console"
     with pytest.raises(BadDataset, match="no longer here"):
         session.rename(-1, "nobody")
+
+
+def test_capturing_does_not_import_tensorflow() -> None:
+    program = (
+        "import sys; from core.settings import Settings\n"
+        "from core.capture.session import CaptureSession, open_network\n"
+        "from tests.shapes import draw, encoded\n"
+        "session = CaptureSession(open_network(Settings()), Settings())\n"
+        "for label, captured in enumerate(session.classes):\n"
+        "    session.add(captured.id, [encoded(draw(label, i, 160)) for i in range(4)], 1)\n"
+        "assert session.learned()\n"
+        "print([name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert process.stdout.strip() == "[]", process.stderr

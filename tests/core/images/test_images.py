@@ -355,9 +355,11 @@ def avif_box(kind: bytes, content: bytes) -> bytes:
         avif_box(b"free", b"") * 100_000,
         # Sixty thousand items, each of sixty thousand extents of no bytes.
         avif_box(b"iloc", bytes(4) + b"\0\0\xea\x60" + b"\0\1\0\0\xff\xff" * 60_000),
+        # The same in small boxes, each within the limit.
+        avif_box(b"iloc", bytes(4) + b"\0\1\0\1\0\0\xc0\0") * 40,
         avif_box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
     ],
-    ids=["boxes", "extents", "units"],
+    ids=["boxes", "extents", "boxes of extents", "units"],
 )
 def test_an_avif_of_endless_blocks_is_refused(inside):
     head = avif_box(b"ftyp", b"avif\0\0\0\0avifmif1")
