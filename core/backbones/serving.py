@@ -129,7 +129,7 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
     """Download, build, convert and check a serving model."""
     source = None
     if backbone.weights is not None:
-        # The download takes longest.
+        progress("Downloading weights", 0, 100)  # which takes longest
         source = weights.fetch(
             backbone,
             settings,

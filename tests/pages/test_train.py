@@ -201,7 +201,7 @@ def test_settings_count_while_advanced_is_folded(
     visitor.rerun()
     assert not _fields(visitor, "Seed")
     assert visitor.button("Start training").disabled
-    assert "Correct the setting that is marked under Advanced" in visitor.text()
+    assert "Correct what is marked under Advanced" in visitor.text()
     visitor.at.session_state["advanced"] = True
     visitor.rerun().fill("Test share", 0.25)
     visitor.at.session_state["advanced"] = False

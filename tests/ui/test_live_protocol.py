@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,9 @@ def test_a_request_that_cannot_be_answered_is_refused_in_a_sentence(
     assert not payload
 
 
-def test_a_camera_check_is_answered_by_its_frames(
-    classifier: Classifier, frame: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_camera_check_is_answered_by_its_frames(classifier: Classifier, frame: bytes) -> None:
     measures = [appearance.measure(classifier.load(frame))] * appearance.MINIMUM_PICTURES
-    monkeypatch.setattr(classifier, "appearance", appearance.summarise(measures))
+    classifier = replace(classifier, appearance=appearance.summarise(measures))
     check = [base64.b64encode(frame).decode()] * camera_check.FRAMES
     header, payload = request(classifier, check=check)
     assert header["sentence"]

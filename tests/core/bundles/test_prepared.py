@@ -83,11 +83,10 @@ def test_a_failed_build_is_repeated(bundle, monkeypatch):
     assert lookup.find(str(path), trained.settings).labels
 
 
-def test_folders_of_killed_imports_are_removed_like_bundles(bundle, monkeypatch):
-    monkeypatch.setattr(imported, "CACHED_BUNDLES", 2)
+def test_folders_of_killed_imports_are_removed(bundle):
     trained, path = bundle("quick")
     home = trained.settings.home.resolve() / "bundles"
-    for name, age in ((".killed", 3600), (".at-work", 60)):
+    for name, age in ((".killed", imported.ABANDONED_SECONDS + 60), (".at-work", 60)):
         (home / name).mkdir(parents=True)
         os.utime(home / name, (time.time() - age,) * 2)
     kept = imported.open_bundle(path, trained.settings).path
