@@ -36,6 +36,8 @@ def test_an_upload_and_a_camera_picture_are_predicted(page: Page, tmp_path: Path
     expect(page.get_by_text("(0 to 999)")).to_be_visible()
 
     chromium.choose(page, "Camera")
+    # Before the first frame, Streamlit takes no photo.
+    page.wait_for_function("() => document.querySelector('video')?.readyState > 2")
     page.get_by_role("button", name="Take Photo").click()
     expect(_bars(page)).to_have_count(3)
     expect(page.get_by_alt_text("Camera picture: ")).to_be_visible()
