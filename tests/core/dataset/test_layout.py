@@ -564,16 +564,25 @@ def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
     assert len(found) > 1 and word in found
 
 
-def test_another_encoding_that_fits_is_offered(read, tmp_path):
-    path = tmp_path / "flowers.zip"
+def taken_in(tmp_path, names, encoding, *words):
+    """The intake of a zip whose names have words in an encoding that it does not say."""
+    path = tmp_path / "unsaid.zip"
+    signs = {word: "@#"[at] * len(word.encode(encoding)) for at, word in enumerate(words)}
     with zipfile.ZipFile(path, "w") as target:
-        for n in range(6):
-            target.writestr(f"{'@#'[n % 2] * 4}/{n}.png", picture(n))
+        for n, name in enumerate(names):
+            for word, sign in signs.items():
+                name = name.replace(word, sign)
+            target.writestr(name, picture(n))
     content = path.read_bytes()
-    for sign, word in (("@", "장미"), ("#", "튤립")):
-        content = content.replace(sign.encode() * 4, word.encode("cp949"))
+    for word, sign in signs.items():
+        content = content.replace(sign.encode(), word.encode(encoding))
     path.write_bytes(content)
-    found = intake.take_in(path, "flowers", tmp_path / "intake", Settings())
+    return intake.take_in(path, "pictures", tmp_path / "intake", Settings())
+
+
+def test_another_encoding_that_fits_is_offered(tmp_path):
+    names = [f"{('장미', '튤립')[n % 2]}/{n}.png" for n in range(6)]
+    found = taken_in(tmp_path, names, "cp949", "장미", "튤립")
     finding = next(f for f in found.findings if f.code == "encoding")
     assert finding.severity is checks.Severity.WARNS
     used, other = finding.remedy.names
@@ -582,14 +591,9 @@ def test_another_encoding_that_fits_is_offered(read, tmp_path):
     assert renamed.dataset.classes == tuple(sorted(names)) != found.dataset.classes
 
 
-def test_every_encoding_that_fits_is_offered(read, tmp_path):
-    path = tmp_path / "animals.zip"
-    with zipfile.ZipFile(path, "w") as target:
-        for n in range(6):
-            target.writestr(f"{('@@@', 'dog')[n % 2]}/{n}.png", picture(n))
-    content = path.read_bytes()
-    path.write_bytes(content.replace(b"@@@", "כלב".encode("cp1255")))
-    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+def test_every_encoding_that_fits_is_offered(tmp_path):
+    names = [f"{('כלב', 'dog')[n % 2]}/{n}.png" for n in range(6)]
+    found = taken_in(tmp_path, names, "cp1255", "כלב")
     offered = [f for f in found.findings if f.remedy and f.remedy.kind == "decode"]
     assert len({f.code for f in offered}) == len(offered) > 1
     remedy = next(f.remedy for f in offered if f.remedy.names[1] == "cp1255")
@@ -599,12 +603,8 @@ def test_every_encoding_that_fits_is_offered(read, tmp_path):
 
 
 def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
-    path = tmp_path / "animals.zip"
-    with zipfile.ZipFile(path, "w") as target:
-        for n in range(6):
-            target.writestr(f"{('@@@@@', 'café')[n % 2]}/{n}.png", picture(n))
-    path.write_bytes(path.read_bytes().replace(b"@@@@@", "kočka".encode("cp852")))
-    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    names = [f"{('kočka', 'café')[n % 2]}/{n}.png" for n in range(6)]
+    found = taken_in(tmp_path, names, "cp852", "kočka")
     assert found.dataset.classes == ("café", "kočka")
     offered = [f.remedy for f in found.findings if f.remedy and f.remedy.kind == "decode"]
     assert offered
@@ -614,12 +614,8 @@ def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
 
 
 def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
-    path = tmp_path / "animals.zip"
-    with zipfile.ZipFile(path, "w") as target:
-        for n in range(6):
-            target.writestr(f"{('cat', 'dog')[n % 2]}/@@@{n}.png", picture(n))
-    path.write_bytes(path.read_bytes().replace(b"@@@", "כלב".encode("cp862")))
-    found = intake.take_in(path, "animals", tmp_path / "intake", Settings())
+    names = [f"{('cat', 'dog')[n % 2]}/כלב{n}.png" for n in range(6)]
+    found = taken_in(tmp_path, names, "cp862", "כלב")
     assert not any(f.code.startswith("encoding") for f in found.findings)
 
 
