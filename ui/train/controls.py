@@ -53,7 +53,7 @@ TABS = {
         "unfreeze.stages": "Stages to unfreeze",
         "unfreeze.layers": "Or layers to unfreeze",
         **FINE_TUNING,
-        "unfreeze.least_errors": "Keep fine-tuning only if it avoids this many errors",
+        "unfreeze.least_errors": "Fewest errors to avoid",
     },
 }
 """Labels of settings by tab and name. Ranges and help come from the configuration."""
