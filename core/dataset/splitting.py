@@ -34,15 +34,15 @@ def split(
     have the same chances, too, and the split is balanced as far as these allow. The result depends
     on the bytes of the pictures and the seed, not on their order.
 
-    A dataset that is already split is returned unchanged. A predefined split is kept; if it has
-    no validation pictures, some are taken from training, as many as without the predefined split.
+    A split that is already there, predefined or not, is kept. If it has no validation pictures,
+    some are taken from training, as many as in a new split.
 
     Args:
         validation: share of all pictures, 0 or more.
         test: share of all pictures, 0 or more; less than 1 together with `validation`.
         seed: 0 or more.
-        learned: SHA-256 of pictures that the model to continue from learned from. Unless the split
-            is predefined, they and those that look like them are for training.
+        learned: SHA-256 of pictures that the model to continue from learned from. They, and those
+            that look like them, are for training, unless a split that is already there differs.
 
     Raises:
         BadConfig: the shares are negative or leave nothing for training.
@@ -57,7 +57,7 @@ def split(
         return dataset
     splits: list[Split | None] = [None] * len(dataset.examples)
     shares: dict[Split, float] = {"test": test, "validation": validation}
-    if dataset.predefined:
+    if dataset.predefined or None not in present:
         splits = [None if e.split == "train" else e.split for e in dataset.examples]
         shares = {"validation": 0 if "validation" in present else validation / (1 - test)}
     random = np.random.default_rng(seed)

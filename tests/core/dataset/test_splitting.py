@@ -92,6 +92,15 @@ def test_a_complete_predefined_split_is_kept():
     assert split(complete, validation=0.4, test=0.4, seed=0) == complete
 
 
+def test_a_split_that_lost_its_validation_pictures_keeps_its_test_set():
+    whole = split(dataset([0] * 20 + [1] * 20), validation=0.05, test=0.2, seed=1)
+    left = tuple(e for e in whole.examples if e.split != "validation")
+    again = split(whole.model_copy(update={"examples": left}), validation=0.05, test=0.2, seed=1)
+    assert again.of("test") == whole.of("test")
+    assert [again.count(label, "validation") for label in (0, 1)] == [1, 1]
+    assert len(again.examples) == len(left)
+
+
 def test_every_group_has_the_same_chance_whatever_its_size():
     sizes_of_groups = [30, 12, 12, 5, 5, 5, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]
     groups = [number for number, size in enumerate(sizes_of_groups) for _ in range(size)]
