@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from core.archive.inspection import LINK
 from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
@@ -174,7 +175,7 @@ def _check_classes(
         packed = f" {largest.name} holds none that can be read." if largest else ""
         raise BadDataset(
             f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
-            "its own folder."
+            f"its own folder.{_about_links(files)}"
         )
     classes = inferred.classes
     if len(classes) < fewest_classes and any(a.reason == layout.MASK for a in inferred.assignments):
@@ -184,7 +185,7 @@ def _check_classes(
         )
     names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
     sheet = next((n for n in names if n.lower().endswith(SPREADSHEETS)), None)
-    advice = f" If {sheet} has the labels, save it as CSV." if sheet else ""
+    advice = f" If {sheet} has the labels, save it as CSV." if sheet else _about_links(files)
     if source and len(classes) < fewest_classes:
         only = f", and only {prose.listed(classes)}" if classes else ""
         labelled = sum(bool(label) for label, _ in source.labels.values())
@@ -211,3 +212,9 @@ def _check_classes(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
             f"with pictures of something else.{advice}"
         )
+
+
+def _about_links(files: Extraction) -> str:
+    """Advice if class folders may be missing because they are links; empty without links."""
+    link = next((entry.name for entry in files.skipped if entry.reason == LINK), "")
+    return f" {link} is a link, which is not followed: put what it leads to there." if link else ""

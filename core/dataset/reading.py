@@ -115,8 +115,10 @@ def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
     seen: list[str] = []
     for base, folders, names in os.walk(folder):
         folders.sort()
-        seen += [readable_path((Path(base) / name).relative_to(folder)) for name in folders]
-        for file in sorted(names):
+        links = {name for name in folders if (Path(base) / name).is_symlink()}
+        inside = (Path(base) / name for name in folders if name not in links)
+        seen += [readable_path(path.relative_to(folder)) for path in inside]
+        for file in sorted([*names, *links]):
             path = Path(base) / file
             name = readable_path(path.relative_to(folder))
             if len(members) >= settings.archive_entries:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from core import dataset
-from core.archive import unpacking
+from core.archive.inspection import LINK
+from core.archive.unpacking import CLUTTER
 from core.dataset import Dataset
 from core.dataset.findings import informs
 from core.errors import BadDataset, Cancelled, LimitExceeded
@@ -104,7 +105,7 @@ def test_unreadable_files_are_listed_with_the_reason(tmp_path):
     reasons = {s.name: s.reason for s in result.skipped}
     assert reasons["a/notes.txt"].startswith("Not a picture")
     assert reasons["b/cut.png"].startswith("Damaged")
-    assert reasons["a/.DS_Store"] == unpacking.CLUTTER
+    assert reasons["a/.DS_Store"] == CLUTTER
     assert len(result.examples) == 2
 
 
@@ -164,6 +165,27 @@ def test_a_folder_is_read_in_place_without_following_links(tmp_path):
     result = dataset.read(source, tmp_path / "pictures", LIMITS)
     assert [Path(e.path) for e in result.examples] == [source / "a/1.png", source / "b/1.png"]
     assert {s.name for s in result.skipped} == {"a/link.png", ".hidden/1.png"}
+
+
+def test_links_to_class_folders_are_listed_and_not_called_empty(tmp_path: Path) -> None:
+    source, elsewhere = tmp_path / "source", tmp_path / "elsewhere"
+    for seed, path in enumerate([source / "a/1.png", source / "b/1.png", elsewhere / "1.png"]):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(picture(seed))
+    for name in ("rose", ".cache"):
+        (source / name).symlink_to(elsewhere, target_is_directory=True)
+    result = dataset.read(source, tmp_path / "pictures", LIMITS)
+    assert {s.name: s.reason for s in result.skipped} == {"rose": LINK, ".cache": CLUTTER}
+    assert not result.notes
+
+
+def test_a_folder_with_nothing_but_links_is_refused_with_the_name_of_one(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    for name in ("rose", "tulip"):
+        (tmp_path / name).mkdir()
+        (tmp_path / "source" / name).symlink_to(tmp_path / name, target_is_directory=True)
+    with pytest.raises(BadDataset, match="rose is a link"):
+        dataset.read(tmp_path / "source", tmp_path / "pictures", LIMITS)
 
 
 def test_progress_is_reported_and_may_cancel(tmp_path):
