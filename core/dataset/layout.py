@@ -71,7 +71,8 @@ def infer(names: Sequence[str], level: ClassLevel | None = None) -> Layout:
     roles = _roles(paths)
     if not _is_split(paths, roles):
         apart = [[*divided(path[0]), *path[1:]] if len(path) > 1 else path for path in paths]
-        is_split = len({path[1] for path in apart if path[0] == "train"}) > 1
+        trained = {path[1] for path in apart if path[0] == "train" and len(path) > 1}
+        is_split = len(trained) > 1
         if is_split and _is_split(apart, _roles(apart)):  # `train_cat`, `train_dog`, `test_cat`
             paths = apart
         else:

@@ -113,6 +113,12 @@ def test_other_folders_beside_classes_are_classes(folder, read):
     assert len(read(paths("healthy", "sick", folder, each=3)).classes) == 3
 
 
+def test_a_picture_beside_the_classes_may_be_named_like_a_split():
+    found = layout.infer([*paths("cat", "dog"), "train"])
+    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
+    assert found.assignments[-1].reason == layout.NO_CLASS
+
+
 def test_a_class_may_be_named_like_a_split():
     found = layout.infer(paths("train", "bus", "test tube"))
     assert found.classes == ("bus", "test tube", "train")
