@@ -9,8 +9,10 @@ Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Prod
 nearest neighbor search", 2011, on inverted files.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,7 +42,8 @@ BLOCK = 2_048
 Progress = Callable[[int, int], None]
 
 
-class Candidates(NamedTuple):
+@dataclass(frozen=True)
+class Candidates:
     """Pairs of rows with similar cells, the most similar first.
 
     Attributes:
@@ -51,6 +54,19 @@ class Candidates(NamedTuple):
     first: np.ndarray
     second: np.ndarray
     turn: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def take(self, which: np.ndarray | slice) -> Candidates:
+        """Some of the pairs: by a mask, indices or a slice."""
+        return Candidates(self.first[which], self.second[which], self.turn[which])
+
+    def drop(self, indices: np.ndarray) -> Candidates:
+        """The other pairs."""
+        kept = np.ones(len(self), bool)
+        kept[indices] = False
+        return self.take(kept)
 
 
 class Index:
@@ -113,18 +129,9 @@ class Index:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, their neighbours and the correlations, row by row and the most similar first."""
         queries = _cells(self._grey, rows, window, turn)
-        probes = min(PROBES, len(self._centres))
-        probed = np.empty((len(rows), probes), np.int32)
-        for block in blocks(len(rows)):
-            near = np.argpartition(-(queries[block] @ self._centres.T), probes - 1, axis=1)
-            probed[block] = near[:, :probes]
-        flat = probed.ravel()
-        order = np.argsort(flat, kind="stable")
-        bounds = np.searchsorted(flat[order], np.arange(len(self._centres) + 1))
         results = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
-        for number in range(len(self._centres)):
+        for number, queried in enumerate(self._queries_by_list(queries)):
             members = slice(*self._bounds[number : number + 2])
-            queried = order[slice(*bounds[number : number + 2])] // probes
             for block in blocks(len(queried)):
                 score = queries[queried[block]] @ self._cells[members].T
                 query, member = np.nonzero(score > SIMILAR)
@@ -134,6 +141,20 @@ class Index:
                     hits = row[apart], neighbour[apart], score[query, member][apart]
                     results.append(_best(*hits))
         return _best(*(np.concatenate(parts) for parts in zip(*results, strict=True)))
+
+    def _queries_by_list(self, queries: np.ndarray) -> Iterator[np.ndarray]:
+        """For each list, the indices of the queries to which it is one of the nearest."""
+        lists = len(self._centres)
+        probes = min(PROBES, lists)
+        probed = np.empty((len(queries), probes), np.int32)
+        for block in blocks(len(queries)):
+            near = np.argpartition(-(queries[block] @ self._centres.T), probes - 1, axis=1)
+            probed[block] = near[:, :probes]
+        flat = probed.ravel()
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], np.arange(lists + 1))
+        for number in range(lists):
+            yield order[slice(*bounds[number : number + 2])] // probes
 
 
 def _best(

@@ -97,56 +97,60 @@ class _Comparison:
 
         Source: O. Borůvka's minimum spanning tree, 1926.
         """
-        first, second, turn = pairs
-        total = len(first)
-        while True:
-            fewest = np.minimum(self._failures[first], self._failures[second])
-            useful = (self.group[first] != self.group[second]) & (fewest < FAILURES)
-            first, second, turn = first[useful], second[useful], turn[useful]
-            count = len(first)
-            if not count:
-                return
-            best = np.full(len(self.group), count)
-            for end in (first, second):
-                np.minimum.at(best, self.group[end], np.arange(count))
-            chosen = np.unique(best[best < count])
-            done = total - count
-            same = np.empty(len(chosen), bool)
-            for block, looks_same in self._compared(first[chosen], second[chosen], turn[chosen]):
+        total = len(pairs)
+        while len(pairs := pairs.take(self._are_useful(pairs))):
+            chosen = _first_of_each_group(pairs, self.group)
+            compared = pairs.take(chosen)
+            same = np.empty(len(compared), bool)
+            for block, looks_same in self._look_the_same(compared):
                 same[block] = looks_same
                 if progress:
-                    progress(done + block.start, total)
-            self.group = _merged(self.group, first[chosen[same]], second[chosen[same]])
-            for end in (first, second):
-                np.add.at(self._failures, end[chosen[~same]], 1)
-            first, second, turn = (np.delete(a, chosen) for a in (first, second, turn))
+                    progress(total - len(pairs) + block.start, total)
+            self.group = _merged(self.group, compared.take(same))
+            different = compared.take(~same)
+            for end in (different.first, different.second):
+                np.add.at(self._failures, end, 1)
+            pairs = pairs.drop(chosen)
 
-    def _compared(
-        self, first: np.ndarray, second: np.ndarray, turn: np.ndarray
-    ) -> Iterator[tuple[slice, np.ndarray]]:
+    def _are_useful(self, pairs: Candidates) -> np.ndarray:
+        """Whether pairs are worth a comparison, (m,) bool."""
+        first, second = pairs.first, pairs.second
+        failures = np.minimum(self._failures[first], self._failures[second])
+        return (self.group[first] != self.group[second]) & (failures < FAILURES)
+
+    def _look_the_same(self, pairs: Candidates) -> Iterator[tuple[slice, np.ndarray]]:
         """Slices of the pairs, and whether each pair looks the same."""
-        ends = np.unique(np.concatenate([first, second]))
+        ends = np.unique(np.concatenate([pairs.first, pairs.second]))
         missing = ends[np.isnan(self._details[ends])]
         for block in blocks(len(missing), PAIRS):
             self._details[missing[block]] = _details(self._grey[missing[block]])
 
         def compare(block: slice) -> tuple[slice, np.ndarray]:
-            i, j = first[block], second[block]
+            some = pairs.take(block)
+            i, j = some.first, some.second
             a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
             colours_a, colours_b = self._chroma[i], self._chroma[j]
-            for way in np.unique(turn[block]).tolist():
-                those = turn[block] == way
+            for way in np.unique(some.turn).tolist():
+                those = some.turn == way
                 b[those], colours_b[those] = turned(b[those], way), turned(colours_b[those], way)
             details = np.minimum(self._details[i], self._details[j])
             return block, _same(a, b, colours_a, colours_b, details)
 
         count = threads.cores()
         yield from threads.map_ordered(
-            compare, blocks(len(first), PAIRS), threads=count, most=count, name="compare"
+            compare, blocks(len(pairs), PAIRS), threads=count, most=count, name="compare"
         )
 
 
-def _merged(group: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _first_of_each_group(pairs: Candidates, group: np.ndarray) -> np.ndarray:
+    """Indices of the pairs that are the first of a group."""
+    first = np.full(len(group), len(pairs))
+    for end in (pairs.first, pairs.second):
+        np.minimum.at(first, group[end], np.arange(len(pairs)))
+    return np.unique(first[first < len(pairs)])
+
+
+def _merged(group: np.ndarray, pairs: Candidates) -> np.ndarray:
     """The groups after those of each pair are joined; the smaller row names the group."""
     parent = list(range(len(group)))
 
@@ -156,7 +160,7 @@ def _merged(group: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndar
             row = parent[row]
         return row
 
-    for a, b in zip(group[first].tolist(), group[second].tolist(), strict=True):
+    for a, b in zip(group[pairs.first].tolist(), group[pairs.second].tolist(), strict=True):
         low, high = sorted((root(a), root(b)))
         parent[high] = low
     return np.array([root(row) for row in range(len(group))])[group]
