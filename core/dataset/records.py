@@ -49,7 +49,7 @@ def rows_of(text: str) -> list[list[str]]:
     """
     try:
         content = _parsed(text)
-        return _rows_of_coco(content) or _table(list(_records(content)))
+        return _rows_of_coco(content) or _table(list(map(_row, _records(content))))
     except (ValueError, RecursionError):
         return []
 
@@ -167,39 +167,63 @@ def _parsed(text: str) -> Any:
         return [json.loads(line) for line in tables.lines_of(text) if line.strip()]
 
 
-def _records(content: Any) -> Iterator[dict[str, str]]:
-    if isinstance(content, dict):
-        values = list(content.values())
-        if all(isinstance(value, list) for value in values):
-            pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
-            content = [{"file": item, "": key} for key, item in pairs] or max(values, key=len)
-        elif _are_records(values):
-            content = [{"": key} | value for key, value in content.items()]
-        elif nested := [value for value in values if isinstance(value, list | dict)]:
-            yield from _records(max(nested, key=len))
-            return
-        elif all(PurePosixPath(key).suffix for key in content) or _repeat(values):
-            content = [{"file": key, "": value} for key, value in content.items()]
-        else:  # of one picture; `{"0": "cat"}` names classes, which differ
-            content = [content]
-    for item in content if isinstance(content, list) else ():
-        if isinstance(item, dict) and item:
-            yield dict(_cells(item))
-        elif isinstance(item, list):  # `["1.jpg", "cat"]`
-            yield {str(n): str(cell) for n, cell in enumerate(item) if isinstance(cell, str | int)}
+Record = dict[str, Any] | list[Any]
 
 
-def _repeat(values: list[Any]) -> bool:
-    """Whether most values occur several times, as labels do."""
-    return 2 * len(set(values)) <= len(values)
+def _records(content: Any) -> list[Record]:
+    """The records in JSON of any structure, by the first shape that it has."""
+    if isinstance(content, list):
+        return [record for record in content if record and isinstance(record, dict | list)]
+    if not isinstance(content, dict):
+        return []
+    for shape in (_in_lists, _by_name, _in_longest_part, _labels_by_file):
+        records = shape(content)
+        if records is not None:
+            return records
+    return [content]  # of one picture; `{"0": "cat"}` names classes, which differ
 
 
-def _are_records(values: list[Any]) -> bool:
-    """Whether these are records, which have titles in common; parts of a project have none."""
-    if not all(isinstance(value, dict) for value in values):
-        return False
-    titles = [set(value) for value in values if value]
-    return bool(titles and set.intersection(*titles))
+def _in_lists(content: dict[str, Any]) -> list[Record] | None:
+    """`{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}`; of other lists, the longest."""
+    if not all(isinstance(value, list) for value in content.values()):
+        return None
+    pairs = ((key, item) for key, items in content.items() for item in items)
+    files: list[Record] = [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
+    return files or _records(max(content.values(), key=len, default=[]))
+
+
+def _by_name(content: dict[str, Any]) -> list[Record] | None:
+    """`{"1.jpg": {"label": "cat"}, "2.jpg": {"label": "dog"}}`.
+
+    Records have titles in common; parts of a project have none.
+    """
+    if not all(isinstance(value, dict) for value in content.values()):
+        return None
+    titles = [set(value) for value in content.values() if value]
+    if not titles or not set.intersection(*titles):
+        return None
+    return [{"": key} | value for key, value in content.items()]
+
+
+def _in_longest_part(content: dict[str, Any]) -> list[Record] | None:
+    """`{"version": 1, "files": [{"path": "1.jpg", "label": "cat"}]}`."""
+    parts = [value for value in content.values() if isinstance(value, list | dict)]
+    return _records(max(parts, key=len)) if parts else None
+
+
+def _labels_by_file(content: dict[str, Any]) -> list[Record] | None:
+    """`{"1.jpg": "cat", "2.jpg": "dog"}`, or without extensions, if most labels occur again."""
+    are_files = all(PurePosixPath(key).suffix for key in content)
+    if not are_files and 2 * len(set(content.values())) > len(content):
+        return None
+    return [{"file": key, "": value} for key, value in content.items()]
+
+
+def _row(record: Record) -> dict[str, str]:
+    """The cells of a record by their titles; those of a list, `["1.jpg", "cat"]`, are numbered."""
+    if isinstance(record, list):
+        return {str(n): str(cell) for n, cell in enumerate(record) if isinstance(cell, str | int)}
+    return dict(_cells(record))
 
 
 def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
