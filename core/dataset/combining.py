@@ -23,7 +23,7 @@ def combined(
     lacking = [assigned.reason in _NO_LABEL for assigned in folders.assignments]
     labels = []
     for picture, assigned, lacks in zip(pictures, folders.assignments, lacking, strict=True):
-        label, split = source.labels.get(picture, ("", ""))
+        label, split = source.labels.get(picture, ("", None))
         labels.append((classes.get(label, "") if lacks else assigned.label, split))
     adds = any(label for (label, _), lacks in zip(labels, lacking, strict=True) if lacks)
     if folders.predefined or not (adds or any(split for _, split in labels)):
@@ -95,5 +95,5 @@ def _pairs(
     return Counter(
         (assigned.label, source.labels[picture][0])
         for picture, assigned in zip(pictures, folders.assignments, strict=True)
-        if assigned.label and source.labels.get(picture, ("", ""))[0]
+        if assigned.label and source.labels.get(picture, ("", None))[0]
     )

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from core.dataset.folder_names import role, words_of
+from core.dataset.folder_names import role, vocabulary, words_of
+from core.dataset.label_columns import LabelAndSplit
 from core.dataset.label_files import Labels
 
 PER_NAME = 2
@@ -19,19 +20,17 @@ _WORDS = re.compile(r"\D*")
 _LETTER = re.compile(r"[^\W\d_]")
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
 # Words that programs and cameras put into names.
-_PROGRAMS = """
+_PROGRAMS = vocabulary("""
 img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl mvimg
 pano vid wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
-"""
-
-
+""")
 # Words for several pictures of the same thing.
-_VARIANTS = """
+_VARIANTS = vocabulary("""
 rgb nir ir swir thermal depth normal mask masks seg segmentation gt red green blue hue dapi gfp
 color colour gray grey left right front back top bottom side before after day night input output
 source target real fake
-"""
+""")
 
 
 def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
@@ -51,8 +50,10 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         for name in pictures
     }
     if project and all(project.values()):
-        labels = {name: (match["label"], "") for name, match in project.items() if match}
-        return Labels("the file names of a Teachable Machine project", labels)
+        projected: dict[str, LabelAndSplit] = {
+            name: (match["label"], None) for name, match in project.items() if match
+        }
+        return Labels("the file names of a Teachable Machine project", projected)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
     for label_of in (_before_number, _behind_number):
         found = {name: label_of(PurePosixPath(name).stem) for name in pictures}
@@ -60,7 +61,7 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         labels_of = [words.get(name, "") for name in needed]
         if _plausible(labels_of) and not _are_variants(needed, labels_of):
             splits = lists.labels if lists else {}
-            labels = {name: (word, splits.get(name, ("", ""))[1]) for name, word in words.items()}
+            labels = {name: (word, splits.get(name, ("", None))[1]) for name, word in words.items()}
             return Labels("the file names", labels)
     return None
 
@@ -81,7 +82,7 @@ def _behind_number(stem: str) -> str:
 
 def _are_variants(pictures: Sequence[str], labels: Sequence[str]) -> bool:
     """Whether labels are those of variants, each once behind each number: `1_rgb`, `1_nir`."""
-    if not {word for label in labels for word in words_of(label)} <= set(_VARIANTS.split()):
+    if not {word for label in labels for word in words_of(label)} <= _VARIANTS:
         return False
     stems = (str(PurePosixPath(picture).with_suffix("")) for picture in pictures)
     before = [
@@ -100,5 +101,5 @@ def _plausible(labels: Sequence[str]) -> bool:
         "" not in counts
         and 2 <= len(counts) <= len(labels) / PER_NAME
         and min(counts.values()) > 1
-        and not all(set(words_of(label)) <= set(_PROGRAMS.split()) for label in counts)
+        and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
     )

@@ -5,9 +5,20 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Literal
 
-# Words of a folder's name, without accents. A folder of `unlabelled` pictures is left out.
-_WORDS = {
+Split = Literal["train", "validation", "test"]
+Part = Literal["train", "validation", "test", "unlabelled"]
+"""A split, or pictures without labels, which are left out."""
+
+
+def vocabulary(text: str) -> frozenset[str]:
+    """The words of a text, to look others up in."""
+    return frozenset(text.split())
+
+
+# Words of a folder's name, without accents.
+_WORDS: dict[Part, str] = {
     "train": """train training trainset trainval trn trainingsdaten trainingsbilder trainieren
         entrenamiento treino treinamento entrainement addestramento trening treningowe обучение
         обучающая тренировочная 训练 训练集 訓練 訓練集 訓練用 学習 学習用 학습 훈련""",
@@ -20,22 +31,22 @@ _WORDS = {
         submission""",
 }
 # Words of folders that say nothing about what is in their pictures.
-_GENERIC = """
+_GENERIC = vocabulary("""
 images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
 original originals more new old other extra misc part batch session day take shot frame frames
 folder set group site patient camera cam device user subject scan slide series copy color colour
 gray grey grayscale greyscale rgb segmented cropped crop augmented resized jan feb mar apr may
 jun jul aug sep oct nov dec
-"""
+""")
 # Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
-_COUNTED = ("hospital", "site", "fold", "split")
+_COUNTED = vocabulary("hospital site fold split")
 _LISTS = (".txt", ".csv", ".tsv", ".json", ".mat")
 # `photo` and `picture` may be classes.
-_PICTURES = "images image imgs img pictures photos jpegimages input inputs"
-_MASKS = """
+_PICTURES = vocabulary("images image imgs img pictures photos jpegimages input inputs")
+_MASKS = vocabulary("""
 mask masks trimap trimaps segmentation segmentations annotation annotations gt groundtruth label
 labels
-"""
+""")
 
 COPY = re.compile(
     r"((?<!\s)\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|(?<!\s)\s*\(\d+\))$", re.IGNORECASE
@@ -43,8 +54,8 @@ COPY = re.compile(
 """What operating systems add to the name of a copy."""
 
 
-def role(folder: str) -> str | None:
-    """What the words of a folder's name stand for: a split, `unlabelled`, or None."""
+def role(folder: str) -> Part | None:
+    """What the words of a folder's name stand for, if anything."""
     words = words_of(folder)
     found = {_ROLES.get(word) for word in (*words, "".join(words))} - {None}
     if found == {"train", "validation"}:
@@ -57,8 +68,8 @@ def divided(folder: str) -> list[str]:
     words = re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", folder)
     rest = [word for word in words if plain(word) not in _ROLES]
     whole = plain("".join(words)) in _ROLES  # `no_label`
-    beside = role(folder) and any(rest) and not whole
-    return [str(role(folder)), " ".join(rest)] if beside else [folder]
+    part = role(folder)
+    return [part, " ".join(rest)] if part and any(rest) and not whole else [folder]
 
 
 def is_generic(folder: str) -> bool:
@@ -67,9 +78,7 @@ def is_generic(folder: str) -> bool:
     has_number = any(char.isdigit() for char in folder)
     has_letter = any(len(word) == 1 for word in words)
     has_counted = any(word in _COUNTED for word in words)
-    meaningless = set(_GENERIC.split())
-    if has_number or has_letter:
-        meaningless.update(_COUNTED)
+    meaningless = _GENERIC | _COUNTED if has_number or has_letter else _GENERIC
     if has_number or has_counted:  # `Hospital B`, `1a`
         words = [word for word in words if len(word) > 1]
     return meaningless.issuperset(words)
@@ -116,7 +125,9 @@ def plain(word: str) -> str:
     return "".join(char for char in apart if unicodedata.category(char) != "Mn")
 
 
-_ROLES = {plain(word): role for role, words in _WORDS.items() for word in words.split()}
+_ROLES: dict[str, Part] = {
+    plain(word): part for part, words in _WORDS.items() for word in words.split()
+}
 
 
 def key(label: str) -> str:
@@ -153,15 +164,13 @@ def masks(names: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _is_of(kind: str, folder: str) -> bool:
+def _is_of(kind: frozenset[str], folder: str) -> bool:
     """Whether a folder's name has words of this kind, and else none that mean something."""
-    words = words_of(folder)
-    return any(word in kind.split() for word in words) and all(
-        word in kind.split() or word in _GENERIC.split() for word in words
-    )
+    words = set(words_of(folder))
+    return bool(words & kind) and words <= kind | _GENERIC
 
 
 def _file_words(name: str) -> tuple[str, ...]:
     """The words and numbers of a file name, without those that say that it is a picture or mask."""
     words = re.findall(r"[^\W\d_]+|\d+", PurePosixPath(name).stem.casefold())
-    return tuple(word for word in words if word not in (*_PICTURES.split(), *_MASKS.split()))
+    return tuple(word for word in words if word not in _PICTURES | _MASKS)

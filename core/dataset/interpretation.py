@@ -145,7 +145,7 @@ def _are_parts(pictures: Sequence[str], folders: layout.Layout, source: label_fi
 
 def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:
     """The classes and splits of a table."""
-    labels = [source.labels.get(picture, ("", "")) for picture in pictures]
+    labels = [source.labels.get(picture, ("", None)) for picture in pictures]
     return layout.with_labels(pictures, labels, source.source, source.contradictions)
 
 

@@ -3,49 +3,113 @@
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 from core.dataset import levels, records, split_lists, tables
-from core.dataset.folder_names import plain
+from core.dataset.folder_names import Part, plain, vocabulary
 from core.dataset.split_lists import OFF, ON, mark
 from core.errors import BadDataset
 from core.system import prose
 
-TITLED = 2
-LABEL_COLUMNS = """
+LABEL_COLUMNS = vocabulary(
+    plain("""
 label labels class classname class_name classid class_id category target dx diagnosis species
 breed variety type y choice choices tag tags tagname annotation annotations klasse kategorie art
 classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
 etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
-"""
-_LABEL_COLUMNS = set(map(plain, LABEL_COLUMNS.split()))
+""")
+)
 _CLEAREST = ("label", "labels", "class")
 """Titles that are preferred to the others."""
 
-LabelAndSplit = tuple[str, str]
-"""Either may be empty."""
+Row = list[str]
+LabelAndSplit = tuple[str, Part | None]
+"""The class and the split of a picture; the class may be empty."""
 
 
-class Source(NamedTuple):
+class Trust(IntEnum):
+    """How clearly a table says that these are labels."""
+
+    GUESSED = 0
+    """Without a title, in JSON, or captions."""
+    OTHER_TITLE = 1
+    TITLED = 2
+    """In a column with the title of labels or the names of the folders."""
+
+
+class TableLabels(NamedTuple):
     """What one file says.
 
     Attributes:
         title: what it is called in messages.
         pairs: names of pictures, each with its class and split.
-        trust: `TITLED` for a column with the title of labels or the names of the folders, 1 for
-            another title in a table, 0 for none, in JSON, and for captions.
         missing: file names in it that are no picture here.
     """
 
     title: str
     pairs: list[tuple[str, LabelAndSplit]]
-    trust: int
+    trust: Trust
     missing: list[str]
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a table that may hold labels.
+
+    Attributes:
+        file: name of the table.
+        classes, strict: as in `read`.
+        values: place of a column → its values, without the columns of file names and splits.
+        titles: of all columns, as by `_title`.
+        marks: columns of marks, such as 0 and 1.
+        split_of: what says the split of a row.
+    """
+
+    file: str
+    table: tables.Table
+    classes: Collection[str]
+    strict: bool
+    values: dict[int, set[str]]
+    titles: list[str]
+    marks: list[int]
+    split_of: Callable[[Row], Part | None]
+
+    @property
+    def named(self) -> list[int]:
+        """Columns with the title of labels, or of the classes of the folders."""
+        classes = {mark(label) for label in self.classes}
+        values = self.values
+        return [n for n in values if self.titles[n] in LABEL_COLUMNS or values[n] <= classes]
+
+    @property
+    def few(self) -> list[int]:
+        """Columns with several values, each of which may be that of several pictures."""
+        return [n for n in self.values if 2 <= len(self.values[n]) <= self.most_classes]
+
+    @property
+    def most_classes(self) -> float:
+        """Values that a column of labels may have."""
+        return max(2, len(self.table.body) / 2)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether titles are paths in JSON, such as `flags.cat`."""
+        return self.file.lower().endswith(records.SUFFIXES)
+
+    def labels(self, title: str, label_of: Callable[[Row], str], trust: Trust) -> TableLabels:
+        """The labels and splits of the rows that have any."""
+        pairs = []
+        for picture, row in self.table.body:
+            if any(pair := (label_of(row), self.split_of(row))):
+                pairs.append((picture, pair))
+        return TableLabels(title, pairs, trust, self.table.missing)
+
+
 def read(
-    name: str, table: tables.Table, classes: Collection[str], part: str, *, strict: bool
-) -> Source:
+    name: str, table: tables.Table, classes: Collection[str], part: Part | None, *, strict: bool
+) -> TableLabels:
     """The label and split of each row.
 
     Labels are in one column, or one column per class holds marks; either may be missing. All rows
@@ -54,7 +118,7 @@ def read(
     Args:
         classes: of the folders; beside them, only columns with the title of labels, or of these
             classes, are labels.
-        part: the split that the name of the file stands for, or an empty string.
+        part: what the name of the file stands for.
         strict: whether only columns with the title of labels are labels.
 
     Raises:
@@ -63,51 +127,74 @@ def read(
     titles = [_title(title) for title in table.header]
     values = _values(table)
     marks = [n for n in values if values[n] <= ON | OFF and values[n] & ON]
-    split_columns, split_of = split_lists.columns(part, titles, values, marks)
+    of_splits, split_of = split_lists.columns(part, titles, values, marks)
+    columns = _Columns(
+        file=name,
+        table=table,
+        classes=classes,
+        strict=strict,
+        values={n: values[n] for n in values if n not in of_splits},
+        titles=titles,
+        marks=[n for n in marks if n not in of_splits],
+        split_of=split_of,
+    )
+    return _from_marks(columns) or _from_one_column(columns)
 
-    def source(title: str, label_of: Callable[[list[str]], str], trust: int) -> Source:
-        pairs = []
-        for picture, row in table.body:
-            if any(pair := (label_of(row), split_of(row))):
-                pairs.append((picture, pair))
-        return Source(title, pairs, trust, table.missing)
 
-    columns = {n: values[n] for n in values if n not in split_columns}
-    marks = [n for n in marks if n in columns]
-    of_folders = {mark(label) for label in classes}
-    named = [n for n in columns if titles[n] in _LABEL_COLUMNS or columns[n] <= of_folders]
-    few = [n for n in columns if 2 <= len(columns[n]) <= _most_classes(table)]
-    is_json = name.lower().endswith(records.SUFFIXES)
+def _from_marks(columns: _Columns) -> TableLabels | None:
+    """The labels of a table with a column of marks per class; None of another table."""
+    table, marks = columns.table, columns.marks
     exclusive = all(sum(mark(row[n]) in ON for n in marks) == 1 for _, row in table.body)
-    are_classes = len(marks) > 1 and (exclusive or set(few) <= set(marks))
-    if table.titled and are_classes and not named and not classes:
-        one_hot = source(name, _one_hot(table.header, marks, is_json), TITLED)
-        labelled = sum(bool(label) for _, (label, _) in one_hot.pairs)
-        if not labelled:
-            raise BadDataset(
-                f"{name} gives no picture exactly one of the classes "
-                f"{prose.listed([table.header[n] for n in marks])}. Mark one class per picture."
-            )
-        return one_hot if labelled == len(table.body) else one_hot._replace(trust=1)
+    are_classes = len(marks) > 1 and (exclusive or set(columns.few) <= set(marks))
+    if not (table.titled and are_classes) or columns.named or columns.classes:
+        return None
+    # In JSON, the title of a column is a path: `flags.cat`.
+    titles = {
+        n: table.header[n].rpartition(".")[2] if columns.is_json else table.header[n] for n in marks
+    }
 
+    def label_of(row: Row) -> str:
+        marked = [titles[n] for n in marks if mark(row[n]) in ON]
+        return marked[0] if len(marked) == 1 else ""
+
+    labelled = sum(bool(label_of(row)) for _, row in table.body)
+    if not labelled:
+        raise BadDataset(
+            f"{columns.file} gives no picture exactly one of the classes "
+            f"{prose.listed([table.header[n] for n in marks])}. Mark one class per picture."
+        )
+    trust = Trust.TITLED if labelled == len(table.body) else Trust.OTHER_TITLE
+    return columns.labels(columns.file, label_of, trust)
+
+
+def _from_one_column(columns: _Columns) -> TableLabels:
+    """The labels in the column that is likeliest to hold them, or only the splits without one."""
+    table, named, few = columns.table, columns.named, columns.few
     candidates = [n for n in named if n in few]
-    candidates = candidates or ([] if classes or strict else few) or named[:1]
-    column = _column(name, table, titles, candidates)
+    if not candidates and not columns.classes and not columns.strict:
+        candidates = few
+    column = _column(columns, candidates or named[:1])
     if column is None:
-        return source(name, lambda _: "", 0)
+        return columns.labels(columns.file, lambda _: "", Trust.GUESSED)
     title = table.header[column]
-    trust = TITLED if column in named else int(table.titled and bool(title) and not is_json)
-    found = source(
-        f"{f'the column {title}' if table.titled else title} of {name}" if title else name,
+    trust = Trust.GUESSED
+    if len(columns.values[column]) <= columns.most_classes:
+        if column in named:
+            trust = Trust.TITLED
+        elif table.titled and title and not columns.is_json:
+            trust = Trust.OTHER_TITLE
+    called = f"the column {title}" if table.titled else title
+    found = columns.labels(
+        f"{called} of {columns.file}" if title else columns.file,
         lambda row: row[column] if tables.is_value(row[column]) else "",
-        trust if len(columns[column]) <= _most_classes(table) else 0,
+        trust,
     )
     return found._replace(pairs=list(_separate(found.pairs)))
 
 
 def is_titled(title: str) -> bool:
     """Whether a column has the title of labels."""
-    return _title(title) in _LABEL_COLUMNS
+    return _title(title) in LABEL_COLUMNS
 
 
 def _values(table: tables.Table) -> dict[int, set[str]]:
@@ -120,39 +207,24 @@ def _values(table: tables.Table) -> dict[int, set[str]]:
     }
 
 
-def _most_classes(table: tables.Table) -> float:
-    return max(2, len(table.body) / 2)
-
-
-def _one_hot(header: list[str], marks: list[int], is_json: bool) -> Callable[[list[str]], str]:
-    """What says the class of a row: the title of its only mark."""
-    # In JSON, the title of a column is a path: `flags.cat`.
-    names = {n: header[n].rpartition(".")[2] if is_json else header[n] for n in marks}
-
-    def label_of(row: list[str]) -> str:
-        marked = [names[n] for n in marks if mark(row[n]) in ON]
-        return marked[0] if len(marked) == 1 else ""
-
-    return label_of
-
-
-def _column(name: str, table: tables.Table, titles: list[str], candidates: list[int]) -> int | None:
+def _column(columns: _Columns, candidates: list[int]) -> int | None:
     """The column of labels among those that may be; words are preferred to numbers.
 
     Raises:
         BadDataset: several divide the pictures differently.
     """
+    table, file = columns.table, columns.file
     cells = {n: [row[n] for _, row in table.body] for n in candidates}
     words = [n for n in cells if not all(map(records.is_number, filter(tables.is_value, cells[n])))]
     chosen = words or candidates
-    chosen = [n for n in chosen if titles[n] in _CLEAREST] or chosen
+    chosen = [n for n in chosen if columns.titles[n] in _CLEAREST] or chosen
     partitions = {tuple(levels.numbered(cells[n]).tolist()) for n in chosen}
     if len(partitions) < 2:
         return chosen[0] if chosen else None
-    if name.lower().endswith(".txt"):
+    if file.lower().endswith(".txt"):
         return None  # a list of numbers for programs
     raise BadDataset(
-        f"{name} has several columns that may be the labels: "
+        f"{file} has several columns that may be the labels: "
         f"{', '.join(table.header[n] for n in chosen[:5])}. Keep one of them beside the file names."
     )
 

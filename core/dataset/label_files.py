@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.archive.unpacking import Member
 from core.dataset import label_columns, records, split_lists, tables
 from core.dataset.folder_names import role
-from core.dataset.label_columns import TITLED, LabelAndSplit, Source
+from core.dataset.label_columns import LabelAndSplit, TableLabels, Trust
 from core.errors import BadDataset
 from core.system import prose
 
@@ -61,17 +61,17 @@ def find(
     """
     read = _read(name, pictures, others)
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
-    sources: dict[str, Source] = {}
+    sources: dict[str, TableLabels] = {}
     refusals = list(read.refusals)
     for file, table in read.tables.items():
-        part = parts.get(PurePosixPath(file).stem, "")
+        part = parts.get(PurePosixPath(file).stem)
         try:
             sources[file] = label_columns.read(
                 file, table, classes, part, strict=file in read.joined
             )
         except BadDataset as refusal:
             refusals.append(refusal)
-    trusted = any(source.trust == TITLED for source in sources.values())
+    trusted = any(source.trust is Trust.TITLED for source in sources.values())
     if refusals and not trusted and not classes:
         raise refusals[0]
     used = _clearest(sources)
@@ -81,7 +81,9 @@ def find(
     merged = _merged(name, used, len(pictures))._replace(files=files)
     if split_lists.divides(merged.labels, pictures, classes):
         return merged
-    undivided = {picture: (label, "") for picture, (label, _) in merged.labels.items()}
+    undivided: dict[str, LabelAndSplit] = {
+        picture: (label, None) for picture, (label, _) in merged.labels.items()
+    }
     return merged._replace(labels=undivided, divided=True)
 
 
@@ -104,7 +106,7 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
     lookup = tables.Lookup(pictures)
     stems = {PurePosixPath(picture).stem for picture in pictures}
     refusals: list[BadDataset] = []
-    rows: dict[str, list[list[str]]] = {}
+    found: dict[str, tables.Table] = {}
     of_pictures: defaultdict[str, dict[str, dict[str, str]]]  # by folder and name
     of_pictures = defaultdict(dict)
     # Suffixes of files about one picture, of which one is enough: such files can embed the picture
@@ -128,30 +130,30 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
                 f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
                 "Use an image project."
             )
-        cells = records.rows(member.name, text)
+        rows = records.rows(member.name, text)
+        table = tables.matched(member.name, rows, lookup)
         named = {path.stem, PurePosixPath(path.stem).stem} & stems
-        if named and suffix in records.OF_ONE and not tables.names_several(cells, lookup):
+        if named and suffix in records.OF_ONE and not (table and table.names_several):
             record = records.of_picture(member.name, text, label_columns.is_titled)
             of_pictures[str(path.parent)][member.name] = record
-        else:
-            rows[member.name] = cells
-    joined = {next(iter(files)): tuple(files) for files in of_pictures.values()}
-    rows |= {next(iter(f)): records.table_of(f.values()) for f in of_pictures.values()}
-    matched = {file: tables.matched(file, cells, lookup) for file, cells in rows.items()}
-    found = {
-        file: table
-        for file, table in matched.items()
-        if table and not (file.endswith(".txt") and len(table.body) < len(rows[file]) / 2)
-    }
+        elif table and not (suffix == ".txt" and len(table.body) < len(rows) / 2):
+            found[member.name] = table
+    joined: dict[str, tuple[str, ...]] = {}
+    for files in of_pictures.values():
+        first = next(iter(files))
+        joined[first] = tuple(files)
+        if table := tables.matched(first, records.table_of(files.values()), lookup):
+            found[first] = table
     return _Files(found, joined, tuple(refusals))
 
 
-def _clearest(sources: dict[str, Source]) -> dict[str, Source]:
+def _clearest(sources: dict[str, TableLabels]) -> dict[str, TableLabels]:
     """Sources by file, without labels of pictures that have some in a more trusted source."""
-    trust: dict[str, int] = defaultdict(int)
+    trust: defaultdict[str, Trust] = defaultdict(lambda: Trust.GUESSED)
     for source in sources.values():
         for picture, (label, _) in source.pairs:
-            trust[picture] = max(trust[picture], source.trust * bool(label))
+            if label:
+                trust[picture] = max(trust[picture], source.trust)
     clear = {}
     for file, source in sources.items():
         pairs = source.pairs
@@ -162,7 +164,7 @@ def _clearest(sources: dict[str, Source]) -> dict[str, Source]:
     return clear
 
 
-def _merged(name: str, sources: dict[str, Source], count: int) -> Labels:
+def _merged(name: str, sources: dict[str, TableLabels], count: int) -> Labels:
     """What all tables together say; pictures with several labels get none."""
     found: defaultdict[str, set[LabelAndSplit]] = defaultdict(set)
     for each in sources.values():
@@ -173,12 +175,13 @@ def _merged(name: str, sources: dict[str, Source], count: int) -> Labels:
     contradictions = set()
     divided = False
     for picture, pairs in found.items():
-        names, splits = ({pair[place] for pair in pairs} - {""} for place in (0, 1))
+        names = {label for label, _ in pairs if label}
+        splits = {split for _, split in pairs if split}
         if len(names) > 1:
             contradictions.add(picture)
         else:
             divided |= len(splits) > 1
-            split = splits.pop() if len(splits) == 1 else ""
+            split = splits.pop() if len(splits) == 1 else None
             labels[picture] = (names.pop() if names else "", split)
     if len(contradictions) > len(found) / 2:
         raise BadDataset(

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from core.dataset.folder_names import role
@@ -14,6 +16,45 @@ LONGEST_PATH = 4_096
 MOST_ALIKE = 50
 """Pictures of the same name among which the one that a cell means is sought."""
 _ABSOLUTE = re.compile(r"/|[a-z][a-z\d+.-]*:", re.IGNORECASE)
+
+
+class Spelling(IntEnum):
+    """How the name of a file is written in a cell, compared with the picture's."""
+
+    WITHOUT_ZEROS = 0
+    WITHOUT_EXTENSION = 1
+    OTHER_CASE = 2
+    EXACT = 3
+
+
+_SCORES = {
+    Spelling.WITHOUT_ZEROS: 0.25,
+    Spelling.WITHOUT_EXTENSION: 0.5,
+    Spelling.OTHER_CASE: 1.0,
+    Spelling.EXACT: 1.1,
+}
+
+
+class Match(NamedTuple):
+    """The picture that a cell means.
+
+    Attributes:
+        folders: how many of its innermost folders are in the cell.
+    """
+
+    picture: str
+    folders: int
+    spelling: Spelling
+
+    @property
+    def likeness(self) -> tuple[int, Spelling]:
+        """How alike the cell and the path of the picture are: the larger, the more."""
+        return self.folders, self.spelling
+
+    @property
+    def score(self) -> float:
+        """The same as a number, whose sum says which column of a table has the file names."""
+        return self.folders + _SCORES[self.spelling]
 
 
 class Lookup:
@@ -35,50 +76,60 @@ class Lookup:
             for end in (stem, "/".join([*parts[-2:-1], stem]))[: len(parts)]:
                 self._by_end[end].append((name, parts))
 
-    def find(self, value: str, table: str) -> tuple[str, float] | None:
-        """The picture that a cell of a table means, and how alike they are; None without one."""
+    def find(self, value: str, table: str) -> Match | None:
+        """The picture that a cell of a table means; None if none or several may be meant."""
         value = value.strip().replace("\\", "/")
         if "://" in value:
             value = unquote(re.split(r"[?#]", value, maxsplit=1)[0])
         parts = _parts(value) if len(value) <= LONGEST_PATH else []
         if not parts:
             return None
-        here = posixpath.dirname(table)
-        near = posixpath.normpath(posixpath.join(here, value))
+        near = posixpath.normpath(posixpath.join(posixpath.dirname(table), value))
         if near in self._names:
-            return near, len(parts) + 0.1
-        stems = {without_zeros(parts[-1]), without_zeros(posixpath.splitext(parts[-1])[0])}
-        candidates: list[tuple[str, list[str]]] = []
-        for folder in (parts[-2:-1], []):
-            ends = ("/".join([*folder, stem]) for stem in stems)
-            candidates = candidates or [each for end in ends for each in self._by_end.get(end, ())]
+            return Match(near, len(parts) - 1, Spelling.EXACT)
+        candidates = self._candidates(parts)
         if len(candidates) > MOST_ALIKE:
             return None
-        likeness = {name: self._likeness(value, parts, name, other) for name, other in candidates}
-        best = max(likeness.values(), default=0)
-        names = [name for name, each in likeness.items() if each == best]
-        if best and len(names) > 1:  # a table refers to the pictures beside it
-            names = [n for n in names if n.startswith(f"{here}/")] or names
-            # `train.csv` means `train_images/0.jpg`, not `test_images/0.jpg`.
-            part = role(posixpath.splitext(posixpath.basename(table))[0])
-            names = [n for n in names if len(names) == 1 or part in map(role, n.split("/")[:-1])]
-        return (names[0], best) if best and len(names) == 1 else None
+        matches = [self._match(value, parts, name, other) for name, other in candidates]
+        found = {match.picture: match for match in matches if match}
+        best = max((match.likeness for match in found.values()), default=None)
+        name = _settled([n for n, match in found.items() if match.likeness == best], table)
+        return found[name] if name else None
 
-    def _likeness(self, value: str, parts: list[str], name: str, other: list[str]) -> float:
-        """Number of equal parts from the end, less what differs in the last; 0 for no match."""
-        stem = posixpath.splitext(other[-1])[0]
-        same = 1.0 if parts[-1] == other[-1] else 0.5
-        if same < 1 and stem not in (parts[-1], posixpath.splitext(parts[-1])[0]):
-            same = 0.25
-        same += 0.1 * (value.rpartition("/")[2] == name.rpartition("/")[2])
+    def _candidates(self, parts: list[str]) -> list[tuple[str, list[str]]]:
+        """Pictures of the same name, if there are any in the same folder; with their parts."""
+        stems = {without_zeros(parts[-1]), without_zeros(posixpath.splitext(parts[-1])[0])}
+        for folder in (parts[-2:-1], []):
+            ends = ("/".join([*folder, stem]) for stem in stems)
+            if found := [each for end in ends for each in self._by_end.get(end, ())]:
+                return found
+        return []
+
+    def _match(self, value: str, parts: list[str], name: str, other: list[str]) -> Match | None:
+        """How alike a cell and a picture of the same name are; None if its folders differ."""
         pairs = zip(reversed(parts[:-1]), reversed(other[:-1]), strict=False)
         folders = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
         if folders < len(parts) - 1:
             whole = folders >= len(other) - 1 - self._top
             roles = [next(filter(None, map(role, path[:-1])), None) for path in (parts, other)]
             if not (whole or _ABSOLUTE.match(value)) or (all(roles) and roles[0] != roles[1]):
-                return 0
-        return folders + same
+                return None
+        if parts[-1] == other[-1]:
+            same = value.rpartition("/")[2] == name.rpartition("/")[2]
+            return Match(name, folders, Spelling.EXACT if same else Spelling.OTHER_CASE)
+        stem = posixpath.splitext(other[-1])[0]
+        same = stem in (parts[-1], posixpath.splitext(parts[-1])[0])
+        return Match(name, folders, Spelling.WITHOUT_EXTENSION if same else Spelling.WITHOUT_ZEROS)
+
+
+def _settled(names: list[str], table: str) -> str | None:
+    """The one of several pictures that a table means; None if that is not clear."""
+    if len(names) > 1:  # a table refers to the pictures beside it
+        names = [n for n in names if n.startswith(f"{posixpath.dirname(table)}/")] or names
+    if len(names) > 1:  # `train.csv` means `train_images/0.jpg`, not `test_images/0.jpg`
+        part = role(posixpath.splitext(posixpath.basename(table))[0])
+        names = [n for n in names if part in map(role, n.split("/")[:-1])]
+    return names[0] if len(names) == 1 else None
 
 
 def _parts(path: str) -> list[str]:

@@ -18,7 +18,7 @@ from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
 from core.dataset.folder_names import printable
-from core.dataset.lookup import Lookup, without_zeros
+from core.dataset.lookup import Lookup, Match, Spelling, without_zeros
 from core.errors import BadInput
 from core.settings import MEGABYTE
 
@@ -106,10 +106,13 @@ def _delimiter(lines: list[str]) -> str:
 
 
 class Table(NamedTuple):
-    """A table with a column of file names: its header, that column, and the rows of pictures.
+    """A table with a column of file names.
 
     Attributes:
+        header: title of each column.
         titled: whether the header is from the file; otherwise the columns are numbered.
+        file_column: place of the column of file names.
+        body: names of pictures with their rows.
         missing: the cells of that column that name no picture.
     """
 
@@ -119,44 +122,62 @@ class Table(NamedTuple):
     body: list[tuple[str, list[str]]]
     missing: list[str]
 
+    @property
+    def names_several(self) -> bool:
+        """Whether several pictures are named, other than by numbers."""
+        named = (picture for picture, row in self.body if not row[self.file_column].isdecimal())
+        return len(set(named)) > 1
+
 
 def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     """The rows of a table that name a picture; None if there are none."""
-    # Few rows that are longer than the others would multiply the cells.
-    width = sorted(map(len, rows))[len(rows) * 9 // 10] if rows else 0
-    rows = [[c.strip() for c in row[:width]] + [""] * (width - len(row)) for row in rows]
-    find = functools.lru_cache(CACHED)(lambda cell: lookup.find(cell, name))
-    files = [[find(row[column]) for row in rows] for column in range(width)]
-    matches = [list(filter(None, cells)) for cells in files]
-    scores = [(len({file for file, _ in m}), sum(like for _, like in m)) for m in matches]
-    if not scores or not max(scores)[0]:
+    rows = _rectangular(rows)
+    column, matches = _file_column(name, rows, lookup)
+    if not any(matches):
         return None
-    file_column = scores.index(max(scores))
-    found = files[file_column]
-    best: dict[str, float] = {}  # of rows that may mean the same picture, the most alike count
-    for each in filter(None, found):
-        best[each[0]] = max(each[1], best.get(each[0], 0))
-    start = next(place for place, each in enumerate(found) if each)
-    # Lines before the titles have fewer cells; the pictures of the first rows may be missing.
+    first = _first_row(rows, matches)
+    titled = matches[first] is None and not is_picture(rows[first][column])
+    header = rows[first] if titled else [f"column {n + 1}" for n in range(len(rows[first]))]
+    most_alike: dict[str, tuple[int, Spelling]] = {}  # of rows that may mean the same picture
+    for match in filter(None, matches):
+        alike = most_alike.get(match.picture, match.likeness)
+        most_alike[match.picture] = max(match.likeness, alike)
+    pairs = list(zip(matches, rows, strict=True))[first + titled :]
+    body = [(m.picture, row) for m, row in pairs if m and m.likeness == most_alike[m.picture]]
+    missing = [row[column] for match, row in pairs if match is None and row[column]]
+    return Table(header, titled, column, body, missing)
+
+
+def _rectangular(rows: list[list[str]]) -> list[list[str]]:
+    """Rows of equally many cells; few that are longer than the others would multiply the cells."""
+    width = sorted(map(len, rows))[len(rows) * 9 // 10] if rows else 0
+    return [[c.strip() for c in row[:width]] + [""] * (width - len(row)) for row in rows]
+
+
+def _file_column(
+    name: str, rows: list[list[str]], lookup: Lookup
+) -> tuple[int, list[Match | None]]:
+    """The column whose cells name most pictures, and the most clearly, with their matches."""
+    find = functools.lru_cache(CACHED)(lambda cell: lookup.find(cell, name))
+    best: tuple[int, list[Match | None]] = (0, [])
+    most = (0, 0.0)
+    for column in range(len(rows[0]) if rows else 0):
+        matches = [find(row[column]) for row in rows]
+        found = list(filter(None, matches))
+        score = len({match.picture for match in found}), sum(match.score for match in found)
+        if score > most:
+            best, most = (column, matches), score
+    return best
+
+
+def _first_row(rows: list[list[str]], matches: Sequence[Match | None]) -> int:
+    """The row of titles, or the first of pictures.
+
+    Lines before the titles have fewer cells; the pictures of the first rows may be missing.
+    """
+    start = next(place for place, match in enumerate(matches) if match)
     filled = [sum(map(bool, row[1:])) for row in rows[: start + 1]]
-    top = next((n for n in range(start) if filled[n] >= filled[start]), start - 1)
-    titled = start > 0 and not is_picture(rows[top][file_column])
-    header = rows[top] if titled else [f"column {n + 1}" for n in range(width)]
-    pairs = list(zip(found, rows, strict=True))[top + 1 if titled else max(top, 0) :]
-    body = [(each[0], row) for each, row in pairs if each and each[1] == best[each[0]]]
-    missing = [row[file_column] for each, row in pairs if each is None and row[file_column]]
-    return Table(header, titled, file_column, body, missing)
-
-
-def names_several(rows: list[list[str]], lookup: Lookup) -> bool:
-    """Whether the rows name several pictures, other than by numbers."""
-    table = matched("", rows, lookup)
-    named = (
-        {found for found, row in table.body if not row[table.file_column].isdecimal()}
-        if table
-        else ()
-    )
-    return len(named) > 1
+    return next((n for n in range(start) if filled[n] >= filled[start]), max(start - 1, 0))
 
 
 def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, ...]:
