@@ -113,12 +113,8 @@ def _group(
     report = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
     same = _same(dataset.examples, fingerprints, rows, report)
     _, group, count = np.unique(same, return_inverse=True, return_counts=True)
-    number = np.where(count > 1, np.cumsum(count > 1) - 1, -1)[group].tolist()
-    examples = tuple(
-        example.model_copy(update={"group": group if group >= 0 else None})
-        for example, group in zip(dataset.examples, number, strict=True)
-    )
-    return dataset.model_copy(update={"examples": examples})
+    numbers = np.where(count > 1, np.cumsum(count > 1) - 1, -1)[group].tolist()
+    return dataset.with_each("group", (number if number >= 0 else None for number in numbers))
 
 
 def _same(

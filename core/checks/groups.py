@@ -5,7 +5,7 @@ from collections import Counter
 
 from core.dataset import Dataset, splitting
 from core.dataset.findings import Finding, informs, warns
-from core.dataset.grouping import title
+from core.dataset.grouping import GroupSource
 from core.evaluation import intervals
 from core.system.prose import count, listed
 
@@ -33,7 +33,7 @@ def describe_groups(dataset: Dataset) -> Finding:
         if least == most
         else f"from {count(least)} ({smallest}) to {count(most)} ({largest})"
     )
-    by = title(dataset.grouped_by)
+    by = GroupSource.parse(dataset.grouped_by).title
     sentence = (
         f"Kept together in training or test: {count(len(sizes), 'group')} {by} ({names}), {extent}."
     )

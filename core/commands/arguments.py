@@ -139,9 +139,10 @@ def ingested(
     from core import intake
     from core.archive.sources import readable_path, stem
     from core.checks import Severity
-    from core.dataset import grouping
+    from core.dataset.grouping import GroupSource
 
-    grouping.check(group_by)
+    if group_by:
+        GroupSource.parse(group_by)  # refused before the pictures are read
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
         name = stem(readable_path(Path(data.name)))
@@ -209,7 +210,7 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
         BadInput: the pictures cannot be grouped by that.
     """
     from core import intake
-    from core.dataset import grouping
+    from core.dataset.grouping import GroupSource
 
     if not by:
         for suggestion in examined.groupings[:SUGGESTED]:
@@ -218,10 +219,10 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
                 f"score is only fair with --group-by {shlex.quote(suggestion.by)}"
             )
         return examined
-    table = grouping.table_and_column(by)
+    source = GroupSource.parse(by)
     detected = {column.name for column in examined.columns}
-    outside = any(table) and (_exists(Path(table[0])) or ":".join(table) not in detected)
-    return intake.group(examined, by, Path(table[0]) if outside else None)
+    outside = source.file and (_exists(Path(source.file)) or str(source) not in detected)
+    return intake.group(examined, by, Path(source.file) if outside else None)
 
 
 def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:

@@ -1,11 +1,12 @@
 """Datasets: classes and the pictures that belong to them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel
 
 from core.archive.unpacking import Skipped
-from core.dataset.findings import Finding
 from core.dataset.layout import Split
 from core.images import AS_DECLARED, Scale
 
@@ -63,8 +64,6 @@ class Dataset(BaseModel, frozen=True):
         grouped_by: what the `group_name` of the pictures was taken from, as in `grouping`; empty if
             the visitor chose no groups.
         scale: of pictures of more than 8 bits.
-        notes: how the files were interpreted; not stored with the dataset.
-        columns: of tables among the files; not stored with the dataset.
     """
 
     name: str
@@ -74,14 +73,6 @@ class Dataset(BaseModel, frozen=True):
     predefined: bool = False
     grouped_by: str = ""
     scale: Scale = AS_DECLARED
-    notes: tuple[Finding, ...] = Field((), exclude=True)
-    columns: tuple[Column, ...] = Field((), exclude=True)
-
-    @field_validator("notes", mode="before")
-    @classmethod
-    def _of_this_process(cls, notes: Iterable[object]) -> tuple[object, ...]:
-        """Without those in files of earlier versions, which stored them in another form."""
-        return tuple(note for note in notes if isinstance(note, Finding))
 
     def count(self, label: int, split: Split | None = None) -> int:
         """Number of pictures of a class, in all or in one split."""
@@ -90,3 +81,11 @@ class Dataset(BaseModel, frozen=True):
     def of(self, split: Split) -> tuple[Example, ...]:
         """The pictures of one split, in order."""
         return tuple(example for example in self.examples if example.split == split)
+
+    def with_each(self, field: str, values: Iterable[object]) -> Dataset:
+        """The dataset whose examples have these values, in order, of one of their fields."""
+        examples = tuple(
+            example.model_copy(update={field: value})
+            for example, value in zip(self.examples, values, strict=True)
+        )
+        return self.model_copy(update={"examples": examples})

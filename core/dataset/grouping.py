@@ -13,17 +13,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel
 
 from core.dataset import levels
-from core.dataset.examples import Dataset
+from core.dataset.examples import Column, Dataset
 from core.errors import BadDataset, BadInput
 from core.system.prose import listed
 
 EXIF = ("day", "device")
-LEVELED = ("folder", "prefix")
 FORMS = "folder, prefix, day, device or FILE.csv:column"
 MINIMUM_GROUPS = 3
 """Groups without which nothing is left for one of training, validation and test."""
@@ -44,7 +44,63 @@ _SOURCES = re.compile(
 )
 """Words in the title of a column that make it likely to name groups."""
 _COUNTED = re.compile(r"\d")
+_LEVEL = re.compile(r"(?P<kind>folder|prefix)(:(?P<level>[0-9]{1,3}))?")
 _COLUMN = re.compile(r"(?P<file>.*?\.(csv|tsv)):(?P<title>.+)", re.IGNORECASE | re.DOTALL)
+
+
+class GroupSource(NamedTuple):
+    """What groups are taken from.
+
+    Attributes:
+        kind: `folder`, `prefix`, `day`, `device` or `column`.
+        level: of folders or words, from 1; 0 for any.
+        file, column: name of a table, and the title of its column, without colons.
+    """
+
+    kind: str
+    level: int = 0
+    file: str = ""
+    column: str = ""
+
+    @classmethod
+    def parse(cls, by: str) -> GroupSource:
+        """Read one of the forms above.
+
+        Raises:
+            BadInput: it is none of them.
+        """
+        if by in EXIF:
+            return cls(by)
+        if level := _LEVEL.fullmatch(by):
+            return cls(level["kind"], level=int(level["level"] or 0))
+        if column := _COLUMN.fullmatch(by):
+            # A title has no colons here, whether it has some in the table or not.
+            title = column["title"].replace(":", " ").strip()
+            return cls("column", file=column["file"], column=title)
+        raise BadInput(f"Expected {FORMS}; found {by!r}.")
+
+    def __str__(self) -> str:
+        if self.kind == "column":
+            return f"{self.file}:{self.column}"
+        return f"{self.kind}:{self.level}" if self.level > 1 else self.kind
+
+    @property
+    def title(self) -> str:
+        """What groups are taken from, as in a sentence: `by file-name prefix`."""
+        match self.kind:
+            case "folder":
+                return "by inner folder" if self.level > 1 else "by folder"
+            case "prefix":
+                return "by a longer file-name prefix" if self.level > 1 else "by file-name prefix"
+            case "day":
+                return "by the day they were taken"
+            case "device":
+                return "by device"
+        return f"by the column {self.column} of {self.file}"
+
+    def means(self, other: GroupSource) -> bool:
+        """Whether the other one is this, or any level of it is meant."""
+        return self in (other, other._replace(level=0))
 
 
 class Suggestion(BaseModel, frozen=True):
@@ -71,122 +127,86 @@ class Suggestion(BaseModel, frozen=True):
     @property
     def sentence(self) -> str:
         """`214 groups by file-name prefix, such as site03`."""
-        return f"{self.groups:,} groups {title(self.by)}, such as {self.examples[0]}"
+        title = GroupSource.parse(self.by).title
+        return f"{self.groups:,} groups {title}, such as {self.examples[0]}"
 
 
-def title(by: str) -> str:
-    """What groups are taken from, as in a sentence: `by file-name prefix`."""
-    kind, _, detail = by.partition(":")
-    if kind in LEVELED:
-        finer = detail not in ("", "1")
-        if kind == "folder":
-            return "by inner folder" if finer else "by folder"
-        return "by a longer file-name prefix" if finer else "by file-name prefix"
-    if by in EXIF:
-        return "by the day they were taken" if by == "day" else "by device"
-    table, column = table_and_column(by)
-    return f"by the column {column} of {table}"
-
-
-def table_and_column(by: str) -> tuple[str, str]:
-    """The file and the title in `patients.csv:patient`; empty if groups are from something else.
-
-    A title has no colons here, whether it has some in the table or not.
-    """
-    column = _COLUMN.fullmatch(by)
-    return (column["file"], column["title"].replace(":", " ").strip()) if column else ("", "")
-
-
-def check(by: str) -> None:
-    """Check that groups are taken from something that is known.
-
-    Raises:
-        BadInput: they are not.
-    """
-    kind, _, detail = by.partition(":")
-    known = by in ("", *EXIF, *LEVELED) or (kind in LEVELED and detail.isdigit())
-    if not known and not any(table_and_column(by)):
-        raise BadInput(f"Expected {FORMS}; found {by!r}.")
-
-
-def suggest(dataset: Dataset) -> tuple[Suggestion, ...]:
+def suggest(dataset: Dataset, columns: Sequence[Column] = ()) -> tuple[Suggestion, ...]:
     """The ways to group that a dataset offers, the likeliest first.
 
     A useful grouping has at least five groups of several pictures, no more groups than half the
     pictures, no group of more than half of them, and most classes in three groups or more: it is
     neither a number of each picture nor the classes over again.
+
+    Args:
+        columns: of tables that name its pictures.
     """
     labels = np.array([example.label for example in dataset.examples], np.int64)
     suggestions: list[Suggestion] = []
     seen: set[bytes] = set()
-    of_tables = {column.name for column in dataset.columns}
-    for by, names in _candidates(dataset, labels):
+    for source, names in _candidates(dataset, columns, labels):
         group = levels.numbered(names)
         partition = group.tobytes()
-        column = table_and_column(by)[1] if by in of_tables else "group"
-        if partition in seen or not _SOURCES.search(column) or not _useful(group, labels):
+        likely = source.kind != "column" or _SOURCES.search(source.column)
+        if partition in seen or not likely or not _useful(group, labels):
             continue
         seen.add(partition)
-        suggestions.append(Suggestion.of(by, names))
+        suggestions.append(Suggestion.of(str(source), names))
     return tuple(suggestions)
 
 
-def group(dataset: Dataset, by: str) -> Dataset:
+def group(dataset: Dataset, by: str, columns: Sequence[Column] = ()) -> Dataset:
     """The dataset with the name of its group at each picture; none of them if `by` is empty.
 
     Args:
         by: what groups are taken from. Without a level, it is the first that `suggest` suggests,
             or else the first that makes three groups.
+        columns: of tables that name its pictures.
 
     Raises:
         BadInput: `by` is none of the forms, or names a table or level that is not there.
         BadDataset: there are fewer than three groups, or the groups are the classes.
     """
-    check(by)
     if not by:
         return _with(dataset, [""] * len(dataset.examples), "")
+    wanted = GroupSource.parse(by)
     labels = np.array([example.label for example in dataset.examples], np.int64)
-    kind, _, detail = by.partition(":")
-    by = ":".join(filter(None, table_and_column(by))) or by
-    fitting = {
-        found: names
-        for found, names in _candidates(dataset, labels, kind)
-        if by in (found, found.partition(":")[0]) or (detail == "1" and found == kind)
-    }
+    candidates = _candidates(dataset, columns, labels, wanted.kind)
+    fitting = {source: names for source, names in candidates if wanted.means(source)}
     if not fitting:
-        raise BadInput(_missing(dataset, by))
-    problems = {found: _problem(names, labels, found) for found, names in fitting.items()}
-    usable = [found for found, problem in problems.items() if not problem]
+        raise BadInput(_missing(wanted, by, columns))
+    problems = {source: _problem(names, labels, source) for source, names in fitting.items()}
+    usable = [source for source, problem in problems.items() if not problem]
     if not usable:
         raise BadDataset(next(iter(problems.values())))
-    useful = (found for found in usable if _useful(levels.numbered(fitting[found]), labels))
+    useful = (source for source in usable if _useful(levels.numbered(fitting[source]), labels))
     chosen = next(useful, usable[0])
-    return _with(dataset, fitting[chosen], chosen)
+    return _with(dataset, fitting[chosen], str(chosen))
 
 
 def _with(dataset: Dataset, names: Sequence[str], by: str) -> Dataset:
-    examples = tuple(
-        example.model_copy(update={"group_name": name})
-        for example, name in zip(dataset.examples, names, strict=True)
-    )
-    return dataset.model_copy(update={"examples": examples, "grouped_by": by})
+    return dataset.with_each("group_name", names).model_copy(update={"grouped_by": by})
 
 
 def _candidates(
-    dataset: Dataset, labels: np.ndarray, only: str = ""
-) -> Iterator[tuple[str, list[str]]]:
-    """All ways to group, with the name of each picture's group; empty for none."""
-    for column in dataset.columns:
-        yield column.name, [column.groups.get(e.name, "") for e in dataset.examples]
+    dataset: Dataset, columns: Sequence[Column], labels: np.ndarray, only: str = ""
+) -> Iterator[tuple[GroupSource, list[str]]]:
+    """All ways to group, or those of one kind, with the name of each picture's group, if any."""
+    if only in ("", "column"):
+        for column in columns:
+            names = [column.groups.get(e.name, "") for e in dataset.examples]
+            yield GroupSource.parse(column.name), names
     if only in ("", "folder"):
-        yield from levels.find("folder", dataset, labels)
+        for level, names in levels.find("folder", dataset, labels):
+            yield GroupSource("folder", level), names
     if only in ("", "prefix"):
         found = levels.find("prefix", dataset, labels)
-        yield from sorted(found, key=lambda level: _is_category(level[1], labels))
+        for level, names in sorted(found, key=lambda each: _is_category(each[1], labels)):
+            yield GroupSource("prefix", level), names
     for kind in EXIF:
         names = [getattr(example, kind) for example in dataset.examples]
         if only in ("", kind) and any(names):
-            yield kind, names
+            yield GroupSource(kind), names
 
 
 def _useful(group: np.ndarray, labels: np.ndarray) -> bool:
@@ -215,7 +235,7 @@ def _is_category(names: Sequence[str], labels: np.ndarray) -> bool:
     )
 
 
-def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
+def _problem(names: Sequence[str], labels: np.ndarray, source: GroupSource) -> str:
     """Why pictures cannot be grouped like this; empty if they can."""
     group = levels.numbered(names)
     number = int(group.max()) + 1
@@ -223,30 +243,30 @@ def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
     if number < MINIMUM_GROUPS:
         return (
             f"Expected at least {MINIMUM_GROUPS} groups, for training, validation and test; found "
-            f"{number} {title(by)}: {listed(named)}."
+            f"{number} {source.title}: {listed(named)}."
         )
     if len(named) < 2 or number == len(names):
-        return f"Expected groups of several pictures {title(by)}; found that each stands alone."
+        return f"Expected groups of several pictures {source.title}; found that each stands alone."
     if max(_groups_per_class(group, labels)) == 1:
         return (
-            f"The groups {title(by)} are the classes ({listed(named)}). If each is kept together, "
-            "nothing is left to test. Choose smaller groups."
+            f"The groups {source.title} are the classes ({listed(named)}). If each is kept "
+            "together, nothing is left to test. Choose smaller groups."
         )
     return ""
 
 
-def _missing(dataset: Dataset, by: str) -> str:
-    kind = by.partition(":")[0]
-    if by == "folder":
+def _missing(wanted: GroupSource, by: str, columns: Sequence[Column]) -> str:
+    """That pictures cannot be grouped like this."""
+    if wanted.level:
+        return f"Expected a level of folders or file names that groups pictures; found {by!r}."
+    if wanted.kind == "folder":
         return "Expected folders above or below those of the classes to group by, found none."
-    if by == "prefix":
+    if wanted.kind == "prefix":
         return (
             "Expected file names that begin with a group and a separator, such as "
             "site03_0001.jpg; found none."
         )
-    if by in EXIF:
-        return f"Expected the {by} in the EXIF data of the pictures, found none."
-    if kind in LEVELED:
-        return f"Expected a level of folders or file names that groups pictures; found {by!r}."
-    columns = listed([column.name for column in dataset.columns]) or "none in this data"
-    return f"Expected a column that groups pictures: {columns}; found {by!r}."
+    if wanted.kind in EXIF:
+        return f"Expected the {wanted.kind} in the EXIF data of the pictures, found none."
+    names = listed([column.name for column in columns]) or "none in this data"
+    return f"Expected a column that groups pictures: {names}; found {by!r}."

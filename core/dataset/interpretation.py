@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from core.archive.inspection import LINK
 from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
@@ -26,6 +26,16 @@ from core.system import prose
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
 
+Classes = Literal["several", "preferably_several", "any", "none"]
+"""Which classes are wanted.
+
+`several`: at least two. Where there are fewer folders, other labels are sought.
+`preferably_several`: likewise, but one is accepted where no labels of several are found.
+`any`: one folder is enough, as to evaluate a model on.
+`none`: folders do not matter, and all pictures get one class without a name.
+"""
+
+
 class Interpretation(NamedTuple):
     """Classes and splits, findings about how files were read, and the tables that were."""
 
@@ -39,26 +49,24 @@ def interpret(
     pictures: Sequence[str],
     others: Sequence[Member],
     files: Extraction,
-    fewest_classes: int = 2,
-    accept_one: bool = False,
+    classes: Classes = "several",
     contents: Sequence[str] = (),
 ) -> Interpretation:
     """The class and split of each picture: from folders, else from tables or file names.
 
     Args:
-        fewest_classes: that are accepted; where there are fewer folders, other labels are sought.
-        accept_one: whether one class is accepted if none are found.
         contents: hash of each picture; empty if they are not known.
 
     Raises:
         BadDataset: there are no pictures, or labels of parts of pictures.
         NoClasses: there are no labels, or fewer than two classes.
     """
+    if classes == "none":
+        return Interpretation(layout.Layout((layout.Assignment(),) * len(pictures)), (), ())
     repeated = repeats.find(pictures, contents)
-    unused = {p: layout.BY_YEAR if repeats.by_year(p) else layout.REPEATED for p in repeated}
-    unused |= dict.fromkeys(folder_names.masks(pictures), layout.MASK)
+    unused = repeated | dict.fromkeys(folder_names.masks(pictures), layout.MASK)
     used = [picture for picture in pictures if picture not in unused]
-    found = _find_labels(name, used, others, fewest_classes)
+    found = _find_labels(name, used, others, classes)
     remaining = iter(found.layout.assignments)
     assignments = tuple(
         layout.Assignment(reason=unused[each]) if each in unused else next(remaining)
@@ -66,7 +74,7 @@ def interpret(
     )
     inferred = replace(found.layout, assignments=assignments)
     source = found.source
-    _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
+    _check_classes(name, inferred, files, others, 2 if classes == "several" else 1, source)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
     lists += found.unread
     notes = (
@@ -92,18 +100,27 @@ class _LabelsFound(NamedTuple):
 
 
 def _find_labels(
-    name: str, pictures: Sequence[str], others: Sequence[Member], fewest_classes: int
+    name: str, pictures: Sequence[str], others: Sequence[Member], classes: Classes
 ) -> _LabelsFound:
     """The classes of folders; where there are too few, those of tables or file names."""
     folders = layout.infer(pictures)
-    classes = folders.classes
-    flat = len(classes) == 1 and folder_names.is_generic(classes[0])  # enough to evaluate on
-    if not flat and len(classes) >= fewest_classes and not _is_flat_split(folders):
+    if _are_enough(folders, classes):
         return _beside_folders(name, pictures, others, folders)
-    source = label_files.find(name, pictures, others)
-    if source is None or not source.enough:
-        source = file_names.find(pictures, source) or source
-    return _LabelsFound(_labelled(pictures, source) if source else folders, source)
+    tables = label_files.find(name, pictures, others)
+    if tables and tables.enough:
+        return _LabelsFound(_labelled(pictures, tables), tables)
+    if names := file_names.find(pictures, tables):
+        return _LabelsFound(_labelled(pictures, names), names)
+    return _LabelsFound(_labelled(pictures, tables), tables) if tables else _LabelsFound(folders)
+
+
+def _are_enough(folders: layout.Layout, classes: Classes) -> bool:
+    """Whether no other labels than those of folders are needed."""
+    if _is_flat_split(folders):
+        return False
+    if len(folders.classes) == 1:
+        return classes == "any" and not folder_names.is_generic(folders.classes[0])
+    return len(folders.classes) > 1
 
 
 def _beside_folders(
@@ -119,10 +136,11 @@ def _beside_folders(
     if source is None:
         return _LabelsFound(folders)
     unread = source.files if source.divided else ()
-    if _are_parts(pictures, folders, source):
+    comparison = combining.Comparison(pictures, folders, source)
+    if _are_parts(comparison):
         return _LabelsFound(_labelled(pictures, source), source, unread)
-    notes = combining.disagreement(pictures, folders, source)
-    both = combining.combined(pictures, folders, source)
+    notes = comparison.disagreement()
+    both = comparison.combined()
     if both == folders:
         return _LabelsFound(folders, None, unread, notes)
     pairs = zip(folders.assignments, both.assignments, strict=True)
@@ -133,14 +151,14 @@ def _beside_folders(
     return _LabelsFound(both, source, unread, notes)
 
 
-def _are_parts(pictures: Sequence[str], folders: layout.Layout, source: label_files.Labels) -> bool:
+def _are_parts(comparison: combining.Comparison) -> bool:
     """Whether folders such as `part_1` and `part_2` are no classes, but those of the table are."""
-    numbered = len({re.sub(r"\d+", "", label) for label in folders.classes}) == 1
-    words = folder_names.words_of(folders.classes[0])
+    classes, source = comparison.folders.classes, comparison.source
+    numbered = len({re.sub(r"\d+", "", label) for label in classes}) == 1
+    words = folder_names.words_of(classes[0])
     named = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
-    most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
-    renumbered = combining.renumbers(pictures, folders, source)
-    return numbered and named and source.enough and most and not renumbered
+    most = len(source.labels) >= label_files.MINIMUM_SHARE * len(comparison.pictures)
+    return numbered and named and source.enough and most and not comparison.renumbers()
 
 
 def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:
@@ -195,7 +213,7 @@ def _check_classes(
             f"other rows, or use one folder per class.{advice}"
         )
     if not classes:
-        by_year = any(a.reason == layout.BY_YEAR for a in inferred.assignments)
+        by_year = any(a.reason == repeats.BY_YEAR for a in inferred.assignments)
         where = "in folders by year" if by_year else "at the top level"
         raise NoClasses(
             f"No class folders in {name}. Found {prose.count(len(inferred.assignments))} {where}. "

@@ -13,8 +13,6 @@ NO_CLASS = "Not in a class folder. Move it into one."
 NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."
 NO_TRAINING = "Its class has no training pictures. Add some, or leave the class out."
 UNLABELLED = "In a folder of pictures without labels."
-REPEATED = "In a folder that only repeats the pictures of the class folders."
-BY_YEAR = "In a folder of a year, beside the albums. Put it into a class folder if it is in none."
 MASK = "A mask of another picture: it marks parts of that."
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from core.dataset import folder_names
 from core.dataset.examples import Dataset
 
-Level = tuple[str, list[str]]
-"""What groups are taken from, such as `prefix:2`, and the name of each picture's group."""
+Level = tuple[int, list[str]]
+"""The number of a level, from 1, and the name of each picture's group."""
 LEVELS = 6
 """Levels of folders, and words of a file name, that are tried."""
 _DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
@@ -40,7 +40,7 @@ def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
         ]
         if varies:
             level += 1
-            yield kind if level == 1 else f"{kind}:{level}", list(names)
+            yield level, list(names)
 
 
 def numbered(names: Sequence[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from core.archive.inspection import LINK, is_clutter
 from core.archive.sources import readable_path
@@ -19,10 +20,11 @@ from core.archive.unpacking import (
     empty_folders,
     extract,
 )
-from core.dataset import grouping, interpretation, layout, reading_findings, scaling, tables
-from core.dataset.examples import Dataset, Example
+from core.dataset import layout, reading_findings, scaling, tables
+from core.dataset.examples import Column, Dataset, Example
 from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
+from core.dataset.interpretation import Classes, interpret
 from core.errors import BadImage, LimitExceeded
 from core.images import AS_DECLARED, Scale
 from core.settings import Settings
@@ -33,6 +35,19 @@ SAME_FILE = "A copy of a file with the same name in another folder."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
 
+class Reading(NamedTuple):
+    """A dataset as it was read.
+
+    Attributes:
+        notes: how the files were interpreted.
+        columns: of tables among the files.
+    """
+
+    dataset: Dataset
+    notes: tuple[Finding, ...]
+    columns: tuple[Column, ...]
+
+
 def read(
     source: Path,
     pictures: Path,
@@ -41,10 +56,9 @@ def read(
     *,
     name: str | None = None,
     thumbnails: Path | None = None,
-    fewest_classes: int = 2,
-    accept_one: bool = False,
+    classes: Classes = "several",
     scale: Scale | None = None,
-) -> Dataset:
+) -> Reading:
     """Read a zip, tar or 7z of class folders, or a folder of them in place.
 
     Each picture is decoded once, and again if the others decide how it is scaled. Unreadable files
@@ -55,9 +69,7 @@ def read(
         pictures: folder for the pictures of an archive, created if missing.
         name: of the dataset; the name of the source if None.
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
-        fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
-            not matter, and all pictures get one class without a name.
-        accept_one: whether one class is accepted where no labels of several are found.
+        classes: which are wanted.
         scale: of pictures of more than 8 bits; None to find one for this dataset.
 
     Raises:
@@ -74,30 +86,48 @@ def read(
         files, base = extract(source, pictures, settings, progress), pictures
     members = files.members
     results = _fingerprint(members, thumbnails, settings, deadline, progress, scale or AS_DECLARED)
-    notes: tuple[Finding, ...] = ()
+    stretched: tuple[Finding, ...] = ()
     if scale is None:
         depths = [None if isinstance(result, str) else result.depth for result in results]
         scale = scaling.of(depths)
-        notes = scaling.notes(scale)
+        stretched = scaling.notes(scale)
         again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
         chosen = [members[n] for n in again]
         scaled = _fingerprint(chosen, thumbnails, settings, deadline, progress, scale)
         for n, result in zip(again, scaled, strict=True):
             results[n] = result
-    dataset = _assemble(
-        name or source.name,
-        files,
-        results,
-        settings,
-        base,
-        fewest_classes,
-        accept_one,
-        scale,
-        notes,
+    name = name or source.name
+    readable, unreadable = _divided(members, results)
+    names = [member.name for member, _ in readable]
+    hashes = [picture.sha256 for _, picture in readable]
+    others = [member for member, _ in unreadable]
+    found, notes, used = interpret(name, names, others, files, classes, hashes)
+    check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
+    examples, left_out = _examples(readable, found, base)
+    columns = tables.columns([example.name for example in examples], others)
+    files_of_columns = {column.name.rpartition(":")[0] for column in columns}
+    skipped = [
+        *files.skipped,
+        *(Skipped(name=member.name, reason=reason) for member, reason in unreadable),
+        *left_out,
+    ]
+    dataset = Dataset(
+        name=name,
+        classes=found.classes,
+        examples=examples,
+        skipped=tuple(
+            each
+            for each in skipped
+            if each.name not in used and each.name.rpartition("/")[2] not in files_of_columns
+        ),
+        predefined=found.predefined,
+        scale=scale,
     )
     pictures.mkdir(parents=True, exist_ok=True)
-    Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
-    return dataset
+    Fingerprints.of([picture for _, picture in readable]).save(pictures)
+    cut = [member.name for member, picture in readable if picture.cut_short]
+    pages = [member.name for member, picture in readable if picture.has_pages]
+    return Reading(dataset, (*stretched, *notes, *reading_findings.files(cut, pages)), columns)
 
 
 def thumbnail_name(sha256: str) -> str:
@@ -187,49 +217,29 @@ def _fingerprint(
     return results
 
 
-def _assemble(
-    name: str,
-    files: Extraction,
-    results: Sequence[Fingerprint | str],
-    settings: Settings,
-    base: Path | None,
-    fewest_classes: int,
-    accept_one: bool,
-    scale: Scale,
-    notes: tuple[Finding, ...],
-) -> Dataset:
-    """Assign readable pictures to classes; paths are relative to `base` if given."""
+def _divided(
+    members: Sequence[Member], results: Sequence[Fingerprint | str]
+) -> tuple[list[tuple[Member, Fingerprint]], list[tuple[Member, str]]]:
+    """The pictures that can be read, with their fingerprints; the other files, with the reason."""
     readable: list[tuple[Member, Fingerprint]] = []
-    others: list[Member] = []
-    skipped = list(files.skipped)
-    for member, result in zip(files.members, results, strict=True):
+    unreadable: list[tuple[Member, str]] = []
+    for member, result in zip(members, results, strict=True):
         if isinstance(result, str):
-            skipped.append(Skipped(name=member.name, reason=result))
-            others.append(member)
+            unreadable.append((member, result))
         else:
             readable.append((member, result))
-    names = [member.name for member, _ in readable]
-    if fewest_classes:
-        inferred, more, used = interpretation.interpret(
-            name,
-            names,
-            others,
-            files,
-            fewest_classes,
-            accept_one,
-            [picture.sha256 for _, picture in readable],
-        )
-        notes += more
-    else:
-        inferred, used = layout.Layout((layout.Assignment(),) * len(names)), ()
-    cut = [member.name for member, picture in readable if picture.cut_short]
-    pages = [member.name for member, picture in readable if picture.has_pages]
-    notes += tuple(reading_findings.files(cut, pages))
-    check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
-    index = {label: number for number, label in enumerate(inferred.classes)}
+    return readable, unreadable
+
+
+def _examples(
+    readable: Sequence[tuple[Member, Fingerprint]], found: layout.Layout, base: Path | None
+) -> tuple[tuple[Example, ...], list[Skipped]]:
+    """The pictures that are used, with paths relative to `base` if given, and the others."""
+    index = {label: number for number, label in enumerate(found.classes)}
     examples: list[Example] = []
+    skipped: list[Skipped] = []
     seen: set[tuple[object, ...]] = set()
-    for (member, picture), assignment in zip(readable, inferred.assignments, strict=True):
+    for (member, picture), assignment in zip(readable, found.assignments, strict=True):
         # In a folder and its copy, equal files have equal names.
         file = member.name.rsplit("/", 1)[-1]
         key = (file, picture.sha256, assignment.label, assignment.split)
@@ -253,22 +263,7 @@ def _assemble(
                 device=picture.device,
             )
         )
-    columns = tables.columns([example.name for example in examples], others)
-    files_of_columns = {grouping.table_and_column(column.name)[0] for column in columns}
-    return Dataset(
-        name=name,
-        classes=inferred.classes,
-        examples=tuple(examples),
-        skipped=tuple(
-            each
-            for each in skipped
-            if each.name not in used and each.name.rpartition("/")[2] not in files_of_columns
-        ),
-        predefined=inferred.predefined,
-        notes=notes,
-        scale=scale,
-        columns=columns,
-    )
+    return tuple(examples), skipped
 
 
 def check_limits(name: str, counts: Counter[str], settings: Settings) -> None:

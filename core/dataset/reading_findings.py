@@ -1,7 +1,7 @@
 """Findings about how the files of a dataset were read."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from core.archive.names import ENCODINGS, read_again
@@ -29,10 +29,14 @@ def files(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
         yield informs("pages", f"{sentence} To use the others, save each as a picture.")
 
 
-def repeated(names: Collection[str]) -> Iterator[Finding]:
-    """Findings about pictures that were left out because class folders or albums have them."""
-    years = tuple(sorted(filter(repeats.by_year, names)))
-    others = tuple(sorted(set(names).difference(years)))
+def repeated(reasons: Mapping[str, str]) -> Iterator[Finding]:
+    """Findings about pictures that were left out because class folders or albums have them.
+
+    Args:
+        reasons: as by `repeats.find`.
+    """
+    years = tuple(sorted(name for name, reason in reasons.items() if reason == repeats.BY_YEAR))
+    others = tuple(sorted(reasons.keys() - set(years)))
     if others:
         folders = sorted({PurePosixPath(name).parent.name or "the top level" for name in others})
         sentence = (

@@ -4,6 +4,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+REPEATED = "In a folder that only repeats the pictures of the class folders."
+BY_YEAR = "In a folder of a year, beside the albums. Put it into a class folder if it is in none."
 COVERED = 0.9
 """Share of the pictures of each other folder that such a folder has, too."""
 FEWEST = 2
@@ -13,12 +15,7 @@ _NUMBERS = re.compile(r"\d+")
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
 
 
-def by_year(name: str) -> bool:
-    """Whether a picture is in one of Google Takeout's folders of a year."""
-    return bool(_TAKEOUT.search(name))
-
-
-def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
+def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
     """Pictures in folders that repeat those of all folders beside them, and of Takeout's years.
 
     Folders whose names differ only in their numbers, such as `2022` and `2023`, count as one.
@@ -26,8 +23,11 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
     Args:
         names: paths with `/` between folders.
         contents: hash of each file; empty if they are not known.
+
+    Returns:
+        Name of a picture → the reason, `REPEATED` or `BY_YEAR`.
     """
-    found = set(filter(by_year, names))
+    found: dict[str, str] = {}
     parents: defaultdict[str, defaultdict[str, dict[str, str]]]
     parents = defaultdict(lambda: defaultdict(dict))
     for name, content in zip(names, contents, strict=bool(contents)):
@@ -44,8 +44,8 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> frozenset[str]:
             large = set(held.values())
             others = (small[folder] for folder in folders if kinds[folder] != kind)
             if len(folders) - alike[kind] >= FEWEST and all(_covers(large, o) for o in others):
-                found.update(held)
-    return frozenset(found)
+                found |= dict.fromkeys(held, REPEATED)
+    return found | dict.fromkeys(filter(_TAKEOUT.search, names), BY_YEAR)
 
 
 def _covers(large: set[str], small: set[str]) -> bool:

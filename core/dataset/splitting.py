@@ -68,11 +68,7 @@ def split(
     for part, indices in assigned.items():
         for index in indices:
             splits[index] = part
-    examples = tuple(
-        example.model_copy(update={"split": part})
-        for example, part in zip(dataset.examples, splits, strict=True)
-    )
-    return dataset.model_copy(update={"examples": examples})
+    return dataset.with_each("split", splits)
 
 
 def units_of(

@@ -23,7 +23,8 @@ from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints
-from core.dataset.grouping import Suggestion
+from core.dataset.grouping import GroupSource, Suggestion
+from core.dataset.interpretation import Classes
 from core.dataset.reading import check_limits
 from core.errors import BadDataset, BadInput
 from core.images import Scale
@@ -59,8 +60,7 @@ def take_in(
     progress: Progress | None = None,
     notes: Iterable[Finding] = (),
     *,
-    fewest_classes: int = 2,
-    accept_one: bool = False,
+    classes: Classes = "several",
     scale: Scale | None = None,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
@@ -69,7 +69,7 @@ def take_in(
         source: the upload; not changed.
         folder: the intake folder, created if missing.
         notes: findings to report along with those of the checks.
-        fewest_classes, accept_one: as in `dataset.read`.
+        classes: which are wanted.
         scale: of pictures of more than 8 bits; None to find one for these.
 
     Raises:
@@ -77,25 +77,24 @@ def take_in(
         Cancelled: by `progress`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    dataset = datasets.read(
+    reading = datasets.read(
         source,
         pictures(folder),
         settings,
         progress,
         name=sources.readable_path(Path(name)),
         thumbnails=folder / THUMBNAILS,
-        fewest_classes=fewest_classes,
-        accept_one=accept_one,
+        classes=classes,
         scale=scale,
     )
-    notes = (*notes, *dataset.notes)
-    dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
+    notes = (*notes, *reading.notes)
+    dataset, findings = checks.examine(reading.dataset, pictures(folder), settings, progress)
     intake = Intake(
         dataset=dataset,
         findings=_ordered(notes + findings),
         notes=notes,
-        groupings=grouping.suggest(dataset),
-        columns=dataset.columns,
+        groupings=grouping.suggest(dataset, reading.columns),
+        columns=reading.columns,
     )
     files.write_text(folder / FILE, intake.model_dump_json())
     return intake
@@ -147,10 +146,9 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     columns = intake.columns
     if table is not None:
         names = [example.name for example in intake.dataset.examples]
-        columns = (tables.column(table, grouping.table_and_column(by)[1], names),)
+        columns = (tables.column(table, GroupSource.parse(by).column, names),)
         by = columns[0].name
-    dataset = intake.dataset.model_copy(update={"columns": columns})
-    dataset = grouping.group(dataset, by)
+    dataset = grouping.group(intake.dataset, by, columns)
     findings = _ordered((checks.describe_groups(dataset), *intake.findings))
     return intake.model_copy(update={"dataset": dataset, "findings": findings})
 
@@ -219,7 +217,7 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     names_of_new = {column.name for column in new_columns}
     others = (column for column in intake.columns if column.name not in names_of_new)
     columns = (*new_columns, *others)
-    detected = grouping.suggest(intake.dataset.model_copy(update={"columns": columns}))
+    detected = grouping.suggest(intake.dataset, columns)
     suggested = {suggestion.by for suggestion in detected}
     further = tuple(
         Suggestion.of(c.name, c.groups.values()) for c in new_columns if c.name not in suggested

@@ -127,8 +127,8 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         progress,
         name=name,
         thumbnails=folder / intake.THUMBNAILS,
-        fewest_classes=0,
-    )
+        classes="none",
+    ).dataset
     _check_enough(dataset)
     dataset = _without_duplicates(
         checks.examine(dataset, pictures, settings, progress)[0], pictures

@@ -68,8 +68,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
                 settings,
                 Counter(emit),
                 notes,
-                fewest_classes=0 if one_class else 2,
-                accept_one=True,
+                classes="none" if one_class else "preferably_several",
                 scale=scale and Scale.model_validate(scale),
             )
             keep_source = len(ingested.dataset.classes) == 1 and not one_class

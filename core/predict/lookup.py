@@ -137,7 +137,7 @@ def evaluate_on(
             sources.stem(source.name),
             Path(scratch),
             settings,
-            fewest_classes=1,
+            classes="any",
             scale=classifier.scale,
         )
         dataset = group(ungrouped).dataset

@@ -60,7 +60,7 @@ def zipped(path: Path, folder: Path) -> str:
         target.write(path, f"a/{path.name}")
         for number, name in enumerate(("a/1.png", "b/2.png")):
             target.writestr(name, plain_picture(number))
-    found = dataset.read(source, folder / "out", LIMITS)
+    found = dataset.read(source, folder / "out", LIMITS).dataset
     assert len(found.examples) + len(found.skipped) == 3
     reasons = [skipped.reason for skipped in found.skipped]
     return f"refused: {reasons[0]}" if reasons else "accepted"

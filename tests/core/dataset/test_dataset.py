@@ -13,7 +13,6 @@ from core import dataset
 from core.archive.inspection import LINK
 from core.archive.unpacking import CLUTTER
 from core.dataset import Dataset
-from core.dataset.findings import informs
 from core.errors import BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings
 
@@ -38,7 +37,7 @@ def zipped(folder: Path, names: list[str], others: dict[str, bytes] | None = Non
 
 
 def read(folder: Path, names: list[str], limits: Settings = LIMITS) -> dataset.Dataset:
-    return dataset.read(zipped(folder, names), folder / "pictures", limits)
+    return dataset.read(zipped(folder, names), folder / "pictures", limits).dataset
 
 
 def labels(result: dataset.Dataset) -> dict[str, tuple[str, str | None]]:
@@ -101,7 +100,7 @@ def test_without_test_pictures_the_validation_pictures_are_the_test_set(tmp_path
 def test_unreadable_files_are_listed_with_the_reason(tmp_path):
     others = {"a/notes.txt": b"hello", "b/cut.png": picture(9)[:300], "a/.DS_Store": b"x"}
     path = zipped(tmp_path, ["a/1.png", "b/1.png"], others)
-    result = dataset.read(path, tmp_path / "pictures", LIMITS)
+    result = dataset.read(path, tmp_path / "pictures", LIMITS).dataset
     reasons = {s.name: s.reason for s in result.skipped}
     assert reasons["a/notes.txt"].startswith("Not a picture")
     assert reasons["b/cut.png"].startswith("Damaged")
@@ -162,7 +161,7 @@ def test_a_folder_is_read_in_place_without_following_links(tmp_path):
         (source / name).write_bytes(picture(seed))
     (tmp_path / "outside.png").write_bytes(picture(9))
     (source / "a/link.png").symlink_to(tmp_path / "outside.png")
-    result = dataset.read(source, tmp_path / "pictures", LIMITS)
+    result = dataset.read(source, tmp_path / "pictures", LIMITS).dataset
     assert [Path(e.path) for e in result.examples] == [source / "a/1.png", source / "b/1.png"]
     assert {s.name for s in result.skipped} == {"a/link.png", ".hidden/1.png"}
 
@@ -175,7 +174,7 @@ def test_links_to_class_folders_are_listed_and_not_called_empty(tmp_path: Path) 
     for name in ("rose", ".cache"):
         (source / name).symlink_to(elsewhere, target_is_directory=True)
     result = dataset.read(source, tmp_path / "pictures", LIMITS)
-    assert {s.name: s.reason for s in result.skipped} == {"rose": LINK, ".cache": CLUTTER}
+    assert {s.name: s.reason for s in result.dataset.skipped} == {"rose": LINK, ".cache": CLUTTER}
     assert not result.notes
 
 
@@ -218,16 +217,14 @@ def test_numbered_class_folders_stay_classes_beside_a_table_of_sites(tmp_path: P
     names = [f"{label}/{label}_{number}.png" for label in range(3) for number in range(4)]
     rows = "".join(f"{name},site {place % 2}\n" for place, name in enumerate(names))
     archive = zipped(tmp_path, names, {"sites.csv": f"file,where\n{rows}".encode()})
-    found = dataset.read(archive, tmp_path / "pictures", LIMITS)
+    found = dataset.read(archive, tmp_path / "pictures", LIMITS).dataset
     assert found.classes == ("0", "1", "2")
 
 
-def test_notes_in_files_of_earlier_versions_are_left_out() -> None:
+def test_datasets_of_earlier_versions_with_notes_are_opened() -> None:
     stored = {"name": "birds", "classes": ["a"], "examples": []}
     noted = stored | {"notes": [{"code": "folders", "sentence": "Read as classes.", "reading": ""}]}
-    assert Dataset.model_validate(noted).notes == ()
-    kept = Dataset.model_validate(stored | {"notes": [informs("folders", "Read as classes.")]})
-    assert [note.code for note in kept.notes] == ["folders"]
+    assert Dataset.model_validate(noted) == Dataset.model_validate(stored)
 
 
 @pytest.mark.parametrize("big", [False, True])

@@ -135,7 +135,7 @@ def test_groups_that_are_the_classes_are_refused():
         name="t.csv:kind", groups={e.name: e.name[:3] for e in pictures.examples}
     )
     with pytest.raises(BadDataset, match="are the classes"):
-        grouping.group(pictures.model_copy(update={"columns": (column,)}), "t.csv:kind")
+        grouping.group(pictures, "t.csv:kind", [column])
 
 
 def test_a_chosen_group_is_never_divided_and_every_class_is_in_every_part():

@@ -218,13 +218,13 @@ def test_a_table_that_was_used_is_not_left_out(tmp_path):
         Image.new("RGB", (32, 32), (30 * n, 9, 9)).save(folder / f"p{n}.png")
     (folder / "labels.csv").write_text(rows(title="kind"))
     (folder / "notes.txt").write_text("Taken in May")
-    read = dataset.read(folder, tmp_path / "pictures", Settings())
+    read = dataset.read(folder, tmp_path / "pictures", Settings()).dataset
     assert [skipped.name for skipped in read.skipped] == ["notes.txt"]
     (folder / "images").mkdir()  # to evaluate on, one class would be enough
     for n in range(8):
         (folder / f"p{n}.png").rename(folder / "images" / f"p{n}.png")
-    read = dataset.read(folder, tmp_path / "pictures", Settings(), fewest_classes=1)
-    assert read.classes == ("a", "b")
+    read = dataset.read(folder, tmp_path / "pictures", Settings(), classes="any")
+    assert read.dataset.classes == ("a", "b")
 
 
 @pytest.mark.parametrize("separator", ["|", "; ", ","])

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core import checks, dataset, intake
 from core.archive import names
-from core.dataset import folder_names, layout
+from core.dataset import folder_names, layout, reading
 from core.errors import BadDataset
 from core.settings import Settings
 from tests.core.dataset import layouts
@@ -103,26 +103,26 @@ def test_class_folders_beside_a_labelled_test_folder_are_for_training():
 @pytest.mark.parametrize("folder", ["test", "Test1", "testing", "test images"])
 def test_a_test_folder_beside_classes_is_left_out_with_a_warning_that_names_it(folder, read):
     found = read(paths("control", "placebo", folder, each=3))
-    assert found.classes == ("control", "placebo")
-    assert {n.reason for n in found.skipped} == {layout.UNLABELLED}
+    assert found.dataset.classes == ("control", "placebo")
+    assert {n.reason for n in found.dataset.skipped} == {layout.UNLABELLED}
     assert folder in next(n.sentence for n in found.notes if n.code == "unlabelled")
 
 
 @pytest.mark.parametrize("folder", ["eval", "Prueba", "blood test"])
 def test_other_folders_beside_classes_are_classes(folder, read):
-    assert len(read(paths("healthy", "sick", folder, each=3)).classes) == 3
-
-
-def test_a_picture_beside_the_classes_may_be_named_like_a_split():
-    found = layout.infer([*paths("cat", "dog"), "train"])
-    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
-    assert found.assignments[-1].reason == layout.NO_CLASS
+    assert len(read(paths("healthy", "sick", folder, each=3)).dataset.classes) == 3
 
 
 def test_a_class_may_be_named_like_a_split():
     found = layout.infer(paths("train", "bus", "test tube"))
     assert found.classes == ("bus", "test tube", "train")
     assert not found.predefined
+
+
+def test_a_picture_beside_the_classes_may_be_named_like_a_split():
+    found = layout.infer([*paths("cat", "dog"), "train"])
+    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
+    assert found.assignments[-1].reason == layout.NO_CLASS
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def picture(seed: int) -> bytes:
 def read(tmp_path):
     """Read a zip of pictures with these names and of other files."""
 
-    def made(pictures: list[str], others: dict[str, str | bytes] | None = None) -> dataset.Dataset:
+    def made(pictures: list[str], others: dict[str, str | bytes] | None = None) -> reading.Reading:
         shutil.rmtree(tmp_path / "pictures", ignore_errors=True)
         path = tmp_path / "flowers.zip"
         with zipfile.ZipFile(path, "w") as target:
@@ -228,8 +228,9 @@ def read(tmp_path):
     return made
 
 
-def labels(found: dataset.Dataset) -> dict[str, str]:
-    return {example.name: found.classes[example.label] for example in found.examples}
+def labels(found: reading.Reading) -> dict[str, str]:
+    read = found.dataset
+    return {example.name: read.classes[example.label] for example in read.examples}
 
 
 def table(*rows: tuple[object, ...], delimiter: str = ",") -> str:
@@ -330,7 +331,7 @@ def test_layouts_of_public_datasets_are_read_without_a_question(name, tmp_path):
 def test_a_column_about_something_else_does_not_contradict_the_folders(read):
     rows = ((name, ("indoor", "outdoor")[n % 2]) for n, name in enumerate(paths("cat", "dog")))
     found = read(paths("cat", "dog"), {"meta.csv": table(("file", "type"), *rows)})
-    assert found.classes == ("cat", "dog")
+    assert found.dataset.classes == ("cat", "dog")
     assert "labels_differ" not in [note.code for note in found.notes]
 
 
@@ -385,19 +386,19 @@ def test_a_column_of_remarks_does_not_replace_numbered_classes(folder, title, re
     names = [f"{folder}{n % 2}/{n}.jpg" for n in range(8)]
     rows = ((name, ("clean", "noisy")[n // 4]) for n, name in enumerate(names))
     found = read(names, {"meta.csv": table(("file", title), *rows)})
-    assert found.classes == (f"{folder}0", f"{folder}1")
+    assert found.dataset.classes == (f"{folder}0", f"{folder}1")
 
 
 def test_folders_of_numbered_classes_stay_classes_without_a_table(read):
-    assert read(paths("1", "2")).classes == ("1", "2")
+    assert read(paths("1", "2")).dataset.classes == ("1", "2")
     found = read(paths("1", "2"), {"notes.csv": table(("id", "x", "y"), ("0", "a", "b"))})
-    assert found.classes == ("1", "2")
+    assert found.dataset.classes == ("1", "2")
 
 
 def test_a_teachable_machine_project_is_read(read):
     pictures = [f"{name}-!-{n}.jpg" for name in ("Class 1", "a/b") for n in range(3)]
     found = read(pictures, {"manifest.json": '{"type": "image", "appdata": {}}'})
-    assert found.classes == ("Class 1", "a/b")
+    assert found.dataset.classes == ("Class 1", "a/b")
     with pytest.raises(BadDataset, match="audio"):
         read([], {"manifest.json": '{"type": "audio", "appdata": {}}'})
 
@@ -427,7 +428,8 @@ def test_a_table_is_of_the_part_that_it_is_named_after(read):
     rows = [(n, "ab"[n % 2]) for n in range(4)]
     found = read(names, {"train.csv": table(("id", "label"), *rows)})
     assert labels(found) == {f"train_images/{n}.png": label for n, label in rows}
-    assert {"train.csv" in s.reason for s in found.skipped if s.name != "train.csv"} == {True}
+    skipped = [s for s in found.dataset.skipped if s.name != "train.csv"]
+    assert skipped and all("train.csv" in s.reason for s in skipped)
     with pytest.raises(BadDataset, match=r"train\.csv.* 1 of 8 pictures.*only a"):
         read(names, {"train.csv": table(("id", "label"), *rows[:1])})
 
@@ -488,7 +490,7 @@ def test_an_empty_class_folder_is_a_finding(read):
 
 def test_a_class_name_stays_on_one_line(read):
     found = read(paths("two\nlines", "b\u2028c"))
-    assert found.classes == ("b c", "two lines")
+    assert found.dataset.classes == ("b c", "two lines")
     assert "control_characters" in [note.code for note in found.notes]
 
 
@@ -627,12 +629,12 @@ def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
 
 def test_labels_of_which_each_number_has_all_are_labels(read):
     found = read([f"{n}_{label}.png" for n in range(3) for label in ("cat", "dog")])
-    assert found.classes == ("cat", "dog")
+    assert found.dataset.classes == ("cat", "dog")
 
 
 def test_labels_behind_numbers_that_repeat_by_chance_are_labels(read):
     found = read([f"{n}_{label}.png" for n, label in enumerate(["cat", "dog"] * 3)] + ["0_dog.png"])
-    assert found.classes == ("cat", "dog")
+    assert found.dataset.classes == ("cat", "dog")
 
 
 def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
@@ -641,7 +643,7 @@ def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
         path.mkdir(parents=True)
         for n in range(3):
             (path / f"{n}.png").write_bytes(picture(len(folder) * 10 + n))
-    found = dataset.read(tmp_path / "set", tmp_path / "pictures", Settings())
+    found = dataset.read(tmp_path / "set", tmp_path / "pictures", Settings()).dataset
     assert found.classes == ("caf\ufffd", "tea")
     assert all((tmp_path / "pictures" / example.path).is_file() for example in found.examples)
     found.model_dump_json()

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from core.dataset import layout, reading
+from core.dataset import reading, repeats
 from core.dataset.repeats import find
 from core.errors import NoClasses
 from core.settings import Settings
@@ -20,7 +20,8 @@ def pictures(**folders: str) -> tuple[list[str], list[str]]:
     return [name for name, _ in names], [content for _, content in names]
 
 
-def folders(found: frozenset[str]) -> set[str]:
+def folders(found: dict[str, str]) -> set[str]:
+    assert set(found.values()) <= {repeats.REPEATED}
     return {name.split("/")[1] for name in found}
 
 
@@ -32,7 +33,7 @@ def test_loose_pictures_that_class_folders_repeat_are_left_out_with_a_finding(tm
             target.writestr(name, content)
             target.writestr(f"{('cat', 'dog')[number % 2]}/{name}", content)
     found = reading.read(path, tmp_path / "out", Settings())
-    assert found.classes == ("cat", "dog") and len(found.examples) == 9
+    assert found.dataset.classes == ("cat", "dog") and len(found.dataset.examples) == 9
     assert ["the top level" in note.sentence for note in found.notes] == [True]
 
 
@@ -59,7 +60,7 @@ def test_only_folders_side_by_side_are_compared():
     assert not find(names, [str(n) for n in range(12)])
     extra = [f"train/all/{n}.jpg" for n in range(6)]
     found = find([*names, *extra], [*map(str, range(12)), *map(str, range(6))])
-    assert found == frozenset(extra)
+    assert found == dict.fromkeys(extra, repeats.REPEATED)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_the_years_of_takeout_are_left_out_with_a_finding(tmp_path, year):
     names += [f"Takeout/{year}/IMG_{n}.jpg" for n in range(9)]
     read = layouts.interpret(names, {f"{top}/Dogs/metadata.json": '{"title": "Dogs"}'}, tmp_path)
     assert read.layout.classes == ("Cats 2023", "Dogs")
-    assert [a.reason for a in read.layout.assignments] == [""] * 6 + [layout.BY_YEAR] * 9
+    assert [a.reason for a in read.layout.assignments] == [""] * 6 + [repeats.BY_YEAR] * 9
     assert "repeated" not in [note.code for note in read.notes]  # they were not compared
     (note,) = [note for note in read.notes if note.code == "by_year"]
     assert len(note.files) == 9

@@ -273,7 +273,7 @@ def test_the_result_is_a_dataset_with_the_labelled_test_set(labels: Labels, tmp_
     labels.label([labels.pile.test[0]], LEFT_OUT, single=True)
     archive = tmp_path / "result.zip"
     saving.write_zip(labels, archive)
-    dataset = datasets.read(archive, tmp_path / "read", Settings(home=tmp_path))
+    dataset = datasets.read(archive, tmp_path / "read", Settings(home=tmp_path)).dataset
     assert dataset.predefined and not dataset.skipped
     assert dataset.classes == tuple(sorted(shapes.NAMES[:CLASSES]))
     hashes = [labels.pile.pictures[picture].sha256 for picture in labels.pile.test[1:]]

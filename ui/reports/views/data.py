@@ -5,7 +5,7 @@ import streamlit as st
 from core import runs
 from core.checks import Severity
 from core.dataset import Dataset, splitting
-from core.dataset.grouping import title
+from core.dataset.grouping import GroupSource
 from core.evaluation import describe
 from core.evaluation.wording import difference
 from core.runs.run import Run
@@ -63,7 +63,8 @@ def _counts(dataset: Dataset) -> None:
         else "Pictures that look the same were kept together in training or test."
     )
     if dataset.grouped_by:
-        caption += f" Groups {text.plain(title(dataset.grouped_by), 200)} were kept together, too."
+        by = GroupSource.parse(dataset.grouped_by).title
+        caption += f" Groups {text.plain(by, 200)} were kept together, too."
         if new := splitting.new_groups(dataset):
             caption += f" In the test set: {text.count(new, 'group')}, none of them in training."
     st.caption(caption)
