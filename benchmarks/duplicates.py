@@ -185,14 +185,14 @@ def _contents(zips: list[Path]) -> Iterator[bytes]:
 
 
 def _groups(fingerprints: Fingerprints) -> np.ndarray:
-    rows = np.arange(len(fingerprints.grey))
-    return near_duplicates.group(fingerprints.grey, fingerprints.chroma, rows, rows)
+    grey, chroma = fingerprints.rows["grey"], fingerprints.rows["chroma"]
+    rows = np.arange(len(grey))
+    return near_duplicates.group(grey, chroma, rows, rows)
 
 
 def _look_the_same(fingerprints: Fingerprints, first: int, second: int) -> bool:
-    rows = np.array([first, second])
-    pair = np.arange(2)
-    group = near_duplicates.group(fingerprints.grey[rows], fingerprints.chroma[rows], pair, pair)
+    rows, pair = fingerprints.rows[[first, second]], np.arange(2)
+    group = near_duplicates.group(rows["grey"], rows["chroma"], pair, pair)
     return bool(group[0] == group[1])
 
 

@@ -126,20 +126,20 @@ def _same(
     """(n,) int, equal for examples that look the same."""
     used = np.unique(rows)
     _, first, unique_index = np.unique(
-        fingerprints.pixels[used], return_index=True, return_inverse=True
+        fingerprints.rows["pixels"][used], return_index=True, return_inverse=True
     )
-    initial = np.arange(len(fingerprints.pixels))
+    initial = np.arange(len(fingerprints.rows))
     initial[used] = used[first[unique_index]]
     edges = np.array([min(example.width, example.height) for example in examples])
     compared = np.intersect1d(rows[edges >= COMPARABLE], initial[used])
-    grey, chroma = fingerprints.grey, fingerprints.chroma
+    grey, chroma = fingerprints.rows["grey"], fingerprints.rows["chroma"]
     return near_duplicates.group(grey, chroma, compared, initial, report)[rows]
 
 
 def _duplicates(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """Groups of two or more examples with equal pixels, as indices of the examples."""
     same: defaultdict[str, list[int]] = defaultdict(list)
-    for index, pixels in enumerate(fingerprints.pixels[rows].tolist()):
+    for index, pixels in enumerate(fingerprints.rows["pixels"][rows].tolist()):
         same[pixels].append(index)
     return tuple(tuple(members) for members in same.values() if len(members) > 1)
 
@@ -147,7 +147,7 @@ def _duplicates(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int
 def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
-    case = CheckInput(dataset, fingerprints.measures[rows], _duplicates(fingerprints, rows))
+    case = CheckInput(dataset, fingerprints.rows["measures"][rows], _duplicates(fingerprints, rows))
     # A remedy that leaves nothing to train on is none.
     return tuple(
         finding.model_copy(update={"remedy": None})

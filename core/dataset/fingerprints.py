@@ -6,7 +6,9 @@ import hashlib
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,13 +27,15 @@ BYTES = 4_400
 """What is stored of one picture, about."""
 
 MEASURES = ("high", "low", "contrast", "sharpness")
-ARRAYS: dict[str, tuple[int, ...]] = {
-    "pixels": (),
-    "grey": (GREY, GREY),
-    "chroma": (CHROMA, CHROMA, 2),
-    "measures": (len(MEASURES),),
+FIELDS = {
+    "sha256": "U64",
+    "pixels": "U32",
+    "grey": f"({GREY},{GREY})u1",
+    "chroma": f"({CHROMA},{CHROMA},2)u1",
+    "measures": f"({len(MEASURES)},)f4",
 }
-"""What is stored of each picture, with its shape."""
+"""What is stored of each picture, as in `Fingerprint`, with its type and shape."""
+ROW = np.dtype(list(FIELDS.items()))
 
 
 @dataclass(frozen=True)
@@ -79,61 +83,52 @@ class Fingerprints:
     """Fingerprints of n different pictures.
 
     Attributes:
-        place: SHA-256 → row.
-        pixels: (n,) hashes of the pixels.
-        grey: (n, 64, 64) uint8.
-        chroma: (n, 8, 8, 2) uint8.
-        measures: (n, 4) float32.
+        rows: (n,) of the fields in `FIELDS`.
     """
 
-    place: dict[str, int]
-    pixels: np.ndarray
-    grey: np.ndarray
-    chroma: np.ndarray
-    measures: np.ndarray
+    rows: np.ndarray
 
     @classmethod
     def of(cls, fingerprints: list[Fingerprint]) -> Fingerprints:
         """Combine fingerprints; equal files get one row."""
         unique = {fingerprint.sha256: fingerprint for fingerprint in fingerprints}
-        kept = unique.values()
-        return cls(
-            {sha256: row for row, sha256 in enumerate(unique)},
-            np.array([f.pixels for f in kept], np.str_),
-            np.array([f.grey for f in kept], np.uint8).reshape(-1, GREY, GREY),
-            np.array([f.chroma for f in kept], np.uint8).reshape(-1, CHROMA, CHROMA, 2),
-            np.array([f.measures for f in kept], np.float32).reshape(-1, len(MEASURES)),
-        )
+        rows = [tuple(getattr(each, name) for name in FIELDS) for each in unique.values()]
+        return cls(np.array(rows, ROW))
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """SHA-256 → row."""
+        return {sha256: row for row, sha256 in enumerate(self.rows["sha256"].tolist())}
 
     def of_files(self, hashes: Collection[str]) -> Fingerprints:
         """The fingerprints of some files, named by their SHA-256."""
-        rows = {sha256: row for sha256, row in self.place.items() if sha256 in hashes}
-        place = {sha256: row for row, sha256 in enumerate(rows)}
-        return Fingerprints(place, *(vars(self)[name][[*rows.values()]] for name in ARRAYS))
+        return Fingerprints(self.rows[[r for sha256, r in self.place.items() if sha256 in hashes]])
 
     def with_those_of(self, other: Fingerprints) -> Fingerprints:
         """Both, in this order. A picture in both has the row of the first."""
         more = other.of_files(other.place.keys() - self.place.keys())
-        pairs = ((vars(self)[name], vars(more)[name]) for name in ARRAYS)
-        place = {sha256: row for row, sha256 in enumerate([*self.place, *more.place])}
-        return Fingerprints(place, *map(np.concatenate, pairs))
+        return Fingerprints(np.concatenate([self.rows, more.rows]))
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
+        arrays: dict[str, Any] = {name: self.rows[name] for name in FIELDS}
         with files.replacing(folder / FILE) as path, path.open("wb") as out:
-            np.savez(out, sha256=list(self.place), **{name: vars(self)[name] for name in ARRAYS})
+            np.savez(out, **arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Fingerprints | None:
         """Read `fingerprints.npz`; None if missing, damaged or of an earlier version."""
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
-                place = {str(name): row for row, name in enumerate(data["sha256"])}
-                arrays = {name: data[name] for name in ARRAYS}
+                rows = np.empty(len(data["sha256"]), ROW)
+                for name in FIELDS:
+                    stored = data[name]
+                    if stored.shape != rows[name].shape:
+                        return None
+                    rows[name] = stored
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
-        shapes = {name: (len(place), *shape) for name, shape in ARRAYS.items()}
-        return cls(place, **arrays) if shapes == {n: a.shape for n, a in arrays.items()} else None
+        return cls(rows)
 
 
 def fingerprint(

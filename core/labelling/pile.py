@@ -201,7 +201,7 @@ def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
     distinct: list[Example] = []
     duplicates: list[Skipped] = []
     for example in dataset.examples:
-        pixels = str(fingerprints.pixels[fingerprints.place[example.sha256]])
+        pixels = str(fingerprints.rows["pixels"][fingerprints.place[example.sha256]])
         if pixels in first:
             duplicates.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
         else:
