@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.inspection import is_clutter
+from core.archive.inspection import LINK, is_clutter
 from core.archive.unpacking import CLUTTER, Progress, extract
 from core.errors import BadInput
 from core.settings import Settings
@@ -74,13 +74,21 @@ def find(
 
 
 def in_folder(folder: Path) -> list[Source]:
-    """List the files of a folder and its subfolders, in natural order."""
-    paths = [Path(base) / name for base, _, names in os.walk(folder) for name in names]
-    return [
-        Source(readable_path(path), path, required=is_picture(path.name))
-        for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder))))
-        if path.is_file() and not is_clutter(path.relative_to(folder).as_posix())
-    ]
+    """List the files of a folder and its subfolders, in natural order.
+
+    Links to folders are not followed, but are part of the list.
+    """
+    walked = [(Path(base), [*names, *folders]) for base, folders, names in os.walk(folder)]
+    paths = [base / name for base, names in walked for name in names]
+    found: list[Source] = []
+    for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder)))):
+        if is_clutter(path.relative_to(folder).as_posix()):
+            continue
+        if path.is_file():
+            found.append(Source(readable_path(path), path, required=is_picture(path.name)))
+        elif path.is_symlink():
+            found.append(Source(readable_path(path), None, LINK))
+    return found
 
 
 def in_archive(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.archive import sources
+from core.archive.inspection import LINK
 from core.settings import Settings
 from tests.core.zips import Part, build
 from tests.shapes import draw, encoded
@@ -24,6 +25,20 @@ def test_a_folder_is_listed_with_its_subfolders_in_natural_order(
         path.write_bytes(picture)
     found = [Path(source.name).relative_to(tmp_path) for source in sources.in_folder(tmp_path)]
     assert list(map(str, found)) == ["2.jpg", "10.jpg", "a/3.jpg", "a/b/1.jpg", "B1.jpg", "²x.jpg"]
+
+
+def test_links_to_folders_are_listed_with_the_reason_and_not_followed(
+    tmp_path: Path, picture: bytes
+) -> None:
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    for each in (folder, elsewhere):
+        each.mkdir()
+        (each / "1.jpg").write_bytes(picture)
+    (folder / "2.jpg").symlink_to(elsewhere / "1.jpg")
+    (folder / "rose").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "gone.jpg").symlink_to(tmp_path / "gone.jpg")
+    found = {Path(source.name).name: source.problem for source in sources.in_folder(folder)}
+    assert found == {"1.jpg": "", "2.jpg": "", "gone.jpg": LINK, "rose": LINK}
 
 
 def test_a_zip_without_folders_is_read(tmp_path: Path, picture: bytes, settings: Settings) -> None:
