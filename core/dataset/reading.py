@@ -84,40 +84,28 @@ def read(
         files, base = _walk(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
-    members = files.members
-    results = _fingerprint(members, thumbnails, settings, deadline, progress, scale or AS_DECLARED)
     stretched: tuple[Finding, ...] = ()
     if scale is None:
-        depths = [None if isinstance(result, str) else result.depth for result in results]
-        scale = scaling.of(depths)
+        results, scale = _scaled(files.members, thumbnails, settings, deadline, progress)
         stretched = scaling.notes(scale)
-        again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
-        chosen = [members[n] for n in again]
-        scaled = _fingerprint(chosen, thumbnails, settings, deadline, progress, scale)
-        for n, result in zip(again, scaled, strict=True):
-            results[n] = result
+    else:
+        results = _fingerprint(files.members, thumbnails, settings, deadline, progress, scale)
     name = name or source.name
-    readable, unreadable = _divided(members, results)
+    readable, others, unreadable = _divided(files.members, results)
     names = [member.name for member, _ in readable]
     hashes = [picture.sha256 for _, picture in readable]
-    others = [member for member, _ in unreadable]
     found, notes, used = interpret(name, names, others, files, classes, hashes)
     check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
     examples, left_out = _examples(readable, found, base)
     columns = tables.columns([example.name for example in examples], others)
     files_of_columns = {column.name.rpartition(":")[0] for column in columns}
-    skipped = [
-        *files.skipped,
-        *(Skipped(name=member.name, reason=reason) for member, reason in unreadable),
-        *left_out,
-    ]
     dataset = Dataset(
         name=name,
         classes=found.classes,
         examples=examples,
         skipped=tuple(
             each
-            for each in skipped
+            for each in (*files.skipped, *unreadable, *left_out)
             if each.name not in used and each.name.rpartition("/")[2] not in files_of_columns
         ),
         predefined=found.predefined,
@@ -217,18 +205,39 @@ def _fingerprint(
     return results
 
 
+def _scaled(
+    members: Sequence[Member],
+    thumbnails: Path | None,
+    settings: Settings,
+    deadline: float,
+    progress: Progress | None,
+) -> tuple[list[Fingerprint | str], Scale]:
+    """Decode all files, and those again that look different by the scale of all of them."""
+    results = _fingerprint(members, thumbnails, settings, deadline, progress, AS_DECLARED)
+    depths = [None if isinstance(result, str) else result.depth for result in results]
+    scale = scaling.of(depths)
+    again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
+    chosen = [members[n] for n in again]
+    scaled = _fingerprint(chosen, thumbnails, settings, deadline, progress, scale)
+    for n, result in zip(again, scaled, strict=True):
+        results[n] = result
+    return results, scale
+
+
 def _divided(
     members: Sequence[Member], results: Sequence[Fingerprint | str]
-) -> tuple[list[tuple[Member, Fingerprint]], list[tuple[Member, str]]]:
-    """The pictures that can be read, with their fingerprints; the other files, with the reason."""
+) -> tuple[list[tuple[Member, Fingerprint]], list[Member], list[Skipped]]:
+    """The pictures that can be read, with their fingerprints; the other files, also as skipped."""
     readable: list[tuple[Member, Fingerprint]] = []
-    unreadable: list[tuple[Member, str]] = []
+    others: list[Member] = []
+    skipped: list[Skipped] = []
     for member, result in zip(members, results, strict=True):
         if isinstance(result, str):
-            unreadable.append((member, result))
+            others.append(member)
+            skipped.append(Skipped(name=member.name, reason=result))
         else:
             readable.append((member, result))
-    return readable, unreadable
+    return readable, others, skipped
 
 
 def _examples(
