@@ -41,23 +41,17 @@ _JOINED = {"HIRAGANA", "KATAKANA", "CJK"}
 _SYMBOLS = "°ºª№½²µ±"
 
 
-def unicode_path(raw: bytes, extra: bytes) -> str | None:
-    """The name in the Info-ZIP Unicode Path field, if it belongs to the raw name.
+def unicode_path(raw: bytes, block: bytes) -> str | None:
+    """The name in an Info-ZIP Unicode Path field, if it belongs to the raw name.
 
     Source: APPNOTE.TXT 6.3.10, section 4.6.9.
     """
-    at = 0
-    while at + 4 <= len(extra):
-        tag, size = (int.from_bytes(extra[at + n : at + n + 2], "little") for n in (0, 2))
-        block = extra[at + 4 : at + 4 + size]
-        belongs = int.from_bytes(block[1:5], "little") == zlib.crc32(raw)
-        if tag == 0x7075 and block[:1] == b"\1" and belongs:
-            try:
-                return block[5:].decode("utf-8")
-            except UnicodeDecodeError:
-                return None
-        at += 4 + size
-    return None
+    if block[:1] != b"\1" or int.from_bytes(block[1:5], "little") != zlib.crc32(raw):
+        return None
+    try:
+        return block[5:].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def read_again(name: str, used: str, other: str) -> str:

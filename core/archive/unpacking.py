@@ -19,7 +19,7 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.directory import DEFLATED, MAKE_AGAIN, Entry
+from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, with_names
 from core.archive.inspection import (
     Listing,
     check_sizes,
@@ -97,8 +97,8 @@ def extract(
     written: list[Path] = []
     members = []
     try:
-        with archive.open("rb") as file, tarball.opened(archive) as tar:
-            listing, encodings, stream = _checked_files(file, tar, settings)
+        with archive.open("rb") as file:
+            stream, listing, encodings = _checked_files(file, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
             clutter = [entry.name for entry in listing.files if is_clutter(entry.name)]
             skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
@@ -150,15 +150,10 @@ def read(stream: coders.Stream, entry: Entry) -> Iterator[bytes]:
         stream: a zip, or the unpacked bytes of a tar or 7z.
 
     Raises:
-        BadArchive: the file contradicts the directory.
+        BadArchive: the file is larger than declared.
         DamagedFile: its size or checksum is wrong.
     """
-    start = entry.offset
-    if entry.end is not None:
-        start = directory.data_start(stream, entry)
-        if start + entry.packed > entry.end:
-            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
-    packed = coders.pieces(stream, start, entry.packed)
+    packed = coders.pieces(stream, entry.offset, entry.packed)
     count = checksum = 0
     for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
         count += len(chunk)
@@ -206,10 +201,8 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _checked_files(
-    file: IO[bytes], tar: IO[bytes] | None, settings: Settings
-) -> tuple[Listing, list[str], coders.Stream]:
-    """The checked files, the encodings of their names, and what `read` reads them from."""
+def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
+    """What `read` reads from, the checked files, and the encodings of their names."""
     length = file.seek(0, 2)
     if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
@@ -217,19 +210,16 @@ def _checked_files(
             f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
             f"{Settings.variable('archive_megabytes')}."
         )
-    start = None
-    stream: coders.Stream = tar or file
-    encodings: list[str] = []
-    if tar is not None:
-        entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
+    stream: coders.Stream
+    if tarball.is_one(file):
+        stream, entries = tarball.opened(file, length, settings)
     elif sevenzip.is_one(file):
         stream, entries = sevenzip.opened(file, length, settings)
     else:
-        files = directory.find(file, settings)
-        start = files.start
-        entries, encodings = directory.entries(file, files)
+        stream, entries = directory.opened(file, settings)
+    entries, encodings = with_names(entries)
     check_sizes(entries, length, settings)
-    return list_files(entries, start), encodings, stream
+    return stream, list_files(entries), encodings
 
 
 def _write(

@@ -132,6 +132,23 @@ def test_unsafe_zips_are_refused_and_leave_nothing(parts, tmp_path):
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("last", [Part("b", local_name=b"c"), Part("b", offset=0)])
+def test_all_headers_are_checked_before_any_file_is_written(last, tmp_path):
+    def written(*_: object) -> None:
+        raise AssertionError("unpacked")
+
+    (tmp_path / "upload.zip").write_bytes(build(Part("a"), last))
+    with pytest.raises(BadArchive):
+        unpacking.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, written)
+
+
+@pytest.mark.parametrize(
+    "part", [Part("b/", b"", local_name=b"c/"), Part("__MACOSX/._1.jpg", local_name=b"._2.jpg")]
+)
+def test_a_header_that_nothing_is_read_by_may_contradict_the_directory(part, tmp_path):
+    assert names(extract(build(Part("a"), part, Part("d")), tmp_path)) == ["a", "d"]
+
+
 def test_files_that_were_in_the_destination_before_survive_a_refusal(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("mine")
