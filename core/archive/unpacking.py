@@ -27,15 +27,13 @@ from core.archive.inspection import (
     is_clutter,
     list_files,
 )
-from core.errors import BadArchive, LimitExceeded, NotEnoughResources
+from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
-from core.system import prose
+from core.system import capacity
 
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of finished items and their total; may raise."""
 
-RESERVE = 256 * MEGABYTE
-"""Disk space that stays free."""
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
 CLUTTER = "A file that the operating system or a photo service keeps for itself."
@@ -104,7 +102,7 @@ def extract(
             skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
             files = [entry for entry in listing.files if not is_clutter(entry.name)]
             destination.mkdir(parents=True, exist_ok=True)
-            _check_disk_space(destination, sum(entry.size for entry in files))
+            capacity.require_disk(destination, sum(entry.size for entry in files))
             for number, entry in enumerate(files):
                 if progress and number % 50 == 0:
                     progress("Unpacking", number, len(files))
@@ -250,12 +248,3 @@ def _write(
     except DamagedFile:
         return DAMAGED
     return None
-
-
-def _check_disk_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + RESERVE > free:
-        raise NotEnoughResources(
-            f"Unpacking needs {prose.size(needed)} of disk and leaves {prose.size(RESERVE)} free; "
-            f"there are {prose.size(free)}. Try again later, or with fewer pictures."
-        )

@@ -15,8 +15,9 @@ from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
 from core.archive import inspection, unpacking
-from core.errors import BadArchive, BadInput, LimitExceeded
+from core.errors import BadArchive, BadInput, LimitExceeded, NotEnoughResources
 from core.settings import Settings
+from core.system import capacity
 from tests.core.zips import Part, build
 
 LIMITS = Settings(archive_entries=100, expanded_megabytes=50)
@@ -326,6 +327,14 @@ def test_time_is_limited(tmp_path, monkeypatch):
     with pytest.raises(LimitExceeded, match="TUSKER_INTAKE_SECONDS"):
         extract(build(*(Part(f"{i}") for i in range(9))), tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_zip_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(capacity, "free_disk", lambda _: capacity.RESERVE + 4)
+    with pytest.raises(NotEnoughResources):
+        extract(build(Part("a", b"12345")), tmp_path)
+    assert not (tmp_path / "out").exists()
+    assert names(extract(build(Part("a", b"1234")), tmp_path)) == ["a"]
 
 
 def test_cancelling_leaves_nothing(tmp_path):
