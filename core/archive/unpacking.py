@@ -30,6 +30,7 @@ from core.archive.inspection import (
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 from core.system import capacity
+from core.system.files import CHUNK
 
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of finished items and their total; may raise."""
@@ -174,7 +175,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         BadArchive: a name is absolute or contains `..`.
         LimitExceeded: more files or bytes than a zip may have.
     """
-    total = 0
+    size = 0
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
             for number, (name, stream) in enumerate(files, 1):
@@ -185,18 +186,33 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
                     )
                 info = zipfile.ZipInfo(clean(name))
                 with target.open(info, "w", force_zip64=True) as out:
-                    while chunk := stream.read(coders.CHUNK):
-                        total += len(chunk)
-                        if total > settings.archive_megabytes * MEGABYTE:
-                            raise LimitExceeded(
-                                f"A folder may have up to {settings.archive_megabytes} MB. Make "
-                                "the pictures smaller, or raise "
-                                f"{Settings.variable('archive_megabytes')}."
-                            )
-                        out.write(chunk)
+                    size = copy(stream, out, settings, size)
     except BaseException:
         archive.unlink(missing_ok=True)
         raise
+
+
+def copy(stream: IO[bytes], target: IO[bytes], settings: Settings, size: int = 0) -> int:
+    """Copy an uploaded file in chunks.
+
+    Args:
+        size: bytes of the same upload that were copied before.
+
+    Returns:
+        The size with this file.
+
+    Raises:
+        LimitExceeded: the upload is larger than an archive may be.
+    """
+    while chunk := stream.read(CHUNK):
+        size += len(chunk)
+        if size > settings.archive_megabytes * MEGABYTE:
+            raise LimitExceeded(
+                f"Uploads may have up to {settings.archive_megabytes} MB; this one has more. Make "
+                f"the pictures smaller, or raise {Settings.variable('archive_megabytes')}."
+            )
+        target.write(chunk)
+    return size
 
 
 def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
