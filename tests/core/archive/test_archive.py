@@ -144,7 +144,7 @@ def test_all_headers_are_checked_before_any_file_is_written(last, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "part", [Part("b/", b"", local_name=b"c/"), Part("__MACOSX/._1.jpg", local_name=b"._2.jpg")]
+    "part", [Part("b/", b"", local_name=b"c/"), Part("__MACOSX/._1", local_name=b"__MACOSX/._2")]
 )
 def test_a_header_that_nothing_is_read_by_may_contradict_the_directory(part, tmp_path):
     assert names(extract(build(Part("a"), part, Part("d")), tmp_path)) == ["a", "d"]

@@ -319,6 +319,7 @@ def test_a_folder_is_no_damaged_picture(tmp_path):
         decode(tmp_path / "a.jpg")
 
 
+@pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO")
 def test_of_several_lists_of_pictures_in_a_jpeg_only_the_last_is_read():
     one = b"MPF\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0xB001, 4, 1, 1, 0)
     large = b"MPF\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0xB001, 1, 1 << 30, 1, 0)
