@@ -3,6 +3,7 @@
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from itertools import accumulate
 
 WESTERN = ("cp437", "cp850", "cp1252")
 ENCODINGS = {
@@ -33,6 +34,8 @@ UNRANKED = 0.001
 """Confidence in encodings that chardet does not list; it leaves out some for very short names."""
 PLAUSIBLE = 0.1
 """Encodings of at least this share of the highest confidence are alternatives."""
+SAMPLED = 1 << 16
+"""Bytes of names by which an encoding is judged; looking at each character takes time."""
 _SCRIPTS = (
     *("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI"),
     *("HIRAGANA", "KATAKANA", "CJK", "HANGUL"),
@@ -63,10 +66,10 @@ def read_again(name: str, used: str, other: str) -> str:
 
 
 def fitting(names: Sequence[bytes]) -> list[str]:
-    """The encodings in which all names consist of words, the most likely first.
+    """The encodings in which names consist of words, the most likely first.
 
-    chardet says how likely each is. Of encodings in which the names are the same, only the first is
-    listed.
+    All names can be written in them, and up to `SAMPLED` bytes of names are looked at. chardet says
+    how likely each is. Of encodings in which the names are the same, only the first is listed.
     """
     import chardet  # 9 MB that are rarely needed
 
@@ -74,8 +77,11 @@ def fitting(names: Sequence[bytes]) -> list[str]:
     parts = sorted({part for name in names for part in name.split(b"/") if not part.isascii()})
     if not parts:
         return []
+    spread = parts[:: sum(map(len, parts)) // SAMPLED + 1]
+    totals = accumulate(map(len, spread))
+    sample = [part for part, total in zip(spread, totals, strict=True) if total <= SAMPLED]
     ranking = chardet.detect_all(
-        b"\n".join(parts), ignore_threshold=True, compat_names=False, include_encodings=ENCODINGS
+        b"\n".join(sample), ignore_threshold=True, compat_names=False, include_encodings=ENCODINGS
     )
     confidence = dict.fromkeys(ENCODINGS, UNRANKED)
     for each in ranking:
@@ -85,10 +91,20 @@ def fitting(names: Sequence[bytes]) -> list[str]:
         confidence[encoding] = weight * each["confidence"]
     likely: dict[tuple[str, ...], str] = {}
     for encoding in sorted(ENCODINGS, key=lambda each: -confidence[each]):
-        if all(_consists_of_words(part, encoding) for part in parts):
-            likely.setdefault(tuple(part.decode(encoding) for part in parts), encoding)
+        if all(_consists_of_words(part, encoding) for part in sample) and all(
+            _can_write(part, encoding) for part in parts
+        ):
+            likely.setdefault(tuple(part.decode(encoding) for part in sample), encoding)
     found = list(likely.values())
     return [each for each in found if confidence[each] >= PLAUSIBLE * confidence[found[0]]]
+
+
+def _can_write(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _consists_of_words(raw: bytes, encoding: str) -> bool:
