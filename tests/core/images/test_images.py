@@ -367,8 +367,9 @@ def avif_box(kind: bytes, content: bytes) -> bytes:
         # The same in small boxes, each within the limit.
         avif_box(b"iloc", bytes(4) + b"\0\1\0\1\0\0\xc0\0") * 40,
         avif_box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
+        avif_box(b"hvcC", bytes(22) + b"\2" + (b"\x20\x75\x30" + bytes(60_000)) * 2),
     ],
-    ids=["boxes", "extents", "boxes of extents", "units"],
+    ids=["boxes", "extents", "boxes of extents", "units", "parameter sets"],
 )
 def test_an_avif_of_endless_blocks_is_refused(inside):
     head = avif_box(b"ftyp", b"avif\0\0\0\0avifmif1")
