@@ -1,7 +1,4 @@
-"""Decode untrusted pictures to upright RGB.
-
-Nothing else decodes files from outside.
-"""
+"""Decode untrusted pictures to upright RGB."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass

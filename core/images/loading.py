@@ -1,4 +1,7 @@
-"""Load untrusted pictures as they are stored, within limits of time and memory."""
+"""Load untrusted pictures as they are stored, within limits of time and memory.
+
+Nothing else decodes files from outside.
+"""
 
 import io
 from contextlib import ExitStack
