@@ -10,17 +10,14 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from core.archive import names
-from core.archive.coders import Stream
-from core.errors import BadArchive, LimitExceeded
+from core.archive.entry import MAKE_AGAIN, NAME_BYTES, Entry, check_count, decode_name
+from core.errors import BadArchive
 from core.settings import Settings
-
-MAKE_AGAIN = "Make the archive again."
-STORED, DEFLATED = 0, 8
-NAME_BYTES = 4_096
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
-_END_BYTES, _COMMENT_BYTES = 22, 65_535
+_END_BYTES, _COMMENT_BYTES, _LOCAL_BYTES = 22, 65_535, 30
+_ZIP64, _UNICODE_PATH = 1, 0x7075  # kinds of extra fields
 _ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
 OTHER_FORMATS = {
     b"Rar!": "a RAR archive",
@@ -29,37 +26,6 @@ OTHER_FORMATS = {
     b"\xfd7zXZ": "an xz archive",
     b"\x28\xb5\x2f\xfd": "a Zstandard archive",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the directory, unchecked.
-
-    Attributes:
-        name: decoded, otherwise unchanged.
-        raw_name: bytes of the name.
-        encoding: of the name, if the zip does not say it and it is not UTF-8; otherwise empty.
-        offset: of the local header, in bytes from the file's start.
-        packed: size in the archive, in bytes.
-        size: declared unpacked size, in bytes.
-        checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
-        mode: Unix file type and permissions; 0 where the zip was made on another system.
-        method: compression method of a zip.
-        flags: general purpose bit flags of a zip.
-        end: offset where the packed bytes must have ended, once a zip is checked.
-    """
-
-    name: str
-    raw_name: bytes
-    offset: int
-    packed: int
-    size: int
-    checksum: int | None
-    mode: int
-    method: int = STORED
-    flags: int = 0
-    encoding: str = ""
-    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,45 +77,32 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
     return Directory(count, start + shift, size, shift)
 
 
-def check_count(count: int, limits: Settings) -> None:
-    """Check the number of entries.
+def opened(file: IO[bytes], settings: Settings) -> tuple[IO[bytes], list[Entry]]:
+    """The file and its entries; errors as of `find` and `entries`."""
+    return file, entries(file, find(file, settings))
+
+
+def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
+    """List the entries of a directory, with the offsets of their packed bytes.
 
     Raises:
-        LimitExceeded: more than allowed.
+        BadArchive: the directory is damaged or has a name that cannot be decoded, or entries
+            overlap.
+
+    Source: APPNOTE.TXT 6.3.10, section 4.3.12; D. Fifield, "A better zip bomb", 2019.
     """
-    if count > limits.archive_entries:
-        raise LimitExceeded(
-            f"An archive may have up to {limits.archive_entries:,} entries; this one has {count:,}."
-            f" Leave some out, or raise {Settings.variable('archive_entries')}."
-        )
-
-
-def entries(file: IO[bytes], directory: Directory) -> tuple[list[Entry], list[str]]:
-    """List the entries of a directory, with their names as by `with_names`.
-
-    Raises:
-        BadArchive: the directory is damaged or has a name that cannot be decoded.
-
-    Source: APPNOTE.TXT 6.3.10, section 4.3.12.
-    """
-    return with_names(list(_entries(file, directory)))
-
-
-def with_names(found: list[Entry]) -> tuple[list[Entry], list[str]]:
-    """The entries, and the encodings that fit all names without a mark.
-
-    Names without a mark are decoded in the first of these encodings.
-    """
-    unmarked = [entry.raw_name for entry in found if entry.encoding]
-    encodings = names.fitting(unmarked) if unmarked else []
-    encoding = next(iter(encodings), names.FALLBACK)
-    decoded = [
-        replace(entry, name=entry.raw_name.decode(encoding), encoding=encoding)
-        if entry.encoding
-        else entry
-        for entry in found
-    ]
-    return decoded, encodings
+    found = list(_entries(file, directory))
+    limit = directory.start  # where an entry has to end: at the next entry or the directory
+    for index in sorted(range(len(found)), key=lambda n: found[n].offset, reverse=True):
+        entry = found[index]
+        least = entry.offset + _LOCAL_BYTES + len(entry.raw_name)
+        if least + entry.packed > limit:
+            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+        start = _data_start(file, entry)
+        is_misplaced = start is None or start + entry.packed > limit
+        found[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
+        limit = entry.offset
+    return found
 
 
 def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
@@ -175,7 +128,7 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
         if disk:
             raise BadArchive("This zip comes in several parts. Make it as a single file.")
         system = made_by >> 8
-        name, encoding = decode_name(raw_name, flags, extra)
+        name, encoding = _name(raw_name, flags, extra)
         yield Entry(
             name=name,
             raw_name=raw_name,
@@ -192,23 +145,18 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
         raise BadArchive(f"The number of entries in this zip is wrong. {MAKE_AGAIN}")
 
 
-def data_start(file: Stream, entry: Entry) -> int:
-    """Offset of an entry's packed bytes, by its local header.
-
-    Raises:
-        BadArchive: the header is missing or contradicts the directory.
-    """
-    head = _read(file, entry.offset, 30)
-    if len(head) < 30 or head[:4] != _LOCAL:
-        raise BadArchive(f"{entry.name} is missing from this zip. {MAKE_AGAIN}")
+def _data_start(file: IO[bytes], entry: Entry) -> int | None:
+    """Offset of an entry's packed bytes; None if its local header contradicts the directory."""
+    head = _read(file, entry.offset, _LOCAL_BYTES)
+    if len(head) < _LOCAL_BYTES or head[:4] != _LOCAL:
+        return None
     flags, method = struct.unpack_from("<2H", head, 6)
     name_size, extra_size = struct.unpack_from("<2H", head, 26)
-    name = file.read(name_size)
     # Some tools write "\\" in the directory and "/" before the file.
-    same_name = name.replace(b"\\", b"/") == entry.raw_name.replace(b"\\", b"/")
-    if not same_name or method != entry.method or flags & 1:
-        raise BadArchive(f"This zip contradicts itself about {entry.name}. {MAKE_AGAIN}")
-    return entry.offset + 30 + name_size + extra_size
+    name = file.read(name_size).replace(b"\\", b"/")
+    if name != entry.raw_name.replace(b"\\", b"/") or method != entry.method or flags & 1:
+        return None
+    return entry.offset + _LOCAL_BYTES + name_size + extra_size
 
 
 def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
@@ -247,46 +195,44 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
 
 def _zip64(extra: bytes, *fields: int) -> list[int]:
     """Replace fields that hold a marker by their values in the ZIP64 extra field."""
-    at = 0
-    while at + 4 <= len(extra):
-        tag, size = struct.unpack_from("<2H", extra, at)
-        at += 4
-        if tag == 1:
-            block, values = extra[at : at + size], []
-            for field, (marker, width) in zip(fields, _ZIP64_FIELDS, strict=True):
-                if field != marker:
-                    values.append(field)
-                elif len(block) >= width:
-                    values.append(int.from_bytes(block[:width], "little"))
-                    block = block[width:]
-            if len(values) == len(fields):
-                return values
-        at += size
+    for block in _blocks(extra, _ZIP64):
+        values = []
+        for field, (marker, width) in zip(fields, _ZIP64_FIELDS, strict=True):
+            if field != marker:
+                values.append(field)
+            elif len(block) >= width:
+                values.append(int.from_bytes(block[:width], "little"))
+                block = block[width:]
+        if len(values) == len(fields):
+            return values
     raise BadArchive(f"The directory of this zip lacks a size. {MAKE_AGAIN}")
 
 
-def decode_name(raw: bytes, flags: int = 0, extra: bytes = b"") -> tuple[str, str]:
+def _name(raw: bytes, flags: int, extra: bytes) -> tuple[str, str]:
     """The name, and the encoding if that is a guess.
-
-    Many tools write UTF-8 without setting its flag.
 
     Source: APPNOTE.TXT 6.3.10, appendix D.
     """
-    if len(raw) > NAME_BYTES:
-        raise BadArchive(f"A name in this archive has {len(raw):,} bytes. Shorten it.")
-    if (name := names.unicode_path(raw, extra)) is not None:
-        return name, ""
-    try:
-        return raw.decode("utf-8"), ""
-    except UnicodeDecodeError:
-        if flags & 0x800:
-            raise BadArchive(
-                f"A name in this zip is marked as UTF-8 but is not. {MAKE_AGAIN}"
-            ) from None
-        return raw.decode(names.FALLBACK), names.FALLBACK
+    name, encoding = decode_name(raw)
+    for block in _blocks(extra, _UNICODE_PATH):
+        if (path := names.unicode_path(raw, block)) is not None:
+            return path, ""
+    if encoding and flags & 0x800:
+        raise BadArchive(f"A name in this zip is marked as UTF-8 but is not. {MAKE_AGAIN}")
+    return name, encoding
 
 
-def _read(file: Stream, at: int, count: int) -> bytes:
+def _blocks(extra: bytes, wanted: int) -> Iterator[bytes]:
+    """The contents of the extra fields of a kind."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<2H", extra, at)
+        if kind == wanted:
+            yield extra[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
+def _read(file: IO[bytes], at: int, count: int) -> bytes:
     try:
         file.seek(at)
     except (OSError, OverflowError, ValueError):

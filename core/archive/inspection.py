@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from core.archive.directory import DEFLATED, MAKE_AGAIN, STORED, Entry
+from core.archive.entry import DEFLATED, MAKE_AGAIN, STORED, Entry
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 
@@ -41,34 +41,30 @@ class Listing:
     left_out: dict[str, str]
 
 
-def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
-    """Check entries and list them.
-
-    Args:
-        entries: all entries of an archive.
-        directory: offset of a zip's directory; None for an archive without one.
+def list_files(entries: Sequence[Entry]) -> Listing:
+    """Check all entries of an archive and list them.
 
     Raises:
         BadArchive: an entry is unsafe or cannot be read.
     """
     listing = Listing([], [], {})
     names: set[str] = set()
-    ends = {} if directory is None else _ends(entries, directory)
-    for number, entry in enumerate(entries):
+    for entry in entries:
         name = clean(entry.name)
-        is_folder = entry.name.endswith(("/", "\\"))
-        reason = _check(entry, is_folder)
+        reason = _check(entry)
         if not name:
             continue
-        if is_folder:
+        if entry.is_folder:
             listing.folders.append(name)
             continue
         key = unicodedata.normalize("NFC", name)
         if reason or key in names:
             listing.left_out[name] = reason or SAME_NAME
             continue
+        if entry.is_misplaced and not is_clutter(name):
+            raise BadArchive(f"This zip contradicts itself about {name}. {MAKE_AGAIN}")
         names.add(key)
-        listing.files.append(replace(entry, name=name, end=ends.get(number)))
+        listing.files.append(replace(entry, name=name))
     return listing
 
 
@@ -118,25 +114,38 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
     Raises:
         LimitExceeded: they are too large, together or compared with their packed sizes.
     """
-    total = sum(entry.size for entry in entries)
+    check_total(sum(entry.size for entry in entries), length, settings)
+    large = (entry for entry in entries if entry.size > RATIO_ENTRY_BYTES)
+    ratios = (entry.size / max(entry.packed, 1) for entry in large)
+    _check_ratio(max(ratios, default=0), settings)
+
+
+def check_total(total: int, length: int, settings: Settings) -> None:
+    """Check the declared unpacked size of an archive with `length` bytes.
+
+    Raises:
+        LimitExceeded: it is too large, by itself or compared with the archive.
+    """
     if total > settings.expanded_megabytes * MEGABYTE:
         raise LimitExceeded(
             f"The files of an archive may have up to {settings.expanded_megabytes:,} MB; these "
             f"have {total / MEGABYTE:,.0f}. Leave some pictures out, or raise "
             f"{Settings.variable('expanded_megabytes')}."
         )
-    ratios = [e.size / max(e.packed, 1) for e in entries if e.size > RATIO_ENTRY_BYTES]
     if total > RATIO_ARCHIVE_BYTES:
-        ratios.append(total / length)
-    if (worst := max(ratios, default=0)) > settings.expansion_ratio:
+        _check_ratio(total / length, settings)
+
+
+def _check_ratio(ratio: float, settings: Settings) -> None:
+    if ratio > settings.expansion_ratio:
         raise LimitExceeded(
             f"Files in an archive may have up to {settings.expansion_ratio} times their packed "
-            f"size; here they would have {worst:,.0f} times. Pack ordinary pictures, or raise "
+            f"size; here they would have {ratio:,.0f} times. Pack ordinary pictures, or raise "
             f"{Settings.variable('expansion_ratio')}."
         )
 
 
-def _check(entry: Entry, is_folder: bool) -> str:
+def _check(entry: Entry) -> str:
     """The reason if an entry is left out, or an empty string.
 
     Raises:
@@ -144,10 +153,10 @@ def _check(entry: Entry, is_folder: bool) -> str:
     """
     if entry.flags & ENCRYPTED:
         raise BadArchive("This zip is encrypted. Make it without a password.")
-    kind = stat.S_IFMT(entry.mode)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR and not is_folder):
+    kinds = (0, stat.S_IFREG, stat.S_IFDIR) if entry.is_folder else (0, stat.S_IFREG)
+    if stat.S_IFMT(entry.mode) not in kinds:
         return LINK
-    if entry.method not in (STORED, DEFLATED) and not is_folder:
+    if entry.method not in (STORED, DEFLATED) and not entry.is_folder:
         raise BadArchive(
             f"{entry.name} is packed by method {entry.method}; only stored and deflate are read. "
             "Make the zip with the system's own tool."
@@ -155,18 +164,3 @@ def _check(entry: Entry, is_folder: bool) -> str:
     if entry.method == STORED and entry.size != entry.packed:
         raise BadArchive(f"This zip gives two sizes for {entry.name}. {MAKE_AGAIN}")
     return ""
-
-
-def _ends(entries: Sequence[Entry], directory: int) -> dict[int, int]:
-    """Offset where each entry must have ended: the next entry or the directory.
-
-    Source: D. Fifield, "A better zip bomb", 2019.
-    """
-    ends, limit = {}, directory
-    for index in sorted(range(len(entries)), key=lambda i: entries[i].offset, reverse=True):
-        entry = entries[index]
-        ends[index] = limit
-        if entry.offset + 30 + len(entry.raw_name) + entry.packed > limit:
-            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
-        limit = entry.offset
-    return ends

@@ -3,6 +3,7 @@
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from itertools import accumulate
 
 WESTERN = ("cp437", "cp850", "cp1252")
 ENCODINGS = {
@@ -33,6 +34,8 @@ UNRANKED = 0.001
 """Confidence in encodings that chardet does not list; it leaves out some for very short names."""
 PLAUSIBLE = 0.1
 """Encodings of at least this share of the highest confidence are alternatives."""
+SAMPLED = 1 << 16
+"""Bytes of names by which an encoding is judged; looking at each character takes time."""
 _SCRIPTS = (
     *("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI"),
     *("HIRAGANA", "KATAKANA", "CJK", "HANGUL"),
@@ -41,23 +44,17 @@ _JOINED = {"HIRAGANA", "KATAKANA", "CJK"}
 _SYMBOLS = "°ºª№½²µ±"
 
 
-def unicode_path(raw: bytes, extra: bytes) -> str | None:
-    """The name in the Info-ZIP Unicode Path field, if it belongs to the raw name.
+def unicode_path(raw: bytes, block: bytes) -> str | None:
+    """The name in an Info-ZIP Unicode Path field, if it belongs to the raw name.
 
     Source: APPNOTE.TXT 6.3.10, section 4.6.9.
     """
-    at = 0
-    while at + 4 <= len(extra):
-        tag, size = (int.from_bytes(extra[at + n : at + n + 2], "little") for n in (0, 2))
-        block = extra[at + 4 : at + 4 + size]
-        belongs = int.from_bytes(block[1:5], "little") == zlib.crc32(raw)
-        if tag == 0x7075 and block[:1] == b"\1" and belongs:
-            try:
-                return block[5:].decode("utf-8")
-            except UnicodeDecodeError:
-                return None
-        at += 4 + size
-    return None
+    if block[:1] != b"\1" or int.from_bytes(block[1:5], "little") != zlib.crc32(raw):
+        return None
+    try:
+        return block[5:].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def read_again(name: str, used: str, other: str) -> str:
@@ -69,10 +66,10 @@ def read_again(name: str, used: str, other: str) -> str:
 
 
 def fitting(names: Sequence[bytes]) -> list[str]:
-    """The encodings in which all names consist of words, the most likely first.
+    """The encodings in which names consist of words, the most likely first.
 
-    chardet says how likely each is. Of encodings in which the names are the same, only the first is
-    listed.
+    All names can be written in them, and up to `SAMPLED` bytes of names are looked at. chardet says
+    how likely each is. Of encodings in which the names are the same, only the first is listed.
     """
     import chardet  # 9 MB that are rarely needed
 
@@ -80,8 +77,11 @@ def fitting(names: Sequence[bytes]) -> list[str]:
     parts = sorted({part for name in names for part in name.split(b"/") if not part.isascii()})
     if not parts:
         return []
+    spread = parts[:: sum(map(len, parts)) // SAMPLED + 1]
+    totals = accumulate(map(len, spread))
+    sample = [part for part, total in zip(spread, totals, strict=True) if total <= SAMPLED]
     ranking = chardet.detect_all(
-        b"\n".join(parts), ignore_threshold=True, compat_names=False, include_encodings=ENCODINGS
+        b"\n".join(sample), ignore_threshold=True, compat_names=False, include_encodings=ENCODINGS
     )
     confidence = dict.fromkeys(ENCODINGS, UNRANKED)
     for each in ranking:
@@ -91,10 +91,20 @@ def fitting(names: Sequence[bytes]) -> list[str]:
         confidence[encoding] = weight * each["confidence"]
     likely: dict[tuple[str, ...], str] = {}
     for encoding in sorted(ENCODINGS, key=lambda each: -confidence[each]):
-        if all(_consists_of_words(part, encoding) for part in parts):
-            likely.setdefault(tuple(part.decode(encoding) for part in parts), encoding)
+        if all(_consists_of_words(part, encoding) for part in sample) and all(
+            _can_write(part, encoding) for part in parts
+        ):
+            likely.setdefault(tuple(part.decode(encoding) for part in sample), encoding)
     found = list(likely.values())
     return [each for each in found if confidence[each] >= PLAUSIBLE * confidence[found[0]]]
+
+
+def _can_write(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _consists_of_words(raw: bytes, encoding: str) -> bool:

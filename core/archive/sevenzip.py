@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import IO
 
-from core.archive import coders, directory, sevenzip_header
-from core.archive.directory import Entry
+from core.archive import coders, sevenzip_header
+from core.archive.entry import Entry, decode_name
 from core.archive.sevenzip_header import DAMAGED, HEAD, INCOMPLETE, Block, Header, Sized
 from core.errors import BadArchive
 from core.settings import MEGABYTE, Settings
@@ -191,7 +191,7 @@ def _entry(
     if attributes & _REPARSE_POINT:
         mode = stat.S_IFLNK
     return Entry(
-        name=directory.decode_name(raw.encode())[0],
+        name=decode_name(raw.encode())[0],
         raw_name=raw.encode(),
         offset=offset,
         packed=size,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.archive import coders, directory
+from core.archive import coders
 from core.archive.coders import Coder
+from core.archive.entry import check_count
 from core.errors import BadArchive
 from core.settings import Settings
 
@@ -72,7 +73,7 @@ class Header:
     def count(self, others: int = 0) -> int:
         """The next number, which with `others` is at most that of the entries of an archive."""
         count = self.number()
-        directory.check_count(count + others, self._settings)
+        check_count(count + others, self._settings)
         return count
 
     def part(self, count: int) -> "Header":

@@ -9,14 +9,13 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from core.archive import directory
-from core.archive.directory import MAKE_AGAIN, Entry
-from core.archive.inspection import RATIO_ARCHIVE_BYTES, check_sizes
+from core.archive.coders import Stream
+from core.archive.entry import MAKE_AGAIN, Entry, check_count, decode_name
+from core.archive.inspection import check_total
 from core.errors import BadArchive
-from core.settings import MEGABYTE, Settings
+from core.settings import Settings
 
 BLOCK = 512
 EXTENDED_BYTES = 1 << 20
@@ -26,106 +25,143 @@ EXTENDED_HEADERS = 8
 EXTENDED_TOTAL = 128 << 20
 """Bytes of all extended headers of an archive."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
-_OLD_NAME, _LONG_LINK = b"N", b"K"
+_EXTENSIONS = _LONG_NAME, _EXTENDED, _GLOBAL, b"K", b"N"
+"""Extended headers; the last two are a long target of a link and an old form of long names."""
 _WITHOUT_DATA = b"1", b"2", b"3", b"4", b"5", b"6"
 _LISTED_FOLDER = b"D"
 """A folder with a list of its files, in incremental backups."""
 _SPARSE = b"S"
-_DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
 _PADDING = b" " * 8
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[IO[bytes] | None]:
-    """The unpacked stream of a tar; None if the file is something else.
-
-    Raises:
-        BadArchive: the compressed data are damaged, also while the stream is in use.
-    """
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        stream: Any = gzip.GzipFile(fileobj=file) if packed else file
-        try:
-            is_tar = _is_header(stream.read(BLOCK))
-        except _DAMAGED:
-            is_tar = False
-        try:
-            yield stream if is_tar else None
-        except _DAMAGED as error:
-            raise BadArchive("This archive is damaged or incomplete. Upload it again.") from error
+def is_one(file: IO[bytes]) -> bool:
+    """Whether a file is a tar."""
+    try:
+        return _is_header(_unpacked(file).read(BLOCK))
+    except BadArchive:
+        return False
 
 
-def entries(stream: IO[bytes], length: int, settings: Settings) -> list[Entry]:
-    """List the entries of a tar; the sizes are checked before their data are passed over.
+def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, list[Entry]]:
+    """The unpacked bytes of a tar, and its entries; their offsets are in these bytes.
+
+    The sizes are checked before their data are passed over.
 
     Args:
-        stream: as by `opened`.
         length: of the file, in bytes.
 
     Raises:
-        BadArchive: a header is damaged.
-        LimitExceeded: more entries or bytes than allowed.
+        BadArchive: it is damaged.
+        LimitExceeded: it has more entries or bytes than allowed.
 
     Source: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar 1.35,
     "Basic Tar Format".
     """
-    found: list[Entry] = []
-    total, check_at = 0, RATIO_ARCHIVE_BYTES
+    stream = _unpacked(file)
+    entries: list[Entry] = []
+    total = 0
+    for entry in _entries(stream):
+        entries.append(entry)
+        total += entry.size
+        check_count(len(entries), settings)
+        check_total(total, length, settings)
+    return stream, entries
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadArchive("This archive is damaged or incomplete. Upload it again.") from error
+
+
+class _Gunzipped:
+    """The unpacked bytes of a gzip file.
+
+    Raises:
+        BadArchive: it is damaged.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._stream = gzip.GzipFile(fileobj=file)
+
+    @_refusals()
+    def seek(self, offset: int) -> None:
+        """Continue from this offset."""
+        self._stream.seek(offset)
+
+    @_refusals()
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes; none at the end."""
+        return self._stream.read(count)
+
+
+def _unpacked(file: IO[bytes]) -> Stream:
+    file.seek(0)
+    is_packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return _Gunzipped(file) if is_packed else file
+
+
+def _entries(stream: Stream) -> Iterator[Entry]:
+    """The files, folders and links of a tar, with what extended headers say of them."""
     at = extended = passed = 0
-    name, size = b"", -1  # of the next entry, from extended headers
-    while True:
-        stream.seek(at)
-        head = stream.read(BLOCK)
-        if len(head) < BLOCK or not head.strip(b"\0"):
-            return found
-        if not _is_header(head):
-            raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
-        kind, held = head[156:157], _number(head[124:136])
+    said: dict[bytes, bytes] = {}
+    while head := _header(stream, at):
         at += BLOCK
-        if kind in (_LONG_NAME, _EXTENDED, _GLOBAL, _LONG_LINK, _OLD_NAME):
+        kind, size = _kind(head), _size(head)
+        if kind in _EXTENSIONS:
             extended += 1
-            passed += held
-            if held > EXTENDED_BYTES or extended > EXTENDED_HEADERS or passed > EXTENDED_TOTAL:
+            passed += size
+            if size > EXTENDED_BYTES or extended > EXTENDED_HEADERS or passed > EXTENDED_TOTAL:
                 raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
-            content = stream.read(held)
-            if kind == _LONG_NAME:
-                name = content.rstrip(b"\0")
-            elif kind == _EXTENDED:
-                records = dict(_records(content))
-                name = records.get(b"path", name)
-                size = int(records.get(b"size", size))
+            said |= _said(kind, stream.read(size))
         else:
-            held = size if size >= 0 else held
-            prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
-            name = name or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
-            is_regular = kind in _REGULAR and not name.endswith(b"/")
-            is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (kind in _REGULAR and not is_regular)
-            held = 0 if kind in _WITHOUT_DATA or (kind in _REGULAR and not is_regular) else held
-            if kind == _SPARSE and head[482]:
-                at += _map_size(stream)
-            found.append(_entry(name, kind, at, held, is_folder=is_folder))
-            directory.check_count(len(found), settings)
-            total += held
-            if total > check_at:
-                check_sizes(found, length, settings)
-                check_at = max(total, min(2 * total, settings.expanded_megabytes * MEGABYTE))
-            name, size, extended = b"", -1, 0
-        at += -(-held // BLOCK) * BLOCK
+            at += _map_size(stream) if kind == _SPARSE and head[482] else 0
+            entry = _entry(head, said, at)
+            yield entry
+            size = entry.size
+            said, extended = {}, 0
+        at += -(-size // BLOCK) * BLOCK
 
 
-def _map_size(stream: IO[bytes]) -> int:
-    """Bytes of the blocks that follow the header of a sparse file, before its data."""
-    for blocks in range(1, EXTENDED_BYTES // BLOCK):
-        if not any(stream.read(BLOCK)[504:505]):
-            return blocks * BLOCK
-    raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
+def _header(stream: Stream, at: int) -> bytes:
+    """The header at an offset; empty at the end of the archive."""
+    stream.seek(at)
+    head = stream.read(BLOCK)
+    if len(head) < BLOCK or not head.strip(b"\0"):
+        return b""
+    if not _is_header(head):
+        raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
+    return head
 
 
-def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> Entry:
+def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
+    """What an extended header says of the next entry, by the keywords of pax."""
+    if kind == _LONG_NAME:
+        return {b"path": content.rstrip(b"\0")}
+    return dict(_records(content)) if kind == _EXTENDED else {}
+
+
+def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
+    """The entry of a header.
+
+    Args:
+        said: by extended headers.
+        at: offset of its data.
+    """
+    kind = _kind(head)
+    prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
+    raw = said.get(b"path") or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
+    size = int(said[b"size"]) if b"size" in said else _size(head)
+    is_regular = kind in _REGULAR
+    is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (is_regular and raw.endswith(b"/"))
+    if kind in _WITHOUT_DATA or (is_regular and is_folder):
+        size = 0
     raw = raw.rstrip(b"/") + b"/" if is_folder else raw
-    name, encoding = directory.decode_name(raw)
-    mode = stat.S_IFREG if kind in _REGULAR else stat.S_IFLNK
+    mode = stat.S_IFREG if is_regular else stat.S_IFLNK
+    name, encoding = decode_name(raw)
     return Entry(
         name=name,
         raw_name=raw,
@@ -136,6 +172,22 @@ def _entry(raw: bytes, kind: bytes, at: int, size: int, *, is_folder: bool) -> E
         checksum=None,
         mode=stat.S_IFDIR if is_folder else mode,
     )
+
+
+def _map_size(stream: Stream) -> int:
+    """Bytes of the blocks that follow the header of a sparse file, before its data."""
+    for blocks in range(1, EXTENDED_BYTES // BLOCK):
+        if not any(stream.read(BLOCK)[504:505]):
+            return blocks * BLOCK
+    raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
+
+
+def _kind(head: bytes) -> bytes:
+    return head[156:157]
+
+
+def _size(head: bytes) -> int:
+    return _number(head[124:136])
 
 
 def _is_header(head: bytes) -> bool:

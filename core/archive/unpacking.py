@@ -19,7 +19,7 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.directory import DEFLATED, MAKE_AGAIN, Entry
+from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, with_names
 from core.archive.inspection import (
     Listing,
     check_sizes,
@@ -27,15 +27,14 @@ from core.archive.inspection import (
     is_clutter,
     list_files,
 )
-from core.errors import BadArchive, LimitExceeded, NotEnoughResources
+from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
-from core.system import prose
+from core.system import capacity
+from core.system.files import CHUNK
 
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of finished items and their total; may raise."""
 
-RESERVE = 256 * MEGABYTE
-"""Disk space that stays free."""
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
 CLUTTER = "A file that the operating system or a photo service keeps for itself."
@@ -97,14 +96,14 @@ def extract(
     written: list[Path] = []
     members = []
     try:
-        with archive.open("rb") as file, tarball.opened(archive) as tar:
-            listing, encodings, stream = _checked_files(file, tar, settings)
+        with archive.open("rb") as file:
+            stream, listing, encodings = _checked_files(file, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
             clutter = [entry.name for entry in listing.files if is_clutter(entry.name)]
             skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
             files = [entry for entry in listing.files if not is_clutter(entry.name)]
             destination.mkdir(parents=True, exist_ok=True)
-            _check_disk_space(destination, sum(entry.size for entry in files))
+            capacity.require_disk(destination, sum(entry.size for entry in files))
             for number, entry in enumerate(files):
                 if progress and number % 50 == 0:
                     progress("Unpacking", number, len(files))
@@ -150,15 +149,10 @@ def read(stream: coders.Stream, entry: Entry) -> Iterator[bytes]:
         stream: a zip, or the unpacked bytes of a tar or 7z.
 
     Raises:
-        BadArchive: the file contradicts the directory.
+        BadArchive: the file is larger than declared.
         DamagedFile: its size or checksum is wrong.
     """
-    start = entry.offset
-    if entry.end is not None:
-        start = directory.data_start(stream, entry)
-        if start + entry.packed > entry.end:
-            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
-    packed = coders.pieces(stream, start, entry.packed)
+    packed = coders.pieces(stream, entry.offset, entry.packed)
     count = checksum = 0
     for chunk in coders.inflated(packed) if entry.method == DEFLATED else packed:
         count += len(chunk)
@@ -181,7 +175,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         BadArchive: a name is absolute or contains `..`.
         LimitExceeded: more files or bytes than a zip may have.
     """
-    total = 0
+    size = 0
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
             for number, (name, stream) in enumerate(files, 1):
@@ -192,24 +186,37 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
                     )
                 info = zipfile.ZipInfo(clean(name))
                 with target.open(info, "w", force_zip64=True) as out:
-                    while chunk := stream.read(coders.CHUNK):
-                        total += len(chunk)
-                        if total > settings.archive_megabytes * MEGABYTE:
-                            raise LimitExceeded(
-                                f"A folder may have up to {settings.archive_megabytes} MB. Make "
-                                "the pictures smaller, or raise "
-                                f"{Settings.variable('archive_megabytes')}."
-                            )
-                        out.write(chunk)
+                    size = copy(stream, out, settings, size)
     except BaseException:
         archive.unlink(missing_ok=True)
         raise
 
 
-def _checked_files(
-    file: IO[bytes], tar: IO[bytes] | None, settings: Settings
-) -> tuple[Listing, list[str], coders.Stream]:
-    """The checked files, the encodings of their names, and what `read` reads them from."""
+def copy(stream: IO[bytes], target: IO[bytes], settings: Settings, size: int = 0) -> int:
+    """Copy an uploaded file in chunks.
+
+    Args:
+        size: bytes of the same upload that were copied before.
+
+    Returns:
+        The size with this file.
+
+    Raises:
+        LimitExceeded: the upload is larger than an archive may be.
+    """
+    while chunk := stream.read(CHUNK):
+        size += len(chunk)
+        if size > settings.archive_megabytes * MEGABYTE:
+            raise LimitExceeded(
+                f"Uploads may have up to {settings.archive_megabytes} MB; this one has more. Make "
+                f"the pictures smaller, or raise {Settings.variable('archive_megabytes')}."
+            )
+        target.write(chunk)
+    return size
+
+
+def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
+    """What `read` reads from, the checked files, and the encodings of their names."""
     length = file.seek(0, 2)
     if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
@@ -217,19 +224,16 @@ def _checked_files(
             f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
             f"{Settings.variable('archive_megabytes')}."
         )
-    start = None
-    stream: coders.Stream = tar or file
-    encodings: list[str] = []
-    if tar is not None:
-        entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
+    stream: coders.Stream
+    if tarball.is_one(file):
+        stream, entries = tarball.opened(file, length, settings)
     elif sevenzip.is_one(file):
         stream, entries = sevenzip.opened(file, length, settings)
     else:
-        files = directory.find(file, settings)
-        start = files.start
-        entries, encodings = directory.entries(file, files)
+        stream, entries = directory.opened(file, settings)
+    entries, encodings = with_names(entries)
     check_sizes(entries, length, settings)
-    return list_files(entries, start), encodings, stream
+    return stream, list_files(entries), encodings
 
 
 def _write(
@@ -260,12 +264,3 @@ def _write(
     except DamagedFile:
         return DAMAGED
     return None
-
-
-def _check_disk_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + RESERVE > free:
-        raise NotEnoughResources(
-            f"Unpacking needs {prose.size(needed)} of disk and leaves {prose.size(RESERVE)} free; "
-            f"there are {prose.size(free)}. Try again later, or with fewer pictures."
-        )

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, deserialize
 
 from core import backbones
-from core.archive.directory import NAME_BYTES
+from core.archive.entry import NAME_BYTES
 from core.backbones import variables
 from core.bundles.members import SPLIT, Member, find
 from core.errors import BadBundle, LimitExceeded

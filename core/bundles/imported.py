@@ -3,23 +3,21 @@
 import contextlib
 import os
 import secrets
-import shutil
 import threading
 import time
 from pathlib import Path
 from typing import IO
 
 from core import runs
-from core.archive.unpacking import RESERVE
 from core.backbones import serving
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
-from core.errors import NotEnoughResources, UnknownModel
+from core.errors import UnknownModel
 from core.jobs import enqueue, folders
 from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
 from core.settings import Settings
-from core.system import files
+from core.system import capacity, files
 
 _IMPORTING = threading.Lock()
 """Held while a bundle is in memory, so that only one is."""
@@ -54,8 +52,7 @@ def import_bundle(
         content = bundle.read(stream, settings)
         sweep(settings)
         with folders.create(folder(settings), "The model", settings, by=by) as path:
-            if shutil.disk_usage(path).free < RESERVE:
-                raise NotEnoughResources("The disk of this host is full. Try again later.")
+            capacity.require_disk(path)
             model = ImportedModel(path)
             model.store(content, " ".join(name.split())[:NAME_LENGTH] or "model")
             if not model.ready(settings):

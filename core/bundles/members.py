@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from core.archive import directory, unpacking
+from core.archive.entry import Entry
 from core.archive.inspection import list_files
 from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
@@ -28,7 +29,7 @@ class Member:
 
     name: str
     _file: IO[bytes]
-    _entry: directory.Entry
+    _entry: Entry
 
     def read(self, most: int) -> bytes:
         """The content, at most `most` bytes, which has exactly the declared length.
@@ -74,8 +75,7 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             f"Expected a bundle of at most {ENTRIES} files, found {located.count:,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    entries, _ = directory.entries(file, located)
-    listing = list_files(entries, located.start)
+    listing = list_files(directory.entries(file, located))
     for name, reason in listing.left_out.items():
         raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
     members = {entry.name: Member(entry.name, file, entry) for entry in listing.files}

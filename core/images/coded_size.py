@@ -52,7 +52,7 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
                 coded += walk.av1_sizes(at + 4, at + size)
             elif kind == b"hvcC":
                 codecs.add(kind)
-                coded += map(_hevc_size, _parameter_sets(read(at, min(size, BOX_BYTES))))
+                coded += map(_hevc_size, walk.parameter_sets(read(at, min(size, BOX_BYTES))))
             elif kind == b"iloc":
                 extents += walk.item_extents(read(at, min(size, BOX_BYTES)))
             elif kind in (b"stco", b"co64"):  # of a sequence, where the first frame begins
@@ -132,6 +132,19 @@ class _Walk:
                 yield _hevc_size(self._read(at + 4, min(size, HEADER_BYTES)))
             at += 4 + size
 
+    def parameter_sets(self, content: bytes) -> Iterator[bytes]:
+        """The sequence parameter sets in a decoder configuration record."""
+        at = 23
+        for _ in range(content[22]):
+            kind, count = content[at] & 63, struct.unpack_from(">H", content, at + 1)[0]
+            at += 3
+            self._step(count)
+            for _ in range(count):
+                size = struct.unpack_from(">H", content, at)[0]
+                if kind == _SPS:
+                    yield content[at + 2 : at + 2 + size]
+                at += 2 + size
+
     def item_extents(self, content: bytes) -> list[tuple[int, int]]:
         """Offset and length of the extents of all items that lie in the file itself."""
         version, sizes = content[0], struct.unpack_from(">H", content, 4)[0]
@@ -207,19 +220,6 @@ def _av1_size(header: bytes) -> Size:
                 bits.read(4)
     width_bits, height_bits = bits.read(4) + 1, bits.read(4) + 1
     return bits.read(width_bits) + 1, bits.read(height_bits) + 1
-
-
-def _parameter_sets(content: bytes) -> Iterator[bytes]:
-    """The sequence parameter sets in a decoder configuration record."""
-    at = 23
-    for _ in range(content[22]):
-        kind, count = content[at] & 63, struct.unpack_from(">H", content, at + 1)[0]
-        at += 3
-        for _ in range(count):
-            size = struct.unpack_from(">H", content, at)[0]
-            if kind == _SPS:
-                yield content[at + 2 : at + 2 + size]
-            at += 2 + size
 
 
 def _hevc_size(unit: bytes) -> Size:

@@ -1,44 +1,20 @@
-"""Decode untrusted pictures to upright RGB.
+"""Decode untrusted pictures to upright RGB."""
 
-Nothing else decodes files from outside.
-"""
-
-import io
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL import Image
 
-from core.errors import BadImage
-from core.images import colour, foreign, headers, tags
-from core.images.budget import BUDGET
+from core.images import colour, tags
 from core.images.cropping import crop_and_resize, cropped
-from core.images.depth import (
-    AS_DECLARED,
-    Depth,
-    Scale,
-    black_is_low,
-    declared_range,
-    depth_of,
-    lower_bytes,
-    stretched,
-)
-from core.images.formats import FORMATS, open_file, refusals
-from core.images.headers import SHARES, area, check_size
-from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
+from core.images.depth import AS_DECLARED, Depth, Scale
+from core.images.formats import open_file, refusals
+from core.images.loading import load
+from core.images.pixels import to_rgb
 from core.settings import Settings
 
-# A JPEG of several scans, such as a progressive one, needs memory for all its coefficients, about
-# four times that of its pixels.
-SCANNED_PIXELS = 18_000_000
-# Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
-REDUCED_AREA = 4
-
-_TILE_SIZE = 322, 323  # tags of TIFF
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -71,17 +47,6 @@ class DecodedImage:
     device: str
     cut_short: bool
     depth: Depth | None
-
-
-class _Loaded(NamedTuple):
-    """A picture as stored; `size` is its full size."""
-
-    image: Image.Image
-    kind: str
-    size: tuple[int, int]
-    turn: int
-    depth: Depth | None
-    cut_short: bool
 
 
 def decode(
@@ -126,7 +91,7 @@ def decode_with_info(
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, (width, height), turn, deep, cut = _load_checked(
+        image, kind, (width, height), turn, deep, cut = load(
             file, shorter_edge, scale, limits, held
         )
         factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
@@ -160,7 +125,7 @@ def decode_and_crop(
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, scale, limits, held)
+        image, kind, _, turn, deep, _ = load(file, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None
@@ -174,92 +139,6 @@ def decode_and_crop(
             del pixels
         del image  # before its part of the budget is free
     return view if transform is None else np.asarray(transform.apply(Image.fromarray(view)))
-
-
-def _load_checked(
-    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
-) -> _Loaded:
-    """First picture of a file as stored, with its full size and EXIF orientation.
-
-    Args:
-        held: keeps the picture's part of the budget as long as its pixels are used.
-    """
-    headers.check(file, limits)
-    loaded = _load(file, shorter_edge, scale, limits, held)
-    if not (loaded.cut_short and loaded.kind == "JPEG"):
-        return loaded
-    del loaded
-    held.close()  # the next attempt takes its part of the budget again
-    file.seek(0)
-    # With an end marker, the decoder also gives its last rows.
-    ended = io.BytesIO(file.read() + b"\xff\xd9")
-    return _load(ended, shorter_edge, scale, limits, held)._replace(cut_short=True)
-
-
-def _load(
-    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
-) -> _Loaded:
-    """Load a picture whose headers have been checked; arguments as above."""
-    file.seek(0)
-    with _identified(file) as opened:
-        kind = "JPEG" if opened.format == "MPO" else opened.format or ""
-        size = opened.size
-        by_rows = kind == "JPEG" and headers.is_decoded_by_rows(file)
-        check_size(size, limits, kind, times=REDUCED_AREA if by_rows else 1)
-        headers.check_decoder(opened, file)
-        whole = kind == "JPEG" and not by_rows  # all of it is kept in memory
-        if area(size) > (SCANNED_PIXELS if whole else limits.picture_pixels):
-            shorter_edge = min(shorter_edge or min(size), min(size) // 2)
-        if kind == "JPEG" and shorter_edge:
-            opened.draft(None, (shorter_edge, shorter_edge))
-        for tile in opened.tile:
-            left, top, right, bottom = tile[1] or (0, 0, 0, 0)
-            check_size((right - left, bottom - top), limits)
-        stored = size if whole else opened.size
-        if isinstance(opened, TiffImageFile):
-            # The decoder allocates a whole tile, which may be larger than the picture.
-            stored = max(stored, tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE), key=area)
-            check_size(stored, limits)
-        lower = lower_bytes(opened)
-        share = SHARES.get(kind, 1) / (2 if lower and scale.gain > 1 else 1)
-        held.enter_context(BUDGET.hold(area(stored) / share))
-        cut = False
-        try:
-            opened.load()
-        except OSError:
-            cut = is_nearly_whole(opened, kind, opened.size[1] / size[1])
-            if not cut:
-                raise
-        check_size(opened.size, limits, kind)
-        colours = opened.tag_v2.get(COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
-        if opened.mode == "P" and colours and max(colours) < 256:
-            # Some programs write the colour map in 8 bits; libtiff takes it so too.
-            opened.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
-        # Pillow has already rotated TIFF.
-        turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
-        # A bare image, so that the buffers of the decoder are freed before the next copy.
-        bare = black_is_low(opened._new(opened.im), opened)
-        deep = depth_of(bare, declared_range(opened), colours=bool(lower))
-        if lower and scale.gain > 1:
-            file.seek(0)
-            with _identified(file) as low:
-                low.tile = lower
-                low.load()
-                bare = stretched(bare, low, scale.gain)
-        return _Loaded(bare, kind, size, turn, deep, cut)
-
-
-def _identified(file: IO[bytes]) -> ImageFile.ImageFile:
-    """The picture in a file, not yet loaded."""
-    try:
-        return Image.open(file, formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
-        if kind := foreign.kind(file):
-            raise BadImage(
-                f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
-                "it as PNG of 8 bits."
-            ) from error
-        raise
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:

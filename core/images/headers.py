@@ -1,7 +1,6 @@
 """Check the headers of pictures for what would make a decoder spend unlimited time or memory."""
 
 import re
-import struct
 from collections.abc import Iterator
 from itertools import islice
 from typing import IO
@@ -11,7 +10,14 @@ from PIL import ImageFile
 from core.errors import BadImage
 from core.images import foreign
 from core.images.coded_size import PADDING, declared_and_coded
-from core.images.tags import Reader, check_raw, check_tags, within_block
+from core.images.tags import (
+    TAG_BYTES,
+    Reader,
+    check_raw,
+    check_tags,
+    within_block,
+    within_file,
+)
 from core.settings import Settings
 
 # Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
@@ -48,14 +54,14 @@ def check(file: IO[bytes], limits: Settings) -> None:
     if head.startswith(b"\xff\xd8"):
         _check_jpeg(file)
     elif head.startswith(b"\x89PNG\r\n\x1a\n"):
-        _count_blocks(_png_chunks(_reader(file)))
+        _count_blocks(_png_chunks(within_file(file)))
     elif head[:3] == b"GIF":
-        _count_blocks(_gif_blocks(_reader(file)))
+        _count_blocks(_gif_blocks(within_file(file)))
     elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         check_size(_webp_size(head), limits, "WEBP")
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        check_tags(_reader(file))
-        check_raw(_reader(file))
+        check_tags(within_file(file))
+        check_raw(within_file(file))
     elif re.match(rb"P[1-6fy]\s", head):
         # Pillow reads the header byte by byte, in Python.
         words = re.sub(rb"#[^\r\n]*", b" ", head).split()
@@ -70,7 +76,7 @@ def check(file: IO[bytes], limits: Settings) -> None:
 def _check_frames(file: IO[bytes], limits: Settings) -> None:
     """Refuse AVIF and HEIC whose coded frames are larger than allowed or than declared."""
     length = file.seek(0, 2)
-    declared, coded = declared_and_coded(_reader(file), length)
+    declared, coded = declared_and_coded(within_file(file), length)
     widest = max((width for width, _ in declared), default=0)
     highest = max((height for _, height in declared), default=0)
     for width, height in coded:
@@ -138,7 +144,7 @@ def is_decoded_by_rows(file: IO[bytes]) -> bool:
 
     Source: ITU-T T.81, annex B.2: frame headers SOF0 and SOF1, scan header SOS.
     """
-    read, components = _reader(file), b""
+    read, components = within_file(file), b""
     for at, kind, _ in _jpeg_segments(read):
         if kind in _FRAMES:
             if kind not in _SEQUENTIAL:
@@ -151,19 +157,24 @@ def is_decoded_by_rows(file: IO[bytes]) -> bool:
 
 def _check_jpeg(file: IO[bytes]) -> None:
     """Check EXIF and multi-picture directories, joined as Pillow joins them."""
-    exif, resources = b"", 0
-    read = _reader(file)
+    exif: list[bytes] = []
+    index, resources = b"", 0
+    read = within_file(file)
     for at, kind, size in _count_blocks(_jpeg_segments(read)):
         body = read(at + 4, size - 2) if kind in (0xE1, 0xE2, 0xED) else b""
         resources += body.count(b"8BIM") if kind == 0xED else 0
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
-            exif += body if not exif else body[6:]
+            exif.append(body[6:])
         elif kind == 0xE2 and body.startswith(b"MPF\0"):
-            check_tags(within_block(body[4:]))
+            index = body[4:]  # of several, Pillow reads the last
     if resources > MAXIMUM_BLOCKS:
         raise BadImage("This picture holds too many Photoshop resources. Save it again.")
-    if exif:
-        check_tags(within_block(exif[6:]))
+    if (total := sum(map(len, exif))) > TAG_BYTES:
+        raise BadImage(
+            f"The metadata of this picture take {total / 2**20:.0f} MB. Save it again without them."
+        )
+    for block in (index, b"".join(exif)):
+        check_tags(within_block(block))
 
 
 def _count_blocks(blocks: Iterator[Block]) -> list[Block]:
@@ -215,22 +226,14 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
     Source: RFC 9649, sections 2.5 to 2.7.
     """
+
+    def number(first: int, last: int) -> int:
+        return int.from_bytes(head[first:last], "little")
+
     kind = head[12:16]
     if kind == b"VP8X":
-        return _u32(head[24:27] + b"\0", 0) + 1, _u32(head[27:30] + b"\0", 0) + 1
+        return number(24, 27) + 1, number(27, 30) + 1
     if kind == b"VP8L":
-        bits = _u32(head, 21)
+        bits = number(21, 25)
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return _u32(head, 26) & 0x3FFF, _u32(head, 28) & 0x3FFF
-
-
-def _reader(file: IO[bytes]) -> Reader:
-    def read(offset: int, count: int) -> bytes:
-        file.seek(offset)
-        return file.read(max(count, 0))
-
-    return read
-
-
-def _u32(data: bytes, at: int) -> int:
-    return int(struct.unpack_from("<I", data, at)[0])
+    return number(26, 28) & 0x3FFF, number(28, 30) & 0x3FFF

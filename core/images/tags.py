@@ -5,9 +5,9 @@ import hashlib
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.errors import BadImage
 
@@ -15,7 +15,10 @@ TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
 TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
-MOST_DIRECTORIES = 100
+_SHORT, _LONG = 3, 4  # types of numbers of 16 and 32 bits
+MOST_DIRECTORIES, MOST_ENTRIES = 100, 65_535
+FIRST_ENTRIES = 16
+"""Entries that may come before NewSubfileType: they are sorted, and its number is the lowest."""
 _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50_706
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 _MAKE, _MODEL, _TAKEN, _SERIAL = 0x010F, 0x0110, 0x9003, 0xA431
@@ -29,17 +32,17 @@ Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the 
 
 def check_tags(read: Reader) -> None:
     """Add up the sizes of all tags of a directory and its subdirectories."""
-    order = _order(read(0, 4))
+    tiff = _Tiff(read)
     total = numbers = 0
     todo: list[int | None] = [None]
     for start in todo:
-        for tag, kind, count, where in _entries(read, start):
+        for tag, kind, count, where in tiff.entries(start):
             size = _TYPE_BYTES.get(kind, 0) * count
             total += size
             numbers += 0 if kind in (1, 2, 7) else count
             if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
-                pointer = read(where, 4)
-                todo += [struct.unpack(order + "I", pointer)[0]] if len(pointer) == 4 else []
+                with suppress(struct.error):
+                    todo.append(tiff.number(tiff.long, where))
     if total > TAG_BYTES or numbers > TAG_NUMBERS:
         raise BadImage(
             f"The tags of this picture would take {total / 2**20:.0f} MB. Save it again without "
@@ -52,35 +55,12 @@ def check_raw(read: Reader) -> None:
 
     Source: Adobe DNG 1.7, tags NewSubfileType and DNGVersion; TIFF/EP, SubIFDs.
     """
-    reduced, tags = _subfile_type(read) & 1, {tag for tag, *_ in _entries(read)}
+    tiff = _Tiff(read)
+    entries = tiff.entries()
+    tags = {tag for tag, *_ in entries}
+    reduced = tiff.subfile_type(entries) & 1
     if _DNG_VERSION in tags or (reduced and _SUB_IFDS in tags) or read(8, 2) == b"CR":
         raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
-
-
-def _entries(read: Reader, start: int | None = None) -> list[Entry]:
-    """Entries of a directory of a TIFF, a BigTIFF or an EXIF block; empty if there is none."""
-    head = read(0, 16)
-    if len(head) < 8:
-        return []
-    order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
-    layout, width = (order + "HHQ", 20) if big else (order + "HHI", 12)
-    try:
-        if start is None:
-            start = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
-        count = struct.unpack(order + ("Q" if big else "H"), read(start, 8 if big else 2))[0]
-        first = start + (8 if big else 2)
-        block = read(first, min(count, 65_535) * width)
-    except (struct.error, OverflowError):
-        return []
-    entries: list[Entry] = []
-    for at in range(0, len(block) - width + 1, width):
-        tag, kind, number = struct.unpack_from(layout, block, at)
-        inline, capacity = at + struct.calcsize(layout), 8 if big else 4
-        where = first + inline
-        if _TYPE_BYTES.get(kind, 0) * number > capacity:
-            where = struct.unpack_from(order + ("Q" if big else "I"), block, inline)[0]
-        entries.append((tag, kind, number, where))
-    return entries
 
 
 def has_pages(path: Path) -> bool:
@@ -89,38 +69,77 @@ def has_pages(path: Path) -> bool:
     Source: TIFF 6.0, NewSubfileType: bit 0 is a smaller copy, bit 2 a mask.
     """
     with path.open("rb") as file:
-
-        def read(offset: int, count: int) -> bytes:
-            file.seek(offset)
-            return file.read(count)
-
-        further = islice(_directories(read), 1, MOST_DIRECTORIES)
-        return any(not _subfile_type(read, start) & 0b101 for start in further)
-
-
-def _directories(read: Reader) -> Iterator[int]:
-    """Offsets of the directories of a TIFF, one after the other."""
-    head = read(0, 16)
-    order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
-    offset, number, width = ("Q", "Q", 20) if big else ("I", "H", 12)
-    at = 8 if big else 4
-    try:
-        while start := struct.unpack(order + offset, read(at, struct.calcsize(offset)))[0]:
-            yield start
-            length = struct.calcsize(number)
-            at = start + length + width * struct.unpack(order + number, read(start, length))[0]
-    except (struct.error, OverflowError, OSError, ValueError):
-        return
+        tiff = _Tiff(within_file(file))
+        kinds = (
+            tiff.subfile_type(tiff.entries(start, FIRST_ENTRIES))
+            for start in tiff.directories()[1:]
+        )
+        return any(not kind & 0b101 for kind in kinds)
 
 
-def _subfile_type(read: Reader, start: int | None = None) -> int:
-    """NewSubfileType of a directory; 0 if there is none."""
-    for tag, kind, count, where in _entries(read, start):
-        if tag == _SUBFILE_TYPE and kind in (3, 4) and count == 1:
-            size = 2 * kind - 4
-            value = read(where, size)
-            return int.from_bytes(value, "big" if _order(read(0, 2)) == ">" else "little")
-    return 0
+class _Tiff:
+    """Reads the directories of a TIFF, a BigTIFF or an EXIF block."""
+
+    def __init__(self, read: Reader) -> None:
+        head = read(0, 4)
+        order = ">" if head[:2] == b"MM" else "<"
+        is_big = head[2:4] in (b"+\0", b"\0+")
+        self._read = read
+        self.short, self.long = struct.Struct(f"{order}H"), struct.Struct(f"{order}I")
+        self._pointer = struct.Struct(f"{order}Q") if is_big else self.long
+        self._count = self._pointer if is_big else self.short
+        self._entry = struct.Struct(f"{order}{'HHQ' if is_big else 'HHI'}")
+        self._width = self._entry.size + self._pointer.size
+        self._first = 8 if is_big else 4
+
+    def number(self, form: struct.Struct, at: int) -> int:
+        """A number.
+
+        Raises:
+            struct.error: the file ends before.
+        """
+        return int(form.unpack(self._read(at, form.size))[0])
+
+    def entries(self, start: int | None = None, most: int = MOST_ENTRIES) -> list[Entry]:
+        """The first entries of a directory, or of the first directory; empty if there is none."""
+        try:
+            start = self.number(self._pointer, self._first) if start is None else start
+            count = self.number(self._count, start)
+        except struct.error:
+            return []
+        first = start + self._count.size
+        block = self._read(first, min(count, most) * self._width)
+        entries: list[Entry] = []
+        for at in range(0, len(block) - self._width + 1, self._width):
+            tag, kind, number = self._entry.unpack_from(block, at)
+            value = at + self._entry.size
+            where = first + value
+            if _TYPE_BYTES.get(kind, 0) * number > self._pointer.size:
+                (where,) = self._pointer.unpack_from(block, value)
+            entries.append((tag, kind, number, where))
+        return entries
+
+    def directories(self) -> list[int]:
+        """Offsets of the directories, one after the other, until one leads back."""
+        starts: list[int] = []
+        at = self._first
+        with suppress(struct.error):
+            while len(starts) < MOST_DIRECTORIES:
+                if (start := self.number(self._pointer, at)) in (0, *starts):
+                    break
+                starts.append(start)
+                at = start + self._count.size + self._width * self.number(self._count, start)
+        return starts
+
+    def numbers(self, wanted: int, entries: list[Entry]) -> Iterator[int]:
+        """The values of a tag that is one number of 16 or 32 bits."""
+        for tag, kind, count, where in entries:
+            if tag == wanted and count == 1 and kind in (_SHORT, _LONG):
+                yield self.number(self.short if kind == _SHORT else self.long, where)
+
+    def subfile_type(self, entries: list[Entry]) -> int:
+        """NewSubfileType of a directory; 0 if there is none."""
+        return next(self.numbers(_SUBFILE_TYPE, entries), 0)
 
 
 def orientation(info: Mapping[Any, Any]) -> int:
@@ -131,12 +150,10 @@ def orientation(info: Mapping[Any, Any]) -> int:
 
     Source: EXIF 2.32, tag 0x0112.
     """
-    block = _exif_block(info)
-    for tag, kind, count, where in _entries(within_block(block)):
-        if tag == _ORIENTATION and count == 1 and kind in (3, 4):
-            value = struct.unpack_from(_order(block) + "HI"[kind - 3], block, where)[0]
-            if 1 <= value <= 8:
-                return int(value)
+    tiff = _Tiff(within_block(_exif_block(info)))
+    for value in tiff.numbers(_ORIENTATION, tiff.entries()):
+        if 1 <= value <= 8:
+            return value
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
     match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
@@ -157,16 +174,16 @@ def capture(info: Mapping[Any, Any]) -> tuple[str, str]:
     Source: EXIF 2.32, tags 0x010F, 0x0110, 0x9003 and 0xA431.
     """
     block = _exif_block(info)
+    tiff = _Tiff(within_block(block))
     texts: dict[int, str] = {}
     starts: list[int | None] = [None]
     for start in starts:
-        for tag, kind, count, where in _entries(within_block(block), start):
+        for tag, kind, count, where in tiff.entries(start):
             if tag in (_MAKE, _MODEL, _TAKEN, _SERIAL) and kind == 2:
                 texts.setdefault(tag, _text(block[where : where + min(count, _LONGEST)]))
-            elif (
-                tag == _EXIF and len(starts) == 1 and len(pointer := block[where : where + 4]) == 4
-            ):
-                starts.append(struct.unpack(_order(block) + "I", pointer)[0])
+            elif tag == _EXIF and len(starts) == 1:
+                with suppress(struct.error):
+                    starts.append(tiff.number(tiff.long, where))
     make, model = texts.get(_MAKE, ""), texts.get(_MODEL, "")
     device = model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()
     if device and (serial := texts.get(_SERIAL)):
@@ -179,8 +196,17 @@ def within_block(block: bytes) -> Reader:
     return lambda at, count: block[at : at + count]
 
 
-def _order(head: bytes) -> str:
-    return ">" if head[:2] == b"MM" else "<"
+def within_file(file: IO[bytes]) -> Reader:
+    """A reader of a file; it reads nothing where no file can reach."""
+
+    def read(offset: int, count: int) -> bytes:
+        try:
+            file.seek(offset)
+        except (OSError, OverflowError, ValueError):
+            return b""
+        return file.read(max(count, 0))
+
+    return read
 
 
 def _unpacked_profile(text: object) -> bytes | None:

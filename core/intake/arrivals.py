@@ -1,6 +1,5 @@
 """Files that a browser sends for a page: stored on the disk, counted, and only if requested."""
 
-import shutil
 import tempfile
 import threading
 import time
@@ -9,10 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.archive.unpacking import RESERVE
 from core.errors import BadInput, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
-from core.system import files
+from core.system import capacity, files
 
 
 class NotOffered(BadInput):
@@ -95,11 +93,9 @@ class Arrivals:
                     f"{host.variable('archive_megabytes')}."
                 )
             total = sum(sum(session_sizes.values()) for session_sizes in self._sizes.values())
-        if (
-            total > host.arriving_megabytes * MEGABYTE
-            or shutil.disk_usage(self._folder.name).free < RESERVE
-        ):
+        if total > host.arriving_megabytes * MEGABYTE:
             raise NotEnoughResources("This host has no room for more uploads. Try again later.")
+        capacity.require_disk(Path(self._folder.name))
 
     def path(self, file: str) -> Path | None:
         """The content of a file that has arrived; None for a file that the page holds itself."""

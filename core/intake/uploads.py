@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import IO
 
 from core import intake, runs
-from core.archive import sources
+from core.archive import sources, unpacking
 from core.archive.sources import Source
 from core.checks import Finding
-from core.errors import LimitExceeded, UnknownModel
+from core.errors import UnknownModel
 from core.images import Scale
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
 from core.jobs.folder import JobSpec
-from core.settings import MEGABYTE, Settings
-from core.system.files import CHUNK
+from core.settings import Settings
 
 ZIP = "upload.zip"
 
@@ -145,17 +144,8 @@ def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
     Raises:
         LimitExceeded: the zip is too large.
     """
-    size = 0
-    with path.open("wb") as handle:
-        while chunk := stream.read(CHUNK):
-            size += len(chunk)
-            if size > settings.archive_megabytes * MEGABYTE:
-                raise LimitExceeded(
-                    f"Expected at most {settings.archive_megabytes} MB, found "
-                    f"{size / MEGABYTE:.0f} MB or more. The host can raise "
-                    f"{settings.variable('archive_megabytes')}."
-                )
-            handle.write(chunk)
+    with path.open("wb") as target:
+        unpacking.copy(stream, target, settings)
 
 
 def _folder(settings: Settings) -> Path:

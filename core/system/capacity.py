@@ -6,6 +6,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.errors import NotEnoughResources
+from core.system import prose
+
+RESERVE = 256 << 20
+"""Bytes of disk that stay free."""
 MOUNT = Path("/sys/fs/cgroup")
 GROUPS_FILE = Path("/proc/self/cgroup")
 FILES = {
@@ -32,6 +37,19 @@ def free_disk(folder: Path) -> int:
     """Bytes that can be written to a folder, which need not exist yet."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     return shutil.disk_usage(existing).free
+
+
+def require_disk(folder: Path, needed: int = 0) -> None:
+    """Check that some bytes can be written to a folder and leave `RESERVE` free.
+
+    Raises:
+        NotEnoughResources: they cannot.
+    """
+    if (free := free_disk(folder)) < needed + RESERVE:
+        raise NotEnoughResources(
+            f"This needs {prose.size(needed + RESERVE)} of free disk; this host has "
+            f"{prose.size(free)}. Try again later, or with less."
+        )
 
 
 def _free_in_groups(mount: Path, groups_file: Path) -> Iterator[float]:

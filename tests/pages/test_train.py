@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core import runs
-from core.intake import uploads
+from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.queue import Queue
@@ -370,7 +370,7 @@ def test_a_refused_start_says_why_and_creates_no_run(
     visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch, check: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise uploads.LimitExceeded("At most 9 minutes.")
+        raise LimitExceeded("At most 9 minutes.")
 
     visitor.open("train", upload=upload.id)
     monkeypatch.setattr(check, refuse)

@@ -15,8 +15,9 @@ from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
 from core.archive import inspection, unpacking
-from core.errors import BadArchive, BadInput, LimitExceeded
+from core.errors import BadArchive, BadInput, LimitExceeded, NotEnoughResources
 from core.settings import Settings
+from core.system import capacity
 from tests.core.zips import Part, build
 
 LIMITS = Settings(archive_entries=100, expanded_megabytes=50)
@@ -130,6 +131,23 @@ def test_unsafe_zips_are_refused_and_leave_nothing(parts, tmp_path):
         extract(build(*parts, Part("ordinary.jpg")), tmp_path)
     (tmp_path / "upload.zip").unlink()
     assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("last", [Part("b", local_name=b"c"), Part("b", offset=0)])
+def test_all_headers_are_checked_before_any_file_is_written(last, tmp_path):
+    def written(*_: object) -> None:
+        raise AssertionError("unpacked")
+
+    (tmp_path / "upload.zip").write_bytes(build(Part("a"), last))
+    with pytest.raises(BadArchive):
+        unpacking.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, written)
+
+
+@pytest.mark.parametrize(
+    "part", [Part("b/", b"", local_name=b"c/"), Part("__MACOSX/._1", local_name=b"__MACOSX/._2")]
+)
+def test_a_header_that_nothing_is_read_by_may_contradict_the_directory(part, tmp_path):
+    assert names(extract(build(Part("a"), part, Part("d")), tmp_path)) == ["a", "d"]
 
 
 def test_files_that_were_in_the_destination_before_survive_a_refusal(tmp_path):
@@ -309,6 +327,14 @@ def test_time_is_limited(tmp_path, monkeypatch):
     with pytest.raises(LimitExceeded, match="TUSKER_INTAKE_SECONDS"):
         extract(build(*(Part(f"{i}") for i in range(9))), tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_zip_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(capacity, "free_disk", lambda _: capacity.RESERVE + 4)
+    with pytest.raises(NotEnoughResources):
+        extract(build(Part("a", b"12345")), tmp_path)
+    assert not (tmp_path / "out").exists()
+    assert names(extract(build(Part("a", b"1234")), tmp_path)) == ["a"]
 
 
 def test_cancelling_leaves_nothing(tmp_path):

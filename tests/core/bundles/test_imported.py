@@ -10,13 +10,14 @@ import pytest
 
 from core.bundles import ImportedModel, imported
 from core.bundles.imported_model import serving
-from core.errors import BadBundle, RunDamaged, UnknownModel
+from core.errors import BadBundle, NotEnoughResources, RunDamaged, UnknownModel
 from core.jobs import State, scheduling
 from core.model import storage
 from core.model.decision import Decision
 from core.pipeline.worker import work
 from core.predict import lookup
 from core.settings import Settings
+from core.system import capacity
 from tests.core import trainings
 from tests.core.bundles import hostile
 
@@ -165,10 +166,18 @@ def test_a_full_queue_leaves_no_files(packed_run, monkeypatch):
     trained, stream = packed_run("best")
 
     def full(*_, **__):
-        raise imported.NotEnoughResources("full")
+        raise NotEnoughResources("full")
 
     monkeypatch.setattr(imported, "enqueue", full)
-    with pytest.raises(imported.NotEnoughResources):
+    with pytest.raises(NotEnoughResources):
+        imported.import_bundle(stream, "mine", trained.settings)
+    assert list(imported.folder(trained.settings).iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_files(packed_run, monkeypatch):
+    trained, stream = packed_run("best")
+    monkeypatch.setattr(capacity, "free_disk", lambda _: capacity.RESERVE - 1)
+    with pytest.raises(NotEnoughResources, match="256 MB"):
         imported.import_bundle(stream, "mine", trained.settings)
     assert list(imported.folder(trained.settings).iterdir()) == []
 

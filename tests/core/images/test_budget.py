@@ -105,7 +105,7 @@ def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
 ) -> None:
     shared = Budget()
     shared.start(Settings(picture_pixels=10_000))
-    monkeypatch.setattr("core.images.decoding.BUDGET", shared)
+    monkeypatch.setattr("core.images.loading.BUDGET", shared)
     content = saved("PNG")
     result: list[int] = []
     with shared.hold(6_500):

@@ -18,7 +18,6 @@ from core import images
 from core.errors import BadImage
 from core.images import formats
 from core.images.headers import is_decoded_by_rows
-from core.images.tags import has_pages
 from core.settings import Settings
 from tests.core.profiles import SRGB, WIDE
 
@@ -224,15 +223,20 @@ def jpeg_of_many_scans() -> bytes:
     return bytes(content[:-2]) + last * 1_000 + b"\xff\xd9"
 
 
+def jpeg_with(*segments: tuple[int, bytes]) -> bytes:
+    """A JPEG with more segments: the kind and the content of each."""
+    plain = saved(scene(), "JPEG")
+    more = (b"\xff" + bytes([n]) + struct.pack(">H", len(body) + 2) + body for n, body in segments)
+    return plain[:2] + b"".join(more) + plain[2:]
+
+
 def jpeg_of_large_tags() -> bytes:
     """Four thousand tags, each with the whole block as its value."""
     block = bytearray(60_000)
     block[:10] = b"II*\0" + struct.pack("<IH", 8, 4_000)
     for number in range(4_000):
         struct.pack_into("<HHII", block, 10 + 12 * number, 0x8000 + number, 1, 59_000, 0)
-    body = b"Exif\0\0" + bytes(block)
-    plain = saved(scene(), "JPEG")
-    return plain[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + plain[2:]
+    return jpeg_with((0xE1, b"Exif\0\0" + bytes(block)))
 
 
 @pytest.mark.parametrize(
@@ -315,14 +319,19 @@ def test_a_folder_is_no_damaged_picture(tmp_path):
         decode(tmp_path / "a.jpg")
 
 
-def test_smaller_copies_in_a_tiff_are_no_further_pages(tmp_path):
-    path = tmp_path / "a.tif"
-    large, small = scene(64, 48), scene(32, 24)
-    large.save(path, save_all=True, append_images=[small])
-    assert has_pages(path)
-    small.encoderinfo = {"tiffinfo": {254: 1}}
-    large.save(path, save_all=True, append_images=[small])
-    assert not has_pages(path)
+@pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO")
+def test_of_several_lists_of_pictures_in_a_jpeg_only_the_last_is_read():
+    one = b"MPF\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0xB001, 4, 1, 1, 0)
+    large = b"MPF\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0xB001, 1, 1 << 30, 1, 0)
+    assert decode(jpeg_with((0xE2, large), (0xE2, one))).shape == (64, 96, 3)
+    with pytest.raises(BadImage, match="tags"):
+        decode(jpeg_with((0xE2, one), (0xE2, large)))
+
+
+def test_a_jpeg_of_very_long_metadata_is_refused():
+    """Pillow joins the segments one by one, which takes ever longer."""
+    with pytest.raises(BadImage, match="metadata of this picture take 17 MB"):
+        decode(jpeg_with(*[(0xE1, b"Exif\0\0" + bytes(65_000))] * 275))
 
 
 def with_declared_size(content: bytes, width: int, height: int) -> bytes:
@@ -358,8 +367,9 @@ def avif_box(kind: bytes, content: bytes) -> bytes:
         # The same in small boxes, each within the limit.
         avif_box(b"iloc", bytes(4) + b"\0\1\0\1\0\0\xc0\0") * 40,
         avif_box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
+        avif_box(b"hvcC", bytes(22) + b"\2" + (b"\x20\x75\x30" + bytes(60_000)) * 2),
     ],
-    ids=["boxes", "extents", "boxes of extents", "units"],
+    ids=["boxes", "extents", "boxes of extents", "units", "parameter sets"],
 )
 def test_an_avif_of_endless_blocks_is_refused(inside):
     head = avif_box(b"ftyp", b"avif\0\0\0\0avifmif1")
@@ -374,10 +384,8 @@ def test_the_longer_edge_is_limited():
 
 def test_a_jpeg_of_many_photoshop_resources_is_refused():
     body = b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5_400
-    segment = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
-    plain = saved(scene(), "JPEG")
     with pytest.raises(BadImage, match="Photoshop resources"):
-        decode(plain[:2] + segment * 10 + plain[2:])
+        decode(jpeg_with(*[(0xED, body)] * 10))
 
 
 def test_a_jpeg_of_up_to_four_times_the_pixel_limit_is_read_at_half_its_size():

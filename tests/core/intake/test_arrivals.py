@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import NotEnoughResources
 from core.intake.arrivals import Arrivals, NotOffered
 from core.settings import Settings
+from core.system import capacity
 
 
 @pytest.fixture
@@ -61,3 +63,12 @@ def test_what_fails_to_arrive_again_is_deleted_even_if_it_is_kept(arrivals: Arri
 def test_only_offered_files_may_arrive(arrivals: Arrivals) -> None:
     with pytest.raises(NotOffered), arrivals.receive("visitor", "a"):
         pass
+
+
+def test_nothing_arrives_on_a_full_disk(
+    arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "free_disk", lambda _: capacity.RESERVE - 1)
+    with pytest.raises(NotEnoughResources, match="256 MB"):
+        arrive(arrivals, "visitor", "a")
+    assert arrivals.path("a") is None

@@ -5,6 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.errors import NotEnoughResources
 from core.settings import MEGABYTE
 from core.system import capacity
 
@@ -54,3 +55,13 @@ def test_version_1_of_control_groups_is_read_as_well(tmp_path: Path) -> None:
 
 def test_free_disk_is_known_before_the_folder_exists(tmp_path: Path) -> None:
     assert capacity.free_disk(tmp_path / "not" / "yet") > 0
+
+
+def test_writing_leaves_some_of_the_disk_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "free_disk", lambda _: 300 * MEGABYTE)
+    capacity.require_disk(tmp_path)
+    capacity.require_disk(tmp_path, 44 * MEGABYTE)
+    with pytest.raises(NotEnoughResources, match=r"301 MB of free disk.* 300 MB"):
+        capacity.require_disk(tmp_path, 45 * MEGABYTE)

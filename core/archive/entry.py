@@ -1,0 +1,92 @@
+"""The entries of an archive of any format, their number and their names."""
+
+from dataclasses import dataclass, replace
+
+from core.archive import names
+from core.errors import BadArchive, LimitExceeded
+from core.settings import Settings
+
+MAKE_AGAIN = "Make the archive again."
+STORED, DEFLATED = 0, 8
+"""Compression methods of a zip."""
+NAME_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of an archive, unchecked.
+
+    Attributes:
+        name: decoded, otherwise unchanged.
+        raw_name: bytes of the name.
+        encoding: of the name, if the archive does not say it and it is not UTF-8; otherwise empty.
+        offset: of the packed bytes.
+        packed: size in the archive, in bytes.
+        size: declared unpacked size, in bytes.
+        checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
+        mode: Unix file type and permissions; 0 where the archive was made on another system.
+        method: compression method of a zip.
+        flags: general purpose bit flags of a zip.
+        is_misplaced: whether what is in its place in a zip contradicts the directory.
+    """
+
+    name: str
+    raw_name: bytes
+    offset: int
+    packed: int
+    size: int
+    checksum: int | None
+    mode: int
+    method: int = STORED
+    flags: int = 0
+    encoding: str = ""
+    is_misplaced: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder."""
+        return self.name.endswith(("/", "\\"))
+
+
+def check_count(count: int, limits: Settings) -> None:
+    """Check the number of entries.
+
+    Raises:
+        LimitExceeded: more than allowed.
+    """
+    if count > limits.archive_entries:
+        raise LimitExceeded(
+            f"An archive may have up to {limits.archive_entries:,} entries; this one has {count:,}."
+            f" Leave some out, or raise {Settings.variable('archive_entries')}."
+        )
+
+
+def decode_name(raw: bytes) -> tuple[str, str]:
+    """The name, and the encoding if that is a guess: many tools write UTF-8 without saying so.
+
+    Raises:
+        BadArchive: the name is too long.
+    """
+    if len(raw) > NAME_BYTES:
+        raise BadArchive(f"A name in this archive has {len(raw):,} bytes. Shorten it.")
+    try:
+        return raw.decode("utf-8"), ""
+    except UnicodeDecodeError:
+        return raw.decode(names.FALLBACK), names.FALLBACK
+
+
+def with_names(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
+    """The entries, and the encodings that fit all names without a mark.
+
+    Names without a mark are decoded in the first of these encodings.
+    """
+    unmarked = [entry.raw_name for entry in entries if entry.encoding]
+    encodings = names.fitting(unmarked) if unmarked else []
+    encoding = next(iter(encodings), names.FALLBACK)
+    decoded = [
+        replace(entry, name=entry.raw_name.decode(encoding), encoding=encoding)
+        if entry.encoding
+        else entry
+        for entry in entries
+    ]
+    return decoded, encodings
