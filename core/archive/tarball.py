@@ -24,6 +24,8 @@ EXTENDED_HEADERS = 8
 """Extended headers before one file."""
 EXTENDED_TOTAL = 128 << 20
 """Bytes of all extended headers of an archive."""
+EXTENDED_RECORDS = 1_000
+"""Records of one extended header."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _EXTENSIONS = _LONG_NAME, _EXTENDED, _GLOBAL, b"K", b"N"
 """Extended headers; the last two are a long target of a link and an old form of long names."""
@@ -211,8 +213,11 @@ def _number(field: bytes) -> int:
 
 def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Keywords and values of an extended header: lines such as `18 path=rose/1.jpg`."""
-    at = 0
+    at = count = 0
     while match := re.compile(rb"(\d{1,7}) ([^=]{1,255})=").match(content, at):
+        count += 1
+        if count > EXTENDED_RECORDS:
+            raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
         end = at + int(match[1])
         if not match.end() < end <= len(content) + 1:
             return
