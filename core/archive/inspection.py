@@ -18,6 +18,7 @@ ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
 LINK = "A link or a device. Put the picture itself in its place."
+CLOSED = "A folder that may not be opened. Change its permissions, or move the pictures."
 SAME_NAME = "Another file of this archive has the same name."
 
 CLUTTER_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}

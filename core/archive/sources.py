@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.inspection import LINK, is_clutter
+from core.archive.inspection import CLOSED, LINK, is_clutter
 from core.archive.unpacking import CLUTTER, Progress, extract
 from core.errors import BadInput
 from core.settings import Settings
@@ -76,10 +76,15 @@ def find(
 def in_folder(folder: Path) -> list[Source]:
     """List the files of a folder and its subfolders, in natural order.
 
-    Links to folders are not followed, but are part of the list.
+    Links to folders are not followed, but are part of the list, as are folders that cannot be
+    opened.
     """
-    walked = [(Path(base), [*names, *folders]) for base, folders, names in os.walk(folder)]
+    errors: list[OSError] = []
+    walk = os.walk(folder, onerror=errors.append)
+    walked = [(Path(base), [*names, *folders]) for base, folders, names in walk]
+    closed = {Path(error.filename) for error in errors}
     paths = [base / name for base, names in walked for name in names]
+    paths += closed & {folder}
     found: list[Source] = []
     for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder)))):
         if is_clutter(path.relative_to(folder).as_posix()):
@@ -88,6 +93,8 @@ def in_folder(folder: Path) -> list[Source]:
             found.append(Source(readable_path(path), path, required=is_picture(path.name)))
         elif path.is_symlink():
             found.append(Source(readable_path(path), None, LINK))
+        elif path in closed:
+            found.append(Source(readable_path(path), None, CLOSED))
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core.archive.inspection import LINK, is_clutter
+from core.archive.inspection import CLOSED, LINK, is_clutter
 from core.archive.sources import readable_path
 from core.archive.unpacking import (
     CLUTTER,
@@ -127,11 +127,16 @@ def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
     """List the files of a folder, sorted, without following links.
 
     A path that is not valid Unicode cannot be stored as text; its file gets a link in `pictures`.
+
+    Raises:
+        OSError: the folder cannot be opened.
     """
+    os.scandir(folder).close()
+    closed: list[OSError] = []
     members: list[Member] = []
     skipped: list[Skipped] = []
     seen: list[str] = []
-    for base, folders, names in os.walk(folder):
+    for base, folders, names in os.walk(folder, onerror=closed.append):
         folders.sort()
         links = {name for name in folders if (Path(base) / name).is_symlink()}
         inside = (Path(base) / name for name in folders if name not in links)
@@ -156,10 +161,13 @@ def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
                     link.symlink_to(path)
                     path = link
                 members.append(Member(name=name, path=path))
+    names_closed = [readable_path(Path(error.filename).relative_to(folder)) for error in closed]
+    skipped += [Skipped(name=name, reason=CLOSED) for name in names_closed]
+    opened = [name for name in seen if name not in names_closed]
     return Extraction(
         members=tuple(members),
         skipped=tuple(skipped),
-        empty_folders=empty_folders(seen, [member.name for member in members]),
+        empty_folders=empty_folders(opened, [member.name for member in members]),
     )
 
 

@@ -1,16 +1,20 @@
+import errno
 import hashlib
 import io
+import os
 import threading
 import unicodedata
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from core import dataset
-from core.archive.inspection import LINK
+from core.archive import sources
+from core.archive.inspection import CLOSED, LINK
 from core.archive.unpacking import CLUTTER
 from core.dataset import Dataset
 from core.errors import BadDataset, Cancelled, LimitExceeded
@@ -176,6 +180,29 @@ def test_links_to_class_folders_are_listed_and_not_called_empty(tmp_path: Path) 
     result = dataset.read(source, tmp_path / "pictures", LIMITS)
     assert {s.name: s.reason for s in result.dataset.skipped} == {"rose": LINK, ".cache": CLUTTER}
     assert not result.notes
+
+
+def test_a_class_folder_that_may_not_be_opened_is_listed_and_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    for seed, name in enumerate(["a/1.png", "b/1.png", "c/1.png"]):
+        (source / name).parent.mkdir(parents=True)
+        (source / name).write_bytes(picture(seed))
+    scan = os.scandir
+
+    def closed(path: Path | str) -> Any:
+        if Path(path).name == "c":  # permissions do not stop root
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", closed)
+        result = dataset.read(source, tmp_path / "pictures", LIMITS)
+        listed = {Path(s.name).name: s.problem for s in sources.in_folder(source)}
+    assert {s.name: s.reason for s in result.dataset.skipped} == {"c": CLOSED}
+    assert not result.notes
+    assert listed == {"1.png": "", "c": CLOSED}
 
 
 def test_a_folder_with_nothing_but_links_is_refused_with_the_name_of_one(tmp_path: Path) -> None:
