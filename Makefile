@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Personal if only this machine can reach the app, public otherwise.
 MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
-# Test processes. Tests in the browser mostly wait, so one more than two cores keeps both busy.
+# Test processes. Browser tests mostly wait: one process more than the two cores.
 WORKERS ?= 3
 NPM := $(shell command -v npm)
 
@@ -18,14 +18,17 @@ NPM := $(shell command -v npm)
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format unit slow corpus cluster reliability screenshots clean
+.PHONY: help install run test lint format unit slow corpus cluster reliability screenshots clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python (3.11 to 3.13). ADDRESS=0.0.0.0 opens the app to the network, in public mode."
-	@echo "ARGS='-k camera' is passed to pytest. Tests that need large datasets read the folders"
-	@echo "TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and TUSKER_TEST_CORPORA; without them they are skipped."
+	@echo "ARGS='-k camera' is passed to pytest. WORKERS=2 sets the number of test processes."
+	@echo "Tests that need large datasets read the folders TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and"
+	@echo "TUSKER_TEST_CORPORA; without them they are skipped."
+
+install: $(VENV)/.app  ## install the app, without opening it
 
 run: $(VENV)/.app  ## install the app and open it, with its HTTP API
 	TUSKER_MODE=$${TUSKER_MODE:-$(MODE)} $(BIN)/streamlit run server.py $(SERVER)

@@ -1,15 +1,27 @@
 """README, CONTRIBUTING and docs name only what exists, with the right defaults."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from typer.main import get_command
 
 from benchmarks import reliability
+from core.__main__ import app, main
 from core.backbones import BACKBONES
 from core.commands import COMMANDS
+from core.export import formats
+from core.jobs import folder
+from core.predict import lookup
+from core.runs import filenames
 from core.settings import Settings
+from core.training import config
+from core.training.config import PRESETS, TrainingConfig
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -17,6 +29,11 @@ README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"])
 FOLDERS = "core|ui|api|pages|tests|benchmarks|docs"
 SHOWN = {"none": "", f"{Path.home() / '.tusker'}": "~/.tusker"}
+CALL = re.compile(r"(?:(?<![\w.:/-])|bin/)(?:tusker|python -m core) ([a-z]\w*)([^`|\n]*)")
+"""A call of the command line: the command and its arguments."""
+AVOIDED = re.compile(r"\b(whoever|anew|Thorough|three unit costs)\b")
+FORMER_TERMS = {"CHANGELOG.md", "docs/decisions/0041-best-within-a-time-budget.md"}
+"""Pages that name what is gone."""
 
 
 def _name(path: Path) -> str:
@@ -45,6 +62,46 @@ def _default(field: str) -> str:
     value = getattr(Settings(), field)
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return SHOWN.get(text, text) or "none"
+
+
+@cache
+def _options() -> Mapping[str, set[str]]:
+    """The options of each command."""
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    return {
+        name: {"--help", *(option for given in command.params for option in given.opts)}
+        for name, command in commands.items()
+    }
+
+
+def _settings(part: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, FieldInfo]]:
+    """Name, value and field of each setting of a training."""
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, BaseModel):
+            yield from _settings(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value, field
+
+
+def _shown(value: object) -> str:
+    """A setting of a training as the tables write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = ", ".join(value) if isinstance(value, tuple) else str(value)
+    return (f"{value:g}" if isinstance(value, float) else text) or "none"
+
+
+def _range(field: FieldInfo) -> str:
+    """The range of a setting as the tables write it; a dash if it has none."""
+    words = {"ge": "{:g}", "gt": "over {:g}", "le": "to {:.10g}", "lt": "to below {:g}"}
+    limits = [
+        text.format(getattr(limit, name))
+        for name, text in words.items()
+        for limit in field.metadata
+        if hasattr(limit, name)
+    ]
+    return " ".join(limits) or "–"
 
 
 def _anchors(page: Path) -> set[str]:
@@ -94,14 +151,81 @@ def test_the_readme_lists_every_backbone_with_its_input_and_licence() -> None:
     assert listed == {row.name: (str(row.size), row.licence) for row in BACKBONES.values()}
 
 
-def test_every_command_is_documented_and_every_documented_command_exists() -> None:
-    commands = {command.__name__ for command in COMMANDS}
-    usage = (DOCS / "usage.md").read_text()
-    rows = _table(usage, heading="## Command line")
-    assert {row[0].strip("`").split()[0] for row in rows} - {"command", "---"} == commands
-    for page in PAGES:
-        named = re.findall(r"bin/tusker (\w+)|-m core (?!-)(\w+)", page.read_text())
-        assert {first or second for first, second in named} <= commands, _name(page)
+def test_every_command_is_documented_with_options_that_it_has() -> None:
+    text = (DOCS / "command-line.md").read_text()
+    described = {
+        row[0].strip("`").split()[0]: row[1] for row in _table(text) if row[0].startswith("`")
+    }
+    assert described.keys() == {command.__name__ for command in COMMANDS}
+    for command, purpose in described.items():
+        assert set(re.findall(r"--[a-z-]+", purpose)) <= _options()[command], command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_commands_options_and_formats_that_are_named_exist(page: Path) -> None:
+    text = page.read_text()
+    for command, arguments in CALL.findall(text):
+        assert command in _options(), command
+        assert set(re.findall(r"--[a-z-]+", arguments)) <= _options()[command], arguments
+    for name in re.findall(r"--format ([\w-]+)", text):
+        assert formats.named([name]), name
+
+
+def test_the_readme_shows_what_predict_prints(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = re.search(r"tusker predict (\S+)\n```\n\nprints\n\n```\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    monkeypatch.chdir(ROOT)
+    assert main(["predict", shown[1]]) == 0
+    assert capfd.readouterr().out == shown[2]
+
+
+def test_the_page_of_the_api_shows_a_prediction_that_it_makes() -> None:
+    text = (DOCS / "api.md").read_text()
+    folder_name, name = re.findall(r"cd (\S+)\n.*?picture=@(\S+)", text)[0]
+    values = re.findall(r'"label":"(.+?)","index":(\d+),"probability":([\d.]+)', text)[0]
+    classifier = lookup.find("", Settings())
+    answer = classifier.answer(classifier.load(ROOT / folder_name / name))
+    (best,) = classifier.top(answer.probabilities, 1)
+    assert values == (best.label, str(best.index), f"{best.probability:.2f}")
+
+
+def test_the_page_of_training_settings_lists_each_with_its_default_and_range() -> None:
+    text = (DOCS / "training-settings.md").read_text().partition("\n## Data and backbone\n")[2]
+    listed = {}
+    for row in _table(text):
+        names = re.findall(r"`([\w.]+)`", row[0])
+        for name, default in zip(names, row[1].split(", ") if names else [], strict=True):
+            listed[name] = default, row[2]
+    assert listed == {
+        name: (_shown(value), _range(field)) for name, value, field in _settings(TrainingConfig())
+    }
+
+
+def test_presets_differ_from_the_defaults_as_their_table_says() -> None:
+    rows = _table((DOCS / "training-settings.md").read_text(), heading="## Presets")
+    listed = {row[0].strip("`"): row[1:] for row in rows if row[0].startswith("`")}
+    default = {name: value for name, value, _ in _settings(TrainingConfig())}
+    presets = [
+        {name: value for name, value, _ in _settings(config.preset(preset))} for preset in PRESETS
+    ]
+    changed = {name for name in default if any(p[name] != default[name] for p in presets)}
+    assert listed == {name: [_shown(p[name]) for p in presets] for name in changed - {"preset"}}
+
+
+def test_the_page_of_files_names_every_file_of_a_run() -> None:
+    text = (DOCS / "files.md").read_text()
+    names = {value for name, value in vars(filenames).items() if name.isupper()}
+    names = {name for name in names if isinstance(name, str) and not name.endswith(".lock")}
+    for name in names | {folder.STATUS, folder.SPEC, folder.EVENTS, folder.LOG}:
+        assert f"`{name}`" in text or f"`{name}/`" in text, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_pages_use_plain_words_and_todays_terms(page: Path) -> None:
+    words = set(AVOIDED.findall(page.read_text()))
+    assert words <= ({"Thorough"} if _name(page) in FORMER_TERMS else set())
 
 
 def test_the_usage_page_lists_the_views_of_a_report() -> None:

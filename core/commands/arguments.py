@@ -28,11 +28,18 @@ if TYPE_CHECKING:
 Data = Annotated[
     Path, typer.Argument(help="A zip, tar or 7z of class folders, or a folder of them.")
 ]
-BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option(help="JSON file of settings, instead of a preset.")
+BackboneName = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the backbone. Default: that of --config, or efficientnet-lite0. Balanced and "
+        "Best compare it with the built-in ones."
+    ),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(help="JSON file of settings, such as config.json of a run; instead of a preset."),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Random seed.")]
 GroupBy = Annotated[
     str,
     typer.Option(

@@ -32,12 +32,20 @@ def predict(
         list[Path], typer.Argument(help="Pictures, folders of them, and archives of them.")
     ],
     model: Annotated[
-        str, typer.Option(help="A backbone's name, a run's id or folder, or a bundle.")
+        str,
+        typer.Option(
+            help="A backbone's name, a run's id or folder, or a bundle. "
+            "Default: efficientnet-lite0."
+        ),
     ] = "",
     top: Annotated[int, typer.Option(min=1, help="Number of classes per picture.")] = 3,
-    csv: Annotated[Path | None, typer.Option(help="Write a table to this CSV file.")] = None,
-    jsonl: Annotated[Path | None, typer.Option(help="Write it to this file of JSON lines.")] = None,
-    xlsx: Annotated[Path | None, typer.Option(help="Write it to this Excel file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV to this file.")] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help="Write the table as JSON lines to this file.")
+    ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Write the table as an Excel workbook to this file.")
+    ] = None,
     sort_into: Annotated[
         Path | None, typer.Option(help="Copy the pictures into class folders in this new folder.")
     ] = None,

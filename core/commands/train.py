@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 def train(
     data: Data,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
+        Path | None,
+        typer.Option(
+            help="Folder for the run, new or empty. Default: a new run in TUSKER_HOME, which the "
+            "Reports page lists."
+        ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="quick (the default), balanced or best.")
@@ -163,7 +167,10 @@ def _within_budget(
 def compare(
     data: Data,
     config: Annotated[
-        Path | None, typer.Option(help="JSON file of settings; its shares and seed are used.")
+        Path | None,
+        typer.Option(
+            help="JSON file of settings; its shares, seed, crop and class weights are used."
+        ),
     ] = None,
     seed: Seed = None,
     group_by: GroupBy = "",

@@ -117,12 +117,12 @@ def size(path: Path) -> int:
 
 
 def named(names: Iterable[str]) -> tuple[Format, ...]:
-    """The formats with these names, in the order of the table; all of them for no name.
+    """The formats with these names, in any case, in the order of the table; all for no name.
 
     Raises:
         BadInput: there is no such format.
     """
-    chosen, all_names = set(names), {form.name for form in FORMATS}
+    chosen, all_names = {name.lower() for name in names}, {form.name for form in FORMATS}
     if unknown := sorted(chosen - all_names):
         raise BadInput(
             f"There is no format {unknown[0]!r}. Choose from: {', '.join(sorted(all_names))}."

@@ -49,8 +49,8 @@ def offer(
         _show(last, config.backbone)
         if last.terms != result.conditions_of(examined.dataset, config):
             st.caption(
-                ":material/history: This comparison used other pictures, or another seed or other "
-                "shares. Compare again to be sure."
+                ":material/history: This comparison used other pictures, or another seed, other "
+                "shares, another crop or other class weights. Compare again to be sure."
             )
 
 

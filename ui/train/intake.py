@@ -99,7 +99,9 @@ def offer(settings: Settings) -> None:
         )
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
-        "A finished report keeps small copies of its test pictures."
+        "A run keeps small copies of the test pictures and of pictures whose label may be wrong, "
+        "and a fingerprint of each training and validation picture (64 × 64 pixels in grey, 8 × 8 "
+        "in colour)."
     )
 
 

@@ -448,6 +448,16 @@ def test_a_missing_folder_and_missing_classes_are_refused(trained_run, run_in_pr
         run_in_process(folder, tmp_path / "empty")
 
 
+def test_a_missing_backbone_is_refused_before_any_picture_is_read(
+    trained_run, run_in_process, tmp_path
+):
+    folder = unpack_bundle(trained_run(), tmp_path / "bundle")
+    (folder / train_program.BACKBONE_FILE).unlink()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match=r"^Expected backbone\.keras .* Prepare the Keras format"):
+        run_in_process(folder, tmp_path / "empty")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("preset", ["quick", "best"])

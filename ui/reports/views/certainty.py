@@ -33,15 +33,16 @@ def _reliability(view: CompleteRun) -> None:
     if measured.after is None or measured.temperature is None:
         st.caption(
             f"Expected calibration error: the probabilities are off by {before} on average. No "
-            "temperature was fitted, since every validation picture was classified correctly."
+            "temperature was fitted: that takes pictures that the model had not learned from and "
+            "predicts wrongly."
         )
         return
     after = describe(measured.after.error)
     st.caption(
         f"Expected calibration error: the probabilities are off by {after} on average. Without the "
-        f"temperature of {measured.temperature:.2f}, which was fitted on validation pictures and "
-        f"is part of the model, they are off by {before}. On the line: well calibrated. Below: "
-        "overconfident."
+        f"temperature of {measured.temperature:.2f}, which was fitted on pictures that the model "
+        f"had not learned from and is part of the model, they are off by {before}. On the line: "
+        "well calibrated. Below: overconfident."
     )
 
 
