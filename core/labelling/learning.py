@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.evaluation import folds, intervals
+from core.evaluation.calibration import softmax
 from core.evaluation.report import Estimate
 from core.labelling.labels import LEFT_OUT, Labels
-from core.model.dense import softmax
 from core.system import threads
 from core.training import convex
 from core.training.head import class_weights

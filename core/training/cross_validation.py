@@ -9,12 +9,11 @@ import numpy as np
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
-from core.evaluation.calibration import tempered_loss
+from core.evaluation.calibration import softmax, tempered_loss
 from core.evaluation.inflation import Inflation
 from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.metrics import cross_entropy
-from core.model.dense import softmax
 from core.system import threads
 from core.training import convex
 from core.training.head import class_weights

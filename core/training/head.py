@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.evaluation.calibration import softmax
 from core.evaluation.metrics import cross_entropy
 from core.jobs.events import Emit, Epoch, Kept
-from core.model.dense import DenseHead, softmax
+from core.model.dense import DenseHead
 from core.system import threads
 from core.training import convex
 from core.training.config import TrainingConfig
