@@ -164,7 +164,7 @@ class _Source:
         return form.file == SAVED_MODEL
 
     def kept_int8(self) -> Path | None:
-        """The int8 network that an earlier run made for this one, too; None if there is none."""
+        """The kept int8 network; None if there is none, or if the run changed the backbone."""
         path = parts.int8_path(self._backbone, self.model.depths, self.settings)
         return path if path.is_file() and not self.model.fine_tuned else None
 
