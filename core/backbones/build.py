@@ -9,7 +9,6 @@ import numpy as np
 from core.backbones import applications, efficientnet_lite, tiny
 from core.backbones.row import Backbone
 from core.backbones.weights import fetch
-from core.errors import BadConfig
 from core.settings import Settings
 
 Weights = Literal["pretrained", "random"]
@@ -70,21 +69,13 @@ def top_model(backbone: Backbone, stage: int, model: keras.Model) -> keras.Model
 
     Args:
         backbone: the row that `model` was built from.
-        stage: index in `backbone.stages` of the stage below the cut.
+        stage: index in `backbone.stages` of the stage below the cut, not of the last one.
         model: from `trunk` or `imagenet_classifier`. Training the result trains it too.
 
     Returns:
         Model from the activation at the cut, float32 (n, h, w, c), to the last feature map
         (n, h, w, embedding).
-
-    Raises:
-        BadConfig: there is no such stage, or it is the last one.
     """
-    if not 0 <= stage < len(backbone.stages) - 1:
-        raise BadConfig(
-            f"{backbone.title} can be cut after stages 0 to {len(backbone.stages) - 2}, "
-            f"not after {stage}."
-        )
     cut = model.get_layer(backbone.stages[stage].layer).output
     return keras.Model(cut, _feature_map(model, backbone), name=f"{backbone.name}_top")
 

@@ -38,12 +38,11 @@ _digests: dict[tuple[Path, int, int], str] = {}
 
 
 class Record(BaseModel, frozen=True):
-    """`serving.json`: what the serving model was made from."""
+    """`serving.json`: what the serving model is of. Earlier files have a further field."""
 
     version: Literal[1] = 1
     backbone: str
     sha256: str
-    weights_sha256: str | None
 
 
 def locate(backbone: Backbone, settings: Settings) -> Path | None:
@@ -127,10 +126,9 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
 
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
-    source = None
     if backbone.weights is not None:
         progress("Downloading weights", 0, 100)  # which takes longest
-        source = weights.fetch(
+        weights.fetch(
             backbone,
             settings,
             lambda step, done, total: progress(step, 60 * done // total if total else 0, 100),
@@ -144,11 +142,7 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
     progress("Checking the network", 95, 100)
     _check(model, path, backbone.title, backbone.size)
     progress("Checking the network", 100, 100)
-    return Record(
-        backbone=backbone.name,
-        sha256=files.sha256(path),
-        weights_sha256=files.sha256(source) if source else None,
-    )
+    return Record(backbone=backbone.name, sha256=files.sha256(path))
 
 
 def _check(model: keras.Model, path: Path, title: str, size: int) -> None:

@@ -93,7 +93,8 @@ def compare(
         except TuskerError as error:
             absent.append(Unavailable(backbone=row.name, why=str(error)))
     if not correct:
-        raise BadDataset(" ".join(["No backbone could be compared.", *(a.why for a in absent)]))
+        reasons = dict.fromkeys(row.why for row in absent)  # such as one picture, for all of them
+        raise BadDataset(" ".join(["No backbone could be compared.", *reasons]))
     progress("Timing", 0, 1)
     models = [serving.required(backbones.get(name), settings) for name in correct]
     milliseconds = dict(zip(correct, _milliseconds(models), strict=True))

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.evaluation import folds
 from core.model.dense import DenseHead
+from core.system import threads
 from core.training import convex, cross_validation
 from core.training.head import class_weights
 
@@ -53,8 +53,7 @@ def fit(
         )
         strength = validated.strength
         correct = int((validated.probabilities.argmax(axis=1) == labels).sum())
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
+    with threads.ONE_BLAS_THREAD:
         mean, scale = convex.fit_scale(embeddings)
         rows = convex.apply_scale(embeddings, mean, scale)
         weights = class_weights(labels, int(labels.max()) + 1)

@@ -10,7 +10,6 @@ one picture do not use up each other's candidates.
 from collections.abc import Iterator
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.checks import bars
 from core.checks.alignment import align, correlation, sample
@@ -63,8 +62,7 @@ def group(
     rows = np.concatenate([rows[:0], *varied])
     if len(rows) < 2:
         return initial[:count]
-    # Matrices of this size take longer on two threads than on one.
-    with threadpool_limits(1, user_api="blas"):
+    with threads.ONE_BLAS_THREAD:
         index = Index(grey, rows)
         comparison = _Comparison(grey, chroma, initial)
         while len(rows):

@@ -101,22 +101,35 @@ def step_bytes(config: TrainingConfig) -> float:
 def disk(dataset: Dataset, config: TrainingConfig) -> int:
     """Bytes that a training adds: features of every view, and the run.
 
-    Of alternatives, all may be compared before one is trained.
+    Alternatives are compared on plain views before one is trained; here the one that needs most.
     """
-    if config.alternatives:
-        return sum(disk(dataset, candidate) for candidate in config.candidates())
-    backbone = backbones.get(config.backbone)
-    view = embedding_bytes(config)
-    top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has
-    model = backbone.megabytes * MEGABYTE - top
-    of_split = counts(dataset, config)
-    run = MODEL_FILES * model + of_split.test * THUMBNAIL_BYTES
-    run += (of_split.train + of_split.validation) * fingerprints.BYTES
+    splits = counts(dataset, config)
+    comparing, training = [], []
+    for candidate in config.candidates():
+        view = view_bytes(candidate)
+        comparing.append((splits.train + splits.validation) * view)
+        later = views(dataset, candidate) * view - comparing[-1]
+        training.append(later + run_bytes(splits, candidate))
+    return math.ceil(sum(comparing) + max(training))
+
+
+def view_bytes(config: TrainingConfig) -> int:
+    """Bytes of disk that the features of one view take."""
+    total = embedding_bytes(config)
     if config.fine_tunes:
         cut = backbones.get(config.backbone).stages[depth.cut_stage(config)]
-        view += math.prod(cut.shape) * FLOAT16
-        run += model  # it serves predictions
-    return math.ceil(views(dataset, config) * view + run)
+        total += math.prod(cut.shape) * FLOAT16
+    return total
+
+
+def run_bytes(splits: Counts, config: TrainingConfig) -> float:
+    """Bytes of disk that a run takes."""
+    backbone = backbones.get(config.backbone)
+    top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has
+    model = backbone.megabytes * MEGABYTE - top
+    files = MODEL_FILES + 1 if config.fine_tunes else MODEL_FILES  # a model that predicts, too
+    fingerprinted = splits.train + splits.validation
+    return files * model + splits.test * THUMBNAIL_BYTES + fingerprinted * fingerprints.BYTES
 
 
 def check(
@@ -141,8 +154,14 @@ def check(
     return config
 
 
-def require(resource: Literal["memory", "disk"], needed: int, available: int) -> None:
+def require(
+    resource: Literal["memory", "disk"], needed: int, available: int, advice: str = ""
+) -> None:
     """Refuse work that would use up memory or disk.
+
+    Args:
+        needed, available: bytes.
+        advice: what helps, in place of what helps a training.
 
     Raises:
         NotEnoughResources: the text has both figures and says what helps.
@@ -150,5 +169,5 @@ def require(resource: Literal["memory", "disk"], needed: int, available: int) ->
     if needed > available * (1 - RESERVE):
         raise NotEnoughResources(
             f"Expected about {prose.size(needed)} of free {resource}, "
-            f"found {prose.size(available)}. {ADVICE[resource]}"
+            f"found {prose.size(available)}. {advice or ADVICE[resource]}"
         )

@@ -59,7 +59,7 @@ def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
     low, high = np.log(COLDEST), np.log(HOTTEST)
     for _ in range(50):
         middle = (low + high) / 2
-        scaled = _softmax(logits / np.exp(middle))
+        scaled = softmax(logits / np.exp(middle))
         slope = (scaled * logits).sum(axis=1).mean() - mean_logit
         low, high = (middle, high) if slope > 0 else (low, middle)
     return float(np.exp((low + high) / 2))
@@ -67,7 +67,7 @@ def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
 
 def scale(probabilities: Floats, temperature: float) -> Floats:
     """Apply a temperature to probabilities (n, k): softmax(log p / T)."""
-    return _softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
+    return softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
 
 def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None) -> Reliability:
@@ -169,6 +169,7 @@ def _graded(predictions: Predictions) -> tuple[Floats, Flags]:
     return probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
 
 
-def _softmax(logits: Floats) -> Floats:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Rows of logits → rows of probabilities, without overflow."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,13 +1,11 @@
 """By how much a split that divides groups inflates a score: a paired comparison of two splits."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from core.evaluation import intervals
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Estimate, ReportPart
 from core.evaluation.wording import describe, difference
-
-VERSION: Final = 1
 
 
 class Inflation(ReportPart):
@@ -20,7 +18,7 @@ class Inflation(ReportPart):
         difference: `ordinary` minus `grouped`, on the same pictures.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     pictures: int
     groups: int
     grouped: Estimate

@@ -6,7 +6,7 @@ pictures: on all of them, half of them, a quarter, and so on.
 
 import math
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -20,7 +20,6 @@ Predict = Callable[[np.ndarray, Ints, np.ndarray], np.ndarray]
 """Trains heads on embeddings (m, d) with labels (m,) and predicts embeddings (p, d): probabilities
 (s, p, k) of `s` heads that differ in their regularisation."""
 
-VERSION: Final = 1
 FOLDS = 5
 REPEATS = 3
 """Maximum number of random subsets of each size in each fold."""
@@ -37,12 +36,11 @@ class LearningCurve(ReportPart, extra="ignore"):
     """Points from few pictures to all, and advice.
 
     `gain` is the gain in accuracy by the last doubling; None if there are too few pictures. Earlier
-    files have a further field.
+    files have further fields.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     classes: tuple[str, ...]
-    pictures: int
     points: tuple[Point, ...]
     gain: Estimate | None
     trends: tuple[Trend, ...]
@@ -78,7 +76,7 @@ def learning_curve(
     """
     number = folds.feasible(labels, groups, FOLDS)
     if number < folds.MINIMUM:
-        return _with_advice(classes, len(labels))
+        return _with_advice(classes)
     fold = folds.assign(labels, groups, number, seed)
     pairs = np.unique(np.stack([groups, labels]), axis=1).shape[1]
     per_class = pairs * (number - 1) / number / len(np.unique(labels))
@@ -145,7 +143,7 @@ def _summarise(
         for count, row in zip(sizes, correct, strict=True)
     )
     if len(points) < 2:
-        return _with_advice(classes, len(labels), points)
+        return _with_advice(classes, points)
     full, change = correct[-1], correct[-1] - correct[-2]
     trends = tuple(
         Trend(
@@ -156,19 +154,17 @@ def _summarise(
         for label in present
         for of_class in [labels == label]
     )
-    return _with_advice(classes, len(labels), points, intervals.gain(change, groups), trends)
+    return _with_advice(classes, points, intervals.gain(change, groups), trends)
 
 
 def _with_advice(
     classes: tuple[str, ...],
-    pictures: int,
     points: tuple[Point, ...] = (),
     gain: Estimate | None = None,
     trends: tuple[Trend, ...] = (),
 ) -> LearningCurve:
     return LearningCurve(
         classes=classes,
-        pictures=pictures,
         points=points,
         gain=gain,
         trends=trends,

@@ -63,6 +63,9 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
     if not percent:
         coarse += 2
         fine = coarse
+    # More digits where a figure would look like all or none and is not.
+    more = (n for n in range(fine, fine + 4) if float(rounded(value, n)) not in (0, scale))
+    fine = next(more, fine)
     return rounded(value, fine), _outwards(low, coarse, -1), _outwards(high, coarse, 1)
 
 
@@ -83,9 +86,11 @@ def share(value: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A measured share: `93.5 %`, `100 %`, never a false 100; `–` where there is none."""
+    """A measured share: `93.5 %`, `100 %`, never a false 0 or 100; `–` where there is none."""
     if value is None:
         return "–"
+    if 0 < value < 0.0005:
+        return "under 0.1 %"
     if 0.9995 <= value < 1:
         return "over 99.9 %"
     return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from core import backbones, images
-from core.errors import Cancelled, NotEnoughResources, TuskerError
+from core.backbones import Backbone
+from core.errors import Cancelled, TuskerError
 from core.estimating import resources
 from core.export import parts, train_program, verify
 from core.export.formats import FORMATS, INT8, LABELS, ONNX, SAVED_MODEL, Format, describe
@@ -25,7 +26,7 @@ from core.model.litert_file import LitertFile
 from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
-from core.system import capacity, files, prose
+from core.system import capacity, files
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ VERIFICATION_PICTURES = 100
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
 SCRATCH = ".making-"
+ADVICE = "End other work on this machine and try again, or choose a smaller backbone."
 
 
 def export(
@@ -63,7 +65,9 @@ def export(
     files.write_text(folder / train_program.SPLIT_FILE, train_program.split_rows(dataset))
     source = _Source(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
-    for group in _by_library(forms):
+    groups = list(_by_library(forms))
+    for group in groups:
+        kept = source.kept_int8()  # before this run makes one
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
             written: dict[Format, Path] = {}
             results: list[FileVerification] = []
@@ -78,8 +82,14 @@ def export(
             if written:
                 results += verify.verify(written, model, sample, Counter(emit))
             for form, path in written.items():
-                if next(result.passed for result in results if result.file == form.file):
+                result = next(result for result in results if result.file == form.file)
+                if result.passed:
                     path.rename(folder / form.file)
+                elif form.file == INT8 and kept is not None:
+                    # Its ranges are from the pictures of an earlier run, which may not suit.
+                    kept.unlink(missing_ok=True)
+                    results.remove(result)
+                    groups.append([form])
         for result in results:
             if not result.passed:
                 emit(Note(sentence=result.reason))
@@ -145,17 +155,34 @@ class _Source:
         }
         writers[form.file](path)
 
+    def starts_tensorflow(self, form: Format) -> bool:
+        """Whether writing a format starts TensorFlow in this process."""
+        if form.file == INT8:
+            return self.kept_int8() is None
+        if form.file == storage.KERAS:
+            return not parts.backbone_path(self._backbone, self.settings).is_file()
+        return form.file == SAVED_MODEL
+
+    def kept_int8(self) -> Path | None:
+        """The kept int8 network; None if there is none, or if the run changed the backbone."""
+        path = parts.int8_path(self._backbone, self.model.depths, self.settings)
+        return path if path.is_file() and not self.model.fine_tuned else None
+
+    @property
+    def _backbone(self) -> Backbone:
+        return backbones.get(self.model.backbone)
+
     def _litert(self, path: Path) -> None:
         file = self._network()
         file.add_head(DenseHead.from_arrays(self.arrays), "embedding", "feature_map")
         self._describe(file, path)
 
     def _int8(self, path: Path) -> None:
-        backbone = backbones.get(self.model.backbone)
         if self.model.fine_tuned:
             trunk = self._quantised()
         else:
-            trunk = parts.int8_trunk(backbone, self.model.depths, self.settings, self._quantised)
+            depths = self.model.depths
+            trunk = parts.int8_trunk(self._backbone, depths, self.settings, self._quantised)
         path.write_bytes(trunk.content.tobytes())
         file = LitertFile(path)
         file.add_head(DenseHead.from_arrays(self.arrays).after(trunk.scale, trunk.shift))
@@ -171,7 +198,7 @@ class _Source:
     def _keras(self, path: Path) -> None:
         from core.export import keras_file
 
-        base = parts.backbone_file(backbones.get(self.model.backbone), self.settings)
+        base = parts.backbone_file(self._backbone, self.settings)
         keras_file.write(base, self.model, self.arrays, path)
 
     def _saved_model(self, path: Path) -> None:
@@ -219,7 +246,7 @@ class _Source:
 def _write(form: Format, source: _Source, path: Path) -> str | None:
     """Write one format. Returns the reason of a failure as a sentence; None if there was none."""
     try:
-        _require_memory(form, source.model)
+        _require_memory(form, source)
         source.write(form, path)
     except Cancelled:
         raise
@@ -252,19 +279,14 @@ def _evenly(total: int, count: int) -> list[int]:
     return np.unique(np.linspace(0, total - 1, count).round().astype(int)).tolist()
 
 
-def _require_memory(form: Format, model: storage.ModelFile) -> None:
+def _require_memory(form: Format, source: _Source) -> None:
     """Check that the memory for writing and verifying a file is free."""
-    network = backbones.get(model.backbone).megabytes * MEGABYTE
-    # TensorFlow opens the file in the process that verifies; it writes a SavedModel here, too.
-    libraries = form.tensorflow + (form.file == SAVED_MODEL)
-    verifying = VERIFICATION_MEMORY * network + libraries * resources.TENSORFLOW_BYTES
-    needed, free = round(max(form.memory_factor * network, verifying)), capacity.free_memory()
-    if needed > free * (1 - resources.RESERVE):
-        raise NotEnoughResources(
-            f"Expected about {prose.size(needed)} of free memory, found "
-            f"{prose.size(free)}. End other work on this machine and try again, or "
-            "choose a smaller backbone."
-        )
+    network = backbones.get(source.model.backbone).megabytes * MEGABYTE
+    # The process that verifies is another than the one that writes.
+    verifying = VERIFICATION_MEMORY * network + form.tensorflow * resources.TENSORFLOW_BYTES
+    needed = max(form.memory_factor * network, verifying)
+    needed += source.starts_tensorflow(form) * resources.TENSORFLOW_BYTES
+    resources.require("memory", round(needed), capacity.free_memory(), ADVICE)
 
 
 def _by_library(forms: Collection[Format]) -> Iterable[list[Format]]:

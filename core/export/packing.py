@@ -3,8 +3,7 @@
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Collection
-from functools import partial
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
@@ -72,8 +71,8 @@ def other_files(run: Run, settings: Settings) -> dict[str, Path]:
     """The files beside the formats that exist, by their name in the bundle."""
     paths = {name: run.model_folder / name for name in MODEL_FILES}
     backbone = backbones.get(storage.load_description(run.model_folder).backbone)
-    if not backbone.in_keras and (backbone_file := parts.kept_backbone_file(backbone, settings)):
-        paths[BACKBONE_FILE] = backbone_file
+    if not backbone.in_keras:
+        paths[BACKBONE_FILE] = parts.backbone_path(backbone, settings)
     return {name: path for name, path in paths.items() if path.is_file()} | run.bundled_files()
 
 
@@ -95,7 +94,7 @@ def write_bundle(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for form in forms:
             _add(archive, run.model_folder / form.file, form.file)
-        written = texts(run, forms)
+        written = _texts(run, forms)
         for name, path in other_files(run, settings).items():
             if name not in written:
                 archive.write(path, name)
@@ -103,7 +102,7 @@ def write_bundle(
         for name, text in written.items():
             entry = zipfile.ZipInfo(name, completed)
             entry.external_attr = FILE_MODE << 16
-            archive.writestr(entry, text())
+            archive.writestr(entry, text)
 
 
 def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
@@ -117,40 +116,42 @@ def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
         _add(archive, path, form.file)
 
 
+def program(run: Run, form: Format) -> str:
+    """The program that predicts with a format, and decides as the owner has chosen."""
+    model = storage.load_description(run.model_folder)
+    ood = (run.model_folder / storage.OOD).is_file()
+    return programs.prediction(form, model, decision(run), ood=ood)
+
+
 def decision(run: Run) -> Decision:
     """The threshold and the level of prediction sets that the owner has chosen."""
     annotations, model = run.annotations(), storage.load_description(run.model_folder)
     return Decision.of(model.set_levels, annotations.threshold, annotations.level)
 
 
-def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
-    """Functions that make the files whose text depends on the owner's choices, by file name.
-
-    The card, the description of the model and the programs depend on them; the licences are made
-    here, too.
-    """
+def _texts(run: Run, forms: Collection[Format]) -> dict[str, str]:
+    """The files that are made for a bundle, by name; most depend on the choices of the owner."""
     model = storage.load_description(run.model_folder)
     backbone = backbones.get(model.backbone)
     annotations = run.annotations()
     chosen = model.model_copy(
         update={"threshold": annotations.threshold, "level": annotations.level}
     )
-    ood = (run.model_folder / storage.OOD).is_file()
-    functions: dict[str, Callable[[], str]] = {
-        CARD: lambda: card(run),
-        storage.MODEL: lambda: chosen.model_dump_json(indent=1),
+    written = {
+        CARD: card(run),
+        storage.MODEL: chosen.model_dump_json(indent=1),
+        LICENCES: programs.render(
+            "licences.md.j2",
+            backbone=backbone,
+            changed=model.fine_tuned,
+            mit=MIT.read_text(encoding="utf-8"),
+        ),
     }
     for form in reversed(list(forms)):  # two formats share a program, which reads the first
-        functions[form.program] = partial(programs.prediction, form, model, decision(run), ood=ood)
-    functions[LICENCES] = lambda: programs.render(
-        "licences.md.j2",
-        backbone=backbone,
-        changed=model.fine_tuned,
-        mit=MIT.read_text(encoding="utf-8"),
-    )
+        written[form.program] = program(run, form)
     if backbone.licence == "Apache-2.0":
-        functions[APACHE.name] = lambda: APACHE.read_text(encoding="utf-8")
-    return functions
+        written[APACHE.name] = APACHE.read_text(encoding="utf-8")
+    return written
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:

@@ -36,16 +36,15 @@ def backbone_file(backbone: Backbone, settings: Settings) -> Path:
         WeightsUnavailable: the published weights cannot be had.
         RunDamaged: the file does not compute what the network does.
     """
-    path = _path(backbone, train_program.BACKBONE_FILE, settings)
+    path = backbone_path(backbone, settings)
     if not path.is_file():
         train_program.write_backbone(backbone, path, settings)
     return path
 
 
-def kept_backbone_file(backbone: Backbone, settings: Settings) -> Path | None:
-    """The file that `backbone_file` makes; None if it has not been made yet."""
-    path = _path(backbone, train_program.BACKBONE_FILE, settings)
-    return path if path.is_file() else None
+def backbone_path(backbone: Backbone, settings: Settings) -> Path:
+    """Where `backbone_file` keeps the file."""
+    return _path(backbone, train_program.BACKBONE_FILE, settings)
 
 
 def int8_trunk(
@@ -60,13 +59,18 @@ def int8_trunk(
         depths: layers whose pooled activations follow the embedding.
         quantise: makes the network if it has not been made yet. Imports TensorFlow.
     """
-    path = _path(backbone, "-".join((*depths, "int8.npz")), settings)
+    path = int8_path(backbone, depths, settings)
     if not path.is_file():
         trunk = quantise()
         with files.replacing(path) as temporary, temporary.open("wb") as handle:
             np.savez(handle, content=trunk.content, scale=trunk.scale, shift=trunk.shift)
     with np.load(path, allow_pickle=False) as arrays:
         return Int8Trunk(arrays["content"], arrays["scale"], arrays["shift"])
+
+
+def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
+    """Where `int8_trunk` keeps the network."""
+    return _path(backbone, "-".join((*depths, "int8.npz")), settings)
 
 
 def _path(backbone: Backbone, name: str, settings: Settings) -> Path:

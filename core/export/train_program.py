@@ -93,7 +93,9 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
     backbone = backbones.get(model.backbone)
     if not fine_tuned:
         config = config.without_fine_tuning()
-    views = _views(config.augmentation) if config.fine_tunes or config.head_views > 1 else []
+    views = _views(config.augmentation)
+    if not views:  # every view would be the picture itself
+        config = config.model_copy(update={"augmentation": Augmentation.none()})
     return programs.render(
         "train.py.j2",
         config=config,
@@ -110,7 +112,6 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         **_splitting(config, dataset),
         depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
-        streams=bool(views),
         cut=backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
         shares=interpolation.SHARES,
     )

@@ -122,8 +122,19 @@ def decode_and_crop(
     Raises:
         BadImage: as in `decode`.
     """
+    return decode_squares(source, [(size, crop)], scale, limits=limits)[0]
+
+
+def decode_squares(
+    source: bytes | Path,
+    squares: list[tuple[int, float]],
+    scale: Scale = AS_DECLARED,
+    *,
+    limits: Settings,
+) -> list[np.ndarray]:
+    """Decode a picture once and fit it as `decode_and_crop` does, with several sizes and crops."""
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
-    shorter_edge = int(np.ceil(size / crop))
+    shorter_edge = max(int(np.ceil(size / crop)) for size, crop in squares)
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
         image, kind, _, turn, deep, _ = load(file, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
@@ -132,13 +143,15 @@ def decode_and_crop(
         if plain:
             image.info.pop("icc_profile", None)
         if plain and turn == 1:
-            view = cropped(image, size, crop)
+            views = [cropped(image, *square) for square in squares]
         else:
-            pixels = to_rgb(image, kind, deep, scale)
-            view = crop_and_resize(_turned(pixels, turn), size, crop)
+            pixels = _turned(to_rgb(image, kind, deep, scale), turn)
+            views = [crop_and_resize(pixels, *square) for square in squares]
             del pixels
         del image  # before its part of the budget is free
-    return view if transform is None else np.asarray(transform.apply(Image.fromarray(view)))
+    if transform is None:
+        return views
+    return [np.asarray(transform.apply(Image.fromarray(view))) for view in views]
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.evaluation import folds, intervals
+from core.evaluation.calibration import softmax
 from core.evaluation.report import Estimate
 from core.labelling.labels import LEFT_OUT, Labels
-from core.model.dense import softmax
+from core.system import threads
 from core.training import convex
 from core.training.head import class_weights
 
@@ -73,8 +73,7 @@ def learn(labels: Labels) -> Learned | None:
     used, column = np.unique(label[labelled], return_inverse=True)
     if len(used) < 2:
         return None
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
+    with threads.ONE_BLAS_THREAD:
         probabilities = _fit_and_predict(pile.features[labelled], column, pile.features, len(used))
         fold = folds.assign(column, pile.groups[labelled], FOLDS, seed=0)
         for number in range(FOLDS):

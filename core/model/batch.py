@@ -1,6 +1,5 @@
 """Predict on many pictures with all cores, in order, with bounded memory."""
 
-import queue
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -96,15 +95,10 @@ def map_parallel(
         Results in the order of the items.
     """
     count = max(1, min(threads.cores(), len(items)))
-    idle: queue.SimpleQueue[Classifier] = queue.SimpleQueue()
-    for _ in range(count):
-        idle.put(build())
+    classifiers = threads.Pool(build() for _ in range(count))
 
     def run(item: Item) -> Result:
-        classifier = idle.get()
-        try:
+        with classifiers.borrowed() as classifier:
             return predict(classifier, item)
-        finally:
-            idle.put(classifier)
 
     yield from threads.map_ordered(run, items, threads=count, most=4 * count, name="predict")

@@ -127,7 +127,6 @@ class Classifier:
     Attributes:
         title: its name on the screen.
         labels: names of the classes, by index.
-        size: edge of its square input, in pixels.
         crop: edge of the centre crop relative to a picture's shorter edge.
         limits: of the host, for pictures.
         scale: of pictures of more than 8 bits.
@@ -140,7 +139,6 @@ class Classifier:
     _: KW_ONLY
     title: str
     labels: tuple[str, ...]
-    size: int
     crop: float
     limits: Settings
     scale: images.Scale = images.AS_DECLARED
@@ -162,7 +160,6 @@ class Classifier:
             open_model(serving.required(backbone, settings)),
             title=backbone.title,
             labels=imagenet_labels(),
-            size=backbone.size,
             crop=backbone.crop,
             limits=settings,
             decision=IMAGENET,
@@ -203,6 +200,11 @@ class Classifier:
     def prediction_set(self, answer: Answer) -> PredictionSet | None:
         """Classes one of which is right; None for a single class, or if none are promised."""
         return self.decision.prediction_set(answer.probabilities, answer.ood_score, self.labels)
+
+    @property
+    def size(self) -> int:
+        """Edge of the square input, in pixels."""
+        return self.model.size
 
     @property
     def file(self) -> Path:

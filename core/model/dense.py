@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.evaluation.calibration import softmax
+
 
 @dataclass(frozen=True)
 class DenseHead:
@@ -89,9 +91,3 @@ class DenseHead:
         return cls(
             tuple((arrays[f"head.{i}.kernel"], arrays[f"head.{i}.bias"]) for i in range(count))
         )
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Rows of logits → rows of probabilities, without overflow."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)

@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from core.system import threads
+
 ALIKE = 0.98
 """Share of in-distribution pictures that should score below 1."""
 DIRECTIONS = 16
@@ -114,14 +116,11 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDe
     Returns:
         None if there are too few pictures.
     """
-    from threadpoolctl import threadpool_limits
-
     if not len(labels):
         return None
     sample = balanced_sample(labels, MAXIMUM_PICTURES)
     rows, labels = _unit(embeddings[sample]), labels[sample]
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
+    with threads.ONE_BLAS_THREAD:
         distances = _out_of_fold(rows, labels, groups[sample])
         if (
             len(distances) < MINIMUM_DISTANCES

@@ -200,7 +200,6 @@ def classifier(
         open_model(path),
         title=title,
         labels=model.classes,
-        size=model.size,
         crop=model.crop,
         limits=settings,
         scale=model.scale,

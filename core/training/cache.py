@@ -5,12 +5,14 @@ of one view as computed by one engine.
 
     <engine>/<view>/<array>/rows      the rows, raw, one after the other; memory-mapped to read
     <engine>/<view>/<array>/pictures  SHA-256 of the picture of each row, one per line
-    <engine>/<view>/used              touched at each use; the least recently used views go first
+
+The time of a view's folder is that of its last use; the least recently used views go first.
 
 Rows are written before their names, so what a killed job leaves is either complete or ignored.
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,11 +24,11 @@ from filelock import FileLock, Timeout
 from core.settings import MEGABYTE, Settings
 from core.system import files
 
-VERSION = 3
+VERSION = 4
 """Raised when decoding, rendering or an engine changes its results: older features are ignored."""
 FOLDER = "features"
 EMBEDDING = "embedding"
-LOCK, USED = "lock", "used"
+LOCK = "lock"
 ROWS, NAMES = "rows", "pictures"
 
 
@@ -78,7 +80,7 @@ class FeatureArray:
 
     def _recover(self) -> dict[str, int]:
         """Read the names of the rows; cut off an incomplete last row."""
-        if not self._names_path.is_file():
+        if not (self._names_path.is_file() and self._rows_path.is_file()):
             self._rows_path.write_bytes(b"")
             self._names_path.write_bytes(b"")
         row_bytes = int(np.prod(self._shape)) * self._dtype.itemsize
@@ -104,7 +106,7 @@ class FeatureCache:
         """Open an array; an empty one is created if there is none."""
         folder = self.folder / f"v{VERSION}-{engine}" / view
         array = FeatureArray(folder / name, shape, dtype)
-        (folder / USED).touch()
+        os.utime(folder)
         self._used.add(folder)
         return array
 
@@ -113,7 +115,7 @@ class FeatureCache:
         views = [path for path in self.folder.glob("v*/*") if path.is_dir()]
         sizes = {path: files.size(path) for path in views}
         total = sum(sizes.values())
-        for path in sorted(views, key=lambda view: files.modified(view / USED)):
+        for path in sorted(views, key=files.modified):
             if total <= limit:
                 return
             if path not in self._used:
@@ -140,7 +142,7 @@ class FeatureCache:
             for path in self.folder.glob(f"v{VERSION}-{backbone}-*/*/*/{NAMES}"):
                 if path.parent.name in kept and path.parents[1].name in views:
                     names = path.read_text(encoding="ascii").split()
-                    size = path.with_name(ROWS).stat().st_size
+                    size = files.modified(path.with_name(ROWS))[1]
                     total += size * sum(name in wanted for name in names) // max(1, len(names))
         return total
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.model.dense import DenseHead, softmax
+from core.evaluation.calibration import softmax
+from core.model.dense import DenseHead
 from core.training import lbfgs
 
 DEFAULT_STRENGTH = 1e-3

@@ -1,20 +1,19 @@
 """Logistic regressions cross-validated on features: out-of-fold predictions and learning curve."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
-from core.evaluation.calibration import tempered_loss
+from core.evaluation.calibration import softmax, tempered_loss
 from core.evaluation.inflation import Inflation
 from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.metrics import cross_entropy
-from core.model.dense import softmax
 from core.system import threads
 from core.training import convex
 from core.training.head import class_weights
@@ -199,8 +198,7 @@ def cross_validate(
     best, least, done = None, np.inf, 0
     cores, most = threads.cores(), len(numbers) * len(strengths)
     together = len(rows) <= TOGETHER
-    # Several fits at once take several times longer on two threads of BLAS each than on one.
-    with threadpool_limits(1 if together else None, user_api="blas"):
+    with threads.ONE_BLAS_THREAD if together else contextlib.nullcontext():
         rows, _ = convex.span(rows)
         for strength in strengths:
             probabilities = np.empty((len(labels), classes), np.float32)
@@ -246,8 +244,7 @@ def learning_curve(
         held_out = convex.apply_scale(held_out, mean, scale)
         probabilities = np.zeros((len(CURVE_STRENGTHS), len(held_out), len(classes)), np.float32)
         weights, fitted = class_weights(index, len(present)), None
-        # Matrices of this size take several times longer on two threads of BLAS than on one.
-        with threadpool_limits(1, user_api="blas"):
+        with threads.ONE_BLAS_THREAD:
             if 2 * len(rows) < rows.shape[1]:  # else the span costs more than it saves
                 rows, rotation = convex.span(rows)
                 held_out = held_out @ rotation

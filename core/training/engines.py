@@ -1,7 +1,7 @@
 """Run the frozen layers over views: LiteRT on a CPU, TensorFlow on a GPU."""
 
 import os
-import queue
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from core.backbones import serving
 from core.model import deep_features
-from core.model.classifier import ServingModel, on_one_thread
+from core.model.classifier import on_one_thread
 from core.system import threads
 from core.training.cache import embedding_array
 from core.training.network import Network
@@ -71,17 +71,12 @@ class LitertEngine:
         self.outputs = {embedding_array(depths): shapes["embedding"]}
         if cut is not None:
             self.outputs[cut] = shapes["cut"]
-        self._idle: queue.SimpleQueue[ServingModel] = queue.SimpleQueue()
-        for interpreter in interpreters:
-            self._idle.put(interpreter)
+        self._interpreters = threads.Pool(interpreters)
 
     def run(self, views: np.ndarray) -> list[np.ndarray]:
         """See `Engine.run`."""
-        interpreter = self._idle.get()
-        try:
+        with self._interpreters.borrowed() as interpreter:
             outputs = [interpreter.outputs(view) for view in views]
-        finally:
-            self._idle.put(interpreter)
         arrays = [np.stack([output["embedding"] for output in outputs])]
         if self.cut is not None:
             arrays.append(np.stack([output["cut"] for output in outputs]).astype(np.float16))
@@ -131,10 +126,16 @@ def for_training(
 
 
 def has_gpu(devices: Path = Path("/dev")) -> bool:
-    """Whether TensorFlow can use a GPU; imported only where there is one and it is not hidden."""
+    """Whether TensorFlow can use a GPU; imported only where it may and there is one to be seen."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     if hidden or not any(any(devices.glob(name)) for name in GPU_DEVICES):
+        return False
+    if _installed("tensorflow-cpu") and not _installed("tensorflow"):
         return False
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _installed(package: str) -> bool:
+    return any(metadata.distributions(name=package))

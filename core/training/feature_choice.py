@@ -102,7 +102,7 @@ def select(
     """
     deeper = embeddings.shape[1] > width
     if len(labels) > ROWS_TO_CHOOSE:
-        sample = np.random.default_rng(config.seed).permutation(len(labels))[:ROWS_TO_CHOOSE]
+        sample = _sample(labels, groups, config.seed)
         embeddings, labels, groups = embeddings[sample], labels[sample], groups[sample]
     count = folds.feasible(labels, groups, FOLDS)
     if count < FEWEST_FOLDS:
@@ -127,3 +127,16 @@ def select(
         pictures=len(labels),
     )
     return Selection(choice.chosen, results[choice.chosen], choice)
+
+
+def _sample(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Random rows; among them, of each class, a row of as many groups as there are folds."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    chosen = []
+    for label in np.unique(labels):
+        of_class = order[labels[order] == label]
+        first = np.sort(np.unique(groups[of_class], return_index=True)[1])
+        chosen.append(of_class[first[:FOLDS]])
+    needed = np.concatenate(chosen)
+    others = order[~np.isin(order, needed)]
+    return np.concatenate([needed, others[: max(0, ROWS_TO_CHOOSE - len(needed))]])

@@ -29,7 +29,7 @@ class Features:
     Attributes:
         embeddings: (n, views, d) float32, pooled features.
         passed: number of views that went through the backbone this time.
-        reused: number of views that were in the cache.
+        reused: number of views that were in the cache before; equal pictures count once.
         activations: of each view, (m, h, w, c) float16 at the cut, memory-mapped; empty without a
             cut.
         rows: (n, views) int64, the row of each picture in `activations`.
@@ -146,5 +146,5 @@ def _collect(
         for cut in cuts:
             activations.append(cut.rows())
             rows[:, number] = cut.row_indices(sha256)
-    reused = len(sha256) * len(arrays) - passed
+    reused = len(set(sha256)) * len(arrays) - passed
     return Features(embeddings, passed, reused, tuple(activations), rows if activations else None)

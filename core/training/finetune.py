@@ -13,7 +13,7 @@ from core import backbones
 from core.backbones import build
 from core.evaluation import calibration, metrics
 from core.jobs.events import Counter, Emit, Epoch, Kept, Note
-from core.model.dense import DenseHead, softmax
+from core.model.dense import DenseHead
 from core.model.retrained import Retrained
 from core.training import depth, interpolation, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
@@ -254,7 +254,7 @@ class Tuner:
         """Predict the plain views of a split: (n, classes) float64."""
         batches = self._batches(features, np.arange(len(features.embeddings)))
         logits = [(worker or self).logits(batch) for batch in batches]
-        return softmax(np.concatenate(logits).astype(np.float64))
+        return calibration.softmax(np.concatenate(logits).astype(np.float64))
 
     def embeddings(self, features: Features, pictures: np.ndarray) -> np.ndarray:
         """Embeddings (m, d) float32 of the plain views of some pictures."""

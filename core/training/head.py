@@ -5,11 +5,12 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from core.evaluation.calibration import softmax
 from core.evaluation.metrics import cross_entropy
 from core.jobs.events import Emit, Epoch, Kept
-from core.model.dense import DenseHead, softmax
+from core.model.dense import DenseHead
+from core.system import threads
 from core.training import convex
 from core.training.config import TrainingConfig
 from core.training.optimizers import optimizer
@@ -60,8 +61,7 @@ def fit(
     )
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
     scaled_start = None if start is None else start.after(scale, mean)
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
+    with threads.ONE_BLAS_THREAD:
         if config.solves_head:
             head = _solve(train, validation, weights, emit, strength, scaled_start)
         else:

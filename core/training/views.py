@@ -1,6 +1,5 @@
 """Render the views of a training picture: itself, its mirror image, then random variations."""
 
-import functools
 import hashlib
 import math
 from collections.abc import Sequence
@@ -63,23 +62,17 @@ class Rendering:
         Raises:
             BadImage: the picture cannot be read.
         """
-        size, crop, scale, limits = self.size, self.crop, self.scale, self.limits
-        if list(numbers) == [0]:
-            return [images.decode_and_crop(source, size, crop, scale, limits=limits)]
-        edge = math.ceil(size / crop)  # as in `images.decode_and_crop`
-        picture = images.decode(source, limits=limits, shorter_edge=edge, scale=scale)
-        return render(picture, size, crop, self.augmentation, f"{self.seed}/{sha256}", numbers)
+        squares = [(self.size, self.crop)]
+        if max(numbers) > self.augmentation.flip:  # a random view
+            squares.append(_whole(self.size, self.crop))
+        plain, *whole = images.decode_squares(source, squares, self.scale, limits=self.limits)
+        return _render(plain, whole, self.augmentation, f"{self.seed}/{sha256}", numbers)
 
 
 def render(
-    picture: np.ndarray,
-    size: int,
-    crop: float,
-    augmentation: Augmentation,
-    key: str,
-    numbers: Sequence[int] | None = None,
+    picture: np.ndarray, size: int, crop: float, augmentation: Augmentation, key: str
 ) -> list[np.ndarray]:
-    """Render views of one picture.
+    """Render the views of one picture.
 
     Args:
         picture: (h, w, 3) uint8 RGB.
@@ -87,22 +80,39 @@ def render(
         crop: share of the shorter edge that a view shows.
         augmentation: number of views and ranges of their variations.
         key: seeds the random views.
-        numbers: of the views to render; all if None.
 
     Returns:
-        Arrays (size, size, 3) uint8, in the order of the numbers. View 0 is what a prediction sees.
+        Arrays (size, size, 3) uint8. View 0 is what a prediction sees.
     """
-    plain = functools.cache(lambda: images.crop_and_resize(picture, size, crop))
-    canvas = functools.cache(lambda: _canvas(picture, size, crop, augmentation))
+    plain = images.crop_and_resize(picture, size, crop)
+    whole = images.crop_and_resize(picture, *_whole(size, crop))
+    return _render(plain, [whole], augmentation, key, range(augmentation.views))
+
+
+def _whole(size: int, crop: float) -> tuple[int, float]:
+    """Edge and crop of the whole centre square, at the resolution of a plain view."""
+    return round(size / crop), 1.0
+
+
+def _render(
+    plain: np.ndarray,
+    whole: Sequence[np.ndarray],
+    augmentation: Augmentation,
+    key: str,
+    numbers: Sequence[int],
+) -> list[np.ndarray]:
+    """Some views: the plain one, its mirror image, or random ones of the whole square, if given."""
+    size = len(plain)
+    canvases = [_canvas(square, size, augmentation) for square in whole]
 
     def view(number: int) -> np.ndarray:
         if number == 0:
-            return plain()
+            return plain
         if number == 1 and augmentation.flip:
-            return np.ascontiguousarray(plain()[:, ::-1])
-        return _vary(canvas(), size, augmentation, _generator(f"{key}/{number}"))
+            return np.ascontiguousarray(plain[:, ::-1])
+        return _vary(canvases[0], size, augmentation, _generator(f"{key}/{number}"))
 
-    return [view(number) for number in (range(augmentation.views) if numbers is None else numbers)]
+    return [view(number) for number in numbers]
 
 
 def _generator(key: str) -> np.random.Generator:
@@ -110,11 +120,9 @@ def _generator(key: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def _canvas(picture: np.ndarray, size: int, crop: float, augmentation: Augmentation) -> Image.Image:
+def _canvas(square: np.ndarray, size: int, augmentation: Augmentation) -> Image.Image:
     """The centre square, framed by its own reflection so that no view uncovers a blank corner."""
-    edge = round(size / crop)
-    margin = max(0, math.ceil(_reach(augmentation) * size - edge / 2)) + BORDER
-    square = images.crop_and_resize(picture, edge)
+    margin = max(0, math.ceil(_reach(augmentation) * size - len(square) / 2)) + BORDER
     return Image.fromarray(np.pad(square, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="reflect"))
 
 

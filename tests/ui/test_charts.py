@@ -68,7 +68,6 @@ def learning_curve_of(classes):
     ]
     return LearningCurve(
         classes=classes,
-        pictures=100,
         points=tuple(points),
         gain=proportion(10, 100),
         trends=(),

@@ -48,7 +48,7 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
             return None
 
     predict = program.load_model(Path(model))
-    indices, probabilities, seconds, verdicts, sizes = [], [], [], [], []
+    indices, probabilities, scores, seconds, verdicts, sizes = [], [], [], [], [], []
     with ThreadPoolExecutor(DECODERS) as threads:
         for index, view in enumerate(threads.map(load, REQUEST["pictures"])):
             if view is not None:
@@ -57,6 +57,8 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
                 seconds.append(time.perf_counter() - start)
                 probabilities.append(outputs["probabilities"][0])
                 # A program has these functions if the model can doubt and offers sets.
+                scored = hasattr(program, "ood_score") and "embedding" in outputs
+                scores.append(program.ood_score(outputs["embedding"][0]) if scored else np.nan)
                 verdicts.append(program.verdict(outputs) if hasattr(program, "verdict") else "sure")
                 likely = getattr(program, "prediction_set", lambda _: ())(probabilities[-1])
                 sizes.append(len(likely))
@@ -66,6 +68,7 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
         answers,
         indices=indices,
         probabilities=probabilities,
+        ood_scores=scores,
         seconds=seconds,
         verdicts=np.array(verdicts, str),
         sizes=np.array(sizes, int),

@@ -166,6 +166,16 @@ def test_a_backbone_that_cannot_be_prepared_is_left_out(compare, tiny, monkeypat
         compare(rows=(backbones.get("resnet50"),))
 
 
+def test_a_reason_that_all_backbones_share_is_given_once(compare, monkeypatch):
+    def unavailable(*_):
+        raise WeightsUnavailable("There is no network.")
+
+    monkeypatch.setattr(serving, "prepare", unavailable)
+    with pytest.raises(BadDataset) as refusal:
+        compare(rows=(backbones.get("resnet50"), backbones.get("mobilenetv2")))
+    assert str(refusal.value).count("There is no network.") == 1
+
+
 def test_a_backbone_whose_conversion_is_off_is_left_out(compare, tiny, settings, monkeypatch):
     for path in serving.required(tiny, settings).parent.iterdir():
         path.unlink()

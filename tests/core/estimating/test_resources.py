@@ -64,6 +64,20 @@ def test_disk_grows_with_views_and_with_fine_tuning() -> None:
     assert 10 * MEGABYTE < best - quick - features < 30 * MEGABYTE, "one more model"
 
 
+def test_of_compared_backbones_only_the_chosen_one_needs_more_than_plain_views() -> None:
+    pictures = of_pictures(1_000)
+    config = training_config.preset("best")
+    alone = {each.backbone: each for each in config.candidates()}
+    assert len(alone) > 1
+    plain = {name: 850 * resources.view_bytes(each) for name, each in alone.items()}
+    expected = max(
+        resources.disk(pictures, each) + sum(plain.values()) - plain[name]
+        for name, each in alone.items()
+    )
+    assert resources.disk(pictures, config) == pytest.approx(expected, abs=2)
+    assert expected < 0.8 * sum(resources.disk(pictures, each) for each in alone.values())
+
+
 def test_memory_grows_with_the_batch_and_hardly_with_the_pictures() -> None:
     def memory(pictures: int, batch: int) -> int:
         config = BEST.model_copy(update={"batch_size": batch})

@@ -65,7 +65,6 @@ def test_each_point_has_twice_the_pictures_of_the_one_before():
     assert [point.taught for point in curve.points] == [12, 24, 48, 96]
     values = [point.accuracy.value for point in curve.points]
     assert values == sorted(values)
-    assert curve.pictures == 120
 
 
 def test_no_group_is_in_training_and_held_out():

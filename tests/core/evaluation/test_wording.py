@@ -76,6 +76,32 @@ def test_figures_can_be_without_percent():
     assert describe(None) == "–"
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.995, 0.88, 1, "99.5 % (88–100)"),
+        (0.9999, 0.88, 1, "99.99 % (88–100)"),
+        (0.9998, 0.97, 1, "99.98 % (97.0–100.0)"),
+        (0.004, 0, 0.12, "0.4 % (0–12)"),
+        (1, 0.88, 1, "100 % (88–100)"),
+        (0, 0, 0.12, "0 % (0–12)"),
+    ],
+)
+def test_a_figure_looks_like_all_or_none_only_if_it_is(value, low, high, text):
+    assert describe(Estimate(value=value, low=low, high=high)) == text
+
+
+def test_a_share_is_never_a_false_zero_or_hundred():
+    assert [percent(value) for value in (0, 0.0003, 0.0005, 0.9994, 0.9996, 1)] == [
+        "0 %",
+        "under 0.1 %",
+        "0.1 %",
+        "99.9 %",
+        "over 99.9 %",
+        "100 %",
+    ]
+
+
 def test_halves_are_rounded_up_in_size():
     assert [rounded(value, 0) for value in (62.5, 63.5, 0.5, -2.5)] == ["63", "64", "1", "-3"]
     assert describe(proportion(15, 24)).startswith("63 %")

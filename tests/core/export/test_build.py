@@ -90,6 +90,38 @@ def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained_run, 
     assert "Expected about 1.3 GB of free memory, found 300 MB" in reason
 
 
+@pytest.mark.parametrize(
+    ("form", "part", "needed"), [("int8", "*-int8.npz", 640), ("keras", "*-backbone.keras", 1280)]
+)
+def test_a_part_that_is_made_first_takes_tensorflow_and_its_memory(
+    trained_run, monkeypatch, form, part, needed
+):
+    trained = trained_run()
+    free = (needed - 100) * 2**20
+    monkeypatch.setattr(capacity, "free_memory", lambda: free)
+    (file,) = (row.file for row in named([form]))
+    assert export(trained, form).of(file).passed
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob(part)
+    path.unlink()
+    result = export(trained, form).of(file)
+    assert not result.passed and "of free memory" in result.reason
+    assert not path.is_file()
+
+
+def test_an_int8_network_that_does_not_suit_a_run_is_made_again_from_its_pictures(trained_run):
+    trained = trained_run()
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
+    with np.load(path) as arrays:
+        unsuitable = dict(arrays) | {"scale": 0 * arrays["scale"]}
+    np.savez(path, **unsuitable)
+    events = []
+    assert export(trained, "litert", "int8", emit=events.append).of(INT8).passed
+    with np.load(path) as arrays:
+        assert arrays["scale"].any()
+    notes = [event.sentence for event in events if isinstance(event, Note)]
+    assert notes == [f"Writing {name}." for name in (storage.LITERT, INT8, INT8)]
+
+
 def test_cancelling_ends_the_verification_and_leaves_no_files(trained_run):
     trained = trained_run()
 

@@ -85,7 +85,8 @@ def test_every_format_agrees_with_the_report(home, pictures, tmp_path, backbone,
         )
     for result in verification.results:
         if result.file == INT8:
-            close = verification.accuracy - result.accuracy <= max(0.02, 1 / verification.pictures)
+            lost = round((verification.accuracy - result.accuracy) * verification.pictures)
+            close = lost <= max(1, verification.pictures // 50)
             assert result.passed == close, "what loses more is withheld"
             # Each channel of a random depthwise network differs by less than int8 can tell.
             assert close or (backbone == "mobilenetv2" and count > 2)

@@ -147,6 +147,15 @@ def test_a_program_has_only_the_requested_augmentation_and_optimizer():
     assert_in_shape(*programs)
 
 
+@pytest.mark.parametrize("preset", ["quick", "best"])
+def test_views_that_are_all_the_picture_itself_are_no_part_of_the_program(preset):
+    still = config.Augmentation.none().model_copy(update={"views": 3})
+    run_config = configure(preset, augmentation=still.model_dump(), head={"hidden": (8,)})
+    program = write_program(run_config)
+    assert "VIEWS" not in program and "stream" not in program
+    assert_in_shape(program)
+
+
 @pytest.mark.parametrize("depths", [(), TINY.depths])
 def test_fine_tuning_that_was_not_kept_is_no_part_of_the_program(depths):
     program = write_program(configure(augmentation={"views": 4}), cut=None, depths=depths)

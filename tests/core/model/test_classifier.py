@@ -52,7 +52,6 @@ def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, clas
         opened(serving.required(tiny, settings)),
         title="Own",
         labels=("a", "b"),
-        size=32,
         crop=1.0,
         limits=settings,
         head=head,

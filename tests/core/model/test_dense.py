@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from core.model.dense import DenseHead, softmax
+from core.evaluation.calibration import softmax
+from core.model.dense import DenseHead
 
 
 def head(*widths: int) -> DenseHead:

@@ -516,6 +516,6 @@ def test_the_learning_curve_uses_training_and_validation_pictures(trained_run, p
     run = trained_run(preset).run
     dataset, curve = run.dataset(), run.learning_curve()
     assert curve.classes == dataset.classes
-    assert curve.pictures == len(dataset.of("train")) + len(dataset.of("validation"))
-    assert curve.points[-1].taught == round(0.8 * curve.pictures)
+    pictures = len(dataset.of("train")) + len(dataset.of("validation"))
+    assert curve.points[-1].taught == round(0.8 * pictures)
     assert curve.sentence

@@ -1,7 +1,9 @@
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from core.system import threads
 from tests.core.jobs.at_work import wait_until
@@ -53,3 +55,36 @@ def test_closing_stops_the_threads_and_drops_waiting_items():
     reading.close()
     assert not running_threads()
     assert len(started) < 40, "of the 50 that may wait"
+
+
+def test_an_object_of_a_pool_serves_one_thread_at_a_time():
+    pool, most = threads.Pool([[], []]), []
+
+    def work(item):
+        with pool.borrowed() as users:
+            users.append(item)
+            time.sleep(0.01)
+            most.append(len(users))
+            users.remove(item)
+            if item % 4 == 0:
+                raise ZeroDivisionError
+
+    for item in range(3):
+        with pytest.raises(ZeroDivisionError):
+            list(results(work, [4 * item, 1, 2, 3], count=4))
+    assert set(most) == {1}
+
+
+def blas_threads():
+    return {row["num_threads"] for row in threadpool_info() if row["user_api"] == "blas"}
+
+
+def test_the_limit_of_blas_ends_with_the_last_of_several_callers():
+    with threadpool_limits(2, user_api="blas"):
+        first, second = ExitStack(), ExitStack()
+        for caller in (first, second):
+            caller.enter_context(threads.ONE_BLAS_THREAD)
+        first.close()
+        assert blas_threads() == {1}
+        second.close()
+        assert blas_threads() == {2}

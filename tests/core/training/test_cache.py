@@ -88,11 +88,12 @@ def test_a_torn_write_loses_only_the_torn_rows(tmp_path, rows, lines):
     np.testing.assert_array_equal(reopened.rows()[reopened.row_indices(names(3))], arrays(3))
 
 
-def test_an_array_without_its_names_is_empty(tmp_path):
+@pytest.mark.parametrize("missing", ["rows", "pictures"])
+def test_an_array_that_was_deleted_in_part_is_empty(tmp_path, missing):
     filled_array(tmp_path)
-    (tmp_path / "pictures").unlink()
+    (tmp_path / missing).unlink()
     assert len(array(tmp_path).rows()) == 0
-    assert (tmp_path / "rows").stat().st_size == 0
+    assert not any((tmp_path / name).stat().st_size for name in ("rows", "pictures"))
 
 
 def test_engines_views_and_arrays_are_kept_apart(tmp_path):
@@ -116,8 +117,8 @@ def test_features_of_another_version_of_the_code_are_unknown(tmp_path, monkeypat
 def test_the_least_recently_used_features_are_removed_first(tmp_path):
     for age, engine in enumerate(("new", "old", "older")):
         fill(FeatureCache(tmp_path), engine)
-        (used,) = tmp_path.glob(f"v*-{engine}/*/used")
-        os.utime(used, (1e9 - age, 1e9 - age))
+        (view,) = tmp_path.glob(f"v*-{engine}/*")
+        os.utime(view, (1e9 - age, 1e9 - age))
     after = FeatureCache(tmp_path)
     after.trim(3 * 1065)
     assert engines(tmp_path) == {"new", "old", "older"}
@@ -130,8 +131,8 @@ def test_the_least_recently_used_features_are_removed_first(tmp_path):
 def test_opening_an_array_counts_as_use(tmp_path):
     for age, engine in enumerate(("first", "second")):
         fill(FeatureCache(tmp_path), engine)
-        (used,) = tmp_path.glob(f"v*-{engine}/*/used")
-        os.utime(used, (1e9 + age, 1e9 + age))
+        (view,) = tmp_path.glob(f"v*-{engine}/*")
+        os.utime(view, (1e9 + age, 1e9 + age))
     FeatureCache(tmp_path).array("first", "plain", "embedding", (1000,), np.uint8)
     FeatureCache(tmp_path).trim(1065)
     assert engines(tmp_path) == {"first"}
@@ -141,8 +142,8 @@ def test_unused_views_of_a_used_engine_are_removed_too(tmp_path):
     for age in range(3):
         array = FeatureCache(tmp_path).array("same", f"view {age}", "embedding", (1000,), np.uint8)
         array.append(["0" * 64], np.zeros((1, 1000)))
-        (used,) = tmp_path.glob(f"v*-same/view {age}/used")
-        os.utime(used, (1e9 + age, 1e9 + age))
+        (view,) = tmp_path.glob(f"v*-same/view {age}")
+        os.utime(view, (1e9 + age, 1e9 + age))
     cache = FeatureCache(tmp_path)
     cache.array("same", "view 1", "embedding", (1000,), np.uint8)
     cache.trim(2 * 1065)
@@ -190,6 +191,8 @@ def test_features_of_a_dataset_in_the_cache_are_measured(tmp_path):
     assert cache.held({"c": array}, ["plain"], names(3)) == 0
     assert cache.held({"a": ["block_10"]}, ["plain"], names(3)) == 0
     assert cache.held({"a": array}, ["plain"], names(3, first=9)) == 0
+    next(tmp_path.glob("v*-a-1-litert/plain/embedding/rows")).unlink()
+    assert cache.held({"a": array}, ["plain", "mirror"], names(3)) == 3 * 16
 
 
 HOLD = """

@@ -120,18 +120,19 @@ def test_a_caller_that_fails_leaves_its_interpreter_to_the_next(tiny, settings):
 
 
 @pytest.mark.parametrize(
-    ("device", "visible", "expected"),
+    ("device", "visible", "package", "expected"),
     [
-        ("nvidia0", None, True),
-        ("nvidia3", "0", True),
-        ("nvidia0", "", False),
-        ("nvidia0", "-1", False),
-        ("nvidiactl", None, False),
-        ("null", None, False),
+        ("nvidia0", None, "tensorflow", True),
+        ("nvidia3", "0", "tensorflow", True),
+        ("nvidia0", "", "tensorflow", False),
+        ("nvidia0", "-1", "tensorflow", False),
+        ("nvidiactl", None, "tensorflow", False),
+        ("null", None, "tensorflow", False),
+        ("nvidia0", None, "tensorflow_cpu", False),
     ],
 )
-def test_tensorflow_is_asked_for_a_gpu_only_where_one_is_there_and_visible(
-    tmp_path, monkeypatch, device, visible, expected
+def test_tensorflow_is_asked_for_a_gpu_only_where_it_can_use_one_that_is_visible(
+    tmp_path, monkeypatch, device, visible, package, expected
 ):
     requested = []
     config = SimpleNamespace(list_physical_devices=lambda kind: requested.append(kind) or ["a GPU"])
@@ -139,6 +140,9 @@ def test_tensorflow_is_asked_for_a_gpu_only_where_one_is_there_and_visible(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (tmp_path / f"{package}-2.21.0.dist-info").mkdir()
+    others = [folder for folder in sys.path if "site-packages" not in folder]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *others])
     (tmp_path / device).touch()
     assert engines.has_gpu(tmp_path) is expected
     assert requested == ["GPU"] * expected

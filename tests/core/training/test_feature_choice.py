@@ -76,6 +76,20 @@ def test_too_few_groups_leave_the_last_features_and_no_cross_validation():
     assert (selection.depths, selection.out_of_fold, selection.choice) == (False, None, None)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sample_of_many_pictures_has_enough_of_a_rare_class(seed):
+    labels = np.where(np.arange(17_000) < 10, 1, 0)
+    rows = np.random.default_rng(0).normal(size=(len(labels), 1)).astype(np.float32)
+    rows[labels == 1] += 3
+    groups = np.arange(len(labels)) // 2  # of the ten, five groups
+    config = TrainingConfig(seed=seed)
+    selection = select(rows, 1, labels, groups, config, compare=False)
+    assert selection.out_of_fold is not None
+    counts = np.bincount(selection.out_of_fold.labels)
+    assert counts[1] >= 5
+    assert counts.sum() == 4_000
+
+
 def test_the_strength_is_that_of_the_least_loss_on_other_folds():
     fold = ALONE // 3 % 5
     noise = cross_validate(embeddings(0.1, 0), LABELS, fold, weighted=True)

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from core.evaluation.calibration import softmax
 from core.jobs.events import Epoch, Kept
-from core.model.dense import softmax
 from core.training import head
 from core.training.config import parse
 from core.training.head import Batch

@@ -57,6 +57,11 @@ def test_fine_tuning_is_done_if_it_could_show_a_gain(error, least):
     assert left_out(error, BAD, LABELS, least) is None
 
 
+def test_fine_tuning_is_done_if_exactly_the_least_number_of_errors_is_expected():
+    tenth = 1 - 0.9  # a little less
+    assert left_out(tenth, np.resize(GOOD, (30, 2)), np.resize(LABELS, 30), 3) is None
+
+
 def kept_event(**values):
     usual = {"epoch": 5, "validation_loss": 0.2, "validation_accuracy": 0.931}
     return Kept(phase="fine-tune", **(usual | {"start_accuracy": 0.8889} | values))

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from core import images
+from core.settings import Settings
 from core.training.config import Augmentation
-from core.training.views import render
+from core.training.views import Rendering, render
+from tests.core.profiles import WIDE
+from tests.shapes import draw, encoded
 
 SIZE, CROP = 48, 0.875
 NOTHING = {"rotation": 0, "zoom": 0, "shear": 0, "shift": 0, "brightness": 0, "flip": False}
@@ -25,6 +28,21 @@ def views(picture, key="key", size=SIZE, crop=CROP, **augmentation):
 def test_the_first_view_equals_the_input_of_a_prediction(picture):
     for rendered in (views(picture, views=1), views(picture, views=5)):
         np.testing.assert_array_equal(rendered[0], images.crop_and_resize(picture, SIZE, CROP))
+
+
+@pytest.mark.parametrize("flip", [True, False])
+@pytest.mark.parametrize("profile", [WIDE, None])
+def test_a_view_is_the_same_whichever_others_are_rendered_with_it(flip, profile):
+    content = encoded(draw(0, size=200), icc_profile=profile)
+    settings = Settings()
+    rendering = Rendering(Augmentation(views=4, flip=flip), SIZE, CROP, settings)
+    every = rendering.views(content, "0" * 64, range(4))
+    np.testing.assert_array_equal(
+        every[0], images.decode_and_crop(content, SIZE, CROP, limits=settings)
+    )
+    for numbers in ([0], [1], [0, 1], [3], [2, 0]):
+        for number, view in zip(numbers, rendering.views(content, "0" * 64, numbers), strict=True):
+            np.testing.assert_array_equal(view, every[number])
 
 
 def test_the_second_view_is_the_mirror_image_of_the_first(picture):

@@ -67,7 +67,7 @@ def _code(run: Run) -> None:
         _program(programs.snippet(template, saved, decision), language)
         return
     form = PYTHON[chosen]
-    _program(packing.texts(run, [form])[form.program](), "python")
+    _program(packing.program(run, form), "python")
     st.markdown(
         f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
         f"`python {form.program} picture.jpg`."
