@@ -1,6 +1,5 @@
 """Read archives and folders of pictures into a dataset."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -9,17 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core.archive.inspection import CLOSED, LINK, is_clutter
-from core.archive.sources import readable_path
-from core.archive.unpacking import (
-    CLUTTER,
-    Extraction,
-    Member,
-    Progress,
-    Skipped,
-    empty_folders,
-    extract,
-)
+from core.archive import folders
+from core.archive.unpacking import Member, Progress, Skipped, extract
 from core.dataset import layout, reading_findings, scaling, tables
 from core.dataset.examples import Column, Dataset, Example
 from core.dataset.findings import Finding
@@ -81,7 +71,7 @@ def read(
     """
     deadline = time.monotonic() + settings.intake_seconds
     if source.is_dir():
-        files, base = _walk(source, pictures, settings), None
+        files, base = folders.list_files(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     stretched: tuple[Finding, ...] = ()
@@ -121,54 +111,6 @@ def read(
 def thumbnail_name(sha256: str) -> str:
     """File name of the thumbnail of a picture with this hash."""
     return f"{sha256}.jpg"
-
-
-def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
-    """List the files of a folder, sorted, without following links.
-
-    A path that is not valid Unicode cannot be stored as text; its file gets a link in `pictures`.
-
-    Raises:
-        OSError: the folder cannot be opened.
-    """
-    os.scandir(folder).close()
-    closed: list[OSError] = []
-    members: list[Member] = []
-    skipped: list[Skipped] = []
-    seen: list[str] = []
-    for base, folders, names in os.walk(folder, onerror=closed.append):
-        folders.sort()
-        links = {name for name in folders if (Path(base) / name).is_symlink()}
-        inside = (Path(base) / name for name in folders if name not in links)
-        seen += [readable_path(path.relative_to(folder)) for path in inside]
-        for file in sorted([*names, *links]):
-            path = Path(base) / file
-            name = readable_path(path.relative_to(folder))
-            if len(members) >= settings.archive_entries:
-                raise LimitExceeded(
-                    f"A folder may have up to {settings.archive_entries:,} files. Leave some out, "
-                    f"or raise {Settings.variable('archive_entries')}."
-                )
-            if is_clutter(name):
-                skipped.append(Skipped(name=name, reason=CLUTTER))
-            elif path.is_symlink() or not path.is_file():
-                skipped.append(Skipped(name=name, reason=LINK))
-            else:
-                path = path.absolute()
-                if readable_path(path) != str(path):
-                    pictures.mkdir(parents=True, exist_ok=True)
-                    link = pictures.absolute() / f"{len(members):06d}"
-                    link.symlink_to(path)
-                    path = link
-                members.append(Member(name=name, path=path))
-    names_closed = [readable_path(Path(error.filename).relative_to(folder)) for error in closed]
-    skipped += [Skipped(name=name, reason=CLOSED) for name in names_closed]
-    opened = [name for name in seen if name not in names_closed]
-    return Extraction(
-        members=tuple(members),
-        skipped=tuple(skipped),
-        empty_folders=empty_folders(opened, [member.name for member in members]),
-    )
 
 
 def _fingerprint(
