@@ -101,6 +101,16 @@ def test_a_level_of_prediction_sets_is_chosen_for_the_model(visitor: Visitor, ru
     assert run.annotations().level == best.level
 
 
+def test_the_level_that_another_tab_chose_is_shown(visitor: Visitor, run: Run) -> None:
+    visitor.open("reports", run=run.id, view="Certainty")
+    (level,) = [radio for radio in visitor.at.radio if str(radio.key).startswith("level")]
+    assert level.value > 0
+    run.annotate(lambda annotations: annotations.model_copy(update={"level": 0.0}))
+    assert "always names one class" in visitor.rerun().text()
+    (level,) = [radio for radio in visitor.at.radio if str(radio.key).startswith("level")]
+    assert level.value == 0
+
+
 def test_a_run_from_before_there_were_sets_offers_none(visitor: Visitor, run: Run) -> None:
     report = run.report()
     before = report.certainty.model_copy(update={"sets": (), "calibrated_on": None})
