@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import backbones, images, runs
+from core import images, runs
 from core.backbones import serving
 from core.bundles import imported
 from core.dataset import Dataset
@@ -46,13 +46,13 @@ PACKED_SECONDS = 900
 """How long a packed model stays in memory after the last browser took it."""
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def settings() -> Settings:
     """The host's settings, read once."""
     return load()
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def start() -> None:
     """Once per server: prepare the process."""
     memory.limit_arenas()
@@ -98,18 +98,12 @@ def sweep() -> None:
 # what a key function raises; with a damaged or deleted run, the cached function itself has to fail.
 
 
-def _model_version(model: str) -> bytes:
-    """Changes when the owner of a trained model changes its name or decision."""
-    if backbones.known(model):
-        return model.encode()
+def model_version(model: str) -> tuple[object, ...]:
+    """Changes whenever the answers of a model do."""
     try:
-        annotations = lookup.trained_model(model, settings()).annotations()
+        return lookup.version(model, settings())
     except TuskerError:
-        return b""
-    return (
-        model.encode()
-        + annotations.model_dump_json(include={"name", "threshold", "level"}).encode()
-    )
+        return (model,)
 
 
 def _run_version(run: Run) -> tuple[object, ...]:
@@ -154,7 +148,7 @@ def _warm(path: Path) -> ServingModel:
     scope="session",
     max_entries=2,
     show_spinner="Loading the model …",
-    hash_funcs={str: _model_version},
+    hash_funcs={str: model_version},
 )
 def classifier(model: str) -> Classifier:
     """A model by name, for this visitor, with its current name and decision."""
@@ -166,7 +160,7 @@ def classifier(model: str) -> Classifier:
     max_entries=1,
     ttl=PACKED_SECONDS,
     show_spinner=False,
-    hash_funcs={str: _model_version},
+    hash_funcs={str: model_version},
 )
 def live_parts(model: str) -> dict[str, Part]:
     """A model by name as a browser takes it."""
