@@ -3,6 +3,7 @@
 No visitor's data is in a cache that others share.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -98,12 +99,12 @@ def sweep() -> None:
 # what a key function raises; with a damaged or deleted run, the cached function itself has to fail.
 
 
-def model_version(model: str) -> tuple[object, ...]:
+def model_version(model: str) -> bytes:
     """Changes whenever the answers of a model do."""
-    try:
-        return lookup.version(model, settings())
-    except TuskerError:
-        return (model,)
+    version: tuple[object, ...] = (model,)
+    with contextlib.suppress(TuskerError):
+        version = lookup.version(model, settings())
+    return repr(version).encode()  # Streamlit would take the version of each string in a tuple
 
 
 def _run_version(run: Run) -> tuple[object, ...]:
