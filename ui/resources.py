@@ -211,9 +211,14 @@ def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparabl
     return paired.compare_with(first, others)
 
 
-@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
 def answer(model: str, content: bytes | Path) -> Answer:
     """What a model predicts for a picture, without the feature map. Raises BadImage."""
+    return _answer(model, model_version(model), content)
+
+
+@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
+def _answer(model: str, version: bytes, content: bytes | Path) -> Answer:
+    del version  # part of the cache key
     network = classifier(model)
     prediction = network.answer(network.load(content))
     # Feature maps of many pictures would fill the memory.

@@ -88,6 +88,21 @@ def test_a_picture_of_something_else_is_not_like_the_training_pictures(
     assert "Likeliest" not in visitor.text()
 
 
+def test_an_ood_detector_that_is_fitted_later_judges_a_picture_that_was_answered_before(
+    visitor: Visitor, run: Run
+) -> None:
+    detector = run.model_folder / storage.OOD
+    content, manifest = detector.read_bytes(), run.manifest()
+    detector.unlink()
+    run.complete_with(manifest.name, manifest.completed_at, 1.0)
+    visitor.open("predict", run=run.id)
+    visitor.upload(("palace.jpg", samples.photographs()["Palace"].content))
+    assert "Not like the training pictures." not in visitor.text()
+    detector.write_bytes(content)
+    run.complete_with(manifest.name, manifest.completed_at, 1.0)
+    assert "Not like the training pictures." in visitor.rerun().text()
+
+
 def test_a_level_of_prediction_sets_is_chosen_for_the_model(visitor: Visitor, run: Run) -> None:
     (*_, best) = run.report().certainty.sets
     assert best.level < 0.95, "so few pictures cannot promise more"
