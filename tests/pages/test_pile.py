@@ -208,6 +208,7 @@ def test_piles_are_not_opened_again_whenever_the_list_is_drawn(
     (path,) = (host.home / "uploads").glob("*")
     for number in range(page.CONTINUED):
         shutil.copytree(path, path.with_name(f"{number:032x}"))
+    st.cache_resource.clear()
     opened: list[Path] = []
     load = labelling.load
     monkeypatch.setattr(labelling, "load", lambda folder: opened.append(folder) or load(folder))
