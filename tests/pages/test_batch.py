@@ -229,6 +229,7 @@ def test_too_many_pictures_are_refused_with_the_name_of_the_limit(
     visitor.open().upload(("some.zip", zip_of(many_pictures)))
     assert "Expected at most 12 pictures at once, found 13." in visitor.text()
     assert "TUSKER_BATCH_PICTURES" in visitor.text()
+    assert "Try again" not in visitor.buttons(), "it would be refused again"
     assert uploads(host) == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core.archive.sources import Source, is_archive
-from core.errors import LimitExceeded, TuskerError
+from core.errors import BadInput, LimitExceeded, TuskerError
 from core.images.formats import READABLE
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -64,7 +64,7 @@ class BatchProgress:
         unpacked: uploads that hold the pictures of its zips.
         seconds: of work so far.
         stopped: whether the visitor or a refusal stopped it.
-        refusal: why it stopped; empty if the visitor stopped it.
+        refusal: why it stopped; None if the visitor stopped it.
         answers: for the files that are not done.
     """
 
@@ -76,7 +76,7 @@ class BatchProgress:
     unpacked: list[Upload] = field(default_factory=list)
     seconds: float = 0.0
     stopped: bool = False
-    refusal: str = ""
+    refusal: TuskerError | None = None
     answers: Generator[Row | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,13 +98,13 @@ class BatchProgress:
 
     def refuse(self, refusal: TuskerError) -> None:
         """Stop for a reason that may pass."""
-        self.stopped, self.refusal = True, str(refusal)
+        self.stopped, self.refusal = True, refusal
         self.answers.close()
         self.answers = self.classify(self.sources[self.done :])
 
     def resume(self) -> None:
         """Continue with the files that are not done."""
-        self.stopped, self.refusal = False, ""
+        self.stopped, self.refusal = False, None
 
     def clear(self) -> None:
         """End the threads that classify, and delete the unpacked pictures."""
@@ -122,9 +122,10 @@ def show(batch: Batch, model: str, settings: Settings) -> None:
         forget()
         progress = st.session_state[state.BATCH] = _begin(batch, batch_id, model, settings)
     if progress.refusal:
-        widgets.error(progress.refusal)
+        widgets.error(str(progress.refusal))
     if progress.refusal and not progress.sources:
-        st.button("Try again", icon=":material/replay:", on_click=forget)
+        if not isinstance(progress.refusal, BadInput):  # else other files are needed
+            st.button("Try again", icon=":material/replay:", on_click=forget)
     elif progress.done < len(progress.sources) and not progress.stopped:
         _work(progress, settings)
     else:
