@@ -11,11 +11,9 @@ from starlette.middleware import Middleware
 import api
 import ui
 from api import connections
-from core import images, settings
 from core.intake.arrivals import Arrivals
-from core.jobs import recover
-from core.system import log, memory
-from ui import frame, internals
+from core.system import log
+from ui import frame, internals, resources
 
 
 def import_pages() -> None:
@@ -25,14 +23,13 @@ def import_pages() -> None:
         importlib.import_module(name)
 
 
-memory.limit_arenas()
+resources.start()
 connections.limit()
 log.bound()
-host = settings.load()
-images.BUDGET.start(host)
+host = resources.settings()
 arrivals = Arrivals(host)
 with contextlib.suppress(OSError):  # a home that cannot be written to; the pages say so
-    recover(host)
+    resources.continue_queues()
 internals.keep_uploads_in(arrivals)
 internals.hide_path()
 threading.Thread(target=import_pages, name="import pages", daemon=True).start()

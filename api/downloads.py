@@ -33,7 +33,8 @@ class Downloads:
                 # Waits until the browser has taken most of the pieces before.
                 await send({**message, "body": remaining[:PIECE], "more_body": True})
                 remaining = remaining[PIECE:]
-                if isinstance(remaining.obj, mmap.mmap):  # of a file that is on the disk
+                # Of a file that is on the disk. Windows has no such advice.
+                if isinstance(remaining.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                     remaining.obj.madvise(mmap.MADV_DONTNEED)
             await send({**message, "body": remaining} if "body" in message else message)
 

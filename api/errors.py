@@ -1,5 +1,6 @@
 """Exception handlers: every failed request gets a status code and one sentence as JSON."""
 
+import errno
 import logging
 import secrets
 
@@ -18,6 +19,7 @@ from core.errors import (
 
 STATUS_CODES = {UnknownModel: 404, RunDamaged: 409, LimitExceeded: 413, NotEnoughResources: 503}
 """Status codes of `core`'s exceptions; all others are 422."""
+FULL = {errno.ENOSPC, errno.EDQUOT}
 PATHS = "/api/predict, /api/models, /api/openapi.json and /api/health"
 QUOTED = 40
 """Characters of a wrong value that an error quotes."""
@@ -50,6 +52,13 @@ def _core_error(_request: Request, error: Exception) -> Response:
     return error_response(next(codes, 422), str(error))
 
 
+def _system_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.errno not in FULL:
+        raise error  # a bug
+    _logger.error("nothing stored", exc_info=error)
+    return error_response(503, "The disk of this host is full. Try again later.")
+
+
 def _disconnected(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)  # nobody receives it
 
@@ -63,6 +72,7 @@ def _bug(request: Request, error: Exception) -> Response:
 HANDLERS = {
     HTTPException: _http_error,
     TuskerError: _core_error,
+    OSError: _system_error,
     ClientDisconnect: _disconnected,
     Exception: _bug,
 }

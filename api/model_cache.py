@@ -10,7 +10,6 @@ import numpy as np
 
 from api.errors import quote
 from core import backbones, runs
-from core.backbones import serving
 from core.errors import UnknownModel
 from core.model.classifier import Classifier, ServingModel, opened
 from core.predict import lookup
@@ -47,7 +46,10 @@ class ModelCache:
             UnknownModel: there is no such model, or the backbone is not prepared.
             RunDamaged: the run is incomplete, or its files differ from its manifest.
         """
-        version = self._version(name)
+        if not backbones.known(name) and not runs.RUN_ID.fullmatch(name):
+            message = f"No model is called {quote(name)}. GET /api/models lists all models."
+            raise UnknownModel(message)
+        version = lookup.version(name, self._settings)
         with self._turn(name):
             return self._opened(name, version)
 
@@ -55,14 +57,6 @@ class ModelCache:
         """Concurrent requests for a model open it once; those for others do not wait for it."""
         with self._lock:
             return self._turns.setdefault(key, threading.Lock())
-
-    def _version(self, name: str) -> Hashable:
-        """A value that differs once the model has changed."""
-        if backbones.known(name):
-            return serving.required(backbones.get(name), self._settings)
-        if runs.RUN_ID.fullmatch(name):
-            return lookup.trained_model(name, self._settings).stamp
-        raise UnknownModel(f"No model is called {quote(name)}. GET /api/models lists all models.")
 
     def _open(self, path: Path) -> ServingModel:
         key = path, path.stat().st_mtime_ns

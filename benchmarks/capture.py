@@ -58,6 +58,7 @@ def capture(browser: Browser, server: Server, engine: str) -> Capture:
     moving_camera.start(page)
     view = page.locator(f".capture-view[data-engine={engine}][data-live=true][data-pictures]")
     view.wait_for(timeout=chromium.PATIENCE)
+    moving_camera.measure_lag(view)
     for number in range(len(CLASSES)):
         moving_camera.show(view, number)
         moving_camera.hold(view, number, PICTURES)

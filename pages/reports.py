@@ -23,8 +23,8 @@ if run is None:
 
 back = "Back to comparing" if comparing else "All runs"
 st.button(back, on_click=state.show_run, icon=":material/arrow_back:")
-owner.heading(run, settings)
 summary = runs.summarise(run, settings)
-run_progress.show(run, settings, views.show)
+owner.heading(summary, settings)
+run_progress.show(run, summary, settings, views.show)
 if summary.state.ended and not summary.complete:
-    launch.offer_next_steps(run, settings)
+    launch.offer_next_steps(run, summary, settings)

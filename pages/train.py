@@ -17,8 +17,8 @@ state.return_to_pictures()
 if (run := models.current(settings)) is not None:
     summary = runs.summarise(run, settings)
     st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
-    run_progress.show(run, settings, run_progress.finished)
-    launch.offer_next_steps(run, settings)
+    run_progress.show(run, summary, settings, run_progress.finished)
+    launch.offer_next_steps(run, summary, settings)
     st.stop()
 
 st.header("1 · Pictures", divider="gray")

@@ -21,9 +21,9 @@ SECONDS = 1
 
 def offer(run: Run, settings: Settings) -> None:
     """A button for the LiteRT file and one for the bundle; the other formats are in the report."""
-    if run.at_work(settings) and not packing.available_formats(run):
+    if run.at_work(settings) and run.verification() is None:
         job_progress.poll(
-            lambda: bool(packing.available_formats(run)) or not run.at_work(settings),
+            lambda: run.verification() is not None or not run.at_work(settings),
             lambda: st.caption(":material/hourglass_top: The LiteRT file is being verified."),
             SECONDS,
         )

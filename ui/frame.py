@@ -4,6 +4,7 @@ import errno
 import secrets
 
 import streamlit as st
+from filelock import Timeout
 
 from core.errors import TuskerError
 from core.system import log
@@ -28,17 +29,17 @@ def enter() -> None:
 
 
 def apologise(error: Exception) -> bool:
-    """Show why the page ends here: a refusal, a disk that stores nothing, or a bug with its id.
+    """Show why the page ends here: a refusal, a lock, a full disk, or a bug with its id.
 
     Returns:
         That nothing more is to be shown.
     """
-    if isinstance(error, TuskerError) or (isinstance(error, OSError) and error.errno in FULL):
-        if isinstance(error, OSError):
-            log.LOGGER.error("nothing stored", exc_info=error)
-        widgets.error(widgets.sentence(error))
+    if isinstance(error, OSError) and error.errno in FULL:
+        log.LOGGER.error("nothing stored", exc_info=error)
+    elif not isinstance(error, TuskerError | Timeout):
+        name = secrets.token_hex(4)
+        log.LOGGER.error("bug %s", name, exc_info=error)
+        st.error(SORRY.format(name), icon=":material/bug_report:")
         return True
-    name = secrets.token_hex(4)
-    log.LOGGER.error("bug %s", name, exc_info=error)
-    st.error(SORRY.format(name), icon=":material/bug_report:")
+    widgets.error(widgets.sentence(error))
     return True

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import images
 from core.errors import TuskerError
-from ui import resources, text
+from ui import resources, text, widgets
 
 Item = TypeVar("Item")
 
@@ -75,7 +75,7 @@ def choose(
     key: str,
     picture: Callable[[Item], tuple[Path, str]],
     targets: Sequence[str],
-    move: Callable[[list[Item], str], object],
+    move: Callable[[list[Item], str], bool],
 ) -> None:
     """Pictures with a box each, and where the chosen ones are moved to.
 
@@ -83,6 +83,7 @@ def choose(
         items: in the order to show; their texts differ.
         key: of the data set; boxes keep their state while it is the same.
         targets: names of classes; an empty one leaves pictures out. Others can be typed.
+        move: returns whether it was done; if not, the boxes keep their state, too.
     """
 
     def box(item: Item) -> str:
@@ -94,9 +95,8 @@ def choose(
         st.checkbox(text.plain(name, 20), key=box(item), persist_state="session")
 
     def moved() -> None:
-        move(chosen, st.session_state[target_key])
-        for item in chosen:
-            st.session_state[box(item)] = False
+        if move(chosen, st.session_state[target_key]):
+            st.session_state.update({box(item): False for item in chosen})
 
     show(items, f"choose {key} {items[:1]}", draw, width=100)
     chosen = [item for item in items if st.session_state.get(box(item))]
@@ -115,7 +115,7 @@ def choose(
     button.button(
         f"Move {text.count(len(chosen), 'picture')}",
         disabled=not chosen or st.session_state[target_key] is None,
-        on_click=moved,
+        on_click=widgets.once(moved),
         width="stretch",
     )
 
@@ -128,8 +128,6 @@ def class_title(name: str) -> str:
 def _page(pages: int, key: str, *, bind: bool) -> int:
     if pages <= 1:
         return 1
-    if not bind:
-        return st.pagination(pages, key=f"page {key} of {pages}")
-    if st.session_state.get(key, 1) > pages:
-        st.session_state[key] = 1
-    return st.pagination(pages, key=key, bind="query-params")
+    if bind:
+        return st.pagination(pages, key=key, bind="query-params")
+    return st.pagination(pages, key=f"page {key}")

@@ -9,8 +9,8 @@ from core import runs
 from core.errors import TuskerError
 from core.intake import Intake, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, enqueue, folders, quotas
-from core.runs import Run, resuming
+from core.jobs import State, quotas
+from core.runs import Run, Summary, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from ui import state, widgets
@@ -37,25 +37,31 @@ def start(
         about: id that a refusal is shown for; that of the upload by default.
     """
     runs.sweep(settings)
-    by = state.mark(settings)
+
+    def prepare(run: Run) -> None:
+        if name and (entered := str(st.session_state.get(name, ""))):
+            run.annotate(lambda annotations: annotations.named(entered))
+
     with widgets.keep_refusal(state.REFUSAL, about or upload.id):
         uploads.get(settings, upload.id)
-        quotas.check_minutes(by, settings)
-        with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
-            run = runs.create(config, examined.dataset, path)
-            run.findings.write(examined.findings)
-            if name and (entered := str(st.session_state.get(name, ""))):
-                run.annotate(lambda annotations: annotations.named(entered))
-            enqueue(path, runs.training_spec(upload.pictures, start_from), settings, by=by)
-            if name:  # not the name of the next run on these pictures
-                st.session_state[name] = ""
+        run = runs.queue_training(
+            config,
+            examined.dataset,
+            examined.findings,
+            runs.training_spec(upload.pictures, start_from),
+            settings,
+            by=state.mark(settings),
+            prepare=prepare,
+        )
+        if name:  # not the name of the next run on these pictures
+            st.session_state[name] = ""
         state.remember_opened(run.id)
         state.show_run(run.id)
 
 
-def offer_next_steps(run: Run, settings: Settings) -> None:
+def offer_next_steps(run: Run, summary: Summary, settings: Settings) -> None:
     """Buttons for after a run: resume or repeat it, or train with other settings or pictures."""
-    upload, summary = upload_of(run, settings), runs.summarise(run, settings)
+    upload = upload_of(run, settings)
     ended_early = summary.damaged or (summary.state.ended and not summary.complete)
     # Resuming a run makes the visitor its owner, so a link alone is not enough.
     resumable = (

@@ -1,6 +1,5 @@
 """The runs and imported models that this visitor may choose from, and the run of the address."""
 
-import contextlib
 from collections.abc import Callable
 
 import streamlit as st
@@ -53,10 +52,9 @@ def visible_imported(settings: Settings) -> list[ImportedModel]:
     listed = state.listing(settings)
     visible = {model.id: model for model in imported.list_models(settings) if listed(model.path)}
     model_id = state.parameter(state.MODEL)
-    if model_id not in visible:
-        with contextlib.suppress(TuskerError):
-            visible[model_id] = imported.get(settings, model_id)
-            state.remember_opened(model_id)
+    if model_id not in visible and (model := imported.find(settings, model_id)):
+        visible[model_id] = model
+        state.remember_opened(model_id)
     readable = [model for model in visible.values() if not model.damaged]
     return sorted(readable, key=lambda model: -model.at)
 

@@ -3,6 +3,7 @@
 No visitor's data is in a cache that others share.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import backbones, images, runs
+from core import images, runs
 from core.backbones import serving
 from core.bundles import imported
 from core.dataset import Dataset
@@ -46,13 +47,13 @@ PACKED_SECONDS = 900
 """How long a packed model stays in memory after the last browser took it."""
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def settings() -> Settings:
     """The host's settings, read once."""
     return load()
 
 
-@st.cache_resource
+@st.cache_resource(show_spinner=False)
 def start() -> None:
     """Once per server: prepare the process."""
     memory.limit_arenas()
@@ -98,18 +99,12 @@ def sweep() -> None:
 # what a key function raises; with a damaged or deleted run, the cached function itself has to fail.
 
 
-def _model_version(model: str) -> bytes:
-    """Changes when the owner of a trained model changes its name or decision."""
-    if backbones.known(model):
-        return model.encode()
-    try:
-        annotations = lookup.trained_model(model, settings()).annotations()
-    except TuskerError:
-        return b""
-    return (
-        model.encode()
-        + annotations.model_dump_json(include={"name", "threshold", "level"}).encode()
-    )
+def model_version(model: str) -> bytes:
+    """Changes whenever the answers of a model do."""
+    version: tuple[object, ...] = (model,)
+    with contextlib.suppress(TuskerError):
+        version = lookup.version(model, settings())
+    return repr(version).encode()  # Streamlit would take the version of each string in a tuple
 
 
 def _run_version(run: Run) -> tuple[object, ...]:
@@ -154,7 +149,7 @@ def _warm(path: Path) -> ServingModel:
     scope="session",
     max_entries=2,
     show_spinner="Loading the model …",
-    hash_funcs={str: _model_version},
+    hash_funcs={str: model_version},
 )
 def classifier(model: str) -> Classifier:
     """A model by name, for this visitor, with its current name and decision."""
@@ -166,7 +161,7 @@ def classifier(model: str) -> Classifier:
     max_entries=1,
     ttl=PACKED_SECONDS,
     show_spinner=False,
-    hash_funcs={str: _model_version},
+    hash_funcs={str: model_version},
 )
 def live_parts(model: str) -> dict[str, Part]:
     """A model by name as a browser takes it."""
@@ -216,9 +211,14 @@ def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparabl
     return paired.compare_with(first, others)
 
 
-@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
 def answer(model: str, content: bytes | Path) -> Answer:
     """What a model predicts for a picture, without the feature map. Raises BadImage."""
+    return _answer(model, model_version(model), content)
+
+
+@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
+def _answer(model: str, version: bytes, content: bytes | Path) -> Answer:
+    del version  # part of the cache key
     network = classifier(model)
     prediction = network.answer(network.load(content))
     # Feature maps of many pictures would fill the memory.

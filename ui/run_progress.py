@@ -6,17 +6,17 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import intake, runs
+from core import intake
 from core.errors import RunDamaged, TuskerError
 from core.estimating import estimate
 from core.evaluation import Report
 from core.evaluation.wording import figures
 from core.export import card
 from core.jobs import State, Status
-from core.jobs.events import Epoch, Kept, Step
-from core.runs import Run
+from core.jobs.events import Epoch, Event, Kept, Step
+from core.runs import Run, Summary
 from core.settings import Settings
-from ui import exports, job_progress, run_line, state, text, widgets
+from ui import exports, job_progress, resources, run_line, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
@@ -32,9 +32,10 @@ ENDED = {
 }
 
 
-def show(run: Run, settings: Settings, show_complete: Callable[[Run, Settings], None]) -> None:
+def show(
+    run: Run, summary: Summary, settings: Settings, show_complete: Callable[[Run, Settings], None]
+) -> None:
     """The run, whatever its status; if it is complete, by a function."""
-    summary = runs.summarise(run, settings)
     try:
         if summary.damaged:
             for read in (run.config, run.dataset, run.manifest, run.report):
@@ -54,15 +55,21 @@ def show(run: Run, settings: Settings, show_complete: Callable[[Run, Settings], 
 
 
 def _draw(run: Run, settings: Settings) -> None:
-    queued = run.status(settings).state is State.QUEUED
+    queued, events = run.status(settings).state is State.QUEUED, run.events()
     st.header("Queued" if queued else "Training")
     may_cancel = state.may_change(run.id, settings)
     expected, shown = _plan(run, settings)
     job_progress.show(
-        run.job, settings, "training", "pictures/s", may_cancel=may_cancel, expected=expected
+        run.job,
+        settings,
+        "training",
+        "pictures/s",
+        may_cancel=may_cancel,
+        expected=expected,
+        events=events,
     )
     if shown and not queued:
-        steps = [event for event in run.events() if isinstance(event, Step)]
+        steps = [event for event in events if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
         count = min(STRIP, len(shown))
         # As they are: cutting new ones to squares at each rerun would slow the training down.
@@ -72,9 +79,9 @@ def _draw(run: Run, settings: Settings) -> None:
                 for index in range(at, at + count)
             ],
             width=48,
-            alt=["A picture that is being processed"] * count,
+            alt=["One of the pictures"] * count,
         )
-    _chart(run, run.epochs())
+    _chart(run, events)
     continues = "it starts by itself" if queued else "the training continues"
     st.caption(f"You can close this page: {continues}, and this address leads back to it.")
 
@@ -95,15 +102,16 @@ def _plan(run: Run, _settings: Settings) -> tuple[float, list[Path]]:
 
 def curves(run: Run) -> None:
     """Loss and accuracy of both phases, once there are any, and what was kept."""
-    epochs = run.epochs()
-    if epochs:
-        _chart(run, epochs)
+    events = run.events()
+    if any(isinstance(event, Epoch) for event in events):
+        _chart(run, events)
     for sentence in card.describe_choices(run):
         st.caption(sentence)
 
 
-def _chart(run: Run, epochs: tuple[Epoch, ...]) -> None:
-    kept = run.kept()
+def _chart(run: Run, events: tuple[Event, ...]) -> None:
+    epochs = tuple(event for event in events if isinstance(event, Epoch))
+    kept = tuple(event for event in events if isinstance(event, Kept))
     at = tuple(event.at for event in (*epochs, *kept))
     widgets.chart(_drawn(at, epochs, kept), key=f"curves {run.id}")
 
@@ -117,7 +125,7 @@ def _drawn(at: tuple[float, ...], _epochs: tuple[Epoch, ...], _kept: tuple[Kept,
 
 def finished(run: Run, settings: Settings) -> None:
     """The accuracy, and where to go next."""
-    report = run.report()
+    report = resources.report(run)
     if report.leaked:
         st.warning(text.plain(report.headline, 400), icon=":material/content_copy:")
     else:

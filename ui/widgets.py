@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from filelock import Timeout
 from streamlit.typing import UploadedFile
 
 from core.checks import Severity
@@ -30,6 +31,7 @@ NOT_STORED = (
     "This could not be stored on this host ({}). Delete runs that are no longer needed, or try "
     "again later."
 )
+BUSY = "Another tab or process is changing this. Try again."
 
 
 def chart(figure: go.Figure, **more: Any) -> None:
@@ -133,28 +135,26 @@ def error(sentence: str, icon: str = ":material/error:") -> None:
 
 
 def sentence(refusal: TuskerError | OSError) -> str:
-    """What a visitor is told of a refusal, or of a disk that did not store something."""
+    """What a visitor is told of a refusal, a lock, or a disk that did not store something."""
     if isinstance(refusal, TuskerError):
         return str(refusal)
+    if isinstance(refusal, Timeout):
+        return BUSY
     return NOT_STORED.format(refusal.strerror or refusal)
 
 
 @contextmanager
-def keep_refusal(
-    key: str, about: str = "", restore: Mapping[str, object] | None = None
-) -> Iterator[None]:
+def keep_refusal(key: str, about: str = "") -> Iterator[None]:
     """Keep the sentence of a refused callback for `show_refusal`; forget the one before.
 
     Args:
         key: in the session state.
         about: id of the run, upload or model that the callback was about, if there is one.
-        restore: key of a widget → the value that it shows again after a refusal.
     """
     try:
         yield
     except (TuskerError, OSError) as refusal:
         st.session_state[key] = about, sentence(refusal)
-        st.session_state.update(restore or {})
     else:
         st.session_state.pop(key, None)
 
@@ -164,6 +164,15 @@ def show_refusal(key: str, about: str = "") -> None:
     refused, sentence = st.session_state.get(key, ("", ""))
     if sentence and refused == about:
         error(sentence)
+
+
+def show_stored(key: str, value: object) -> None:
+    """Have a widget, which is drawn next, show the stored value.
+
+    It differs from what the browser shows after a change in another tab, or one that was refused.
+    """
+    if st.session_state.get(key) != value:  # else a slider that is moved meanwhile would jump back
+        st.session_state[key] = value
 
 
 def once(callback: Callable[..., object]) -> Callable[..., None]:

@@ -12,7 +12,6 @@ from core import runs
 from core.backbones import serving
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
-from core.errors import UnknownModel
 from core.jobs import enqueue, folders
 from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
@@ -69,21 +68,10 @@ def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> No
     enqueue(model.path, JobSpec(kind="import"), settings, by=by)
 
 
-def get(settings: Settings, model_id: str) -> ImportedModel:
-    """The imported model with this id.
-
-    Raises:
-        UnknownModel: there is none.
-    """
-    if exists(settings, model_id):
-        return ImportedModel(folder(settings) / model_id)
-    raise UnknownModel("No imported model with this id is on this machine. Import it again.")
-
-
-def exists(settings: Settings, model_id: str) -> bool:
-    """Whether an imported model has this id."""
-    path = folder(settings) / model_id
-    return bool(folders.ID.fullmatch(model_id)) and ImportedModel(path).complete
+def find(settings: Settings, model_id: str) -> ImportedModel | None:
+    """The imported model with this id, if there is one."""
+    model = ImportedModel(folder(settings) / model_id)
+    return model if folders.ID.fullmatch(model_id) and model.complete else None
 
 
 def list_models(settings: Settings) -> tuple[ImportedModel, ...]:

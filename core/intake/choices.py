@@ -1,8 +1,9 @@
 """The choices of a visitor for an upload: changes and groups, in a file beside the pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
 from core.checks import Finding, Remedy
@@ -10,7 +11,8 @@ from core.dataset import class_names
 from core.system import files
 from core.system.prose import count
 
-FILE = "choices.json"
+FILE, LOCK = "choices.json", "choices.lock"
+LOCK_SECONDS = 5
 
 
 class Applied(BaseModel, frozen=True):
@@ -62,15 +64,14 @@ class Choices(BaseModel, frozen=True):
         )
         return self.model_copy(update={"applied": self.applied + remedies})
 
-    def without(self, index: int) -> "Choices":
-        """These choices without a remedy, which is then declined."""
-        remaining = self.applied[:index] + self.applied[index + 1 :]
-        declined = (*self.declined, self.applied[index].code)
-        return self.model_copy(update={"applied": remaining, "declined": declined})
-
-    def write(self, folder: Path) -> None:
-        """Save the choices in the folder of an upload."""
-        files.write_text(folder / FILE, self.model_dump_json())
+    def without(self, applied: Applied) -> "Choices":
+        """These choices without a remedy, which is then declined; the same if it is not applied."""
+        if applied not in self.applied:
+            return self
+        remaining = list(self.applied)
+        remaining.remove(applied)
+        declined = (*self.declined, applied.code)
+        return self.model_copy(update={"applied": tuple(remaining), "declined": declined})
 
 
 def read(folder: Path) -> Choices:
@@ -79,6 +80,24 @@ def read(folder: Path) -> Choices:
         return Choices.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):
         return Choices()
+
+
+def change(folder: Path, update: Callable[[Choices], Choices]) -> Choices:
+    """Change the choices for an upload. Nobody else changes them meanwhile.
+
+    Args:
+        folder: of the upload.
+        update: returns the new choices; what it raises leaves the old ones.
+
+    Raises:
+        filelock.Timeout: somebody else has been changing them for some seconds.
+    """
+    with FileLock(folder / LOCK, timeout=LOCK_SECONDS):
+        before = read(folder)
+        after = update(before)
+        if after != before:
+            files.write_text(folder / FILE, after.model_dump_json())
+    return after
 
 
 def edited(classes: Sequence[str], changes: Mapping[int, Mapping[str, object]]) -> list[Remedy]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from filelock import Timeout
@@ -28,6 +29,7 @@ LOCK_SECONDS = 1.0
 BESIDE_BYTES = 4_000 * MEGABYTE
 """Free memory that a job needs to start beside the last steps of others."""
 CROWDED = "Waiting for memory, until the last training has finished its remaining steps."
+NO_SLOT = "Waiting until another job on this host has ended."
 
 
 def drain(queue: Queue, settings: Settings) -> None:
@@ -49,12 +51,12 @@ def drain(queue: Queue, settings: Settings) -> None:
             return
         crowded = bool(beside and tickets) and capacity.free_memory() < BESIDE_BYTES
         if crowded:
-            crowded = _is_kept_waiting(tickets[0])
+            crowded = _is_kept_waiting(tickets[0], CROWDED)
         if not tickets or crowded or workers.must_wait(queue.kind, settings):
             time.sleep(workers.POLL_SECONDS)
             continue
         job = _thread(tickets[0], queue, settings)
-        with slot(settings):
+        with slot(settings, partial(_is_kept_waiting, tickets[0], NO_SLOT)):
             job.start()
             while job.is_alive() and tickets[0].exists():
                 job.join(workers.POLL_SECONDS)
@@ -93,15 +95,15 @@ def main(drain: Drain = drain) -> None:
     dispatch(sys.argv[1], settings_module.load(), drain)  # type: ignore[arg-type]  # a Kind
 
 
-def _is_kept_waiting(ticket: Path) -> bool:
-    """Whether a job has not begun, and now says that it waits for memory.
+def _is_kept_waiting(ticket: Path, reason: str) -> bool:
+    """Whether a job has not begun, and now says what it waits for.
 
     One that runs already, since the dispatcher before was killed, has to be supervised.
     """
     folder = job_of(ticket)
     with suppress(FileNotFoundError):  # it was discarded
         if folder is not None and folder.recorded().state is State.QUEUED:
-            folder.set_waiting_reason(CROWDED)
+            folder.set_waiting_reason(reason)
             return True
     return False
 

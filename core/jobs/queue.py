@@ -4,7 +4,7 @@ The dispatcher that holds the lock runs the oldest job.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle
 from pathlib import Path
@@ -91,13 +91,20 @@ def job_of(ticket: Path) -> JobFolder | None:
 
 
 @contextmanager
-def slot(settings: Settings) -> Iterator[None]:
-    """Wait for one of the host's `jobs_at_once` slots and hold it during the block."""
+def slot(settings: Settings, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Wait for one of the host's `jobs_at_once` slots and hold it during the block.
+
+    Args:
+        waiting: called whenever all slots were found taken.
+    """
     home, count = settings.home.resolve() / "queue", settings.jobs_at_once
-    for lock in cycle(FileLock(home / f"slot-{number}.lock") for number in range(count)):
+    for number in cycle(range(count)):
+        lock = FileLock(home / f"slot-{number}.lock")
         with suppress(Timeout):
             lock.acquire(timeout=SLOT_SECONDS / count)
             break
+        if number == count - 1:
+            waiting()
     try:
         yield
     finally:

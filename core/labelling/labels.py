@@ -92,7 +92,9 @@ class Labels:
         self._add(Step(kind="skip", pictures=tuple(pictures)))
 
     def split(self, group: int) -> None:
-        """Show the two parts of a group in place of the group."""
+        """Show the two parts of a group in place of the group, unless they are shown already."""
+        if group not in self.groups:
+            return
         parts = self.pile.children(group)
         self._add(Step(kind="groups", groups=tuple(g for g in self.groups if g != group) + parts))
 

@@ -38,6 +38,11 @@ class Row:
     nearly_black: bool = False
     thumbnail: bytes = b""
 
+    @property
+    def outcome(self) -> str:
+        """The verdict in words, or that there is none."""
+        return self.verdict.value if self.verdict else "not readable"
+
 
 def answers(
     build: Callable[[], Classifier],

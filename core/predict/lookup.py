@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import backbones
+from core.backbones import serving
 from core.errors import BadDataset, UnknownModel
 from core.model.classifier import Classifier, Open, on_one_thread, opened
 from core.settings import Settings
@@ -61,9 +62,18 @@ def trained_model(model_id: str, settings: Settings) -> Run | ImportedModel:
     from core import runs
     from core.bundles import imported
 
-    if imported.exists(settings, model_id):
-        return imported.get(settings, model_id)
-    return runs.get(settings, model_id)
+    return imported.find(settings, model_id) or runs.get(settings, model_id)
+
+
+def version(name: str, settings: Settings) -> tuple[object, ...]:
+    """Changes whenever the answers of a backbone, run or imported model do.
+
+    Raises:
+        UnknownModel: there is no such model, or the backbone is not prepared.
+    """
+    if backbones.known(name):
+        return name, str(serving.required(backbones.get(name), settings))
+    return name, *trained_model(name, settings).version
 
 
 def learned(name: str, settings: Settings) -> frozenset[str]:

@@ -13,13 +13,6 @@ from core.model.batch import Row
 from core.model.decision import Verdict
 from core.system import files
 
-OTHERS = {
-    Verdict.NOT_SURE: "_not sure",
-    Verdict.UNLIKE: "_not like the training pictures",
-    None: "_not readable",
-}
-"""Folders of pictures without a sure prediction; the underscore keeps them apart from classes."""
-
 
 class SortedPaths:
     """Paths of sorted pictures, such as `rose/IMG_1.jpg`. No two pictures get the same path."""
@@ -30,7 +23,7 @@ class SortedPaths:
         self._numbers: Counter[str] = Counter()
 
     def of(self, row: Row) -> str:
-        """The path of a picture, in the folder of its class or, if unsure, of its verdict.
+        """The path of a picture, in the folder of its class or, without a sure one, its outcome.
 
         Returns:
             A relative path with slashes that Windows, macOS and Linux accept.
@@ -38,7 +31,7 @@ class SortedPaths:
         if row.verdict is Verdict.SURE:
             folder = self._folder(row.predictions[0].label)
         else:
-            folder = OTHERS[row.verdict]
+            folder = f"_{row.outcome}"  # no folder of a class begins with an underscore
         name = files.portable_name(row.file.rpartition("/")[2])
         return self._free(*posixpath.splitext(f"{folder}/{name}"))
 

@@ -11,6 +11,7 @@ from core.runs.store import (
     list_runs,
     new_path,
     open_folder,
+    queue_training,
     restorable,
     restore,
     sweep,

@@ -178,6 +178,13 @@ class AnnotatedFolder:
         """Time and size of its files; changes whenever a file changes that lists are read from."""
         return tuple(files.modified(self.path / name) for name in READ_FOR_LISTS)
 
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Changes whenever its answers do: with the files of the model and its owner's decision."""
+        chosen = self.annotations()
+        stamps = (files.modified(self.model_folder / name) for name in storage.ANSWERING)
+        return (*stamps, chosen.name, chosen.threshold, chosen.level)
+
     def check_files(self, *names: str) -> None:
         """Compare files with the manifest, if the folder is complete.
 

@@ -6,7 +6,6 @@ Labels change, and pictures may be left out.
 from core import runs
 from core.dataset import Dataset, Skipped
 from core.errors import BadDataset
-from core.jobs import enqueue, folders, quotas
 from core.runs.annotations import Correction, Origin
 from core.runs.run import Run
 from core.settings import Settings
@@ -57,15 +56,19 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
             "The pictures of this run are no longer on this host: uploads are deleted after "
             f"{settings.upload_hours:g} hours. Correct the files themselves and upload them again."
         )
-    quotas.check_minutes(by, settings)
     fixes, title = run.annotations().corrections, run.title
-    dataset = correct(run.dataset(), fixes)
-    with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
-        new_run = runs.create(run.config(), dataset, path)
-        new_run.findings.write(run.findings())
-        new_run.annotate(
-            lambda annotations: annotations.named(title.removesuffix(CORRECTED) + CORRECTED)
-        )
+
+    def prepare(new_run: Run) -> None:
+        name = title.removesuffix(CORRECTED) + CORRECTED
+        new_run.annotate(lambda annotations: annotations.named(name))
         new_run.origin.write(Origin(run=run.id, name=title, corrections=fixes))
-        enqueue(path, runs.training_spec(pictures, run.start), settings, by=by)
-    return new_run
+
+    return runs.queue_training(
+        run.config(),
+        correct(run.dataset(), fixes),
+        run.findings(),
+        runs.training_spec(pictures, run.start),
+        settings,
+        by=by,
+        prepare=prepare,
+    )

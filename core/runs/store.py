@@ -4,9 +4,11 @@ import contextlib
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from core.dataset import Dataset
+from core.dataset.findings import Finding
 from core.errors import BadInput, UnknownModel
 from core.jobs import folders, quotas, scheduling
 from core.jobs.folder import CHECKPOINT, JobSpec
@@ -37,6 +39,37 @@ def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
     run = Run(path)
     run.dataset.write(dataset)
     run.config.write(config)
+    return run
+
+
+def queue_training(
+    config: TrainingConfig,
+    dataset: Dataset,
+    findings: tuple[Finding, ...],
+    spec: JobSpec,
+    settings: Settings,
+    *,
+    by: str,
+    prepare: Callable[[Run], object],
+) -> Run:
+    """Create a run of a visitor and queue its training.
+
+    Args:
+        findings: of the dataset, for the report.
+        spec: as `training_spec` makes it.
+        by: mark of the visitor.
+        prepare: called with the run before it is queued.
+
+    Raises:
+        LimitExceeded: too many jobs wait, or no disk space or training time is left.
+        NotEnoughResources: the disk is full.
+    """
+    quotas.check_minutes(by, settings)
+    with folders.create(folder(settings), "The run", settings, by=by) as path:
+        run = create(config, dataset, path)
+        run.findings.write(findings)
+        prepare(run)
+        scheduling.enqueue(path, spec, settings, by=by)
     return run
 
 

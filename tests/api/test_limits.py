@@ -1,14 +1,17 @@
 """The token and the limits of a host; each error names the variable that raises the limit."""
 
+import errno
+import os
 import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from urllib.parse import urlsplit
 
 import pytest
 
-from api import access
+from api import access, parsing
 from api.access import RateLimiter, client_of
 from core.settings import Settings
 from tests.api.client import BOUNDARY, FORM, Client, form, picture
@@ -49,6 +52,20 @@ def test_without_the_token_only_public_paths_are_answered(
 def test_the_token_grants_access(strict: Client, shape: bytes) -> None:
     assert strict.predict(picture(shape), Authorization=BEARER).status == 200
     assert strict.request("/api/models", Authorization=BEARER).status == 200
+
+
+def test_a_full_disk_is_no_bug(
+    tmp_path: Path, shape: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(SpooledTemporaryFile):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(parsing, "SpooledTemporaryFile", Full)
+    with serve(Settings(home=tmp_path)) as client:
+        reply = client.post(shape, "image/jpeg")
+    assert reply.status == 503
+    assert "disk" in reply.json["error"]
 
 
 def test_too_many_pictures_are_refused(strict: Client, shape: bytes) -> None:

@@ -16,6 +16,20 @@ from tests.conftest import PREFIX
 from tests.shapes import encoded
 
 SIZE = (640, 480)
+MEASURE_LAG = """view => {
+    const { viewfinder } = view.view, grab = viewfinder.grabJpeg.bind(viewfinder);
+    let captured = null;
+    viewfinder.grabJpeg = (...how) => {
+        captured = performance.now();
+        delete view.dataset.lag;
+        return grab(...how);
+    };
+    view.addEventListener("prediction", () => {
+        if (captured === null || view.dataset.busy !== "false") return;
+        view.dataset.lag = Math.round(performance.now() - captured);
+        captured = null;
+    });
+}"""
 CANVAS = """pictures => {
     window.scene = 0;
     navigator.mediaDevices.getUserMedia = async () => {
@@ -65,6 +79,11 @@ def hold(view: Locator, index: int, pictures: int = 3) -> None:
     mouse.down()
     element.locator(".strip li").nth(pictures - 1).wait_for()
     mouse.up()
+
+
+def measure_lag(view: Locator) -> None:
+    """Have `data-lag` of a view say how many milliseconds a prediction follows the last capture."""
+    view.evaluate(MEASURE_LAG)
 
 
 def photographs() -> list[Image.Image]:

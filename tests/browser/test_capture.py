@@ -20,6 +20,16 @@ from tests.browser.test_live_prediction import ENDED, NO_RUNTIME, REMEMBER_TRACK
 from tests.shapes import draw
 
 NAMES = ("Class 1", "Class 2")
+REFUSE_HEADS = """view => {
+    const { engine, viewfinder } = view.view, grab = viewfinder.grabJpeg.bind(viewfinder);
+    engine.setHead = () => Promise.reject(new Error("There is no memory."));
+    view.captured = 0;
+    viewfinder.grabJpeg = (...how) => {
+        const frame = grab(...how);
+        if (frame) view.captured += 1;
+        return frame;
+    };
+}"""
 
 Visit = Callable[..., Page]
 
@@ -63,6 +73,7 @@ def _view(page: Page, engine: str) -> Locator:
 
 
 def _capture(view: Locator, pictures: int) -> None:
+    moving_camera.measure_lag(view)
     for index in range(len(NAMES)):
         show(view, index)
         hold(view, index, pictures)
@@ -122,6 +133,23 @@ def test_two_classes_are_captured_corrected_and_saved_and_the_camera_is_off(
     cancel(run.job, Settings(home=server.home))
 
 
+def test_captured_pictures_are_kept_if_the_browser_cannot_take_the_head(
+    visit: Visit, runtime: None
+) -> None:
+    page = visit()
+    _view(page, "browser").evaluate(REFUSE_HEADS)
+    view = page.locator(".capture-view")
+    for index in range(len(NAMES)):
+        show(view, index)
+        hold(view, index, 3)
+    _view(page, "server")
+    captured = view.evaluate("view => view.captured")
+    expect(view).to_have_attribute("data-busy", "false")
+    expect(view.locator(".error")).to_be_hidden()
+    kept = int(view.get_attribute("data-pictures") or 0)
+    assert kept + int(view.get_attribute("data-near-duplicates") or 0) == captured
+
+
 @pytest.mark.slow
 def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleared(
     visit: Visit,
@@ -150,6 +178,7 @@ def test_pictures_are_captured_and_corrected_from_the_keyboard_and_fit_a_telepho
 ) -> None:
     page = visit()
     view = _view(page, "browser")
+    moving_camera.measure_lag(view)
     pictures = view.locator(".class").first.locator(".strip li")
     page.keyboard.down("1")
     pictures.nth(1).wait_for()

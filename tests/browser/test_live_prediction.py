@@ -33,9 +33,10 @@ REMEMBER_TRACKS = """
         return stream;
     };
 """
-PREDICT = """async (view, pixels) => {
-    const bytes = Uint8Array.from(atob(pixels), c => c.charCodeAt(0));
-    const { probabilities, heat, oodScore } = await view.view.engine.predictPixels(bytes, 1);
+PREDICT = """async (view, { rgba, width, height }) => {
+    const data = Uint8ClampedArray.from(atob(rgba), c => c.charCodeAt(0));
+    const image = new ImageData(data, width, height);
+    const { probabilities, heat, oodScore } = await view.view.engine.predict(image, 1);
     return { probabilities: Array.from(probabilities), heat: Array.from(heat), oodScore };
 }"""
 FAKE_OOD_SCORE = """(view, oodScore) => {
@@ -136,11 +137,13 @@ def _follows(view: Locator, names: set[str]) -> None:
 
 
 def _agrees(view: Locator, model: Classifier, pictures: list[Image.Image]) -> None:
-    """Fails unless the browser predicts the same pixels as Python does."""
+    """Fails unless the browser predicts for the same frames what Python does."""
     for picture in pictures:
-        pixels = images.crop_and_resize(np.asarray(picture.convert("RGB")), model.size, model.crop)
-        prediction = view.evaluate(PREDICT, base64.b64encode(pixels.tobytes()).decode())
-        expected = model.answer(pixels)
+        rgba = base64.b64encode(picture.convert("RGBA").tobytes()).decode()
+        frame = {"rgba": rgba, "width": picture.width, "height": picture.height}
+        prediction = view.evaluate(PREDICT, frame)
+        pixels = np.asarray(picture.convert("RGB"))
+        expected = model.answer(images.crop_and_resize(pixels, model.size, model.crop))
         np.testing.assert_allclose(prediction["probabilities"], expected.probabilities, atol=1e-3)
         heat = model.heatmaps(expected, [1])[0].ravel()
         np.testing.assert_allclose(prediction["heat"], heat, atol=2e-3 * np.abs(heat).max())

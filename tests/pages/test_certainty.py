@@ -88,6 +88,21 @@ def test_a_picture_of_something_else_is_not_like_the_training_pictures(
     assert "Likeliest" not in visitor.text()
 
 
+def test_an_ood_detector_that_is_fitted_later_judges_a_picture_that_was_answered_before(
+    visitor: Visitor, run: Run
+) -> None:
+    detector = run.model_folder / storage.OOD
+    content, manifest = detector.read_bytes(), run.manifest()
+    detector.unlink()
+    run.complete_with(manifest.name, manifest.completed_at, 1.0)
+    visitor.open("predict", run=run.id)
+    visitor.upload(("palace.jpg", samples.photographs()["Palace"].content))
+    assert "Not like the training pictures." not in visitor.text()
+    detector.write_bytes(content)
+    run.complete_with(manifest.name, manifest.completed_at, 1.0)
+    assert "Not like the training pictures." in visitor.rerun().text()
+
+
 def test_a_level_of_prediction_sets_is_chosen_for_the_model(visitor: Visitor, run: Run) -> None:
     (*_, best) = run.report().certainty.sets
     assert best.level < 0.95, "so few pictures cannot promise more"
@@ -99,6 +114,16 @@ def test_a_level_of_prediction_sets_is_chosen_for_the_model(visitor: Visitor, ru
     assert "always names one class" in visitor.text()
     visitor.choose(f"{100 * best.level:.0f} %", best.level)
     assert run.annotations().level == best.level
+
+
+def test_the_level_that_another_tab_chose_is_shown(visitor: Visitor, run: Run) -> None:
+    visitor.open("reports", run=run.id, view="Certainty")
+    (level,) = [radio for radio in visitor.at.radio if str(radio.key).startswith("level")]
+    assert level.value > 0
+    run.annotate(lambda annotations: annotations.model_copy(update={"level": 0.0}))
+    assert "always names one class" in visitor.rerun().text()
+    (level,) = [radio for radio in visitor.at.radio if str(radio.key).startswith("level")]
+    assert level.value == 0
 
 
 def test_a_run_from_before_there_were_sets_offers_none(visitor: Visitor, run: Run) -> None:

@@ -130,3 +130,6 @@ def test_best_leaves_out_what_its_time_budget_does_not_allow(
     visitor.fill("Time budget (minutes)", 1.0)
     assert "Left out to fit into the time budget: fine-tuning." in visitor.text()
     assert may_start(visitor)
+    visitor.fill("Time budget (minutes)", 0.0)
+    assert "expected more than 0 minutes, found 0" in visitor.text()
+    assert not may_start(visitor)

@@ -88,6 +88,18 @@ def test_a_later_table_of_the_same_name_replaces_the_groups(
         assert f"{groups} groups by the column who of list.csv" in visitor.text()
 
 
+def test_a_table_of_another_tab_groups_the_pictures_of_this_one(
+    visitor: Visitor, sites_upload: Upload
+) -> None:
+    names = [example.name for example in sites_upload.intake().dataset.examples]
+    rows = "".join(f"{name},w{number // 2 % 7}\n" for number, name in enumerate(names))
+    visitor.open("train", upload=sites_upload.id).fill(TOGETHER, "prefix")
+    other = Visitor().open("train", upload=sites_upload.id)
+    other.upload(("list.csv", f"file,who\n{rows}".encode()))
+    assert "7 groups by the column who of list.csv" in visitor.rerun().text()
+    assert visitor.value(TOGETHER) == "list.csv:who"
+
+
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
     visitor: Visitor, run: Run
 ) -> None:

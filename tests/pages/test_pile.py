@@ -1,7 +1,9 @@
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -15,6 +17,7 @@ from core.settings import Settings
 from tests.pages.visitor import Visitor
 from tests.shapes import NAMES, draw, encoded
 from ui import text
+from ui.pile import page
 
 CLASSES, PER_CLASS = 3, 14
 
@@ -136,6 +139,8 @@ def test_single_pictures_are_moved_and_classes_renamed(
     first, second = labels_of(visitor, host).of("circle")[:2]
     for picture in (first, second):
         visitor.fill(text.plain(pile.pictures[picture].name), True)
+    visitor.fill("Move the chosen pictures to", "con").press("Move 2 pictures")
+    assert "Move 2 pictures" in visitor.buttons(), "they are still chosen"
     visitor.fill("Move the chosen pictures to", "square").press("Move 2 pictures")
     assert labels_of(visitor, host).of("square") == [first, second, last]
     submit(visitor, "con", "Rename")
@@ -179,6 +184,38 @@ def test_a_pile_that_cannot_be_read_does_not_hide_the_others_or_stay_because_it_
     offered = [label for label in visitor.buttons() if label.startswith("Continue with")]
     assert len(offered) == 1 and "healthy" in offered[0]
     assert damaged.stat().st_mtime == pytest.approx(last_used)
+
+
+def test_a_group_that_is_split_twice_by_one_key_is_shown_once(
+    visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
+) -> None:
+    pile_of(visitor, zip_of(files), "pile.zip").choose("Groups").press("Fewer groups")
+    while "Split" not in visitor.buttons():
+        visitor.press("Skip")
+    before = len(labels_of(visitor, host).groups)
+    visitor.press_twice("Split")
+    groups = labels_of(visitor, host).groups
+    assert len(groups) == len(set(groups)) == before + 1
+
+
+def test_piles_are_not_opened_again_whenever_the_list_is_drawn(
+    visitor: Visitor,
+    host: Settings,
+    files: list[tuple[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pile_of(Visitor(), zip_of(files), "pile.zip")
+    (path,) = (host.home / "uploads").glob("*")
+    for number in range(page.CONTINUED):
+        shutil.copytree(path, path.with_name(f"{number:032x}"))
+    st.cache_resource.clear()
+    opened: list[Path] = []
+    load = labelling.load
+    monkeypatch.setattr(labelling, "load", lambda folder: opened.append(folder) or load(folder))
+    visitor.open("train").choose("Unsorted")
+    assert len(opened) == page.CONTINUED
+    visitor.rerun()
+    assert len(opened) == page.CONTINUED
 
 
 def pile_of(visitor: Visitor, content: bytes, name: str) -> Visitor:

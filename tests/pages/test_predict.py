@@ -2,18 +2,20 @@ import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.backbones import get, imagenet_labels
+from core.backbones import DEFAULT, get, imagenet_labels, serving
 from core.errors import NotEnoughResources
 from core.intake import samples
 from core.model.classifier import Classifier
 from core.predict import table
 from core.runs import Run
+from core.runs.annotations import JsonFile
 from core.settings import Settings
 from core.system import files
 from tests.core.trainings import TrainedRun
@@ -72,6 +74,35 @@ def test_the_model_and_the_other_choices_are_the_same_after_a_visit_to_another_p
     assert visitor.at.radio[0].value == "Camera"
     visitor.fill("Model", "efficientnet-lite2").open("reports").open("predict")
     assert visitor.at.selectbox[0].value == "efficientnet-lite2"
+
+
+def test_each_backbone_answers_for_itself(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    first, other = get(DEFAULT), get("resnet50")
+    prepared = serving.locate(first, host)
+    assert prepared
+    folder = serving.folder_of(other, host)
+    folder.mkdir(parents=True)
+    shutil.copyfile(prepared, folder / serving.MODEL)
+    record = {"backbone": other.name, "sha256": files.sha256(prepared), "weights_sha256": None}
+    (folder / serving.RECORD).write_text(json.dumps(record))
+    visitor.open().upload(("one.jpg", picture(0)))
+    for row in (first, other, first):
+        visitor.fill("Model", row.name)
+        assert f"ms · {row.title}" in visitor.text()
+
+
+def test_the_report_of_the_chosen_model_is_read_once(
+    visitor: Visitor, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings: list[str] = []
+    read = JsonFile.__call__
+    monkeypatch.setattr(
+        JsonFile, "__call__", lambda file: readings.append(file.path.name) or read(file)
+    )
+    visitor.open("predict", run=run.id).rerun()
+    assert readings.count(run.report.path.name) == 1
 
 
 def test_a_link_that_is_followed_again_opens_its_model(visitor: Visitor, run: Run) -> None:

@@ -7,16 +7,17 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
+from filelock import FileLock
 
 from core.errors import LimitExceeded
 from core.intake import choices
-from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.runs import Run
 from core.system import files
 from tests.pages.test_label_issues import add_label_issues, issue_fields
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
+from ui import widgets
 
 FULL = "The queue is full."
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -47,9 +48,8 @@ def test_a_change_of_an_upload_that_was_deleted_meanwhile_is_no_bug(
     visitor: Visitor, upload: Upload, button: str
 ) -> None:
     name = upload.intake().dataset.classes[0]
-    choices.read(upload.path).changing(*choices.edited([name], {0: {"Include": False}})).write(
-        upload.path
-    )
+    left_out = choices.edited([name], {0: {"Include": False}})
+    choices.change(upload.path, lambda current: current.changing(*left_out))
     visitor.open("train", upload=upload.id)
     files.remove(upload.path)
     visitor.press(button)
@@ -76,6 +76,22 @@ def test_a_choice_that_cannot_be_stored_says_so(
         assert NO_SPACE in visitor.rerun().text()
 
 
+def test_choices_that_another_process_is_changing_are_not_changed_now(
+    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_out = choices.edited(upload.intake().dataset.classes, {0: {"Include": False}})
+    choices.change(upload.path, lambda current: current.changing(*left_out))
+    monkeypatch.setattr(choices, "LOCK_SECONDS", 0.1)
+    visitor.open("train", upload=upload.id)
+    with FileLock(upload.path / choices.LOCK):
+        visitor.press("Undo")
+    assert widgets.BUSY in visitor.text()
+    assert choices.LOCK not in visitor.text()
+    visitor.press("Undo")
+    assert widgets.BUSY not in visitor.text()
+    assert choices.read(upload.path).applied == ()
+
+
 @pytest.mark.parametrize("trouble", [_full_disk, _refuse])
 def test_a_page_that_cannot_be_drawn_to_its_end_says_why_and_can_be_used_again(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., None]
@@ -86,7 +102,7 @@ def test_a_page_that_cannot_be_drawn_to_its_end_says_why_and_can_be_used_again(
             for number in range(4):
                 archive.writestr(f"{name}/{number}.png", encoded(draw(label, seed=number)))
     with monkeypatch.context() as patched:
-        patched.setattr(Choices, "write", trouble)
+        patched.setattr(choices, "change", trouble)
         visitor.open("train").upload(("twice.zip", packed.getvalue()))
         visitor.wait_until(lambda: NO_SPACE in visitor.text() or FULL in visitor.text())
         assert "Start training" not in visitor.buttons()

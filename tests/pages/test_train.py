@@ -11,6 +11,7 @@ from core import runs
 from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State
+from core.jobs.events import Note
 from core.jobs.queue import Queue
 from core.runs import Run
 from core.settings import Settings
@@ -314,6 +315,16 @@ def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run
     assert visitor.at.selectbox[0].value == run.id
 
 
+def test_progress_that_names_a_class_is_not_rendered(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in(State.RUNNING)
+    with run.job.lock().acquire():
+        for name in NAMES:
+            run.job.events.append(Note(sentence=f"Pictures of {name} were repeated."))
+            assert name in visitor.open("train", run=run.id).text()
+
+
 def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, run: Run) -> None:
     verification = run.verification()
     run.verification.path.unlink()
@@ -326,6 +337,11 @@ def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, ru
         run.verification.write(verification)
         visitor.open("train", run=run.id)
         assert "Download LiteRT" in visitor.buttons()
+        failed = verification.results[0].model_copy(update={"passed": False})
+        run.verification.write(verification.model_copy(update={"results": (failed,)}))
+        visitor.open("train", run=run.id)
+        assert "is being verified" not in visitor.text()
+        assert "Download LiteRT" not in visitor.buttons()
 
 
 def test_a_safe_remedy_is_applied_and_can_be_undone(visitor: Visitor) -> None:
@@ -365,7 +381,9 @@ def test_two_tabs_start_two_separate_trainings(upload: Upload, host: Settings) -
     assert len(Queue("train", host).tickets()) == len(runs.list_runs(host)) == 2
 
 
-@pytest.mark.parametrize("check", ["ui.launch.enqueue", "core.jobs.quotas.check_minutes"])
+@pytest.mark.parametrize(
+    "check", ["core.jobs.scheduling.enqueue", "core.jobs.quotas.check_minutes"]
+)
 def test_a_refused_start_says_why_and_creates_no_run(
     visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch, check: str
 ) -> None:

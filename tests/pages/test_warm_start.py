@@ -102,10 +102,10 @@ def test_a_queued_training_keeps_its_model_on_a_public_host(
     (run,) = runs.list_runs(host)
     os.utime(model.path, (0, 0))
     imported.sweep(public)
-    assert imported.exists(host, model.id)
+    assert imported.find(host, model.id)
     scheduling.cancel(run.job, host)
     imported.sweep(public)
-    assert not imported.exists(host, model.id)
+    assert not imported.find(host, model.id)
 
 
 def test_a_repeated_run_starts_from_the_same_model(

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from pytest import MonkeyPatch
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
+from streamlit.runtime.state.session_state import WStates
 from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -137,6 +139,18 @@ class Visitor:
         """Press the button of that label."""
         self.button(label).click()
         return self.rerun()
+
+    def press_twice(self, label: str) -> Self:
+        """Press a button again before the page is drawn again."""
+        call = WStates.call_callback
+
+        def call_twice(states: WStates, widget: str) -> None:
+            for _ in range(2):
+                call(states, widget)
+
+        with MonkeyPatch.context() as patched:
+            patched.setattr(WStates, "call_callback", call_twice)
+            return self.press(label)
 
     def button(self, label: str) -> Any:
         """The button of that label, as it reads."""

@@ -21,7 +21,6 @@ export class BurstCapture {
   #sending = 0;
   /** @type {number | null} class that is being captured */
   classId = null;
-  lastFrame = 0; // when the last frame was captured, as `performance.now` counts
 
   /**
    * @param {import("./viewfinder.js").Viewfinder} viewfinder
@@ -69,7 +68,6 @@ export class BurstCapture {
     if (this.waiting >= MAX_WAITING) return;
     const frame = this.#viewfinder.grabJpeg(EDGE, QUALITY);
     if (!frame) return this.stop();
-    this.lastFrame = performance.now();
     this.#waiting.push({ burst: this.#burst, frame });
     this.#onChange();
     this.#sendWaiting();

@@ -35,8 +35,6 @@ class CaptureView extends LiveView {
   #outdated = false; // whether something changed during a refresh
   /** @type {Map<string, number>} code of a pressed key → its class */
   #keys = new Map();
-  /** @type {number | null} when the last frame was captured that no prediction follows yet */
-  #lastCapture = null;
 
   /**
    * @param {Element} parent
@@ -99,12 +97,6 @@ class CaptureView extends LiveView {
   // Predictions of another head have other labels.
   get version() {
     return this.#head.content && this.#head.version;
-  }
-
-  shown(_prediction, _index, now) {
-    if (this.#lastCapture === null || this.#burst.busy) return;
-    this.root.dataset.lag = String(Math.round(now - this.#lastCapture));
-    this.#lastCapture = null;
   }
 
   async serverFailed(error) {
@@ -174,12 +166,23 @@ class CaptureView extends LiveView {
     if (content || !labels.length) this.#head = { version: header.head_version, content };
     if (content) {
       this.reset();
-      await this.engine?.setHead(content);
+      await this.#giveHead(content);
     }
     this.root.dataset.head = String(this.#head.version);
     if (!labels.length) {
       this.panel.clear(EMPTY);
       delete this.root.dataset.label;
+    }
+  }
+
+  /** @param {ArrayBuffer} content */
+  async #giveHead(content) {
+    const { engine } = this;
+    try {
+      await engine?.setHead(content);
+    } catch (error) {
+      // An engine that is opened gets the head by `prepare`.
+      if (engine === this.engine && !this.closed) await this.openEngine(error.message);
     }
   }
 
@@ -195,14 +198,10 @@ class CaptureView extends LiveView {
   }
 
   #captureChanged() {
-    const { classId, waiting, lastFrame, busy } = this.#burst;
+    const { classId, waiting, busy } = this.#burst;
     this.#classes.showCapture(classId, waiting);
     this.root.dataset.capturing = String(classId ?? "");
     this.root.dataset.busy = String(busy);
-    if (lastFrame > (this.#lastCapture ?? 0)) {
-      this.#lastCapture = lastFrame;
-      delete this.root.dataset.lag;
-    }
   }
 
   #showError(text) {

@@ -80,14 +80,6 @@ export class BrowserEngine {
   }
 
   /**
-   * The same for pixels that are cut and resized already.
-   * @param {Uint8Array} rgb
-   */
-  predictPixels(rgb, explain) {
-    return this.#send({ kind: "predict", rgb, explain }, []);
-  }
-
-  /**
    * Predict with another head from now on.
    * @param {ArrayBuffer} head safetensors
    */
@@ -133,17 +125,13 @@ export class ServerEngine {
     this.model = model;
   }
 
-  /** @param {ImageData} image */
-  predict(image, explain) {
-    return this.predictPixels(fit(image, this.model.size, this.model.crop), explain);
-  }
-
   /**
-   * @param {Uint8Array} rgb
+   * @param {ImageData} image
    * @returns {Promise<Prediction>}
    */
-  async predictPixels(rgb, explain) {
-    const frame = encodePixels(rgb, this.model.size);
+  async predict(image, explain) {
+    const { size, crop } = this.model;
+    const frame = encodePixels(fit(image, size, crop), size);
     const { header, payload } = await this.#connection.request({
       model: this.model.id,
       frame,

@@ -159,7 +159,7 @@ export class LiveView {
     this.panel.showFigures(this.#figures(started, now));
     this.root.dataset.frames = String((this.#frames += 1));
     this.root.dataset.label = bars[0].label;
-    this.shown(prediction, top[0], now);
+    this.shown(prediction, top[0]);
     const detail = { ...prediction, milliseconds: now - started };
     this.root.dispatchEvent(new CustomEvent("prediction", { detail }));
   }
@@ -221,7 +221,7 @@ export class LiveView {
    * @param {Prediction} _prediction
    * @param {number} _index of the most probable class
    */
-  shown(_prediction, _index, _now) {}
+  shown(_prediction, _index) {}
 
   /** The server could not predict a frame. */
   async serverFailed(error) {

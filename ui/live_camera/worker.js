@@ -92,10 +92,7 @@ self.onmessage = async ({ data: { number, kind, ...message } }) => {
     let response = {};
     if (kind === "load") response = { accelerator: await load(message) };
     else if (kind === "head") setHead(message.head);
-    else {
-      const rgb = message.rgb ?? pixels.fit(message.image, size, crop);
-      response = await predict(rgb, message.explain);
-    }
+    else response = await predict(pixels.fit(message.image, size, crop), message.explain);
     self.postMessage({ number, ...response });
   } catch (error) {
     self.postMessage({ number, error: error.message });

@@ -39,12 +39,13 @@ def offer(settings: Settings) -> None:
     )
     offered = 0
     for folder in labelling.list_piles(settings, state.owning(settings)):
+        if offered == CONTINUED:
+            break
         try:
             pile = _open(folder)
         except TuskerError:  # of an earlier version, or damaged: it is deleted with its age
             continue
-        if (offered := offered + 1) > CONTINUED:
-            break
+        offered += 1
         st.button(
             f"Continue with {text.plain(pile.name, 60)} · "
             f"{text.count(len(pile.pictures), 'picture')}",

@@ -76,7 +76,10 @@ def names(
     about = f"{labels.pile.folder.name} {pictures[0]} {len(pictures)}"
 
     def button(label: str, key: str | None, action: Callable[[], object], **more: Any) -> None:
-        st.button(label, f"{about} {label}", shortcut=key, on_click=act, args=(action,), **more)
+        callback = widgets.once(act)
+        st.button(
+            label, f"{about} {label}", shortcut=key, on_click=callback, args=(action,), **more
+        )
 
     with st.container(horizontal=True):
         for index, name in enumerate(labels.classes):
@@ -91,7 +94,10 @@ def names(
         entry, add = st.columns([3, 1], vertical_alignment="bottom")
         entry.text_input("New class", key=field, max_chars=60, placeholder="Such as: rose")
         add.form_submit_button(
-            "Add", on_click=_label_new, args=(labels, pictures, field, single), width="stretch"
+            "Add",
+            on_click=widgets.once(_label_new),
+            args=(labels, pictures, field, single),
+            width="stretch",
         )
     with st.container(horizontal=True):
         button("Skip", SKIP, partial(labels.skip, pictures), icon=":material/skip_next:")
@@ -105,10 +111,12 @@ def names(
             button("Split", SPLIT, partial(labels.split, split), icon=":material/call_split:")
 
 
-def act(action: Callable[[], object]) -> None:
-    """Change the labels in a callback; if the change is refused, the page shows why."""
+def act(action: Callable[[], object]) -> bool:
+    """Change the labels in a callback. Returns whether it was done; if not, the page shows why."""
     with widgets.keep_refusal(state.PILE_REFUSAL):
         action()
+        return True
+    return False
 
 
 def _label_new(labels: Labels, pictures: Sequence[int], field: str, single: bool) -> None:

@@ -102,7 +102,7 @@ def _foot(labels: Labels, settings: Settings) -> None:
             icon=":material/undo:",
             shortcut=question.UNDO,
             disabled=not labels.can_undo,
-            on_click=question.act,
+            on_click=widgets.once(question.act),
             args=(labels.undo,),
         )
     if problem:
@@ -136,7 +136,9 @@ def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
     with st.container(horizontal=True):
         for label, factor in (("More groups", FACTOR), ("Fewer groups", 1 / FACTOR)):
             count = max(2, round(len(labels.groups) * factor))
-            st.button(label, on_click=question.act, args=(partial(labels.regroup, count),))
+            st.button(
+                label, on_click=widgets.once(question.act), args=(partial(labels.regroup, count),)
+            )
 
 
 def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:

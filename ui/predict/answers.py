@@ -16,11 +16,6 @@ from ui import resources, state, text, widgets
 from ui.predict import why
 from ui.predict.pictures import Picture, preview
 
-SHORT = {
-    Verdict.NOT_SURE: "Not sure",
-    Verdict.UNLIKE: "Not like the training pictures",
-    None: "Not readable",
-}
 NAMED = 12
 """Classes of a prediction set that are named."""
 
@@ -103,7 +98,7 @@ def _one_of(likely: PredictionSet) -> str:
 
 def _summary(row: Row) -> str:
     if row.verdict is not Verdict.SURE:
-        return SHORT[row.verdict]
+        return row.outcome.capitalize()
     best = row.predictions[0]
     return f"{best.label.split(',')[0]} {text.share(best.probability)}"
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from core.archive.sources import Source, is_archive
-from core.errors import LimitExceeded, TuskerError
+from core.errors import BadInput, LimitExceeded, TuskerError
 from core.images.formats import READABLE
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -21,7 +21,7 @@ from core.model.decision import Verdict
 from core.predict import lookup, sorting, table
 from core.settings import Settings
 from core.system import files
-from ui import job_progress, state, text, widgets
+from ui import job_progress, resources, state, text, widgets
 from ui.predict.pictures import Batch
 
 SLICE = 0.5
@@ -49,12 +49,6 @@ FORMS = {
     "jsonl": ("JSON lines", "application/jsonl"),
     "xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 }
-OUTCOMES = {
-    Verdict.SURE: "answered",
-    Verdict.NOT_SURE: "not sure",
-    Verdict.UNLIKE: "not like the training pictures",
-    None: "not readable",
-}
 
 
 @dataclass
@@ -62,26 +56,31 @@ class BatchProgress:
     """The progress and results of a batch.
 
     Attributes:
-        id: of the files and of the model.
-        answers: of the pictures still to be classified; yields None for a file that is no picture.
+        id: of the files, the model and its decision.
+        classify: yields the answer for each of some files; None for a file that is no picture.
         sources: all files, in the order of the answers.
         done: number of files that are done.
         sorted_pictures: predictions so far, each with its picture.
         unpacked: uploads that hold the pictures of its zips.
         seconds: of work so far.
-        stopped: whether the visitor stopped it.
-        refusal: why there is no result; empty if there is one.
+        stopped: whether the visitor or a refusal stopped it.
+        refusal: why it stopped; None if the visitor stopped it.
+        answers: for the files that are not done.
     """
 
-    id: str
-    answers: Generator[Row | None]
-    sources: list[Source]
+    id: Hashable
+    classify: Callable[[Sequence[Source]], Generator[Row | None]]
+    sources: list[Source] = field(default_factory=list)
     done: int = 0
     sorted_pictures: list[tuple[Row, Source]] = field(default_factory=list)
     unpacked: list[Upload] = field(default_factory=list)
     seconds: float = 0.0
     stopped: bool = False
-    refusal: str = ""
+    refusal: TuskerError | None = None
+    answers: Generator[Row | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answers = self.classify(self.sources)
 
     @property
     def rate(self) -> float:
@@ -97,6 +96,16 @@ class BatchProgress:
         for upload in self.unpacked:
             uploads.get(settings, upload.id)
 
+    def refuse(self, refusal: TuskerError) -> None:
+        """Stop for a reason that may pass."""
+        self.stopped, self.refusal = True, refusal
+        self.answers.close()
+        self.answers = self.classify(self.sources[self.done :])
+
+    def resume(self) -> None:
+        """Continue with the files that are not done."""
+        self.stopped, self.refusal = False, None
+
     def clear(self) -> None:
         """End the threads that classify, and delete the unpacked pictures."""
         self.answers.close()
@@ -108,11 +117,15 @@ class BatchProgress:
 def show(batch: Batch, model: str, settings: Settings) -> None:
     """Start the batch, continue it, or show its results."""
     progress = st.session_state.get(state.BATCH)
-    if progress is None or progress.id != f"{model} {batch.id}":
+    batch_id = resources.model_version(model), batch.id
+    if progress is None or progress.id != batch_id:
         forget()
-        progress = st.session_state[state.BATCH] = _begin(batch, model, settings)
+        progress = st.session_state[state.BATCH] = _begin(batch, batch_id, model, settings)
     if progress.refusal:
-        widgets.error(progress.refusal)
+        widgets.error(str(progress.refusal))
+    if progress.refusal and not progress.sources:
+        if not isinstance(progress.refusal, BadInput):  # else other files are needed
+            st.button("Try again", icon=":material/replay:", on_click=forget)
     elif progress.done < len(progress.sources) and not progress.stopped:
         _work(progress, settings)
     else:
@@ -126,13 +139,11 @@ def forget() -> None:
         progress.clear()
 
 
-def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
-    pictures: list[Source] = []
+def _begin(batch: Batch, batch_id: Hashable, model: str, settings: Settings) -> BatchProgress:
     # Paused between two slices; a model is opened for each core once the first one begins.
-    classified = answers(
-        lambda: lookup.find(model, settings, on_one_thread), pictures, thumbnail_edge=THUMBNAIL
-    )
-    progress = BatchProgress(f"{model} {batch.id}", classified, pictures)
+    build = partial(lookup.find, model, settings, on_one_thread)
+    progress = BatchProgress(batch_id, partial(answers, build, thumbnail_edge=THUMBNAIL))
+    pictures = progress.sources
     try:
         with st.spinner("Reading the pictures …"):
             for file in batch.files:
@@ -157,7 +168,7 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
         pictures.clear()
         if not isinstance(error, TuskerError):
             raise
-        progress.refusal = str(error)
+        progress.refuse(error)
     return progress
 
 
@@ -166,7 +177,7 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
     if not progress.stopped:
         _slice(progress, settings)
     total = len(progress.sources)
-    if progress.stopped or progress.refusal or progress.done == total:
+    if progress.stopped or progress.done == total:
         st.rerun()
     line, stop = st.columns([4, 1], vertical_alignment="center")
     parts = [f"{progress.done:,} of {total:,}", f"{progress.rate:,.0f} pictures/s"]
@@ -190,7 +201,7 @@ def _slice(progress: BatchProgress, settings: Settings) -> None:
             if time.monotonic() - began > SLICE:
                 break
     except TuskerError as refusal:
-        progress.refusal = str(refusal)
+        progress.refuse(refusal)
     progress.seconds += time.monotonic() - began
     if progress.done == len(progress.sources):
         progress.answers.close()
@@ -205,10 +216,9 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             icon=":material/cancel:",
         )
         st.button(
-            "Continue",
+            "Try again" if progress.refusal else "Continue",
             icon=":material/play_circle:",
-            on_click=setattr,
-            args=(progress, "stopped", False),
+            on_click=progress.resume,
         )
     rows = [row for row, _ in progress.sorted_pictures]
     if not rows:
@@ -220,9 +230,8 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             )
         return
     st.header(text.count(len(rows), "picture"))
-    verdicts = Counter(row.verdict for row in rows)
-    counts = [f"{verdicts[key]:,} {name}" for key, name in OUTCOMES.items() if verdicts[key]]
-    st.markdown(" · ".join(counts))
+    outcomes = Counter(row.outcome for row in rows)
+    st.markdown(" · ".join(f"{count:,} {name}" for name, count in outcomes.most_common()))
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
         for form, (name, kind) in FORMS.items():
@@ -248,11 +257,11 @@ def _table(rows: list[Row]) -> None:
     columns: dict[str, list[Any]] = {
         name.capitalize(): list(column)
         for name, column in zip(table.COLUMNS, cells, strict=True)
-        if any(column)
+        if any(cell is not None for cell in column)
     }
     for name in columns.keys() & SHARES:
         columns[name] = [text.column_percent(share) for share in columns[name]]
-    columns["Verdict"] = [row.verdict.value if row.verdict else OUTCOMES[None] for row in shown]
+    columns["Verdict"] = [row.outcome for row in shown]
     columns["Picture"] = [text.data_url(row.thumbnail) if row.thumbnail else None for row in shown]
     st.dataframe(
         columns,

@@ -11,8 +11,9 @@ from ui.internals import Uploaded
 
 def offer(chosen: str, settings: Settings) -> None:
     """An uploader for bundles, and settings of the chosen model if it was imported."""
-    if imported.exists(settings, chosen) and state.may_change(chosen, settings):
-        _set_up(imported.get(settings, chosen))
+    model = imported.find(settings, chosen)
+    if model is not None and state.may_change(chosen, settings):
+        _set_up(model)
     box = st.expander(
         "Use a model from a bundle",
         icon=":material/unarchive:",
@@ -53,15 +54,16 @@ def _import(bundle: Uploaded, settings: Settings) -> None:
 
 
 def _set_up(model: ImportedModel) -> None:
+    key = f"threshold {model.id}"
+    widgets.show_stored(key, round(100 * model.annotations().threshold))
     st.slider(
         "Not sure below (%)",
         0,
         100,
-        round(100 * model.annotations().threshold),
-        key=f"threshold {model.id}",
+        key=key,
         help="If the best answer has a lower probability, the answer is “Not sure”.",
         on_change=_set_threshold,
-        args=(model,),
+        args=(model, key),
     )
     widgets.show_refusal(state.THRESHOLD_REFUSAL, model.id)
     st.button(
@@ -73,10 +75,9 @@ def _set_up(model: ImportedModel) -> None:
     )
 
 
-def _set_threshold(model: ImportedModel) -> None:
-    key = f"threshold {model.id}"
-    threshold, before = st.session_state[key] / 100, model.annotations().threshold
-    with widgets.keep_refusal(state.THRESHOLD_REFUSAL, model.id, {key: round(100 * before)}):
+def _set_threshold(model: ImportedModel, key: str) -> None:
+    threshold = st.session_state[key] / 100
+    with widgets.keep_refusal(state.THRESHOLD_REFUSAL, model.id):
         model.annotate(lambda annotations: annotations.model_copy(update={"threshold": threshold}))
 
 

@@ -12,7 +12,7 @@ from core.jobs import JobFolder, State, enqueue, scheduling
 from core.jobs.folder import JobSpec
 from core.runs import Summary
 from core.settings import Settings
-from ui import job_progress, models, run_line, state, text, widgets
+from ui import job_progress, models, resources, run_line, state, text, widgets
 from ui.predict import imported_models
 
 
@@ -71,13 +71,13 @@ def _run_title(run: Summary) -> str:
 
 def describe(model: str, settings: Settings) -> str:
     """Size, speed and accuracy of a model, in a line."""
-    if imported.exists(settings, model):
-        saved = imported.get(settings, model).model()
+    if from_bundle := imported.find(settings, model):
+        saved = from_bundle.model()
         trained = ", its upper layers fine-tuned" if saved.fine_tuned else ""
         title = backbones.get(saved.backbone).title
         return f"From a bundle, not evaluated here · {title}{trained}"
     if not backbones.known(model):
-        report = runs.get(settings, model).report()
+        report = resources.report(runs.get(settings, model))
         accuracy = evaluation.describe(report.accuracy)
         return f"Accuracy {accuracy} on {text.count(report.pictures, 'test picture')}"
     row = backbones.get(model)
@@ -92,8 +92,7 @@ def describe(model: str, settings: Settings) -> str:
 def ready(model: str, settings: Settings) -> bool:
     """Whether the model can answer; if not, say what is missing and offer to prepare it."""
     start: Callable[..., object]
-    if imported.exists(settings, model):
-        saved = imported.get(settings, model)
+    if saved := imported.find(settings, model):
         if saved.ready(settings):
             return True
         job, start = saved.job, partial(imported.queue_build, saved)

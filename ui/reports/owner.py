@@ -16,9 +16,8 @@ MENU, NAME, TAG = "manage {}", "owner name {}", "owner tags {}"
 """Keys of the menu of a run and of its fields."""
 
 
-def heading(run: Run, settings: Settings) -> None:
+def heading(summary: Summary, settings: Settings) -> None:
     """The name of a run, the menu of its owner, its status and details."""
-    summary = runs.summarise(run, settings)
     with st.container(horizontal=True, vertical_alignment="center", wrap=False):
         st.title(text.plain(summary.name))
         controls(summary, settings, "Manage")

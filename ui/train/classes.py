@@ -11,12 +11,13 @@ from core import intake
 from core.checks import Remedy
 from core.dataset import class_names, tables
 from core.intake import Intake, choices, uploads
+from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.settings import MEGABYTE, Settings
 from ui import gallery, job_progress, resources, state, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
-from ui.train import changes, findings, grouping
+from ui.train import changes
 
 OWN = "Named by the folders of a zip"
 """The class of pictures that bring their own."""
@@ -24,19 +25,24 @@ OWN = "Named by the folders of a zip"
 
 def complete(upload: Upload, settings: Settings) -> bool:
     """Add further pictures once they are examined. Returns whether none are being examined."""
-    current = choices.read(upload.path)
-    if not current.arriving:
+
+    def add(current: Choices) -> Choices:
+        if not current.arriving:  # another tab has added them
+            return current
+        remedies: list[Remedy] = []
+        with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
+            addition = uploads.get(settings, current.arriving)
+            if not job_progress.finished(addition.job, settings):
+                return current
+            with st.spinner("Adding pictures …"):
+                label = current.arriving_class
+                remedies = [intake.add(upload.path, addition.path, label, settings)]
+        arrived = current.model_copy(update={"arriving": "", "arriving_class": ""})
+        return arrived.changing(*remedies)
+
+    if not choices.read(upload.path).arriving:
         return True
-    remedies: list[Remedy] = []
-    with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
-        addition = uploads.get(settings, current.arriving)
-        if not job_progress.finished(addition.job, settings):
-            return False
-        with st.spinner("Adding pictures …"):
-            remedies = [intake.add(upload.path, addition.path, current.arriving_class, settings)]
-    current = choices.read(upload.path).model_copy(update={"arriving": "", "arriving_class": ""})
-    current.changing(*remedies).write(upload.path)
-    return True
+    return not choices.change(upload.path, add).arriving
 
 
 def change(upload: Upload, examined: Intake, settings: Settings) -> None:
@@ -74,7 +80,7 @@ def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
         hide_index=True,
         key=key,
         on_change=_edit,
-        args=(upload, names, key),
+        args=(upload, names, key, {}),
     )
     st.caption("Double-click a name to change it. Two classes with the same name are merged.")
     add, move, table = st.tabs(["Add pictures", "Move pictures", "Groups from a table"])
@@ -96,9 +102,18 @@ def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
         )
 
 
-def _edit(upload: Upload, names: tuple[str, ...], key: str) -> None:
+def _edit(
+    upload: Upload, names: tuple[str, ...], key: str, done: dict[int, dict[str, object]]
+) -> None:
+    """Apply an edit of the table.
+
+    Args:
+        done: edits since the table was drawn, which Streamlit reports again with each further one.
+    """
     edited = st.session_state[key]["edited_rows"]
-    changes.change(upload, lambda current: current.changing(*choices.edited(names, edited)))
+    new = {row: cells for row, cells in edited.items() if done.get(row) != cells}
+    if changes.change(upload, lambda current: current.changing(*choices.edited(names, new))):
+        done |= new
 
 
 def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
@@ -132,9 +147,8 @@ def _take(
         label = label and choices.named(label, names)
         scale = intake.load(upload.path).dataset.scale
         addition = pile.store(files, settings, one_class=bool(label), scale=scale)
-        current = choices.read(upload.path)
         arriving = {"arriving": addition.id, "arriving_class": label}
-        current.model_copy(update=arriving).write(upload.path)
+        choices.change(upload.path, lambda current: current.model_copy(update=arriving))
 
 
 def _take_table(upload: Upload, files: list[Uploaded]) -> None:
@@ -147,9 +161,12 @@ def _take_table(upload: Upload, files: list[Uploaded]) -> None:
         path = Path(scratch) / "table.csv"
         with table.open() as stream, path.open("wb") as out:
             shutil.copyfileobj(stream, out)
-        by = intake.add_table(upload.path, path, table.name)
-        findings.forget()
-        grouping.use(upload, by)
+
+        def group(current: Choices) -> Choices:
+            by = intake.add_table(upload.path, path, table.name)
+            return current.model_copy(update={"group": by})
+
+        choices.change(upload.path, group)
 
 
 def _move(upload: Upload, examined: Intake) -> None:
@@ -170,5 +187,7 @@ def _move(upload: Upload, examined: Intake) -> None:
     )
 
 
-def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> None:
-    changes.change(upload, lambda current: current.changing(choices.moved(names, label, classes)))
+def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> bool:
+    return changes.change(
+        upload, lambda current: current.changing(choices.moved(names, label, classes))
+    )

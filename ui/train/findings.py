@@ -12,6 +12,7 @@ from core.intake import Intake, choices, uploads
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.settings import Settings
+from core.system import files
 from ui import gallery, text, widgets
 from ui.train import changes
 
@@ -23,26 +24,28 @@ def resolved(upload: Upload, settings: Settings) -> Intake:
         BadDataset: the upload is unfinished or damaged.
     """
     current = choices.read(upload.path)
-    examined = _apply(upload.id, current.model_copy(update={"group": ""}), settings)
-    safe = resolved_next(examined.findings, current.remedies, current.declined)
+    ungrouped = current.model_copy(update={"group": ""})
+    examined = _apply(upload.id, ungrouped, files.modified(upload.path / intake.FILE), settings)
+    safe = [
+        found for found, _ in resolved_next(examined.findings, current.remedies, current.declined)
+    ]
     if not safe:
         return examined
-    current.applying(*(finding for finding, _ in safe)).write(upload.path)
+    # After choices that were made meanwhile, in another tab, there are other findings.
+    choices.change(upload.path, lambda now: now.applying(*safe) if now == current else now)
     return resolved(upload, settings)
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _apply(upload_id: str, current: Choices, _settings: Settings) -> Intake:
+def _apply(
+    upload_id: str, current: Choices, stored: tuple[int, int], _settings: Settings
+) -> Intake:
     """Apply once, not at every press: the checks of 20,000 pictures take seconds."""
+    del stored  # part of the cache key
     upload = uploads.get(_settings, upload_id)
     if not current.applied:
         return upload.intake()
     return intake.apply_remedies(upload.path, current.remedies, _settings)
-
-
-def forget() -> None:
-    """Read intakes again, since one was changed on disk."""
-    _apply.clear()
 
 
 def show(upload: Upload, examined: Intake) -> None:
@@ -59,7 +62,7 @@ def show(upload: Upload, examined: Intake) -> None:
             key=f"undo {number}",
             icon=":material/undo:",
             on_click=widgets.once(changes.change),
-            args=(upload, methodcaller("without", number)),
+            args=(upload, methodcaller("without", applied)),
         )
     by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:

@@ -8,6 +8,7 @@ from core.errors import TuskerError
 from core.intake import Intake, choices
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
+from core.system import files
 from ui import text, widgets
 from ui.train import changes
 
@@ -24,24 +25,20 @@ def grouped(upload: Upload, examined: Intake) -> Intake:
     if not current.group:
         return examined
     try:
-        return _grouped(upload.id, current, examined)
+        stored = files.modified(upload.path / intake.FILE)
+        return _grouped(upload.id, current, stored, examined)
     except TuskerError as refusal:  # remedies may leave too few groups
         widgets.error(str(refusal))
         return examined
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _grouped(upload_id: str, current: Choices, _examined: Intake) -> Intake:
+def _grouped(
+    upload_id: str, current: Choices, stored: tuple[int, int], _examined: Intake
+) -> Intake:
     """Group once, not at every press: with 20,000 pictures that takes two seconds."""
-    del upload_id  # part of the cache key
+    del upload_id, stored  # part of the cache key
     return intake.group(_examined, current.group)
-
-
-def use(upload: Upload, by: str) -> None:
-    """Group by this from now on, although the intake may have changed."""
-    _grouped.clear()
-    st.session_state[_key(upload)] = by
-    choices.read(upload.path).model_copy(update={"group": by}).write(upload.path)
 
 
 def offer(upload: Upload, examined: Intake) -> None:
@@ -51,16 +48,16 @@ def offer(upload: Upload, examined: Intake) -> None:
     titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
     options = ["", *titles]
     current = choices.read(upload.path)
-    chosen = current.group if current.group in options else ""
+    key = f"grouping {upload.id}"
+    widgets.show_stored(key, current.group if current.group in options else "")
     st.selectbox(
         "Keep together in training or test",
         options,
-        index=options.index(chosen),
         format_func=lambda by: text.short(titles[by], 100) if by else NONE,
-        key=_key(upload),
+        key=key,
         help=WHY,
         on_change=_choose,
-        args=(upload, chosen),
+        args=(upload, key),
     )
     described = [finding for finding in examined.findings if finding.code == GROUPS]
     for finding in described:
@@ -70,11 +67,6 @@ def offer(upload: Upload, examined: Intake) -> None:
         st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
 
 
-def _choose(upload: Upload, before: str) -> None:
-    key = _key(upload)
+def _choose(upload: Upload, key: str) -> None:
     by = st.session_state[key]
-    changes.change(upload, lambda now: now.model_copy(update={"group": by}), {key: before})
-
-
-def _key(upload: Upload) -> str:
-    return f"grouping {upload.id}"
+    changes.change(upload, lambda now: now.model_copy(update={"group": by}))

@@ -47,7 +47,7 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     if chosen == "best":
         minutes = st.number_input(
             "Time budget (minutes)",
-            min_value=1.0,
+            # No min_value: Streamlit ignores a value below it without a message.
             value=budget.MINUTES,
             step=1.0,
             format="%g",
@@ -70,6 +70,9 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
         st.caption("Settings under Advanced differ from those of the preset.")
     if minutes is None:
         return config
+    if minutes <= 0:
+        widgets.error(f"Time budget: expected more than 0 minutes, found {minutes:g}.")
+        return None
     reduced = budget.within(config, forecast.dataset, forecast.settings, minutes)
     if sentence := budget.describe(config, reduced):
         st.caption(f":material/timelapse: {sentence}")

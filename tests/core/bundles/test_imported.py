@@ -148,12 +148,12 @@ def test_imported_models_are_listed_and_found_by_their_ids(packed_run):
     trained, stream = packed_run("quick")
     first, second = (imported.import_bundle(stream, "mine", trained.settings) for _ in range(2))
     assert {model.id for model in imported.list_models(trained.settings)} == {first.id, second.id}
-    assert imported.get(trained.settings, first.id).path == first.path
+    found = imported.find(trained.settings, first.id)
+    assert found and found.path == first.path
     shutil.rmtree(first.path)
     assert [model.id for model in imported.list_models(trained.settings)] == [second.id]
     for name in (first.id, "../runs", "0" * 32):
-        with pytest.raises(UnknownModel):
-            imported.get(trained.settings, name)
+        assert imported.find(trained.settings, name) is None
 
 
 def test_a_refused_bundle_leaves_no_files(settings):

@@ -192,8 +192,7 @@ def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
 
     one_slot = job_settings.model_copy(update={"jobs_at_once": 1})
     waiting = at_work.enqueue_intake(one_slot, "waiting", small_zip)
-    at_work.wait_until(lambda: Queue("intake", one_slot).held)
-    time.sleep(1)
+    at_work.wait_until(lambda: "another job" in scheduling.status(waiting, one_slot).sentence)
     assert scheduling.status(waiting, one_slot).state is State.QUEUED
     cancel(waiting, one_slot)
     assert waiting.recorded().state is State.CANCELLED

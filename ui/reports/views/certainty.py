@@ -132,7 +132,7 @@ def _sets(view: CompleteRun) -> None:
             "tulip, rose”. The higher the share you choose, the larger the sets."
         )
         key = f"level {view.run.id}"
-        st.session_state.setdefault(key, in_force.level if in_force else 0.0)
+        widgets.show_stored(key, in_force.level if in_force else 0.0)
         st.radio(
             "Share of pictures whose set must have the right class",
             [0.0, *(level.level for level in measured.sets)],
@@ -149,8 +149,7 @@ def _sets(view: CompleteRun) -> None:
 
 def _choose_level(view: CompleteRun, key: str) -> None:
     level = st.session_state[key]
-    before = {key: view.run.annotations().level or 0.0}
-    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id, before):
+    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id):
         view.run.annotate(lambda annotations: annotations.model_copy(update={"level": level}))
 
 

@@ -67,8 +67,7 @@ def _show_issue(
         correction.sha256: correction.label or OUT for correction in annotations.corrections
     }.get(sha256)
     key = f"label issue {view.run.id} {sha256}"
-    if corrected in options:
-        st.session_state.setdefault(key, corrected)
+    widgets.show_stored(key, corrected if corrected in options else None)
     st.selectbox(
         f"What is {text.spoken(issue.name)}?",
         options,
@@ -77,15 +76,14 @@ def _show_issue(
         placeholder="Correct as it is",
         key=key,
         on_change=_correct,
-        args=(view, issue.name, sha256, corrected),
+        args=(view, issue.name, sha256),
         label_visibility="collapsed",
     )
 
 
-def _correct(view: CompleteRun, name: str, sha256: str, before: str | None) -> None:
-    key = f"label issue {view.run.id} {sha256}"
-    chosen = st.session_state[key]
-    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id, {key: before}):
+def _correct(view: CompleteRun, name: str, sha256: str) -> None:
+    chosen = st.session_state[f"label issue {view.run.id} {sha256}"]
+    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
         if chosen is None:
             view.run.annotate(lambda annotations: annotations.without(sha256))
             return
@@ -127,8 +125,6 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
 def _undo(view: CompleteRun, sha256: str) -> None:
     with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
         view.run.annotate(lambda annotations: annotations.without(sha256))
-        # The browser still has the old choice, and would send it again with the next press.
-        st.session_state[f"label issue {view.run.id} {sha256}"] = None
 
 
 def _train(view: CompleteRun) -> None:

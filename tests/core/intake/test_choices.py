@@ -1,0 +1,55 @@
+"""Choices for an upload that several tabs change."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from core.checks import Remedy
+from core.errors import BadDataset
+from core.intake import choices
+from core.intake.choices import Choices
+
+RENAMED = [
+    Remedy(kind="rename", label=f"Rename {name}", classes=(name,), names=(name.upper(),))
+    for name in "abcdefgh"
+]
+
+
+def test_changes_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    def rename(remedy: Remedy) -> None:
+        def update(current: Choices) -> Choices:
+            time.sleep(0.01)  # as pictures are checked
+            return current.changing(remedy)
+
+        choices.change(tmp_path, update)
+
+    with ThreadPoolExecutor(len(RENAMED)) as threads:
+        list(threads.map(rename, RENAMED))
+    stored = choices.read(tmp_path)
+    assert sorted(stored.remedies, key=lambda remedy: remedy.label) == RENAMED
+
+
+def test_a_refused_change_leaves_the_choices_as_they_are(tmp_path: Path) -> None:
+    def refuse(current: Choices) -> Choices:
+        raise BadDataset(f"{len(current.applied)} changes are enough.")
+
+    before = choices.change(tmp_path, lambda current: current.changing(RENAMED[0]))
+    with pytest.raises(BadDataset, match="1 change"):
+        choices.change(tmp_path, refuse)
+    assert choices.read(tmp_path) == before
+
+
+def test_what_is_undone_is_what_was_shown_although_the_list_has_changed() -> None:
+    made = Choices().changing(*RENAMED[:3])
+    first, second, third = made.applied
+    undone = made.without(first).without(second)
+    assert undone.applied == (third,)
+    assert undone.without(second) == undone, "it is undone already"
+
+
+def test_of_two_changes_that_are_the_same_one_is_undone() -> None:
+    made = Choices().changing(RENAMED[0], RENAMED[1], RENAMED[0])
+    undone = made.without(made.applied[2])
+    assert undone.remedies == [RENAMED[1], RENAMED[0]]
