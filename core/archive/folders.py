@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from core.archive.inspection import CLOSED, LINK, is_clutter
+from core.archive.inspection import CLOSED, LINK, LINKED_FOLDER, is_clutter
 from core.archive.sources import readable_path
 from core.archive.unpacking import CLUTTER, Extraction, Member, Skipped, empty_folders
-from core.errors import LimitExceeded
+from core.errors import BadDataset, LimitExceeded
 from core.settings import Settings
 
 
@@ -16,9 +16,13 @@ def list_files(folder: Path, pictures: Path, settings: Settings) -> Extraction:
     A path that is not valid Unicode cannot be stored as text; its file gets a link in `pictures`.
 
     Raises:
-        OSError: the folder cannot be opened.
+        BadDataset: the folder cannot be opened.
+        LimitExceeded: it has more files than allowed.
     """
-    os.scandir(folder).close()
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise BadDataset(f"{folder.name} may not be opened: {error.strerror}.") from error
     closed: list[OSError] = []
     members: list[Member] = []
     skipped: list[Skipped] = []
@@ -38,6 +42,8 @@ def list_files(folder: Path, pictures: Path, settings: Settings) -> Extraction:
                 )
             if is_clutter(name):
                 skipped.append(Skipped(name=name, reason=CLUTTER))
+            elif file in links:
+                skipped.append(Skipped(name=name, reason=LINKED_FOLDER))
             elif path.is_symlink() or not path.is_file():
                 skipped.append(Skipped(name=name, reason=LINK))
             else:
@@ -49,7 +55,9 @@ def list_files(folder: Path, pictures: Path, settings: Settings) -> Extraction:
                     path = link
                 members.append(Member(name=name, path=path))
     names_closed = [readable_path(Path(error.filename).relative_to(folder)) for error in closed]
-    skipped += [Skipped(name=name, reason=CLOSED) for name in names_closed]
+    skipped += [
+        Skipped(name=name, reason=CLUTTER if is_clutter(name) else CLOSED) for name in names_closed
+    ]
     opened = [name for name in seen if name not in names_closed]
     return Extraction(
         members=tuple(members),

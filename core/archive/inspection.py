@@ -18,6 +18,7 @@ ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
 LINK = "A link or a device. Put the picture itself in its place."
+LINKED_FOLDER = "A link to a folder, which is not followed. Put the folder itself in its place."
 CLOSED = "A folder that may not be opened. Change its permissions, or move the pictures."
 SAME_NAME = "Another file of this archive has the same name."
 
@@ -29,7 +30,7 @@ _SIDECAR = re.compile(r"\.[a-z]{3,4}\.(?P<kind>s[a-z-]*)(\(\d+\))?\.json$", re.I
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a zip contains.
+    """What an archive contains.
 
     Attributes:
         files: those that passed the checks, with cleaned names, in the order of the directory.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.inspection import CLOSED, LINK, is_clutter
+from core.archive.inspection import CLOSED, LINK, LINKED_FOLDER, is_clutter
 from core.archive.unpacking import CLUTTER, Progress, extract
 from core.errors import BadInput
 from core.settings import Settings
@@ -76,8 +76,8 @@ def find(
 def in_folder(folder: Path) -> list[Source]:
     """List the files of a folder and its subfolders, in natural order.
 
-    Links to folders are not followed, but are part of the list, as are folders that cannot be
-    opened.
+    Folders that are links or cannot be opened, and links of pictures that lead nowhere, are part of
+    the list.
     """
     errors: list[OSError] = []
     walk = os.walk(folder, onerror=errors.append)
@@ -91,7 +91,9 @@ def in_folder(folder: Path) -> list[Source]:
             continue
         if path.is_file():
             found.append(Source(readable_path(path), path, required=is_picture(path.name)))
-        elif path.is_symlink():
+        elif path.is_dir() and path.is_symlink():
+            found.append(Source(readable_path(path), None, LINKED_FOLDER))
+        elif path.is_symlink() and is_picture(path.name):
             found.append(Source(readable_path(path), None, LINK))
         elif path in closed:
             found.append(Source(readable_path(path), None, CLOSED))

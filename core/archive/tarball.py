@@ -24,7 +24,7 @@ EXTENDED_HEADERS = 8
 """Extended headers before one file."""
 EXTENDED_TOTAL = 128 << 20
 """Bytes of all extended headers of an archive."""
-EXTENDED_RECORDS = 1_000
+EXTENDED_RECORDS = 10_000
 """Records of one extended header."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _EXTENSIONS = _LONG_NAME, _EXTENDED, _GLOBAL, b"K", b"N"

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from core import images
+from core.archive.inspection import CLOSED, LINKED_FOLDER
 from core.archive.unpacking import CLUTTER
 from core.checks.findings import LEFT_OUT, CheckInput
 from core.dataset import splitting
@@ -107,7 +108,8 @@ def leaks(case: CheckInput) -> Finding | None:
 
 def unreadable(case: CheckInput) -> Finding | None:
     """Files that could not be read, except clutter and files that the visitor left out."""
-    unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
+    others = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED  # folders have a finding of their own
+    unread = [s for s in case.dataset.skipped if s.reason not in others]
     if not unread:
         return None
     reason, most = Counter(skipped.reason for skipped in unread).most_common(1)[0]

@@ -44,7 +44,7 @@ _SOURCES = re.compile(
 )
 """Words in the title of a column that make it likely to name groups."""
 _COUNTED = re.compile(r"\d")
-_LEVEL = re.compile(r"(?P<kind>folder|prefix)(:(?P<level>[0-9]{1,3}))?")
+_LEVEL = re.compile(r"(?P<kind>folder|prefix)(:(?P<level>[1-9][0-9]{0,2}))?")
 _COLUMN = re.compile(r"(?P<file>.*?\.(csv|tsv)):(?P<title>.+)", re.IGNORECASE | re.DOTALL)
 
 

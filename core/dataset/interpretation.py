@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from core.archive.inspection import LINK
+from core.archive.inspection import LINKED_FOLDER
 from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
@@ -234,5 +234,5 @@ def _check_classes(
 
 def _about_links(files: Extraction) -> str:
     """Advice if class folders may be missing because they are links; empty without links."""
-    link = next((entry.name for entry in files.skipped if entry.reason == LINK), "")
+    link = next((entry.name for entry in files.skipped if entry.reason == LINKED_FOLDER), "")
     return f" {link} is a link, which is not followed: put what it leads to there." if link else ""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from core.archive.inspection import CLOSED, LINKED_FOLDER
 from core.archive.names import ENCODINGS, read_again
 from core.archive.unpacking import Extraction
 from core.dataset import folder_names, label_files, layout, repeats
@@ -112,6 +113,16 @@ def interpreted(
             "empty_folders",
             f"No pictures in {_listed(files.empty_folders)}. If these are classes, add pictures to "
             "them.",
+        )
+    if links := [entry.name for entry in files.skipped if entry.reason == LINKED_FOLDER]:
+        yield warns(
+            "linked_folders",
+            f"Links to folders are not followed: {_listed(links)}. Put the folders there instead.",
+        )
+    if closed := [entry.name for entry in files.skipped if entry.reason == CLOSED]:
+        yield warns(
+            "closed_folders",
+            f"No permission to open {_listed(closed)}. Change it, or move the pictures.",
         )
 
 

@@ -34,8 +34,8 @@ def split(
     have the same chances, too, and the split is balanced as far as these allow. The result depends
     on the bytes of the pictures and the seed, not on their order.
 
-    A split that is already there, predefined or not, is kept. If it has no validation pictures,
-    some are taken from training, as many as in a new split.
+    A split of all pictures that is already there, predefined or not, is kept. If it has no
+    validation pictures, some are taken from training, as many as in a new split.
 
     Args:
         validation: share of all pictures, 0 or more.
@@ -57,7 +57,7 @@ def split(
         return dataset
     splits: list[Split | None] = [None] * len(dataset.examples)
     shares: dict[Split, float] = {"test": test, "validation": validation}
-    if dataset.predefined or None not in present:
+    if dataset.predefined or ("test" in present and None not in present):
         splits = [None if e.split == "train" else e.split for e in dataset.examples]
         shares = {"validation": 0 if "validation" in present else validation / (1 - test)}
     random = np.random.default_rng(seed)

@@ -142,7 +142,7 @@ def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
     """Copy an uploaded zip to a path, in chunks.
 
     Raises:
-        LimitExceeded: the zip is too large.
+        LimitExceeded: the upload is too large.
     """
     with path.open("wb") as target:
         unpacking.copy(stream, target, settings)

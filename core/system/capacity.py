@@ -46,6 +46,8 @@ def require_disk(folder: Path, needed: int = 0) -> None:
         NotEnoughResources: they cannot.
     """
     if (free := free_disk(folder)) < needed + RESERVE:
+        if not needed:  # it is not known how much, and visitors need not know the reserve
+            raise NotEnoughResources("The disk of this host is full. Try again later.")
         raise NotEnoughResources(
             f"This needs {prose.size(needed + RESERVE)} of free disk; this host has "
             f"{prose.size(free)}. Try again later, or with less."

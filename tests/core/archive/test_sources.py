@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.archive import sources
-from core.archive.inspection import LINK
+from core.archive.inspection import LINK, LINKED_FOLDER
 from core.settings import Settings
 from tests.core.zips import Part, build
 from tests.shapes import draw, encoded
@@ -36,9 +36,10 @@ def test_links_to_folders_are_listed_with_the_reason_and_not_followed(
         (each / "1.jpg").write_bytes(picture)
     (folder / "2.jpg").symlink_to(elsewhere / "1.jpg")
     (folder / "rose").symlink_to(elsewhere, target_is_directory=True)
-    (folder / "gone.jpg").symlink_to(tmp_path / "gone.jpg")
+    for name in ("gone.jpg", "notes.txt"):
+        (folder / name).symlink_to(tmp_path / "gone")
     found = {Path(source.name).name: source.problem for source in sources.in_folder(folder)}
-    assert found == {"1.jpg": "", "2.jpg": "", "gone.jpg": LINK, "rose": LINK}
+    assert found == {"1.jpg": "", "2.jpg": "", "gone.jpg": LINK, "rose": LINKED_FOLDER}
 
 
 def test_a_zip_without_folders_is_read(tmp_path: Path, picture: bytes, settings: Settings) -> None:

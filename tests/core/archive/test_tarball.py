@@ -130,10 +130,10 @@ def test_extended_headers_are_bounded(tmp_path, kind):
     path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) * 1000)
     with pytest.raises(BadArchive, match="too large"):
         extract(path, tmp_path / "out", Settings())
-    records = b"6 a=b\n" * 2_000
+    records = b"6 a=b\n" * 11_000
     if kind == b"x":
         head.size = len(records)
-        path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) + records.ljust(24 * 512, b"\0"))
+        path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) + records.ljust(129 * 512, b"\0"))
         with pytest.raises(BadArchive, match="too large"):
             extract(path, tmp_path / "out", Settings())
     head.size = 1 << 20

@@ -177,7 +177,7 @@ def test_a_full_queue_leaves_no_files(packed_run, monkeypatch):
 def test_a_full_disk_leaves_no_files(packed_run, monkeypatch):
     trained, stream = packed_run("best")
     monkeypatch.setattr(capacity, "free_disk", lambda _: capacity.RESERVE - 1)
-    with pytest.raises(NotEnoughResources, match="256 MB"):
+    with pytest.raises(NotEnoughResources, match="disk of this host is full"):
         imported.import_bundle(stream, "mine", trained.settings)
     assert list(imported.folder(trained.settings).iterdir()) == []
 

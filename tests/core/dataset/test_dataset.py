@@ -14,7 +14,7 @@ from PIL import Image
 
 from core import dataset
 from core.archive import sources
-from core.archive.inspection import CLOSED, LINK
+from core.archive.inspection import CLOSED, LINKED_FOLDER
 from core.archive.unpacking import CLUTTER
 from core.dataset import Dataset
 from core.errors import BadDataset, Cancelled, LimitExceeded
@@ -178,21 +178,25 @@ def test_links_to_class_folders_are_listed_and_not_called_empty(tmp_path: Path) 
     for name in ("rose", ".cache"):
         (source / name).symlink_to(elsewhere, target_is_directory=True)
     result = dataset.read(source, tmp_path / "pictures", LIMITS)
-    assert {s.name: s.reason for s in result.dataset.skipped} == {"rose": LINK, ".cache": CLUTTER}
-    assert not result.notes
+    reasons = {"rose": LINKED_FOLDER, ".cache": CLUTTER}
+    assert {s.name: s.reason for s in result.dataset.skipped} == reasons
+    assert [(note.code, "rose" in note.sentence) for note in result.notes] == [
+        ("linked_folders", True)
+    ]
 
 
 def test_a_class_folder_that_may_not_be_opened_is_listed_and_not_called_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "source"
-    for seed, name in enumerate(["a/1.png", "b/1.png", "c/1.png"]):
+    for seed, name in enumerate(["a/1.png", "b/1.png", "c/1.png", "lost+found/1.png"]):
         (source / name).parent.mkdir(parents=True)
         (source / name).write_bytes(picture(seed))
     scan = os.scandir
+    shut = {"c", "lost+found"}
 
     def closed(path: Path | str) -> Any:
-        if Path(path).name == "c":  # permissions do not stop root
+        if Path(path).name in shut:  # permissions do not stop root
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scan(path)
 
@@ -200,8 +204,14 @@ def test_a_class_folder_that_may_not_be_opened_is_listed_and_not_called_empty(
         patch.setattr(os, "scandir", closed)
         result = dataset.read(source, tmp_path / "pictures", LIMITS)
         listed = {Path(s.name).name: s.problem for s in sources.in_folder(source)}
-    assert {s.name: s.reason for s in result.dataset.skipped} == {"c": CLOSED}
-    assert not result.notes
+        shut.add("source")
+        with pytest.raises(BadDataset, match="source may not be opened"):
+            dataset.read(source, tmp_path / "others", LIMITS)
+    reasons = {"c": CLOSED, "lost+found": CLUTTER}
+    assert {s.name: s.reason for s in result.dataset.skipped} == reasons
+    assert [(note.code, " c." in note.sentence) for note in result.notes] == [
+        ("closed_folders", True)
+    ]
     assert listed == {"1.png": "", "c": CLOSED}
 
 

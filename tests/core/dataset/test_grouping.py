@@ -119,6 +119,7 @@ def test_folders_of_a_predefined_split_are_no_groups():
         (files("{c}/{0}.jpg", 9), "day", BadInput, "EXIF"),
         (files("{c}/{0}.jpg", 9), "colour", BadInput, "folder, prefix, day, device or FILE.csv"),
         (files("{c}/a{0}_{1}.jpg", 4, 3), "prefix:7", BadInput, "'prefix:7'"),
+        (files("{c}/a{0}_{1}.jpg", 4, 3), "prefix:0", BadInput, "prefix:0"),
         (files("{c}/a{0}_{1}.jpg", 2, 9), "prefix", BadDataset, "at least 3 groups"),
     ],
 )

@@ -101,6 +101,12 @@ def test_a_split_that_lost_its_validation_pictures_keeps_its_test_set():
     assert len(again.examples) == len(left)
 
 
+def test_pictures_that_were_all_for_training_get_a_test_set():
+    trained = dataset([0] * 20 + [1] * 20).with_each("split", ["train"] * 40)
+    again = split(trained, validation=0.15, test=0.2, seed=1)
+    assert [again.count(label, "test") for label in (0, 1)] == [4, 4]
+
+
 def test_every_group_has_the_same_chance_whatever_its_size():
     sizes_of_groups = [30, 12, 12, 5, 5, 5, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]
     groups = [number for number, size in enumerate(sizes_of_groups) for _ in range(size)]

@@ -69,6 +69,6 @@ def test_nothing_arrives_on_a_full_disk(
     arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capacity, "free_disk", lambda _: capacity.RESERVE - 1)
-    with pytest.raises(NotEnoughResources, match="256 MB"):
+    with pytest.raises(NotEnoughResources, match="disk of this host is full"):
         arrive(arrivals, "visitor", "a")
     assert arrivals.path("a") is None
