@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.checks import Finding, Remedy
 from core.dataset import class_names
+from core.errors import BadDataset
 from core.system import files
 from core.system.prose import count
 
@@ -54,6 +55,16 @@ class Choices(BaseModel, frozen=True):
         """These choices, and changes that the visitor made without a finding."""
         changes = tuple(Applied(remedy=remedy) for remedy in remedies)
         return self.model_copy(update={"applied": self.applied + changes})
+
+    def expecting(self, upload: str, label: str) -> "Choices":
+        """These choices, and an upload of further pictures, all of this class if one is given.
+
+        Raises:
+            BadDataset: other pictures are being added.
+        """
+        if self.arriving:
+            raise BadDataset("Other pictures are still being added. Add these when that is done.")
+        return self.model_copy(update={"arriving": upload, "arriving_class": label})
 
     def applying(self, *findings: Finding) -> "Choices":
         """These choices, and the remedies of some findings."""

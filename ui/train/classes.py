@@ -147,8 +147,7 @@ def _take(
         label = label and choices.named(label, names)
         scale = intake.load(upload.path).dataset.scale
         addition = pile.store(files, settings, one_class=bool(label), scale=scale)
-        arriving = {"arriving": addition.id, "arriving_class": label}
-        choices.change(upload.path, lambda current: current.model_copy(update=arriving))
+        choices.change(upload.path, lambda current: current.expecting(addition.id, label))
 
 
 def _take_table(upload: Upload, files: list[Uploaded]) -> None:

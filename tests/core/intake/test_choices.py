@@ -53,3 +53,12 @@ def test_of_two_changes_that_are_the_same_one_is_undone() -> None:
     made = Choices().changing(RENAMED[0], RENAMED[1], RENAMED[0])
     undone = made.without(made.applied[2])
     assert undone.remedies == [RENAMED[1], RENAMED[0]]
+
+
+def test_pictures_that_are_being_added_are_not_replaced_by_those_of_another_tab(
+    tmp_path: Path,
+) -> None:
+    choices.change(tmp_path, lambda current: current.expecting("first", "a"))
+    with pytest.raises(BadDataset, match="still being added"):
+        choices.change(tmp_path, lambda current: current.expecting("second", "b"))
+    assert choices.read(tmp_path).arriving == "first"
