@@ -1,5 +1,6 @@
 """Formats are made one by one, and none stays that is not what it should be."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.export import build, keras_file, onnx_file, verify
+from core.export import build, convert, keras_file, onnx_file, parts, programs, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
@@ -120,6 +121,46 @@ def test_an_int8_network_that_does_not_suit_a_run_is_made_again_from_its_picture
         assert arrays["scale"].any()
     notes = [event.sentence for event in events if isinstance(event, Note)]
     assert notes == [f"Writing {name}." for name in (storage.LITERT, INT8, INT8)]
+
+
+@pytest.mark.parametrize("fault", ["memory", "cancelled", "unsuitable again"])
+def test_an_int8_network_is_kept_until_another_one_passes(trained_run, monkeypatch, fault):
+    trained = trained_run()
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
+    with np.load(path) as arrays:
+        unsuitable = dict(arrays) | {"scale": 0 * arrays["scale"]}
+    np.savez(path, **unsuitable)
+    kept = path.read_bytes()
+
+    def quantise(*_):
+        if fault == "cancelled":
+            raise Cancelled("Enough.")
+        return parts.Int8Trunk(**unsuitable | {"shift": unsuitable["shift"] + 1})
+
+    monkeypatch.setattr(convert, "to_int8", quantise)
+    if fault == "memory":
+        monkeypatch.setattr(capacity, "free_memory", lambda: 540 * 2**20)
+    events = []
+    with pytest.raises(Cancelled) if fault == "cancelled" else contextlib.nullcontext():
+        export(trained, "int8", emit=events.append)
+    assert path.read_bytes() == kept
+    result = trained.run.verification().of(INT8)
+    assert not result.passed and "held-out pictures right, the report " in result.reason
+    notes = [event.sentence for event in events if isinstance(event, Note)]
+    assert (result.reason in notes) is (fault != "cancelled")
+    assert any("of free memory" in note for note in notes) is (fault == "memory")
+    assert INT8 not in exported_files(trained.run)
+
+
+def test_an_int8_file_that_could_not_be_run_is_not_made_again(trained_run, monkeypatch):
+    trained = trained_run()
+    monkeypatch.setattr(programs, "RUNNER", Path("missing.py"))
+    events = []
+    result = export(trained, "int8", emit=events.append).of(INT8)
+    assert "could not be opened in a fresh process" in result.reason
+    notes = [event.sentence for event in events if isinstance(event, Note)]
+    assert notes == [f"Writing {INT8}.", result.reason]
+    assert list((trained.settings.home / "backbones" / "tiny").glob("*-int8.npz"))
 
 
 def test_cancelling_ends_the_verification_and_leaves_no_files(trained_run):
