@@ -1,6 +1,7 @@
 """Write a run in each export format."""
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class Writer:
 
     def starts_tensorflow(self, form: Format) -> bool:
         """Whether writing a format starts TensorFlow in this process."""
+        if "tensorflow" in sys.modules:
+            return False
         if form.file == INT8:
             return self.kept_int8() is None
         if form.file == storage.KERAS:

@@ -1,6 +1,7 @@
 """Formats are made one by one, and none stays that is not what it should be."""
 
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -84,11 +85,21 @@ def test_a_format_that_fails_does_not_affect_the_others(trained_run, monkeypatch
 
 def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained_run, monkeypatch):
     trained = trained_run()
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setattr(capacity, "free_memory", lambda: 300 * 2**20)
     verification = export(trained, "litert", "saved-model")
     assert verification.of(storage.LITERT).passed
     reason = verification.of(SAVED_MODEL).reason
     assert "Expected about 1.3 GB of free memory, found 300 MB" in reason
+
+
+def test_memory_for_tensorflow_is_not_asked_for_again_once_it_runs(trained_run, monkeypatch):
+    trained = trained_run()
+    monkeypatch.setattr(capacity, "free_memory", lambda: 540 * 2**20)
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
+    path.unlink()
+    importlib.import_module("tensorflow")
+    assert export(trained, "int8").of(INT8).passed
 
 
 @pytest.mark.parametrize(
@@ -99,6 +110,7 @@ def test_a_part_that_is_made_first_takes_tensorflow_and_its_memory(
 ):
     trained = trained_run()
     free = (needed - 100) * 2**20
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
     (file,) = (row.file for row in named([form]))
     assert export(trained, form).of(file).passed
@@ -139,6 +151,7 @@ def test_an_int8_network_is_kept_until_another_one_passes(trained_run, monkeypat
 
     monkeypatch.setattr(convert, "to_int8", quantise)
     if fault == "memory":
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
         monkeypatch.setattr(capacity, "free_memory", lambda: 540 * 2**20)
     events = []
     with pytest.raises(Cancelled) if fault == "cancelled" else contextlib.nullcontext():
