@@ -328,3 +328,23 @@ def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(t
     assert (
         f"verdict or prediction set than the model for {len(held_out.labels)} of" in result.reason
     )
+
+
+@pytest.mark.parametrize("form", [FORMATS[0], named(["onnx"])[0]])
+def test_a_file_whose_ood_score_is_lost_or_far_from_the_models_is_withheld(trained_run, form):
+    trained = trained_run()
+    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
+    scores = held_out.ood_scores
+    assert scores is not None
+    saved, _ = storage.load(trained.run.model_folder)
+    paths = {form: trained.run.model_folder / form.file}
+    far = np.where(scores > 1, 3 * scores, scores / 3)  # on the same side of 1
+    without = replace(held_out, ood_detector=None, ood_scores=np.minimum(scores, 1))
+    for wrong in (replace(held_out, ood_scores=far), without):
+        (result,) = verify.verify(paths, saved, wrong, lambda *_: None)
+        assert not result.passed
+        assert f"prediction set than the model for {len(scores)} of" in result.reason
+    near = replace(held_out, ood_scores=np.where(scores > 1, 1.2 * scores, scores / 1.2))
+    assert verify.verify(paths, saved, near, lambda *_: None)[0].passed
+    nowhere = replace(held_out, ood_detector=None, ood_scores=None)
+    assert verify.verify(paths, saved, nowhere, lambda *_: None)[0].passed
