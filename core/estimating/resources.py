@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from core import backbones
@@ -35,6 +36,9 @@ ADVICE = {
     "this machine.",
     "disk": "Take fewer views, unfreeze fewer stages, or delete runs that are no longer needed.",
 }
+
+Cached = Callable[[TrainingConfig], tuple[int, int]]
+"""Bytes of features in the cache that a candidate needs to be compared, and then to be trained."""
 
 
 class Counts(NamedTuple):
@@ -98,7 +102,12 @@ def step_bytes(config: TrainingConfig) -> float:
     return ACTIVATION_COPIES * values * 1e6 * FLOAT32
 
 
-def disk(dataset: Dataset, config: TrainingConfig) -> int:
+def _nothing(_candidate: TrainingConfig) -> tuple[int, int]:
+    """The features in an empty cache."""
+    return 0, 0
+
+
+def disk(dataset: Dataset, config: TrainingConfig, cached: Cached = _nothing) -> int:
     """Bytes that a training adds: features of every view, and the run.
 
     Alternatives are compared on plain views before one is trained; here the one that needs most.
@@ -107,9 +116,11 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     comparing, training = [], []
     for candidate in config.candidates():
         view = view_bytes(candidate)
-        comparing.append((splits.train + splits.validation) * view)
-        later = views(dataset, candidate) * view - comparing[-1]
-        training.append(later + run_bytes(splits, candidate))
+        plain = (splits.train + splits.validation) * view
+        later = views(dataset, candidate) * view - plain
+        cached_plain, cached_later = cached(candidate)
+        comparing.append(max(0, plain - cached_plain))
+        training.append(max(0, later - cached_later) + run_bytes(splits, candidate))
     return math.ceil(sum(comparing) + max(training))
 
 
@@ -133,13 +144,13 @@ def run_bytes(splits: Counts, config: TrainingConfig) -> float:
 
 
 def check(
-    dataset: Dataset, config: TrainingConfig, settings: Settings, cached: int = 0
+    dataset: Dataset, config: TrainingConfig, settings: Settings, cached: Cached = _nothing
 ) -> TrainingConfig:
     """Halve the batch until the training fits into free memory; refuse it if it cannot fit.
 
     Args:
         dataset: need not be split yet.
-        cached: bytes of its features that are on the disk already.
+        cached: bytes of features that are on the disk already.
 
     Raises:
         NotEnoughResources: too little memory even for a batch of one, or too little disk.
@@ -150,7 +161,7 @@ def check(
             break
         config = config.model_copy(update={"batch_size": config.batch_size // 2})
     require("memory", memory(dataset, config, cores), available)
-    require("disk", max(0, disk(dataset, config) - cached), capacity.free_disk(settings.home))
+    require("disk", disk(dataset, config, cached), capacity.free_disk(settings.home))
     return config
 
 

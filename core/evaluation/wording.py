@@ -53,8 +53,14 @@ def undefined(report: Report) -> str:
     return f"Undefined: {'; '.join(parts)}. Macro averages: {over} of {classes:,} classes."
 
 
-def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]:
-    """Value, low and high as in `describe`, without units."""
+def figures(
+    estimate: Estimate, *, percent: bool = True, is_share: bool = True
+) -> tuple[str, str, str]:
+    """Value, low and high as in `describe`, without units.
+
+    Args:
+        is_share: whether a figure in percent is between 0 and 100, and not a difference.
+    """
     scale = 100 if percent else 1
     value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     width = 100 * (estimate.high - estimate.low)
@@ -63,9 +69,10 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
     if not percent:
         coarse += 2
         fine = coarse
-    # More digits where a figure would look like all or none and is not.
-    more = (n for n in range(fine, fine + 4) if float(rounded(value, n)) not in (0, scale))
-    fine = next(more, fine)
+    elif is_share:
+        # More digits where a figure would look like all or none and is not.
+        more = (n for n in range(fine, fine + 4) if float(rounded(value, n)) not in (0, 100))
+        fine = next(more, fine)
     return rounded(value, fine), _outwards(low, coarse, -1), _outwards(high, coarse, 1)
 
 
@@ -102,7 +109,7 @@ def difference(estimate: Estimate) -> str:
         f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
         if float(figure)
         else figure.lstrip("-")
-        for figure in figures(estimate)
+        for figure in figures(estimate, is_share=False)
     )
     return f"{value} points ({low} to {high})"
 

@@ -3,7 +3,6 @@
 With a frozen backbone, the parts of all runs are the same, and only the head is added to them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,30 +46,25 @@ def backbone_path(backbone: Backbone, settings: Settings) -> Path:
     return _path(backbone, train_program.BACKBONE_FILE, settings)
 
 
-def int8_trunk(
-    backbone: Backbone,
-    depths: tuple[str, ...],
-    settings: Settings,
-    quantise: Callable[[], Int8Trunk],
-) -> Int8Trunk:
-    """The backbone in int8.
+def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
+    """Where the backbone is kept in int8.
 
     Args:
         depths: layers whose pooled activations follow the embedding.
-        quantise: makes the network if it has not been made yet. Imports TensorFlow.
     """
-    path = int8_path(backbone, depths, settings)
-    if not path.is_file():
-        trunk = quantise()
-        with files.replacing(path) as temporary, temporary.open("wb") as handle:
-            np.savez(handle, content=trunk.content, scale=trunk.scale, shift=trunk.shift)
+    return _path(backbone, "-".join((*depths, "int8.npz")), settings)
+
+
+def load_int8(path: Path) -> Int8Trunk:
+    """Read a network in int8."""
     with np.load(path, allow_pickle=False) as arrays:
         return Int8Trunk(arrays["content"], arrays["scale"], arrays["shift"])
 
 
-def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
-    """Where `int8_trunk` keeps the network."""
-    return _path(backbone, "-".join((*depths, "int8.npz")), settings)
+def save_int8(path: Path, trunk: Int8Trunk) -> None:
+    """Write a network in int8 atomically."""
+    with files.replacing(path) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, content=trunk.content, scale=trunk.scale, shift=trunk.shift)
 
 
 def _path(backbone: Backbone, name: str, settings: Settings) -> Path:

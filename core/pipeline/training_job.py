@@ -105,8 +105,9 @@ def train(
 
 def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
     """The context with a batch that fits into memory, which the run's settings then have."""
-    cached = context.cached_bytes()
-    config = resources.check(context.dataset, context.config, context.settings, cached)
+    config = resources.check(
+        context.dataset, context.config, context.settings, context.cached_bytes
+    )
     if config.batch_size < context.config.batch_size:
         context.say(
             f"The batch is {config.batch_size} instead of "

@@ -38,13 +38,18 @@ def embedding_array(depths: Sequence[str]) -> str:
 
 
 class FeatureArray:
-    """An append-only array on disk with one row per picture."""
+    """An append-only array on disk with one row per picture.
+
+    Attributes:
+        earlier: number of its rows when the cache first opened it.
+    """
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: type) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._rows_path, self._names_path = folder / ROWS, folder / NAMES
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._row_of = self._recover()
+        self.earlier = len(self._row_of)
 
     def __contains__(self, picture: str) -> bool:
         return picture in self._row_of
@@ -99,6 +104,7 @@ class FeatureCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._used: set[Path] = set()
+        self._earlier: dict[Path, int] = {}
 
     def array(
         self, engine: str, view: str, name: str, shape: tuple[int, ...], dtype: type
@@ -106,6 +112,7 @@ class FeatureCache:
         """Open an array; an empty one is created if there is none."""
         folder = self.folder / f"v{VERSION}-{engine}" / view
         array = FeatureArray(folder / name, shape, dtype)
+        array.earlier = self._earlier.setdefault(folder / name, array.earlier)
         os.utime(folder)
         self._used.add(folder)
         return array

@@ -1,5 +1,6 @@
 """What all steps of a training need: settings, dataset, network, cache and events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,14 +72,20 @@ class TrainingContext:
         path, size, crop = self.pictures / example.path, self.backbone.size, self.config.crop
         return images.decode_and_crop(path, size, crop, self.dataset.scale, limits=self.settings)
 
-    def cached_bytes(self) -> int:
-        """Bytes of the features that this training needs and the cache has already."""
-        config, dataset = self.config, self.dataset
-        return self.cache.held(
-            {each.backbone: _arrays(each) for each in config.candidates()},
-            self.rendering(config.augmentation).cache_keys(),
-            [example.sha256 for example in dataset.examples],
-        )
+    def cached_bytes(self, candidate: TrainingConfig) -> tuple[int, int]:
+        """Bytes of features in the cache that a candidate needs.
+
+        Returns:
+            What it needs to be compared, and what it needs besides to be trained.
+        """
+        arrays = {candidate.backbone: _arrays(candidate)}
+        plain, *further = self.rendering(candidate.augmentation).cache_keys()
+
+        def held(views: Sequence[str], *splits: Split) -> int:
+            return self.cache.held(arrays, views, [each.sha256 for each in self.of(*splits)])
+
+        later = held(further, "train") + (0 if candidate.fine_tunes else held([plain], "test"))
+        return held([plain], *LEARNED), later
 
     def labels(self, *splits: Split) -> np.ndarray:
         """The labels of these examples, (n,) int64."""

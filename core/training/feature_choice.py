@@ -1,6 +1,6 @@
 """Choose by cross-validation between the last embedding and features from several depths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,8 @@ from core.training.cross_validation import CrossValidated, cross_validate
 
 FOLDS, FEWEST_FOLDS = 5, 3
 ROWS_TO_CHOOSE = 4_000
-"""Rows that are enough to choose features and strength; more would only take longer."""
+"""Rows that are enough to choose features and strength; more would only take longer. With those
+that rare classes need for each fold, there may be half as many more."""
 NUMBERS = {3: "three", 4: "four", 5: "five"}
 
 
@@ -101,8 +102,14 @@ def select(
         compare: whether to compare; if not, the embeddings are used as they are.
     """
     deeper = embeddings.shape[1] > width
+    counted = len(labels)
     if len(labels) > ROWS_TO_CHOOSE:
-        sample = _sample(labels, groups, config.seed)
+        order = np.random.default_rng(config.seed).permutation(len(labels))
+        needed = _of_each_class(order, labels, groups)
+        if len(needed) > ROWS_TO_CHOOSE:
+            return Selection(deeper and not compare)
+        counted = max(ROWS_TO_CHOOSE // 2, ROWS_TO_CHOOSE - len(needed))
+        sample = np.concatenate([order[:counted], np.setdiff1d(needed, order[:counted])])
         embeddings, labels, groups = embeddings[sample], labels[sample], groups[sample]
     count = folds.feasible(labels, groups, FOLDS)
     if count < FEWEST_FOLDS:
@@ -112,7 +119,10 @@ def select(
         return Selection(deeper and not compare)  # groups of several classes
 
     def validated(rows: np.ndarray) -> CrossValidated:
-        return cross_validate(rows, labels, fold, weighted=config.class_weights)
+        result = cross_validate(rows, labels, fold, weighted=config.class_weights)
+        # With the rows added for rare classes, these would count for more than they should.
+        probabilities = result.probabilities[:counted]
+        return replace(result, probabilities=probabilities, labels=labels[:counted])
 
     if not compare:
         return Selection(deeper, validated(embeddings))
@@ -124,19 +134,16 @@ def select(
         depths=depths.accuracy,
         losses=(last.loss, depths.loss),
         folds=count,
-        pictures=len(labels),
+        pictures=counted,
     )
     return Selection(choice.chosen, results[choice.chosen], choice)
 
 
-def _sample(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """Random rows; among them, of each class, a row of as many groups as there are folds."""
-    order = np.random.default_rng(seed).permutation(len(labels))
+def _of_each_class(order: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The first rows in an order, of each class one of as many groups as there are folds."""
     chosen = []
     for label in np.unique(labels):
         of_class = order[labels[order] == label]
         first = np.sort(np.unique(groups[of_class], return_index=True)[1])
         chosen.append(of_class[first[:FOLDS]])
-    needed = np.concatenate(chosen)
-    others = order[~np.isin(order, needed)]
-    return np.concatenate([needed, others[: max(0, ROWS_TO_CHOOSE - len(needed))]])
+    return np.concatenate(chosen)

@@ -116,10 +116,22 @@ def test_features_that_are_on_the_disk_already_need_no_more_of_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = resources.disk(PICTURES, QUICK)
-    monkeypatch.setattr(capacity, "free_disk", lambda _: needed // 2)
+    compared, later = (count * resources.view_bytes(QUICK) for count in (425, 75))
+    assert resources.disk(PICTURES, QUICK, lambda _: (compared, later)) == needed - compared - later
+    enough = math.ceil((needed - compared) / (1 - resources.RESERVE))
+    monkeypatch.setattr(capacity, "free_disk", lambda _: enough)
     with pytest.raises(NotEnoughResources):
         resources.check(PICTURES, QUICK, settings)
-    assert resources.check(PICTURES, QUICK, settings, cached=needed * 3 // 4) == QUICK
+    assert resources.check(PICTURES, QUICK, settings, lambda _: (compared, 0)) == QUICK
+
+
+def test_later_views_of_a_backbone_save_no_disk_where_another_one_may_be_chosen() -> None:
+    config = training_config.preset("best")
+    first, other = config.candidates()
+    cached = {first.backbone: (0, 10 * GIGABYTE), other.backbone: (0, 0)}
+    needed = resources.disk(PICTURES, config, lambda each: cached[each.backbone])
+    compared = 425 * resources.view_bytes(first)
+    assert needed == pytest.approx(resources.disk(PICTURES, other) + compared, abs=2)
 
 
 @pytest.mark.parametrize(("available", "enough"), [(2 * GIGABYTE, True), (1 * GIGABYTE, False)])

@@ -3,7 +3,7 @@ import pytest
 
 from core.evaluation import Estimate, describe, evaluate
 from core.evaluation.intervals import proportion
-from core.evaluation.wording import figures, percent, rounded, share
+from core.evaluation.wording import difference, figures, percent, rounded, share
 
 
 def headline(counts, classes=("ants", "bees", "wasps", "flies")):
@@ -89,6 +89,13 @@ def test_figures_can_be_without_percent():
 )
 def test_a_figure_looks_like_all_or_none_only_if_it_is(value, low, high, text):
     assert describe(Estimate(value=value, low=low, high=high)) == text
+
+
+def test_figures_that_are_no_shares_have_only_the_digits_that_their_interval_supports():
+    gain = Estimate(value=0.0003, low=-0.06, high=0.07)
+    assert difference(gain) == "0 points (−6 to +7)"
+    log_loss = Estimate(value=1.0012, low=0.9, high=1.1)
+    assert describe(log_loss, percent=False) == "1.00 (0.90–1.10)"
 
 
 def test_a_share_is_never_a_false_zero_or_hundred():

@@ -1,5 +1,7 @@
 """Formats are made one by one, and none stays that is not what it should be."""
 
+import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.export import build, keras_file, onnx_file, verify
+from core.export import build, convert, keras_file, onnx_file, parts, programs, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
@@ -83,11 +85,21 @@ def test_a_format_that_fails_does_not_affect_the_others(trained_run, monkeypatch
 
 def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained_run, monkeypatch):
     trained = trained_run()
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setattr(capacity, "free_memory", lambda: 300 * 2**20)
     verification = export(trained, "litert", "saved-model")
     assert verification.of(storage.LITERT).passed
     reason = verification.of(SAVED_MODEL).reason
     assert "Expected about 1.3 GB of free memory, found 300 MB" in reason
+
+
+def test_memory_for_tensorflow_is_not_asked_for_again_once_it_runs(trained_run, monkeypatch):
+    trained = trained_run()
+    monkeypatch.setattr(capacity, "free_memory", lambda: 540 * 2**20)
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
+    path.unlink()
+    importlib.import_module("tensorflow")
+    assert export(trained, "int8").of(INT8).passed
 
 
 @pytest.mark.parametrize(
@@ -98,6 +110,7 @@ def test_a_part_that_is_made_first_takes_tensorflow_and_its_memory(
 ):
     trained = trained_run()
     free = (needed - 100) * 2**20
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
     (file,) = (row.file for row in named([form]))
     assert export(trained, form).of(file).passed
@@ -120,6 +133,47 @@ def test_an_int8_network_that_does_not_suit_a_run_is_made_again_from_its_picture
         assert arrays["scale"].any()
     notes = [event.sentence for event in events if isinstance(event, Note)]
     assert notes == [f"Writing {name}." for name in (storage.LITERT, INT8, INT8)]
+
+
+@pytest.mark.parametrize("fault", ["memory", "cancelled", "unsuitable again"])
+def test_an_int8_network_is_kept_until_another_one_passes(trained_run, monkeypatch, fault):
+    trained = trained_run()
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
+    with np.load(path) as arrays:
+        unsuitable = dict(arrays) | {"scale": 0 * arrays["scale"]}
+    np.savez(path, **unsuitable)
+    kept = path.read_bytes()
+
+    def quantise(*_):
+        if fault == "cancelled":
+            raise Cancelled("Enough.")
+        return parts.Int8Trunk(**unsuitable | {"shift": unsuitable["shift"] + 1})
+
+    monkeypatch.setattr(convert, "to_int8", quantise)
+    if fault == "memory":
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+        monkeypatch.setattr(capacity, "free_memory", lambda: 540 * 2**20)
+    events = []
+    with pytest.raises(Cancelled) if fault == "cancelled" else contextlib.nullcontext():
+        export(trained, "int8", emit=events.append)
+    assert path.read_bytes() == kept
+    result = trained.run.verification().of(INT8)
+    assert not result.passed and "held-out pictures right, the report " in result.reason
+    notes = [event.sentence for event in events if isinstance(event, Note)]
+    assert (result.reason in notes) is (fault != "cancelled")
+    assert any("of free memory" in note for note in notes) is (fault == "memory")
+    assert INT8 not in exported_files(trained.run)
+
+
+def test_an_int8_file_that_could_not_be_run_is_not_made_again(trained_run, monkeypatch):
+    trained = trained_run()
+    monkeypatch.setattr(programs, "RUNNER", Path("missing.py"))
+    events = []
+    result = export(trained, "int8", emit=events.append).of(INT8)
+    assert "could not be opened in a fresh process" in result.reason
+    notes = [event.sentence for event in events if isinstance(event, Note)]
+    assert notes == [f"Writing {INT8}.", result.reason]
+    assert list((trained.settings.home / "backbones" / "tiny").glob("*-int8.npz"))
 
 
 def test_cancelling_ends_the_verification_and_leaves_no_files(trained_run):
@@ -274,3 +328,23 @@ def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(t
     assert (
         f"verdict or prediction set than the model for {len(held_out.labels)} of" in result.reason
     )
+
+
+@pytest.mark.parametrize("form", [FORMATS[0], named(["onnx"])[0]])
+def test_a_file_whose_ood_score_is_lost_or_far_from_the_models_is_withheld(trained_run, form):
+    trained = trained_run()
+    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
+    scores = held_out.ood_scores
+    assert scores is not None
+    saved, _ = storage.load(trained.run.model_folder)
+    paths = {form: trained.run.model_folder / form.file}
+    far = np.where(scores > 1, 3 * scores, scores / 3)  # on the same side of 1
+    without = replace(held_out, ood_detector=None, ood_scores=np.minimum(scores, 1))
+    for wrong in (replace(held_out, ood_scores=far), without):
+        (result,) = verify.verify(paths, saved, wrong, lambda *_: None)
+        assert not result.passed
+        assert f"prediction set than the model for {len(scores)} of" in result.reason
+    near = replace(held_out, ood_scores=np.where(scores > 1, 1.2 * scores, scores / 1.2))
+    assert verify.verify(paths, saved, near, lambda *_: None)[0].passed
+    nowhere = replace(held_out, ood_detector=None, ood_scores=None)
+    assert verify.verify(paths, saved, nowhere, lambda *_: None)[0].passed

@@ -85,9 +85,31 @@ def test_a_sample_of_many_pictures_has_enough_of_a_rare_class(seed):
     config = TrainingConfig(seed=seed)
     selection = select(rows, 1, labels, groups, config, compare=False)
     assert selection.out_of_fold is not None
-    counts = np.bincount(selection.out_of_fold.labels)
-    assert counts[1] >= 5
-    assert counts.sum() == 4_000
+    assert selection.out_of_fold.probabilities.shape == (len(selection.out_of_fold.labels), 2)
+    assert 3_990 <= len(selection.out_of_fold.labels) <= 4_000
+
+
+def test_pictures_that_are_added_for_rare_classes_do_not_count_in_the_figures():
+    """Half of these pictures are of two classes; the others, of 300 classes, cannot be told."""
+    random = np.random.default_rng(0)
+    labels = np.concatenate([np.arange(7_500) % 2, 2 + np.repeat(np.arange(300), 10)])
+    rows = random.normal(size=(len(labels), WIDTH)).astype(np.float32)
+    rows[np.arange(7_500), labels[:7_500]] += 8
+    groups = np.arange(len(labels))
+    selection = select(rows, 3, labels, groups, TrainingConfig(), compare=True)
+    assert selection.out_of_fold is not None and selection.choice is not None
+    counted = selection.out_of_fold
+    assert len(counted.probabilities) == len(counted.labels) == selection.choice.pictures
+    rare = (counted.labels > 1).mean()
+    assert rare == pytest.approx((labels > 1).mean(), abs=0.03)
+
+
+def test_so_many_classes_that_a_sample_cannot_have_enough_of_each_are_not_cross_validated():
+    labels = np.repeat(np.arange(1_000), 6)
+    rows = np.zeros((len(labels), 2 * WIDTH), np.float32)
+    groups = np.arange(len(labels))
+    selection = select(rows, WIDTH, labels, groups, TrainingConfig(), compare=True)
+    assert (selection.depths, selection.out_of_fold, selection.choice) == (False, None, None)
 
 
 def test_the_strength_is_that_of_the_least_loss_on_other_folds():

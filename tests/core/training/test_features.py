@@ -79,7 +79,7 @@ def extract(shapes_dataset, tiny, cache_folder, examples):
                 seed=options.pop("seed", 0),
             ),
             engine,
-            FeatureCache(options.pop("cache_folder", cache_folder)),
+            options.pop("cache", None) or FeatureCache(options.pop("cache_folder", cache_folder)),
             options.pop("progress", lambda *_: None),
             **options,
         )
@@ -231,6 +231,19 @@ def test_only_new_pictures_are_extracted(extract, engine, decoded, shapes_datase
     assert extracted.reused == 9
     assert len(decoded) == len(uninterrupted.embeddings) - 3
     assert_equal(extracted, uninterrupted)
+
+
+def test_views_that_the_same_job_extracted_are_not_counted_as_cached(
+    extract, engine, cache_folder, examples
+):
+    extract(engine, PLAIN, examples=examples[:2])
+    job = FeatureCache(cache_folder)
+    first = extract(engine, PLAIN, examples=examples[:4], cache=job)
+    assert (first.passed, first.reused) == (2, 2)
+    overlapping = extract(engine, PLAIN, examples=examples[3:6], cache=job)
+    assert (overlapping.passed, overlapping.reused) == (2, 0)
+    more_views = extract(engine, THREE, examples=examples[:4], cache=job)
+    assert (more_views.passed, more_views.reused) == (2 * 4, 2)
 
 
 @pytest.mark.parametrize(
