@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +62,14 @@ class Writer:
             return not parts.backbone_path(self._backbone, self.settings).is_file()
         return form.file == SAVED_MODEL
 
-    def kept_int8(self) -> Path | None:
+    def kept_int8(self) -> Int8Trunk | None:
         """The kept int8 network; None if there is none that this run could use."""
         if self.model.fine_tuned or not self.reuse_int8:
             return None
-        return self._int8_path if self._int8_path.is_file() else None
+        try:
+            return parts.load_int8(self._int8_path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none, or a damaged one
+            return None
 
     def keep_int8(self, path: Path) -> None:
         """Keep the int8 network that was made for a file, unless the run changed the backbone."""
@@ -88,9 +92,9 @@ class Writer:
         self._describe(file, path)
 
     def _int8(self, path: Path) -> None:
-        kept = self.kept_int8()
-        trunk = self._quantised() if kept is None else parts.load_int8(kept)
-        if kept is None:
+        trunk = self.kept_int8()
+        if trunk is None:
+            trunk = self._quantised()
             parts.save_int8(path.with_name(INT8_TRUNK), trunk)
         path.write_bytes(trunk.content.tobytes())
         file = LitertFile(path)

@@ -135,6 +135,15 @@ def test_an_int8_network_that_does_not_suit_a_run_is_made_again_from_its_picture
     assert notes == [f"Writing {name}." for name in (storage.LITERT, INT8, INT8)]
 
 
+def test_a_damaged_int8_network_is_made_again(trained_run):
+    trained = trained_run()
+    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert export(trained, "int8").of(INT8).passed
+    with np.load(path) as arrays:
+        assert arrays["scale"].any()
+
+
 @pytest.mark.parametrize("fault", ["memory", "cancelled", "unsuitable again"])
 def test_an_int8_network_is_kept_until_another_one_passes(trained_run, monkeypatch, fault):
     trained = trained_run()
