@@ -13,6 +13,7 @@ from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_o
 from core.dataset import Dataset, Example, Progress, splitting
 from core.errors import BadDataset, Cancelled, TuskerError
 from core.estimating import unit_costs
+from core.estimating.estimate import PREPARE
 from core.evaluation import folds
 from core.evaluation.differences import holm, sign_flip
 from core.evaluation.intervals import gain, share
@@ -26,8 +27,8 @@ from core.training.views import Rendering
 
 TIMED = 15
 """Timed calls of each model."""
-STARTS, PREPARES, HEADS = 3.0, 25.0, 1e-3
-"""Rough seconds to start a worker, to convert a backbone, and per picture to train heads."""
+STARTS, HEADS = 3.0, 1e-3
+"""Rough seconds to start a worker, and per picture to train heads."""
 
 
 def available(settings: Settings) -> tuple[Backbone, ...]:
@@ -47,7 +48,7 @@ def seconds(pictures: int, rows: Sequence[Backbone], settings: Settings) -> floa
     """
     total = STARTS
     for row in rows:
-        total += PREPARES if serving.locate(row, settings) is None else 0
+        total += PREPARE if serving.locate(row, settings) is None else 0
         total += pictures * (HEADS + unit_costs.read(row, settings).view)
     return total
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core import backbones
+from core.backbones import serving
 from core.dataset import Dataset
 from core.errors import LimitExceeded
 from core.estimating import resources, unit_costs
@@ -13,8 +14,9 @@ from core.system.prose import duration, size
 from core.training import depth
 from core.training.config import TrainingConfig
 
-START, TENSORFLOW = 0.8, 3.0
-"""Seconds until a worker begins to work, and seconds that starting TensorFlow adds."""
+START, TENSORFLOW, PREPARE = 0.8, 3.0, 25.0
+"""Seconds until a worker begins to work, that starting TensorFlow adds, and until a backbone that
+was never used on this machine is converted."""
 FACTOR = 2
 """Estimates of time are expected to be right within this factor."""
 
@@ -81,7 +83,14 @@ def seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> flo
         if candidate.fine_tunes:
             training[-1] += TENSORFLOW + fine_tuning_seconds(candidate, counts.train, costs)
             training[-1] += counts.test * costs.view
-    return START + sum(comparing) + max(training)
+    return START + preparing(config, settings) + sum(comparing) + max(training)
+
+
+def preparing(config: TrainingConfig, settings: Settings) -> float:
+    """Seconds until all backbones of a training are converted; downloads are not counted."""
+    names = {candidate.backbone for candidate in config.candidates()}
+    missing = [n for n in names if serving.locate(backbones.get(n), settings) is None]
+    return PREPARE * len(missing)
 
 
 def fine_tuning_seconds(config: TrainingConfig, pictures: int, costs: UnitCosts) -> float:

@@ -9,7 +9,9 @@ from core.jobs.events import Counter
 from core.pipeline import head_training
 from core.pipeline.extraction import extract
 from core.runs import Run
+from core.system.prose import listed
 from core.training import backbone_choice, depth
+from core.training.backbone_choice import BackboneChoice
 from core.training.context import LEARNED, TrainingContext
 from core.training.cross_validation import CrossValidated
 
@@ -30,6 +32,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
     if not config.alternatives or context.network.model is not None:
         return context
     contexts, results = {}, dict[str, CrossValidated]()
+    missing: list[str] = []
     for candidate in config.candidates():
         name = candidate.backbone
         candidate_context = replace(context, config=candidate, backbone=backbones.get(name))
@@ -37,18 +40,17 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
             _prepare(candidate_context)
         except WeightsUnavailable as error:
             context.say(f"{candidate_context.backbone.title} was not compared. {error}")
+            missing.append(candidate_context.backbone.title)
             continue
         depths = head_training.depths(candidate_context)
         stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
         features = extract(candidate_context, LEARNED, stage, depths, views=1)
         validated = head_training.select(candidate_context, features, depths).out_of_fold
         if validated is None:
-            note = f"Too few pictures to compare backbones; {context.backbone.title} is trained."
-            context.say(note)
-            return context
+            return _uncompared(context, run, "a class has too few pictures")
         contexts[name], results[name] = candidate_context, validated
     if len(results) < 2:
-        return context
+        return _uncompared(context, run, f"{listed(missing)} could not be prepared")
     choice = backbone_choice.choose(results)
     run.backbone_choice.write(choice)
     context.say(choice.sentence)
@@ -58,9 +60,18 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
     return contexts[choice.chosen]
 
 
+def _uncompared(context: TrainingContext, run: Run, reason: str) -> TrainingContext:
+    """Record why the backbones were not compared. The one in the settings is trained."""
+    choice = BackboneChoice(chosen=context.config.backbone, reason=reason)
+    run.backbone_choice.write(choice)
+    context.say(choice.sentence)
+    return context
+
+
 def _prepare(context: TrainingContext) -> None:
     """Make the serving model of a published backbone if it is missing."""
     network, backbone, settings = context.network, context.backbone, context.settings
     if network.retrained is None and serving.locate(backbone, settings) is None:
         context.say(f"{backbone.title} is prepared first. This happens once.")
-        serving.prepare(backbone, settings, Counter(context.emit))
+        count, title = Counter(context.emit), f"Preparing {backbone.title}, once"
+        serving.prepare(backbone, settings, lambda _, done, total: count(title, done, total))

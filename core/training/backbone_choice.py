@@ -11,19 +11,23 @@ class BackboneChoice(BaseModel):
     """The comparison of backbones, of which a training took the one with the least log loss.
 
     Accuracies, and log losses at the best temperature, are those of a cross-validation on training
-    and validation pictures, with the features that suit each backbone.
+    and validation pictures, with the features that suit each backbone. If they were not compared,
+    there are none, and `reason` says why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     chosen: str
-    accuracies: dict[str, float]
-    losses: dict[str, float]
-    pictures: int
+    accuracies: dict[str, float] = {}
+    losses: dict[str, float] = {}
+    pictures: int = 0
+    reason: str = ""
 
     @property
     def sentence(self) -> str:
         """The choice, with figures."""
+        if self.reason:
+            return f"Backbones were not compared, since {self.reason}: {_title(self.chosen)}."
         chosen, *others = sorted(self.losses, key=lambda name: name != self.chosen)
         against = " and ".join(f"{self._figures(name)} with {_title(name)}" for name in others)
         return (

@@ -12,6 +12,7 @@ from core.bakeoff.result import conditions_of
 from core.dataset import splitting
 from core.errors import BadDataset, Cancelled, WeightsUnavailable
 from core.estimating import unit_costs
+from core.estimating.estimate import PREPARE
 from core.images import Scale
 from core.pipeline.extraction import extract
 from core.training import cache, cross_validation, features
@@ -274,4 +275,4 @@ def test_the_estimate_grows_with_pictures_and_with_backbones_to_prepare(settings
     short, long = (bakeoff.seconds(count, (lite0,), settings) for count in (100, 1000))
     assert 900 * 0.01 < long - short < 2 * 900 * 0.01
     both = bakeoff.seconds(1000, (lite0, lite2), settings)
-    assert both > long + bakeoff.PREPARES, "it is prepared first"
+    assert both > long + PREPARE, "it is prepared first"

@@ -1,10 +1,12 @@
 """How long a training takes is estimated before it begins."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from core import backbones
+from core.backbones import serving
 from core.dataset import Dataset
 from core.errors import LimitExceeded
 from core.estimating import estimate, unit_costs
@@ -57,6 +59,14 @@ def test_recorded_costs_determine_the_estimate(pictures: Dataset, settings: Sett
     with_one, with_three = (seconds(pictures, config, settings) for config in epochs)
     two_stages = (91.6 + 49.5) / 384.3  # their share of the multiply-adds
     assert with_three - with_one == pytest.approx(2 * 700 * 20 * two_stages)
+
+
+def test_converting_a_backbone_that_was_never_used_counts(
+    pictures: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = seconds(pictures, BALANCED, settings)
+    monkeypatch.setattr(serving, "locate", lambda *_: Path("there"))
+    assert missing - seconds(pictures, BALANCED, settings) == pytest.approx(estimate.PREPARE)
 
 
 def test_the_sentence_has_times_memory_and_disk() -> None:

@@ -7,6 +7,7 @@ import pytest
 from core import backbones
 from core.backbones import Backbone, serving
 from core.errors import WeightsUnavailable
+from core.export import card
 from core.jobs.events import Note
 from core.model import storage
 from core.settings import Settings
@@ -50,10 +51,24 @@ def test_an_alternative_without_weights_is_left_out_with_a_note(
         shapes_dataset, tiny_config("quick", alternatives=[LITE2]), tmp_path / "run", settings
     )
     assert trained.run.config().backbone == "tiny"
-    assert trained.run.backbone_choice() is None
+    choice = trained.run.backbone_choice()
+    assert choice is not None
+    assert "could not be prepared" in choice.sentence and not choice.accuracies
     notes = [event.sentence for event in trained.events if isinstance(event, Note)]
     title = backbones.get(LITE2).title
     assert f"{title} was not compared. There is no network." in notes
+
+
+def test_a_class_with_too_few_pictures_is_the_reason_why_backbones_were_not_compared(
+    tiny: Backbone, settings: Settings, tmp_path: Path
+) -> None:
+    few = import_dataset(tmp_path, classes=2, per_class=3)
+    run_config = tiny_config("quick", alternatives=[LITE0])
+    trained = train(few, run_config, tmp_path / "run", settings)
+    choice = trained.run.backbone_choice()
+    assert choice is not None and choice.chosen == "tiny"
+    assert "too few pictures" in choice.sentence
+    assert choice.sentence in card.describe_choices(trained.run)
 
 
 @pytest.mark.slow
