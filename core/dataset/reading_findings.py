@@ -86,15 +86,13 @@ def interpreted(
     if inferred.level == "top":
         yield informs(
             "subfolders",
-            "Subfolders belong to the class folder above them: the classes are "
-            f"{_listed(inferred.classes)}.",
+            "Subfolders belong to the class folder above them.",
             remedy=Remedy(kind="read_as", label="Make each subfolder a class", reading="path"),
         )
     elif inferred.level:
         yield informs(
             "subfolders",
-            f"The innermost folders are the classes: {_listed(inferred.classes)}. The folders "
-            "above them are not.",
+            "The innermost folders are the classes. The folders above them are not.",
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
     if inferred.unlabelled:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from core.dataset import class_names
+from core.errors import BadInput
 from core.labelling import clusters
 from core.labelling.pile import Pile
 from core.system import files
@@ -103,8 +104,17 @@ class Labels:
         self._add(Step(kind="groups", groups=self.pile.cut(count)))
 
     def undo(self) -> None:
-        """Undo the last step, also if it was made on another page."""
-        self._steps = _read(self._path)[:-1]
+        """Undo the last step.
+
+        Raises:
+            BadInput: another page has made steps meanwhile, which are not known here.
+        """
+        if _read(self._path) != self._steps:
+            raise BadInput(
+                "Another tab changed the labels. They are shown now: to undo the last change, "
+                "press Undo again."
+            )
+        self._steps = self._steps[:-1]
         self._write()
         self._replay()
 

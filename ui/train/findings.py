@@ -53,6 +53,8 @@ def show(upload: Upload, examined: Intake) -> None:
     for number, applied in enumerate(choices.read(upload.path).applied):
         line, undo = st.columns([5, 1], vertical_alignment="center")
         reason = applied.reason.partition(". ")[0].rstrip(".")
+        if applied.remedy.kind == "read_as":
+            reason = ""  # it says how the folders were read before
         why = f" {reason}." if reason else ""
         line.markdown(
             f":material/task_alt: {text.plain(f'{applied.remedy.label}: done.{why}', 300)}"

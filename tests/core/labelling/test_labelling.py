@@ -10,7 +10,7 @@ import pytest
 
 from core import dataset as datasets
 from core import labelling
-from core.errors import BadDataset
+from core.errors import BadDataset, BadInput
 from core.labelling import LEFT_OUT, Labels, clusters, learn, saving
 from core.settings import Settings
 from tests import shapes
@@ -219,13 +219,16 @@ def test_a_step_after_a_line_that_a_crash_cut_short_is_kept(labels: Labels) -> N
     assert Labels(labels.pile).names[:3] == ["Bäume", None, "Wolken"]
 
 
-def test_undo_keeps_the_steps_of_another_page(labels: Labels) -> None:
+def test_what_another_page_did_meanwhile_is_not_undone_unseen(labels: Labels) -> None:
     labels.label([0], "a", single=True)
     other = Labels(labels.pile)
     other.label([1], "b", single=True)
-    other.label([2], "c", single=True)
-    labels.undo()
-    assert Labels(labels.pile).names[:3] == ["a", "b", None]
+    with pytest.raises(BadInput, match="Another tab"):
+        labels.undo()
+    reopened = Labels(labels.pile)
+    assert reopened.names[:2] == ["a", "b"]
+    reopened.undo()
+    assert Labels(labels.pile).names[:2] == ["a", None]
 
 
 def test_a_group_that_was_left_out_is_not_asked_about(labels: Labels) -> None:
