@@ -76,11 +76,20 @@ class Choices(BaseModel, frozen=True):
         return self.model_copy(update={"applied": self.applied + remedies})
 
     def without(self, applied: Applied) -> "Choices":
-        """These choices without a remedy, which is then declined; the same if it is not applied."""
+        """These choices without a remedy, which is then declined; the same if it is not applied.
+
+        Without a new name for a class, later remedies for the class of that name go, too.
+        """
         if applied not in self.applied:
             return self
-        remaining = list(self.applied)
-        remaining.remove(applied)
+        index = self.applied.index(applied)
+        remaining = list(self.applied[:index])
+        names = _new_names(applied.remedy)
+        for later in self.applied[index + 1 :]:
+            if later.remedy.kind != "move" and names.intersection(later.remedy.classes):
+                names |= _new_names(later.remedy)
+            else:
+                remaining.append(later)
         declined = (*self.declined, applied.code)
         return self.model_copy(update={"applied": tuple(remaining), "declined": declined})
 
@@ -127,9 +136,17 @@ def edited(classes: Sequence[str], changes: Mapping[int, Mapping[str, object]]) 
         if cells.get("Include") is False:
             remedies.append(Remedy(kind="leave_out", label=f"Leave out {old}", classes=(old,)))
         elif "Class" in cells and (new := named(str(cells["Class"] or ""), classes)) != old:
-            label = f"Merge {old} into {new}" if new in classes else f"Rename {old} to {new}"
-            remedies.append(Remedy(kind="rename", label=label, classes=(old,), names=(new,)))
+            if new in classes:
+                merged = Remedy(kind="merge", label=f"Merge {old} into {new}", classes=(new, old))
+                remedies.append(merged)
+            else:
+                renamed = f"Rename {old} to {new}"
+                remedies.append(Remedy(kind="rename", label=renamed, classes=(old,), names=(new,)))
     return remedies
+
+
+def _new_names(remedy: Remedy) -> set[str]:
+    return set(remedy.names) if remedy.kind == "rename" else set()
 
 
 def moved(pictures: Sequence[str], name: str, classes: Sequence[str]) -> Remedy:

@@ -55,6 +55,17 @@ def test_of_two_changes_that_are_the_same_one_is_undone() -> None:
     assert undone.remedies == [RENAMED[1], RENAMED[0]]
 
 
+def test_without_a_new_name_later_changes_of_the_class_of_that_name_go_too() -> None:
+    (rename,) = choices.edited(["red", "black"], {0: {"Class": "Red"}})
+    (again,) = choices.edited(["Red", "black"], {0: {"Class": "scarlet"}})
+    (merge,) = choices.edited(["black", "scarlet"], {1: {"Class": "black"}})
+    (other,) = choices.edited(["black", "green"], {1: {"Class": "Green"}})
+    made = Choices().changing(rename, again, merge, other)
+    assert merge.kind == "merge"
+    assert made.without(made.applied[0]).remedies == [other]
+    assert made.without(made.applied[2]).remedies == [rename, again, other]
+
+
 def test_pictures_that_are_being_added_are_not_replaced_by_those_of_another_tab(
     tmp_path: Path,
 ) -> None:
