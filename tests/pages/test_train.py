@@ -244,7 +244,7 @@ def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> Non
     visitor.wait_until(lambda: "Start training" in visitor.buttons())
     shown = [part.url for image in visitor.at.image for part in image.proto.imgs]
     urls = [url for url in shown if url.startswith("data:")]  # not those of findings
-    assert len(urls) == 16
+    assert len(urls) == 16 + 8, "and those of a class from which some can be moved"
     for url in urls:
         with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as shown:
             assert shown.width == shown.height
@@ -307,12 +307,27 @@ def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> 
 def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
     assert f"on {run.report().pictures} pictures that the training has not seen" in visitor.text()
+    assert visitor.at.success and "always answering" not in visitor.text()
     assert visitor.charts(), "its curves"
     visitor.press("Read the report")
     assert visitor.at.query_params["run"] == run.id
     assert run.report().headline in visitor.text()
     visitor.open("train", run=run.id).press("Try it")
     assert visitor.at.selectbox[0].value == run.id
+
+
+def test_an_accuracy_that_may_be_that_of_the_most_common_class_is_not_called_a_success(
+    visitor: Visitor, run: Run
+) -> None:
+    report, manifest = run.report(), run.manifest()
+    gain = report.baseline.gain.model_copy(update={"low": -0.1})
+    baseline = report.baseline.model_copy(update={"gain": gain})
+    run.report.write(report.model_copy(update={"baseline": baseline}))
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    visitor.open("train", run=run.id)
+    assert not visitor.at.success
+    common = report.classes[baseline.label]
+    assert f"Not shown to be better than always answering {common}." in visitor.text()
 
 
 def test_progress_that_names_a_class_is_not_rendered(
