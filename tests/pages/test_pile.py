@@ -82,7 +82,7 @@ def test_a_pile_becomes_a_run_whose_test_set_was_labelled_picture_by_picture(
         labels = labels_of(visitor, host)
     assert set(labels.names) == {None, *NAMES[:CLASSES]}
 
-    visitor.press("Continue: Groups").press("Fewer groups")
+    visitor.press("Next: groups").press("Fewer groups")
     while groups := (labels := labels_of(visitor, host)).unnamed():
         answer(visitor, labels, groups[0][1][0])
     learned = learn(labels)
@@ -92,7 +92,7 @@ def test_a_pile_becomes_a_run_whose_test_set_was_labelled_picture_by_picture(
     )
     assert sentence in visitor.text()
 
-    visitor.press("Continue: Doubtful")
+    visitor.press("Next: doubtful pictures")
     first = learned.doubtful(labels)[0]
     assert f"Predicted: {learned.classes[learned.probabilities[first].argmax()]}" in visitor.text()
     visitor.press("Skip")

@@ -15,6 +15,8 @@ TYPICAL, UNTYPICAL = 12, 4
 FACTOR = 1.5
 """Factor by which the buttons change the number of groups."""
 STEPS = TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
+NEXT = {GROUPS: "groups", DOUBTS: "doubtful pictures", CLASSES: "classes"}
+"""The steps as the button that leads to them names them."""
 
 
 @st.fragment
@@ -145,7 +147,7 @@ def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
 
 def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:
     if learned is None:
-        st.info("Name groups of at least two classes first.", icon=":material/info:")
+        st.info("Name groups for at least two classes first.", icon=":material/info:")
         return
     doubtful = learned.doubtful(labels)
     question.show(labels, doubtful, learned)
@@ -157,7 +159,9 @@ def _next(remaining: object, message: str, step: str) -> None:
     if not remaining:
         st.success(message, icon=":material/check_circle:")
         go = {state.PILE_STEP: step}
-        st.button(f"Continue: {step}", on_click=st.session_state.update, args=(go,), type="primary")
+        st.button(
+            f"Next: {NEXT[step]}", on_click=st.session_state.update, args=(go,), type="primary"
+        )
 
 
 def _save(labels: Labels, settings: Settings) -> None:

@@ -104,7 +104,7 @@ def test_a_sound_dataset_has_only_a_summary(tmp_path):
     grouped, findings = examine_files(sound_files(), tmp_path)
     assert set(findings) == {"at_a_glance"}
     assert findings["at_a_glance"].severity is Severity.INFORMS
-    assert findings["at_a_glance"].sentence.startswith("40 JPEG, 240 × 180 pixels")
+    assert findings["at_a_glance"].sentence.startswith("40 JPEG files, 240 × 180 pixels")
     assert {e.group for e in grouped.examples} == {None}
 
 
