@@ -11,7 +11,7 @@ from core import runs
 from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State
-from core.jobs.events import Note
+from core.jobs.events import Epoch, Note
 from core.jobs.queue import Queue
 from core.runs import Run
 from core.settings import Settings
@@ -338,6 +338,18 @@ def test_progress_that_names_a_class_is_not_rendered(
         for name in NAMES:
             run.job.events.append(Note(sentence=f"Pictures of {name} were repeated."))
             assert name in visitor.open("train", run=run.id).text()
+
+
+def test_curves_appear_with_their_first_point(visitor: Visitor, run_in: Callable[..., Run]) -> None:
+    run = run_in(State.RUNNING)
+    with run.job.lock().acquire():
+        assert not visitor.open("train", run=run.id).charts()
+        run.job.events.append(
+            Epoch(
+                phase="head", unit="iteration", epoch=1, epochs=9, loss=1, accuracy=0.5, seconds=0
+            )
+        )
+        assert len(visitor.open("train", run=run.id).charts()) == 1
 
 
 def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, run: Run) -> None:
