@@ -52,10 +52,20 @@ def strip(thumbnails: Sequence[Path], names: Sequence[str]) -> None:
         st.image(squares, width=SQUARE, alt=[name for _, name in shown])
 
 
-def thumbnail(file: Path, alt: str, width: Literal["stretch", "content"] | int = "stretch") -> None:
-    """A small copy of a picture, or a note that it is missing."""
+def thumbnail(
+    file: Path,
+    alt: str,
+    width: Literal["stretch", "content"] | int = "stretch",
+    *,
+    square: bool = False,
+) -> None:
+    """A small copy of a picture, or a note that it is missing.
+
+    Args:
+        square: whether it is cut to its central square.
+    """
     if file.is_file():
-        st.image(str(file), width=width, alt=alt)
+        st.image(text.data_url(_square(file)) if square else str(file), width=width, alt=alt)
     else:
         st.caption(MISSING)
 
@@ -91,8 +101,8 @@ def choose(
 
     def draw(item: Item) -> None:
         path, name = picture(item)
-        thumbnail(path, name, 80)
-        st.checkbox(text.plain(name, 20), key=box(item), persist_state="session")
+        thumbnail(path, name, SQUARE, square=True)
+        st.checkbox(text.plain(name.rpartition("/")[2], 20), key=box(item), persist_state="session")
 
     def moved() -> None:
         if move(chosen, st.session_state[target_key]):
@@ -108,7 +118,7 @@ def choose(
         targets,
         index=None,
         format_func=class_title,
-        placeholder="A class, also a new one",
+        placeholder="Choose or type a class",
         accept_new_options=True,
         key=target_key,
     )

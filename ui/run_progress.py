@@ -102,15 +102,15 @@ def _plan(run: Run, _settings: Settings) -> tuple[float, list[Path]]:
 
 def curves(run: Run) -> None:
     """Loss and accuracy of both phases, once there are any, and what was kept."""
-    events = run.events()
-    if any(isinstance(event, Epoch) for event in events):
-        _chart(run, events)
+    _chart(run, run.events())
     for sentence in card.describe_choices(run):
         st.caption(sentence)
 
 
 def _chart(run: Run, events: tuple[Event, ...]) -> None:
     epochs = tuple(event for event in events if isinstance(event, Epoch))
+    if not epochs:  # the first one tells the unit of the axis
+        return
     kept = tuple(event for event in events if isinstance(event, Kept))
     at = tuple(event.at for event in (*epochs, *kept))
     widgets.chart(_drawn(at, epochs, kept), key=f"curves {run.id}")
@@ -130,11 +130,18 @@ def finished(run: Run, settings: Settings) -> None:
         st.warning(text.plain(report.headline, 400), icon=":material/content_copy:")
     else:
         value, low, high = figures(report.accuracy)
-        st.success(
+        accuracy = (
             f"**Accuracy {value} %** on {text.count(report.pictures, 'picture')} that the training "
-            f"has not seen (95 % confidence interval: {low}–{high} %).",
-            icon=":material/check_circle:",
+            f"has not seen (95 % confidence interval: {low}–{high} %)."
         )
+        if report.baseline.gain.low > 0:
+            st.success(accuracy, icon=":material/check_circle:")
+        else:
+            common = text.plain(report.classes[report.baseline.label])
+            st.info(
+                f"{accuracy} Not shown to be better than always answering {common}.",
+                icon=":material/info:",
+            )
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
             st.switch_page("pages/predict.py", query_params={state.RUN: run.id})

@@ -52,10 +52,11 @@ def few_pictures(case: CheckInput) -> Finding | None:
     small = _with_counts(case.dataset, MINIMUM_PER_CLASS, FEW)
     if not small:
         return None
+    pictures = "training pictures" if case.dataset.predefined else "pictures"
     return warns(
         "few",
-        f"{listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {FEW} "
-        "training pictures, so scores will be uncertain. Add some if you can.",
+        f"{listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {FEW} {pictures}, "
+        "so scores will be uncertain. Add some if you can.",
     )
 
 

@@ -12,7 +12,7 @@ from core.dataset.findings import Remedy
 from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
 
-LEFT_OUT = "Excluded by a remedy that was applied."
+LEFT_OUT = "Left out by a change that you made or accepted."
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def formats_and_sizes(case: CheckInput) -> Finding | None:
     if most != least:
         sizes = f"from {sizes} to {most[0]} × {most[1]}"
     each = [f"{number:,} {name}" for name, number in formats]
-    names = listed(each, most=len(each))
+    names = f"{listed(each, most=len(each))} {'file' if len(examples) == 1 else 'files'}"
     return informs(
         "at_a_glance",
         f"{names}, {sizes} pixels, {sum(e.size for e in examples) / 2**20:.1f} MB.",

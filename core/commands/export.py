@@ -41,9 +41,10 @@ def export(
             packing.write_bundle(opened, settings, temporary, [form.file for form in forms])
     if as_json and verification is not None:
         print_json(verification.model_dump(mode="json", by_alias=False))
-    for form in forms:
-        if form.file in sizes and not as_json:
-            typer.echo(f"{opened.model_folder / form.file}")
+    if not as_json:
+        made = [opened.model_folder / form.file for form in forms if form.file in sizes]
+        for path in made if bundle is None else [bundle]:
+            typer.echo(path)
     for form in withheld:
         result = verification.of(form.file) if verification else None
         complain(result.reason if result else f"{form.file} was not made.")

@@ -167,7 +167,8 @@ def _summarise(
     named = labels.most_common(NAMED)
     parts = [f"{count:,} {label}" for label, count in named]
     if remaining := labels.total() - sum(count for _, count in named):
-        parts.append(f"{remaining:,} of {len(labels) - NAMED:,} other labels")
+        others = prose.count(len(labels) - NAMED, "other label")
+        parts.append(f"{prose.count(remaining)} with {others}")
     for verdict in (Verdict.NOT_SURE, Verdict.UNLIKE):
         if verdicts[verdict]:
             parts.append(f"{verdicts[verdict]:,} {verdict.value}")

@@ -10,6 +10,8 @@ MOSTLY = 0.5
 OFTEN = 0.1
 """Shares of all mistakes from which the headline mentions a pair of classes."""
 
+LOSS_DECIDED = "; the lower log loss decided, which also measures how sure the answers are"
+"""Follows figures of two models, of which the one with the lower accuracy was chosen."""
 
 NEARLY_BLACK = (
     "This picture is nearly black, so a model sees little in it. Export it from the camera's file "

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Literal
 
@@ -136,10 +136,6 @@ class Labels:
         """The pictures of a class, of the test set or not."""
         pictures = self.pile.test if test else self.pile.others.tolist()
         return [picture for picture in pictures if self.names[picture] == name]
-
-    def count(self, pictures: Iterable[int]) -> int:
-        """How many of some pictures are labelled or left out."""
-        return sum(self.names[picture] is not None for picture in pictures)
 
     def indices(self) -> np.ndarray:
         """Index of each picture's class, (n,) int64; -1 for none."""

@@ -25,7 +25,7 @@ def missing(labels: Labels) -> str:
     """What the labels lack before a training is possible, as a sentence; empty if nothing."""
     counts = {name: len(labels.of(name)) for name in labels.classes}
     if sum(count > 0 for count in counts.values()) < 2:
-        return "Name groups of at least two classes first."
+        return "Name groups for at least two classes first."
     if not any(labels.of(name, test=True) for name in labels.classes):
         return "Label some test pictures first."
     return ""

@@ -40,7 +40,9 @@ class Row:
 
     @property
     def outcome(self) -> str:
-        """The verdict in words, or that there is none."""
+        """Whether the picture was answered, or why not."""
+        if self.verdict is Verdict.SURE:
+            return "answered"
         return self.verdict.value if self.verdict else "not readable"
 
 

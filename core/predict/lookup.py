@@ -154,7 +154,8 @@ def evaluate_on(
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
             raise BadDataset(
-                "Expected folders named after the model's classes, found "
+                "Expected folders named after the model's classes "
+                f"({prose.listed(classifier.labels, NAMED)}), found "
                 f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
         folder = intake.pictures(Path(scratch))

@@ -23,7 +23,7 @@ class SortedPaths:
         self._numbers: Counter[str] = Counter()
 
     def of(self, row: Row) -> str:
-        """The path of a picture, in the folder of its class or, without a sure one, its outcome.
+        """The path of a picture, in the folder of its class or, without an answer, its outcome.
 
         Returns:
             A relative path with slashes that Windows, macOS and Linux accept.

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from core import backbones
-from core.evaluation.wording import percent
+from core.evaluation.wording import LOSS_DECIDED, percent
 from core.training.cross_validation import CrossValidated
 
 
@@ -30,9 +30,10 @@ class BackboneChoice(BaseModel):
             return f"Backbones were not compared, since {self.reason}: {_title(self.chosen)}."
         chosen, *others = sorted(self.losses, key=lambda name: name != self.chosen)
         against = " and ".join(f"{self._figures(name)} with {_title(name)}" for name in others)
+        disagree = self.accuracies[chosen] < max(self.accuracies.values())
         return (
             f"Backbone {_title(chosen)}: {self._figures(chosen)} in cross-validation on "
-            f"{self.pictures:,} pictures, against {against}."
+            f"{self.pictures:,} pictures, against {against}{LOSS_DECIDED if disagree else ''}."
         )
 
     def _figures(self, name: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from core.evaluation import folds
-from core.evaluation.wording import percent
+from core.evaluation.wording import LOSS_DECIDED, percent
 from core.training.config import TrainingConfig
 from core.training.convex import DEFAULT_STRENGTH
 from core.training.cross_validation import CrossValidated, cross_validate
@@ -48,6 +48,9 @@ class FeatureChoice(BaseModel):
         if self.losses is not None:
             first, second = self.losses[::-1] if self.chosen else self.losses
             losses = f" (log loss {first:.3f} against {second:.3f})"
+            accuracies = (self.last, self.depths)
+            if accuracies[self.chosen] < max(accuracies):
+                losses += LOSS_DECIDED
         if self.chosen:
             return (
                 f"Features from several depths of the network: {depths} against {last} with the "

@@ -73,13 +73,14 @@ def test_a_zip_without_folders_becomes_a_table_and_three_files(
     verdicts = [classifier.verdict(answer).value for answer in answers]
     doubtful = sum(verdicts[number % 4] == "not sure" for number in (*range(10), 0))
     assert 0 < doubtful < 11
-    for count in (f"{11 - doubtful} sure", f"{doubtful} not sure", "1 not readable"):
+    for count in (f"{11 - doubtful} answered", f"{doubtful} not sure", "1 not readable"):
         assert count in visitor.text()
     best, second = classifier.top(answers[3].probabilities, 2)
     sure_prediction = classifier.top(answers[verdicts.index("sure")].probabilities, 1)[0]
     table = visitor.table("File", "Label", "Next label", "Verdict", "Problem")
     assert len(table) == 12
-    assert ("3.jpg", best.label, second.label, verdicts[3]) in [row[:4] for row in table]
+    outcome = "answered" if verdicts[3] == "sure" else verdicts[3]
+    assert ("3.jpg", best.label, second.label, outcome) in [row[:4] for row in table]
     (unreadable,) = [row for row in table if row[0] == "bad.jpg"]
     assert unreadable[3] == "not readable"
     assert unreadable[4].startswith("Not a picture")
@@ -173,7 +174,7 @@ def test_a_batch_is_classified_again_with_another_threshold(visitor: Visitor, ru
     taught = {f"{number}.jpg": encoded(draw(0, number)) for number in range(3)}
     visitor.open("predict", run=run.id).upload(("some.zip", zip_of(taught)))
     wait_until_finished(visitor)
-    assert visitor.table("Verdict") == [("sure",)] * 3
+    assert visitor.table("Verdict") == [("answered",)] * 3
     run.annotate(lambda annotations: annotations.model_copy(update={"threshold": 1.0}))
     wait_until_finished(visitor.rerun())
     assert visitor.table("Verdict") == [("not sure",)] * 3

@@ -91,6 +91,7 @@ def test_the_better_run_is_named_with_its_figures(
     accuracies = [describe(run.report().accuracy) for run in (worse, better)]
     assert rows["Accuracy"][0] == accuracies[0]
     assert rows["Accuracy"][1].split()[-1] == "better"
+    assert "Better and worse: than A" in visitor.text()
     assert rows["Accuracy"][1].startswith(accuracies[1])
     assert rows["Macro F1"][1].endswith("better")
     assert rows["Model size"][0] == rows["Model size"][1], "equal, so neither is called smaller"
@@ -120,6 +121,7 @@ def test_a_difference_that_may_be_chance_is_not_called_better(
     assert "A predicts 4 correctly, B 5" in visitor.text()
     text = str(cells(visitor, "Figure"))
     assert not any(word in text for word in ("better", "worse", "best", "smallest"))
+    assert "Better and worse" not in visitor.text(), "no cell has such a mark"
 
 
 def test_changed_pictures_are_shown_with_both_predictions(
@@ -196,7 +198,7 @@ def test_corrected_labels_are_listed_when_no_setting_differs(
     seal(second)
     text = compare(visitor, first, second).text()
     assert "All runs have the same settings." in text
-    assert "compared with A, B has 1 picture in another class, 1 picture left out." in text
+    assert "in B, 1 picture is in another class and 1 picture is missing." in text
 
 
 def test_names_are_shown_as_they_are(visitor: Visitor, right_on: Callable[..., Run]) -> None:

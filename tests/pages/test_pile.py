@@ -11,7 +11,7 @@ import streamlit as st
 from core import labelling
 from core.jobs import JobFolder, State
 from core.jobs.folder import JobSpec
-from core.labelling import Labels, learn
+from core.labelling import LEFT_OUT, Labels, learn
 from core.runs import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
@@ -75,14 +75,14 @@ def test_a_pile_becomes_a_run_whose_test_set_was_labelled_picture_by_picture(
     visitor.open("train").choose("Unsorted").upload(*files)
     visitor.wait_until(lambda: "Train on these" in visitor.buttons())
     labels = labels_of(visitor, host)
-    assert f"Pictures · {CLASSES * PER_CLASS} pictures, 0 labelled" in visitor.text()
+    assert f"Pictures · {CLASSES * PER_CLASS} pictures · 0 labelled · no" in visitor.text()
     assert visitor.button("Train on these").disabled
     while untested := labels.untested():
         answer(visitor, labels, untested[0])
         labels = labels_of(visitor, host)
     assert set(labels.names) == {None, *NAMES[:CLASSES]}
 
-    visitor.press("Continue: Groups").press("Fewer groups")
+    visitor.press("Next: groups").press("Fewer groups")
     while groups := (labels := labels_of(visitor, host)).unnamed():
         answer(visitor, labels, groups[0][1][0])
     learned = learn(labels)
@@ -92,7 +92,7 @@ def test_a_pile_becomes_a_run_whose_test_set_was_labelled_picture_by_picture(
     )
     assert sentence in visitor.text()
 
-    visitor.press("Continue: Doubtful")
+    visitor.press("Next: doubtful pictures")
     first = learned.doubtful(labels)[0]
     assert f"Predicted: {learned.classes[learned.probabilities[first].argmax()]}" in visitor.text()
     visitor.press("Skip")
@@ -133,7 +133,9 @@ def test_single_pictures_are_moved_and_classes_renamed(
     *circles, last = pile.others.tolist()
     labels.label(circles, "circel", single=False)
     labels.label([last], "square", single=False)
+    labels.label(pile.test, LEFT_OUT, single=True)
     visitor.open("train", pile=path.name).choose("Classes")
+    assert f"{len(pile.others)} labelled, {len(pile.test)} left out" in visitor.text()
     submit(visitor, "circle", "Rename")
     assert labels_of(visitor, host).classes == ["circle", "square"]
     first, second = labels_of(visitor, host).of("circle")[:2]
@@ -154,7 +156,7 @@ def test_a_zip_without_class_folders_is_not_a_dead_end(
     visitor.wait_until(lambda: "At least two classes are needed" in visitor.text())
     visitor.press("Group and label these pictures here")
     visitor.wait_until(lambda: "Train on these" in visitor.buttons())
-    assert f"photos · {CLASSES * PER_CLASS} pictures, 0 labelled" in visitor.text()
+    assert f"photos · {CLASSES * PER_CLASS} pictures · 0 labelled · no" in visitor.text()
     assert "upload" not in visitor.at.query_params
     visitor.press("Choose other pictures")
     assert visitor.at.file_uploader

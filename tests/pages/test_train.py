@@ -11,7 +11,7 @@ from core import runs
 from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State
-from core.jobs.events import Note
+from core.jobs.events import Epoch, Note
 from core.jobs.queue import Queue
 from core.runs import Run
 from core.settings import Settings
@@ -244,7 +244,7 @@ def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> Non
     visitor.wait_until(lambda: "Start training" in visitor.buttons())
     shown = [part.url for image in visitor.at.image for part in image.proto.imgs]
     urls = [url for url in shown if url.startswith("data:")]  # not those of findings
-    assert len(urls) == 16
+    assert len(urls) == 16 + 8, "and those of a class from which some can be moved"
     for url in urls:
         with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as shown:
             assert shown.width == shown.height
@@ -307,12 +307,27 @@ def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> 
 def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
     assert f"on {run.report().pictures} pictures that the training has not seen" in visitor.text()
+    assert visitor.at.success and "always answering" not in visitor.text()
     assert visitor.charts(), "its curves"
     visitor.press("Read the report")
     assert visitor.at.query_params["run"] == run.id
     assert run.report().headline in visitor.text()
     visitor.open("train", run=run.id).press("Try it")
     assert visitor.at.selectbox[0].value == run.id
+
+
+def test_an_accuracy_that_may_be_that_of_the_most_common_class_is_not_called_a_success(
+    visitor: Visitor, run: Run
+) -> None:
+    report, manifest = run.report(), run.manifest()
+    gain = report.baseline.gain.model_copy(update={"low": -0.1})
+    baseline = report.baseline.model_copy(update={"gain": gain})
+    run.report.write(report.model_copy(update={"baseline": baseline}))
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    visitor.open("train", run=run.id)
+    assert not visitor.at.success
+    common = report.classes[baseline.label]
+    assert f"Not shown to be better than always answering {common}." in visitor.text()
 
 
 def test_progress_that_names_a_class_is_not_rendered(
@@ -323,6 +338,18 @@ def test_progress_that_names_a_class_is_not_rendered(
         for name in NAMES:
             run.job.events.append(Note(sentence=f"Pictures of {name} were repeated."))
             assert name in visitor.open("train", run=run.id).text()
+
+
+def test_curves_appear_with_their_first_point(visitor: Visitor, run_in: Callable[..., Run]) -> None:
+    run = run_in(State.RUNNING)
+    with run.job.lock().acquire():
+        assert not visitor.open("train", run=run.id).charts()
+        run.job.events.append(
+            Epoch(
+                phase="head", unit="iteration", epoch=1, epochs=9, loss=1, accuracy=0.5, seconds=0
+            )
+        )
+        assert len(visitor.open("train", run=run.id).charts()) == 1
 
 
 def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, run: Run) -> None:

@@ -21,6 +21,7 @@ from core.intake.uploads import Upload
 from core.settings import Settings
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded, shapes_zip
+from ui import text
 
 
 def picture(label: int, number: int) -> bytes:
@@ -71,6 +72,7 @@ def test_an_upload_of_one_class_gets_a_second_one_and_pictures_are_moved(
     assert added.max() < 25, "not stretched, as the pictures before them are not"
     names = [example.name for example in examples]
     moved = next(box for box in visitor.at.checkbox if box.key.endswith(names[0]))
+    assert moved.label == text.plain(names[0].rpartition("/")[2])
     moved.check()
     visitor.rerun().fill("Move the chosen pictures to", "con").press("Move 1 picture")
     assert "Expected a name that a folder can have, found 'con'" in visitor.text()

@@ -18,7 +18,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     """Accuracy over loss by epoch or solver iteration, all phases on one axis.
 
     Args:
-        epochs: in the order they ran; may be empty. Their own numbers label the axis.
+        epochs: at least one, in the order they ran. Their own numbers label the axis.
         kept: the epoch whose weights each phase kept; epoch 0 is drawn at the start of its phase.
     """
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.07)
@@ -90,22 +90,20 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
             font_size=12,
         )
     figure.update_xaxes(
-        range=[0.5, max(len(epochs), 1) + 0.5],
+        range=[0.5, len(epochs) + 0.5],
         tickvals=list(ticks),
         ticktext=list(ticks.values()),
     )
     units = dict.fromkeys(epoch.unit for epoch in epochs)
-    titles = [AXIS_TITLES[unit] for unit in units] or ["epoch"]
-    figure.update_xaxes(title_text=", then ".join(titles), row=2, col=1)
+    title = ", then ".join(AXIS_TITLES[unit] for unit in units)
+    figure.update_xaxes(title_text=title, row=2, col=1)
     shares = [y for trace in figure.data if trace.yaxis == "y" for y in trace.y if y is not None]
     figure.update_yaxes(title_text="accuracy", **per_cents(shares), row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
-    alt = "Training curves"
-    if epochs:
-        last = epochs[-1]
-        accuracies = {"accuracy": last.accuracy, "on validation": last.validation_accuracy}
-        shown = [f"{name} {share:.2f}" for name, share in accuracies.items() if share is not None]
-        alt += f"; last {last.unit}: {', '.join(shown)}"
+    last = epochs[-1]
+    accuracies = {"accuracy": last.accuracy, "on validation": last.validation_accuracy}
+    shown = [f"{name} {share:.2f}" for name, share in accuracies.items() if share is not None]
+    alt = f"Training curves; last {last.unit}: {', '.join(shown)}"
     return finish(figure, alt, height=430, legend_y=1.07)
 
 

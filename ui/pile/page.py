@@ -56,7 +56,7 @@ def offer(settings: Settings) -> None:
         )
     st.caption(
         f"Pictures and labels are deleted here {settings.upload_hours:g} hours after you last used "
-        "them. Train on them or download them before."
+        "them. Train on them or download them before then."
     )
 
 

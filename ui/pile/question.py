@@ -92,7 +92,7 @@ def names(
     field = f"{about} name"
     with st.form(f"{about} new", clear_on_submit=True, border=False):
         entry, add = st.columns([3, 1], vertical_alignment="bottom")
-        entry.text_input("New class", key=field, max_chars=60, placeholder="Such as: rose")
+        entry.text_input("New class", key=field, max_chars=60, placeholder="For example, rose")
         add.form_submit_button(
             "Add",
             on_click=widgets.once(_label_new),

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.evaluation.wording import figures
-from core.labelling import Labels, Learned, Pile, learn, saving
+from core.labelling import LEFT_OUT, Labels, Learned, Pile, learn, saving
 from core.settings import Settings
 from ui import state, text, widgets
 from ui.pile import classes, question
@@ -15,6 +15,8 @@ TYPICAL, UNTYPICAL = 12, 4
 FACTOR = 1.5
 """Factor by which the buttons change the number of groups."""
 STEPS = TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
+NEXT = {GROUPS: "groups", DOUBTS: "doubtful pictures", CLASSES: "classes"}
+"""The steps as the button that leads to them names them."""
 
 
 @st.fragment
@@ -65,9 +67,11 @@ def _learned(labels: Labels) -> Learned | None:
 
 def _head(labels: Labels, learned: Learned | None) -> None:
     pile = labels.pile
+    left_out = labels.names.count(LEFT_OUT)
+    labelled = len(labels.names) - labels.names.count(None) - left_out
     st.markdown(
-        f"**{text.plain(pile.name)}** · {text.count(len(pile.pictures), 'picture')}, "
-        f"{labels.count(range(len(pile.pictures))):,} labelled · "
+        f"**{text.plain(pile.name)}** · {text.count(len(pile.pictures), 'picture')} · "
+        f"{labelled:,} labelled{f', {left_out:,} left out' if left_out else ''} · "
         + (text.classes(len(labels.classes)) if labels.classes else "no classes yet")
     )
     if learned is not None and learned.accuracy is not None:
@@ -116,7 +120,7 @@ def _ask_test(labels: Labels, untested: list[int]) -> None:
             "from them. Those without a label are not used."
         )
     question.show(labels, untested)
-    _next(untested, "All test pictures are labelled.", GROUPS)
+    _next(untested, "Every test picture is labelled or left out.", GROUPS)
 
 
 def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
@@ -143,7 +147,7 @@ def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
 
 def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:
     if learned is None:
-        st.info("Name groups of at least two classes first.", icon=":material/info:")
+        st.info("Name groups for at least two classes first.", icon=":material/info:")
         return
     doubtful = learned.doubtful(labels)
     question.show(labels, doubtful, learned)
@@ -155,7 +159,9 @@ def _next(remaining: object, message: str, step: str) -> None:
     if not remaining:
         st.success(message, icon=":material/check_circle:")
         go = {state.PILE_STEP: step}
-        st.button(f"Continue: {step}", on_click=st.session_state.update, args=(go,), type="primary")
+        st.button(
+            f"Next: {NEXT[step]}", on_click=st.session_state.update, args=(go,), type="primary"
+        )
 
 
 def _save(labels: Labels, settings: Settings) -> None:

@@ -31,7 +31,7 @@ SHOWN = 1_000
 BARS = 12
 """Labels that have a bar."""
 ORDER = (
-    *("Picture", "Label", "Verdict", "Probability", "Prediction set", "Problem", "File"),
+    *("Picture", "File", "Label", "Verdict", "Probability", "Prediction set", "Problem"),
     *("Next label", "Next probability", "Index", "Set coverage"),
 )
 """Columns of the table on the page; columns without any value are left out."""
@@ -40,8 +40,9 @@ THUMBNAIL = 48
 SHARES = {"Probability", "Next probability", "Set coverage"}
 COLUMNS = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.1f %%")) | {
     "Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16),
-    # Narrow enough for a phone to show the verdict, too.
-    "Label": st.column_config.TextColumn(width=180),
+    # Narrow enough for a phone to show where the verdict begins, too.
+    "File": st.column_config.TextColumn(width=100),
+    "Label": st.column_config.TextColumn(width=140),
     "Problem": st.column_config.TextColumn(width="large"),
 }
 FORMS = {
@@ -244,7 +245,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
                 "sorted.zip",
                 "application/zip",
                 icon=":material/folder_zip:",
-                help="A zip of class folders with your pictures. Those without a sure answer are "
+                help="A zip of class folders with your pictures. Those without an answer are "
                 "in separate folders.",
             )
     _table(rows)

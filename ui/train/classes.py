@@ -121,7 +121,7 @@ def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
         "To the class",
         [*names, OWN],
         index=None,
-        placeholder="A class, also a new one",
+        placeholder="Choose or type a class",
         accept_new_options=True,
         key=f"add to {hash(names)}",
     )

@@ -104,7 +104,7 @@ def test_a_sound_dataset_has_only_a_summary(tmp_path):
     grouped, findings = examine_files(sound_files(), tmp_path)
     assert set(findings) == {"at_a_glance"}
     assert findings["at_a_glance"].severity is Severity.INFORMS
-    assert findings["at_a_glance"].sentence.startswith("40 JPEG, 240 × 180 pixels")
+    assert findings["at_a_glance"].sentence.startswith("40 JPEG files, 240 × 180 pixels")
     assert {e.group for e in grouped.examples} == {None}
 
 
@@ -289,6 +289,7 @@ def test_a_leak_across_a_given_split_is_reported(tmp_path):
     files["val/ant/leak.jpg"] = PLANTED["mirrored"](photograph(7))
     grouped, findings = examine_files(files, tmp_path)
     assert findings["leaks"].remedy.files == ("train/ant/7.jpg",)
+    assert "fewer than 20 training pictures" in findings["few"].sentence
     assert set(findings["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
     after = apply(grouped, [findings["leaks"].remedy])
     assert "leaks" not in {
@@ -393,7 +394,7 @@ def test_small_and_unequal_classes_are_found(tmp_path):
     grouped, findings = examine_files(files, tmp_path)
     assert findings["too_few"].severity is Severity.BLOCKS
     assert findings["too_few"].remedy.classes == ("dog",)
-    assert findings["few"].sentence.startswith("cow has fewer than 20")
+    assert findings["few"].sentence.startswith("cow has fewer than 20 pictures, so")
     assert "ant has 15 times as many pictures as dog (30 and 2)" in findings["imbalance"].sentence
     assert "weight" in findings["imbalance"].sentence
     assert apply(grouped, [findings["too_few"].remedy]).classes == ("ant", "bee", "cow")

@@ -438,9 +438,11 @@ def test_a_run_is_exported_and_packed(
     trained_run: Callable[..., TrainedRun], tmp_path: Path, command: Command
 ) -> None:
     run, bundle = trained_run().run, tmp_path / "bundle.zip"
-    answer = command("export", run.path, "--format", "onnx", "--bundle", bundle)
+    answer = command("export", run.path, "--format", "onnx")
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout == f"{run.model_folder / ONNX}\n"
+    answer = command("export", run.path, "--format", "onnx", "--bundle", bundle)
+    assert (answer.returncode, answer.stderr, answer.stdout) == (0, "", f"{bundle}\n")
     assert f"model/{ONNX}" in run.manifest().files
     with zipfile.ZipFile(bundle) as archive:
         assert {ONNX, "predict_onnx.py"} <= set(archive.namelist())

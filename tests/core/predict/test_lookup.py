@@ -11,6 +11,7 @@ from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
 from core.evaluation.wording import undefined
 from core.model.decision import Verdict
 from core.predict import lookup
+from core.system import prose
 from tests import shapes
 from tests.core import trainings
 
@@ -97,7 +98,8 @@ def test_pictures_of_one_class_are_enough_and_undefined_figures_are_named(traine
 def test_folders_of_other_classes_are_refused_by_name(trained_run, tmp_path):
     trained = trained_run()
     source = shapes.shapes_zip(tmp_path, classes=5, per_class=2)
-    with pytest.raises(BadDataset, match=r"found cross and ring\. Rename them"):
+    known = prose.listed(trained.run.dataset().classes)
+    with pytest.raises(BadDataset, match=rf"\({known}\), found cross and ring\. Rename them"):
         lookup.evaluate_on(trained.run.id, source, trained.settings)
 
 

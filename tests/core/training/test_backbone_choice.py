@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from core.training.backbone_choice import choose
+from core.evaluation.wording import LOSS_DECIDED
+from core.training.backbone_choice import BackboneChoice, choose
 from core.training.cross_validation import CrossValidated
 
 LABELS = np.arange(100) % 2
@@ -31,3 +32,10 @@ def test_equal_backbones_leave_that_of_the_settings() -> None:
 
 def test_a_more_confident_backbone_is_not_better_for_that() -> None:
     assert choose({LITE0: result(81), LITE2: result(80, sure=0.99)}).chosen == LITE0
+
+
+def test_where_accuracy_and_loss_disagree_the_sentence_says_which_decided() -> None:
+    values = {"losses": {LITE0: 0.3, LITE2: 0.4}, "pictures": 100, "chosen": LITE0}
+    agree = BackboneChoice(accuracies={LITE0: 0.9, LITE2: 0.8}, **values)
+    disagree = BackboneChoice(accuracies={LITE0: 0.8, LITE2: 0.9}, **values)
+    assert LOSS_DECIDED in disagree.sentence and LOSS_DECIDED not in agree.sentence

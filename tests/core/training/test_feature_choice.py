@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.evaluation.wording import percent
+from core.evaluation.wording import LOSS_DECIDED, percent
 from core.training.config import TrainingConfig
 from core.training.cross_validation import cross_validate
 from core.training.feature_choice import FeatureChoice, select
@@ -126,6 +126,19 @@ def test_a_choice_is_a_sentence_with_figures():
     assert "93.1 % against 88.4 %" in choice.sentence
     assert "log loss 0.200 against 0.300" in choice.sentence
     assert "in five-fold cross-validation on 2,148 pictures" in choice.sentence
+
+
+@pytest.mark.parametrize(
+    ("chosen", "depths", "disagree"),
+    [(True, 0.9, False), (True, 0.7, True), (False, 0.9, True), (False, 0.7, False),
+     (True, 0.8, False), (False, 0.8, False)],
+)  # fmt: skip
+def test_where_accuracy_and_loss_disagree_the_sentence_says_which_decided(chosen, depths, disagree):
+    losses = (0.3, 0.2) if chosen else (0.2, 0.3)
+    choice = FeatureChoice(
+        chosen=chosen, last=0.8, depths=depths, losses=losses, folds=5, pictures=100
+    )
+    assert (LOSS_DECIDED in choice.sentence) == disagree
 
 
 def test_a_choice_of_an_earlier_version_is_still_read():

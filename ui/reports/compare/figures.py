@@ -14,6 +14,7 @@ from core.evaluation.verdict import chance, verdict
 from core.evaluation.wording import difference
 from core.runs.comparison import ComparedRun, changed_settings, training_data_changes
 from core.runs.run import Run
+from core.system import prose
 from ui import text
 
 TESTED = ("Accuracy", "Balanced accuracy", "Macro F1", "Log loss")
@@ -110,6 +111,7 @@ def table(columns: Sequence[Column]) -> None:
         "Backbone": [text.plain(_backbone(run.config.backbone)) for run in measured],
         "Training time": [text.duration(run.manifest.seconds) for run in measured],
     }
+    unmarked = dict(rows)
     for name in TESTED:
         rows[name] = _marked(rows[name], columns, name.lower().replace(" ", "_"))
     table = {"Figure": list(rows)}
@@ -117,10 +119,11 @@ def table(columns: Sequence[Column]) -> None:
         title = f"**{column.letter}** · {text.plain(column.title, 24)}"
         table[title] = [cells[index] for cells in rows.values()]
     st.table(table, border="horizontal", alt="The figures of each run")
-    st.caption(
-        f"In brackets: the 95 % confidence interval. Better and worse: than {columns[0].letter} on "
-        "the same pictures, by more than chance. Calibration error and times are not tested."
+    marks = (
+        f" Better and worse: than {columns[0].letter} on the same pictures, by more than chance. "
+        "Calibration error and times are not tested."
     )
+    st.caption("In brackets: the 95 % confidence interval." + (marks if rows != unmarked else ""))
 
 
 def by_class(columns: Sequence[Column]) -> None:
@@ -161,14 +164,18 @@ def _data(columns: Sequence[Column]) -> None:
             continue
         parts = [
             (changes.relabelled, "in another class"),
-            (changes.missing, "left out"),
-            (changes.new, "more"),
+            (changes.missing, "missing"),
+            (changes.new, "new"),
         ]
-        listed = ", ".join(
-            f"{text.count(n, 'picture')} {description}" for n, description in parts if n
+        listed = prose.listed(
+            [
+                f"{text.count(number, 'picture')} {'is' if number == 1 else 'are'} {how}"
+                for number, how in parts
+                if number
+            ]
         )
         st.caption(
-            f"The training pictures differ: compared with {first.letter}, {column.letter} has "
+            f"The training pictures differ from those of {first.letter}: in {column.letter}, "
             f"{listed}."
         )
 

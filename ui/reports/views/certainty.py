@@ -92,14 +92,14 @@ def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Thresho
 
 
 def _describe(choice: Threshold, *, in_force: bool) -> str:
-    """`Answers 91 % (80–97) of the pictures and is wrong on 2.1 % (0.4–11) of those.`"""
+    """`Answers 91 % (80–97) of the pictures … and is wrong on 2.1 % (0.4–11) of those.`"""
     if choice.value <= 0:
         value, low, high = figures(choice.error) if choice.error else ("–", "–", "–")
         return f"Answers every picture and is wrong on **{value} %** ({low}–{high})."
     if choice.validation and not in_force:
-        wrong, of = describe(choice.validation), "validation pictures"
+        wrong, of = describe(choice.validation), "those, on validation pictures"
     else:
-        wrong, of = describe(choice.error) if choice.error else "none of none", "them"
+        wrong, of = describe(choice.error) if choice.error else "none of none", "those"
     return (
         f"Answers **{describe(choice.coverage)}** of the pictures, those with a probability of at "
         f"least {text.share(choice.value)}, and is wrong on **{wrong}** of {of}."
@@ -108,8 +108,8 @@ def _describe(choice: Threshold, *, in_force: bool) -> str:
 
 def _in_force(annotations: Annotations) -> str:
     if annotations.threshold <= 0:
-        return "This model answers every picture."
-    return f"This model says “not sure” below {text.share(annotations.threshold)}."
+        return "At present the model answers every picture."
+    return f"At present the model says “not sure” below {text.share(annotations.threshold)}."
 
 
 def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:

@@ -103,7 +103,7 @@ def _all(report: Report) -> None:
         alt="All figures of the report",
     )
     if gaps := undefined(report):
-        st.caption(text.plain(gaps))
+        st.caption(text.plain(gaps, 600))
 
 
 def _confused(view: CompleteRun) -> None:
