@@ -73,5 +73,9 @@ def _prepare(context: TrainingContext) -> None:
     network, backbone, settings = context.network, context.backbone, context.settings
     if network.retrained is None and serving.locate(backbone, settings) is None:
         context.say(f"{backbone.title} is prepared first. This happens once.")
-        count, title = Counter(context.emit), f"Preparing {backbone.title}, once"
-        serving.prepare(backbone, settings, lambda _, done, total: count(title, done, total))
+        count = Counter(context.emit)
+        serving.prepare(
+            backbone,
+            settings,
+            lambda step, done, total: count(f"{step} ({backbone.title})", done, total),
+        )
