@@ -61,7 +61,7 @@ def export(
     writer = Writer(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
     for group in _by_library(forms):
-        kept = writer.kept_int8() is not None  # before this run makes one
+        kept = any(form.file == INT8 for form in group) and writer.kept_int8() is not None
         results = _make(group, writer, sample, emit)
         _record(run, results.values())
         int8 = results.get(INT8)

@@ -68,7 +68,13 @@ class Writer:
             return None
         try:
             return parts.load_int8(self._int8_path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none, or a damaged one
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            zipfile.BadZipFile,
+        ):  # none, or a damaged one
             return None
 
     def keep_int8(self, path: Path) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from filelock import Timeout
 
 from core import intake
 from core.checks import Remedy
@@ -42,7 +43,13 @@ def complete(upload: Upload, settings: Settings) -> bool:
 
     if not choices.read(upload.path).arriving:
         return True
-    return not choices.change(upload.path, add).arriving
+    try:
+        return not choices.change(upload.path, add).arriving
+    except Timeout:  # another tab adds them
+        job_progress.poll(
+            lambda: not choices.read(upload.path).arriving, lambda: st.caption("Adding pictures …")
+        )
+        return False
 
 
 def change(upload: Upload, examined: Intake, settings: Settings) -> None:
@@ -145,6 +152,7 @@ def _take(
     with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
         uploads.get(settings, upload.id)
         label = label and choices.named(label, names)
+        choices.read(upload.path).expecting("", label)  # may refuse, before anything is stored
         scale = intake.load(upload.path).dataset.scale
         addition = pile.store(files, settings, one_class=bool(label), scale=scale)
         choices.change(upload.path, lambda current: current.expecting(addition.id, label))

@@ -3,6 +3,7 @@
 from operator import methodcaller
 
 import streamlit as st
+from filelock import Timeout
 
 from core import intake
 from core.checks import GROUPS, Finding, Severity
@@ -32,7 +33,10 @@ def resolved(upload: Upload, settings: Settings) -> Intake:
     if not safe:
         return examined
     # After choices that were made meanwhile, in another tab, there are other findings.
-    choices.change(upload.path, lambda now: now.applying(*safe) if now == current else now)
+    try:
+        choices.change(upload.path, lambda now: now.applying(*safe) if now == current else now)
+    except Timeout:  # another tab adds pictures; the next drawing applies them
+        return examined
     return resolved(upload, settings)
 
 
@@ -64,7 +68,7 @@ def show(upload: Upload, examined: Intake) -> None:
             key=f"undo {number}",
             icon=":material/undo:",
             on_click=widgets.once(changes.change),
-            args=(upload, methodcaller("without", applied)),
+            args=(upload, methodcaller("without", number, applied)),
         )
     by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:
