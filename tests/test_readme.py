@@ -31,7 +31,7 @@ FOLDERS = "core|ui|api|pages|tests|benchmarks|docs"
 SHOWN = {"none": "", f"{Path.home() / '.tusker'}": "~/.tusker"}
 CALL = re.compile(r"(?:(?<![\w.:/-])|bin/)(?:tusker|python -m core) ([a-z]\w*)([^`|\n]*)")
 """A call of the command line: the command and its arguments."""
-AVOIDED = re.compile(r"\b(whoever|anew|Thorough|three unit costs)\b")
+AVOIDED = re.compile(r"\b(whoever|anew|Thorough)\b")
 FORMER_TERMS = {"CHANGELOG.md", "docs/decisions/0041-best-within-a-time-budget.md"}
 """Pages that name what is gone."""
 

@@ -108,7 +108,7 @@ def leaks(case: CheckInput) -> Finding | None:
 
 def unreadable(case: CheckInput) -> Finding | None:
     """Files that could not be read, except clutter and files that the visitor left out."""
-    others = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED  # folders have a finding of their own
+    others = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED  # another finding reports folders
     unread = [s for s in case.dataset.skipped if s.reason not in others]
     if not unread:
         return None

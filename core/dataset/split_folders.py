@@ -42,7 +42,7 @@ def unwrapped(paths: list[list[str]]) -> list[list[str]]:
 
 
 def _has_subfolders(paths: list[list[str]]) -> bool:
-    """Whether the top folder contains folders; one without is a class and must stay."""
+    """Whether the top folder contains folders. Without them it is a class, so it must stay."""
     return all(len(path) > 1 for path in paths) and any(len(path) > 2 for path in paths)
 
 

@@ -52,7 +52,7 @@ def queue_training(
     by: str,
     prepare: Callable[[Run], object],
 ) -> Run:
-    """Create a run of a visitor and queue its training.
+    """Create a run for a visitor and queue its training.
 
     Args:
         findings: of the dataset, for the report.
