@@ -24,6 +24,8 @@ from core.settings import Settings
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
 INT8_TRUNK = "int8.npz"
+MISSING_OR_DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+"""Errors of reading a network that is kept."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,7 @@ class Writer:
             return None
         try:
             return parts.load_int8(self._int8_path)
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            zipfile.BadZipFile,
-        ):  # none, or a damaged one
+        except MISSING_OR_DAMAGED:
             return None
 
     def keep_int8(self, path: Path) -> None:

@@ -47,7 +47,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
         features = extract(candidate_context, LEARNED, stage, depths, views=1)
         validated = head_training.select(candidate_context, features, depths).out_of_fold
         if validated is None:
-            return _uncompared(context, run, "a class has too few pictures")
+            return _uncompared(context, run, "a class has too few pictures or groups")
         contexts[name], results[name] = candidate_context, validated
     if len(results) < 2:
         return _uncompared(context, run, f"{listed(missing)} could not be prepared")
