@@ -16,6 +16,7 @@ if state.ARRIVED not in st.session_state:
     st.session_state[state.ARRIVED] = True
 st.logo("ui/logo.svg", size="large")
 internals.handle_errors(frame.apologise)
+internals.complete_callbacks()
 resources.start()
 if problem := resources.home_problem():
     st.error(problem, icon=":material/hard_drive:")

@@ -4,6 +4,7 @@ Tried with Streamlit 1.67.0 and Pillow 13.0.0. The one such part of Pillow, `Ima
 core/images/decoding.py, because `core` imports no user interface.
 """
 
+import functools
 import io
 import mmap
 import tempfile
@@ -16,7 +17,8 @@ from streamlit.runtime import Runtime, exists, memory_uploaded_file_manager
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
+from streamlit.runtime.scriptrunner import ScriptRunner, StopException, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
 from streamlit.runtime.uploaded_file_manager import UploadFileUrlInfo
 from streamlit.typing import UploadedFile
 
@@ -102,6 +104,23 @@ def hide_path() -> None:
         return message
 
     AppSession._create_new_session_message = created  # type: ignore[method-assign]
+
+
+@functools.cache
+def complete_callbacks() -> None:
+    """Serve a request that comes during a callback after it, from now on in all sessions.
+
+    Streamlit would stop the callback at its next access to the session state or the address: a
+    second click could stop the start of a training that the first one asked for.
+    """
+    handle = ScriptRunner._maybe_handle_execution_control_request
+
+    def handle_later(self: ScriptRunner) -> None:
+        running = self._execing and self._is_in_script_thread()  # else it has no location
+        if not (running and ThreadState.get().run_location is RunLocation.CALLBACK):
+            handle(self)
+
+    ScriptRunner._maybe_handle_execution_control_request = handle_later  # type: ignore[method-assign]
 
 
 def uploaded(file: UploadedFile) -> Uploaded:

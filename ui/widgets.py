@@ -176,17 +176,22 @@ def show_stored(key: str, value: object) -> None:
 
 
 def once(callback: Callable[..., object]) -> Callable[..., None]:
-    """A callback that does nothing if it is called again, as by a double click.
+    """A callback that changes nothing if it is called again, as by a double click.
 
     Streamlit runs the callback of a button again for a second click that comes before the page is
     drawn again. Wrap it where the button is drawn, so that the next page has a new one.
     """
-    pressed: list[bool] = []
+    addresses: list[dict[str, str]] = []
 
     def call(*args: Any, **kwargs: Any) -> None:
-        if not pressed:
-            pressed.append(True)
+        if addresses:
+            # The second click brings the address that the page had before the first.
+            st.query_params.from_dict(addresses[0])
+            return
+        try:
             callback(*args, **kwargs)
+        finally:
+            addresses.append(st.query_params.to_dict())
 
     return call
 

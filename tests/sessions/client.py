@@ -1,7 +1,9 @@
 """A session with the real server without a browser: speaks its protocol and keeps all messages."""
 
+import contextlib
 import http.client
 import re
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Button_pb2 import Button
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -18,6 +21,8 @@ from websockets.sync.client import connect
 from core.system import visitors
 
 TIMEOUT_SECONDS = 120.0
+QUIET_SECONDS = 0.5
+"""Without a message, after which a page has come to rest."""
 MEDIA = re.compile(rb"/media/[\w.-]+")
 
 
@@ -29,12 +34,14 @@ class Session:
         url: of the server.
         cookie: the visitor's token; empty for a new visitor, who gets one with the first page.
         received: every message of the server, as it was received.
+        address: query string that the server gave the page last.
         served: content by address of the files that the pages show or offer as downloads.
     """
 
     url: str
     cookie: str = ""
     header: str = ""
+    address: str = ""
     received: list[bytes] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     served: dict[str, bytes] = field(default_factory=dict)
@@ -74,6 +81,30 @@ class Session:
         for path in sorted(self._offered - self.served.keys()):
             self.served[path] = self._request("GET", path).read()
         return self
+
+    def buttons(self, label: str) -> list[Button]:
+        """The buttons of the page that can be clicked, by their label."""
+        buttons = [element.button for element in self.elements if element.HasField("button")]
+        return [button for button in buttons if button.label == label and not button.disabled]
+
+    def click(self, page: str, query: str, button: Button, pause: float) -> None:
+        """Click a button twice, as before the browser knows what the first click does.
+
+        Args:
+            pause: seconds between the clicks.
+        """
+        message = BackMsg()
+        message.rerun_script.page_name = page
+        message.rerun_script.query_string = query
+        message.rerun_script.widget_states.widgets.append(
+            WidgetState(id=button.id, trigger_value=True)
+        )
+        self._send(message)
+        time.sleep(pause)
+        self._send(message)
+        with contextlib.suppress(TimeoutError):
+            while True:  # one or two runs of the page
+                self._receive_until(_finished, timeout=QUIET_SECONDS)
 
     def upload(self, name: str, content: bytes) -> WidgetState:
         """Give a file to the uploader of the page. Returns its state, for the next `open`."""
@@ -118,9 +149,11 @@ class Session:
     def _send(self, message: BackMsg) -> None:
         self._socket.send(message.SerializeToString())
 
-    def _receive_until(self, condition: Callable[[ForwardMsg], bool]) -> ForwardMsg:
+    def _receive_until(
+        self, condition: Callable[[ForwardMsg], bool], timeout: float = TIMEOUT_SECONDS
+    ) -> ForwardMsg:
         while True:
-            raw = self._socket.recv(timeout=TIMEOUT_SECONDS)
+            raw = self._socket.recv(timeout=timeout)
             assert isinstance(raw, bytes)
             self.received.append(raw)
             # Pictures, downloads and pictures in tables, anywhere in a message.
@@ -129,6 +162,8 @@ class Session:
             if message.WhichOneof("type") == "new_session":
                 self.elements.clear()
                 self._id = message.new_session.initialize.session_id
+            elif message.WhichOneof("type") == "page_info_changed":
+                self.address = message.page_info_changed.query_string
             elif message.WhichOneof("type") == "delta" and message.delta.HasField("new_element"):
                 self.elements.append(message.delta.new_element)
             if condition(message):

@@ -8,7 +8,8 @@ from PIL import Image
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import ScriptRunner, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
 from streamlit.testing.v1 import AppTest
 
 from ui import internals
@@ -34,6 +35,9 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     for name in ("get_upload_urls", "remove_file", "remove_session_files"):
         assert callable(getattr(MemoryUploadedFileManager, name))
     assert callable(AppSession._create_new_session_message)
+    for name in ("_maybe_handle_execution_control_request", "_is_in_script_thread"):
+        assert callable(getattr(ScriptRunner, name))
+    assert hasattr(ThreadState, "get") and hasattr(RunLocation, "CALLBACK")
     contexts = []
 
     def script() -> None:
