@@ -80,7 +80,7 @@ def viewing(browser: Browser, server: Server, engine: str) -> Iterator[Viewer]:
     viewer.page.on("pageerror", lambda error: viewer.troubles.append(str(error)))
     viewer.page.goto(server.url)
     chromium.settle(viewer.page)
-    viewer.page.get_by_role("radio", name="Live").first.click()
+    chromium.pick(viewer.page, "Live")
     answering = f".live[data-engine={engine}][data-frames]"
     viewer.page.locator(answering).wait_for(timeout=chromium.PATIENCE)
     viewer.page.wait_for_timeout(WARM)

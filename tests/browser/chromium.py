@@ -138,8 +138,14 @@ def start_button(page: Page) -> Locator:
 
 def choose(page: Page, option: str) -> None:
     """Choose one of a few options."""
-    page.get_by_role("radio", name=option).first.evaluate("radio => radio.click()")
+    pick(page, option)
     settle(page)
+
+
+def pick(page: Page, option: str, *, exact: bool = False) -> None:
+    """Choose one of a few options without waiting. Its input is hidden behind its label."""
+    radio = page.get_by_role("radio", name=option, exact=exact).first
+    radio.evaluate("radio => radio.click()")
 
 
 def follow(page: Page, title: str) -> None:
