@@ -67,7 +67,7 @@ class Viewer:
 @contextmanager
 def viewing(browser: Browser, server: Server, engine: str) -> Iterator[Viewer]:
     """A new visitor with one engine; the other one is not available."""
-    context = chromium.context(browser)
+    context = chromium.context(browser, slow_camera=False)
     if engine == SERVER:
         context.route("**/@litertjs/**", lambda route: route.abort())
     viewer = Viewer(context.new_page())
