@@ -87,18 +87,16 @@ class Session:
         buttons = [element.button for element in self.elements if element.HasField("button")]
         return [button for button in buttons if button.label == label and not button.disabled]
 
-    def click(self, page: str, query: str, button: Button, pause: float) -> None:
-        """Click a button twice, as before the browser knows what the first click does.
+    def send_twice(self, page: str, query: str, widget: WidgetState, pause: float) -> None:
+        """Send a widget twice, as before the browser knows what the first request does.
 
         Args:
-            pause: seconds between the clicks.
+            pause: seconds between the requests.
         """
         message = BackMsg()
         message.rerun_script.page_name = page
         message.rerun_script.query_string = query
-        message.rerun_script.widget_states.widgets.append(
-            WidgetState(id=button.id, trigger_value=True)
-        )
+        message.rerun_script.widget_states.widgets.append(widget)
         self._send(message)
         time.sleep(pause)
         self._send(message)
