@@ -62,4 +62,5 @@ def test_files_that_a_browser_names_again_are_taken_once_and_shown(
             session.send_twice("train", "", session.upload("a.zip", content), pause / 1000)
             (new,) = made(host, "uploads") - before
             assert session.address == f"upload={new}", f"after {pause} ms"
-            assert not any(element.HasField("alert") for element in session.elements)
+            drawn = {element.WhichOneof("type") for element in session.elements}
+            assert not drawn & {"alert", "file_uploader"}, "the pictures are shown"
