@@ -107,4 +107,5 @@ def _plausible(labels: Sequence[str]) -> bool:
         and 2 <= len(counts) <= len(labels) / PER_NAME
         and min(counts.values()) > 1
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
+        and not all(map(role, counts))
     )

@@ -1,7 +1,7 @@
 """Decide where the labels of a dataset are: in folders, tables or file names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
@@ -115,9 +115,11 @@ def _find_labels(
     try:
         tables = label_files.find(name, pictures, others)
     except label_files.LabelsOfParts as refusal:  # unless the file names have labels
-        if not (names := file_names.find(pictures)):
+        names = file_names.find(pictures)
+        labels = {label for label, _ in names.labels.values()} if names else set()
+        if not labels or _are_numbered(labels):
             raise
-        tables = label_files.find(name, pictures, others, {c for c, _ in names.labels.values()})
+        tables = label_files.find(name, pictures, others, labels)
         notes = (warns("boxes", f"{refusal} Only the file names were used."),)
     if tables and tables.enough:
         return _LabelsFound(_labelled(pictures, tables), tables, tables.unread, notes)
@@ -167,12 +169,18 @@ def _beside_folders(
 def _are_parts(comparison: combining.Comparison) -> bool:
     """Whether folders such as `part_1` and `raw` are no classes, but those of the table are."""
     classes, source = comparison.folders.classes, comparison.source
-    numbered = len({re.sub(r"\d+", "", label) for label in classes}) == 1
-    numbered |= all(folder_names.role(c) or folder_names.is_generic(c) for c in classes)
+    numbered = _are_numbered(classes) or all(
+        folder_names.role(c) or folder_names.is_generic(c) for c in classes
+    )
     words = folder_names.words_of(classes[0])
     named = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
     most = len(source.labels) >= label_files.MINIMUM_SHARE * len(comparison.pictures)
     return numbered and named and source.enough and most and not comparison.renumbers()
+
+
+def _are_numbered(labels: Iterable[str]) -> bool:
+    """Whether names differ only in their numbers."""
+    return len({re.sub(r"\d+", "", label) for label in labels}) == 1
 
 
 def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:

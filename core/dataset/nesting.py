@@ -4,10 +4,15 @@ import re
 from collections import Counter, defaultdict
 from typing import Literal
 
-from core.dataset.folder_names import COPY, is_generic, key, normal
+from core.dataset.folder_names import COPY, is_generic, key, normal, vocabulary, words_of
 
 ClassLevel = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
+# Words of classes that are numbered: `Grade 2`.
+_KINDS = vocabulary("""
+class classe clase klasse category kategorie kind type typ tipo sorte grade grad stage stadium level
+stufe degree
+""")
 # Numbers of classes; longer ones may be dates.
 _NUMBER = re.compile(r"\d{1,3}")
 # Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
@@ -41,7 +46,8 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
         return _level_of_numbers(folders, tops)
     if max(counts.values()) > 1:
         # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        numbered = len({re.sub(r"\d+", "", top) for top in tops}) < 2 <= len(tops)
+        kinds = _KINDS & {word for top in tops for word in words_of(top)}
+        numbered = not kinds and len({re.sub(r"\d+", "", top) for top in tops}) < 2 <= len(tops)
         unnamed = numbered or sum(map(is_generic, tops.values())) * 2 > len(tops)
         copies = len({COPY.sub("", top) for top in tops}) < len(tops)
         return "inner" if unnamed or copies else "top", unnamed

@@ -70,6 +70,7 @@ def without_pictures(
     }
     names = [member.name for member in files.members]
     names += [entry.name for entry in files.skipped if entry.reason != CLUTTER]
+    names = [name for name in names if not name.lower().endswith(label_files.SUFFIXES)]  # notes
     others = {path for f in set(map(_folder, names)) for path in (f, *f.parents)} - held
     beside = (str(folder) for folder in others if folder.parent in of_classes)
     if without := sorted({*files.empty_folders, *beside}):

@@ -605,8 +605,11 @@ def test_boxes_are_no_obstacle_if_file_names_have_labels(read):
     assert layout.classes == ("cat", "dog") and layout.predefined
     assert "Pascal VOC" in notes["boxes"].sentence
     assert "trainval.txt and test.txt" in notes["labels_from"].sentence
-    with pytest.raises(BadDataset, match="object detection"):
-        read({f"xmls/p{n}.xml": "<object><bndbox></bndbox></object>" for n in range(4)})
+    for words in (("video1", "video2"), ("train", "test")):
+        frames = [f"{word}_{n}" for word in words for n in range(4)]
+        boxes = {f"xmls/{frame}.xml": "<object><bndbox></bndbox></object>" for frame in frames}
+        with pytest.raises(BadDataset, match="object detection"):
+            read(boxes, [f"images/{frame}.jpg" for frame in frames])
 
 
 def test_a_column_of_boxes_is_no_table_of_labels(read):

@@ -189,6 +189,7 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
         ),
         (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
         (["site1/cat", "site1/other/1", "site2/cat/1", "site2/other"], "cat other", "inner"),
+        (["Grade_1/left", "Grade_1/right", "Grade_2/left"], "Grade_1 Grade_2", "top"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
         (
@@ -489,7 +490,7 @@ def test_an_empty_class_folder_is_a_finding(read):
 
 
 def test_a_class_folder_without_a_readable_picture_is_a_finding(read):
-    others = {"train/c/1.mp4": "film", "train/d/1.svg": "<svg/>", "docs/notes.txt": "b"}
+    others = {"train/c/1.mp4": "film", "train/d/1.svg": "<svg/>", "train/docs/notes.txt": "b"}
     found = read(paths("train/a", "train/b"), others)
     note = next(note for note in found.notes if note.code == "empty_folders")
     assert note.sentence.startswith("No readable pictures in train/c and train/d.")
