@@ -154,7 +154,7 @@ def masks(names: Sequence[str]) -> frozenset[str]:
 
     `masks` is such a folder if `images` or the like is beside it, no third folder has a name that
     could be a class, and most of its files are named after pictures: `1.png` or `1_mask.png` for
-    `1.jpg`.
+    `1.jpg`. Beside other folders, it is one if most of its files are in class folders as well.
     """
     below: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
@@ -166,14 +166,21 @@ def masks(names: Sequence[str]) -> frozenset[str]:
     found = {name for name, mask in alike if mask and mask["picture"] in stems}
     for folders in below.values():
         of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
-        of_pictures = {folder for folder in folders if _is_of(_PICTURES, folder)} - of_masks
-        if not (of_masks and all(map(is_generic, set(folders) - of_masks - of_pictures))):
+        others = set(folders) - of_masks
+        of_pictures = {folder for folder in others if _is_of(_PICTURES, folder)}
+        key = _file_words
+        if not all(map(is_generic, others - of_pictures)):
+            # `segmentations/albatross/1.png` beside `CUB/images/albatross/1.jpg`; but `mask` may be
+            # a class beside `no_mask`.
+            of_masks -= {"mask", "label", "annotation"}
+            of_pictures, key = others, _folder_and_words
+        if not of_masks:
             continue
-        pictures = {_file_words(name) for folder in of_pictures for name in folders[folder]}
+        pictures = {key(name) for folder in of_pictures for name in folders[folder]}
         marks = [name for folder in of_masks for name in folders[folder]]
         named = sum(
             any(words[:n] in pictures for n in range(1, len(words) + 1))
-            for words in map(_file_words, marks)
+            for words in map(key, marks)
         )
         if named * 2 > len(marks):
             found.update(marks)
@@ -184,6 +191,13 @@ def _is_of(kind: frozenset[str], folder: str) -> bool:
     """Whether a folder's name has words of this kind, and else none that mean something."""
     words = set(words_of(folder))
     return bool(words & kind) and words <= kind | _GENERIC
+
+
+def _folder_and_words(name: str) -> tuple[str, ...]:
+    """The same words, the first with the name of the folder; none if that says nothing."""
+    folder, words = PurePosixPath(name).parent.name, _file_words(name)
+    means_something = not role(folder) and not is_generic(folder)
+    return (f"{folder}/{words[0]}", *words[1:]) if words and means_something else ()
 
 
 def _file_words(name: str) -> tuple[str, ...]:

@@ -443,6 +443,24 @@ CASES = {
         ],
         _split("benign normal", None),
     ),
+    "masks in class folders beside the pictures": Case(
+        "Kaggle, cub2002011",
+        [
+            *_under("CUB_200_2011/images", "001.Albatross", "002.Auklet"),
+            *(f"segmentations/{name}/{{n}}.png" for name in ("001.Albatross", "002.Auklet")),
+        ],
+        _split("001.Albatross 002.Auklet", None),
+        {"attributes.txt": "1 has_bill_shape::dagger"},
+    ),
+    "labels as a class with a split": Case(
+        "Recycling",
+        [
+            f"{c}/{part}/{{n}}.jpg"
+            for c in ("labels", "cans", "boxes")
+            for part in ("train", "test")
+        ],
+        _split("labels cans boxes", "train", "test"),
+    ),
     "numbers of classes below numbers of patients": Case(
         "Kaggle, breast-histopathology-images",
         [f"{p}/{c}/{p}_{{n}}_class{c}.png" for p in (10253, 10254, 8863) for c in (0, 1)],
