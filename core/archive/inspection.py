@@ -23,7 +23,7 @@ CLOSED = "A folder that may not be opened. Change its permissions, or move the p
 SAME_NAME = "Another file of this archive has the same name."
 
 CLUTTER_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
-CLUTTER_NAMES |= {"$recycle.bin", "system volume information", "lost+found"}
+CLUTTER_NAMES |= {"$recycle.bin", "#recycle", "@recycle", "system volume information", "lost+found"}
 # Google Takeout's file about a picture, cut where its name would be too long: `1.jpg.suppl.json`.
 _SIDECAR = re.compile(r"\.[a-z]{3,4}\.(?P<kind>s[a-z-]*)(\(\d+\))?\.json$", re.IGNORECASE)
 

@@ -1,5 +1,6 @@
 """Checks of the classes: whether there are enough, with enough pictures each."""
 
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -7,11 +8,12 @@ import numpy as np
 from core.checks.findings import CheckInput
 from core.dataset import Dataset
 from core.dataset.findings import Finding, Remedy, blocks, warns
-from core.dataset.folder_names import COPY
+from core.dataset.folder_names import COPY, plain
 from core.system.prose import count, listed
 
 MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
 FEW = 20  # with fewer a class is learned and scored poorly
+SHORTEST = 3  # letters of a word of which the plural is known
 IMBALANCE = 3  # ratio of the largest class to the smallest
 
 
@@ -76,19 +78,39 @@ def imbalance(case: CheckInput) -> Finding | None:
 
 
 def similar_names(case: CheckInput) -> Finding | None:
-    """Classes whose names differ only in capitals, spaces, ` - Copy` or the folder above them."""
+    """Classes whose names differ only in their spelling, a plural or the folder above them."""
     by_name: defaultdict[str, list[str]] = defaultdict(list)
     for name in case.dataset.classes:
-        plain = COPY.sub("", name.split("/")[-1]).casefold()
-        by_name["".join(plain.split())].append(name)
-    same = next((names for names in by_name.values() if len(names) > 1), None)
+        by_name[_spelling(name)].append(name)
+    for plural in sorted(by_name, key=len, reverse=True):
+        singular = next((s for s in _singulars(plural) if s in by_name), None)
+        if singular:
+            by_name[singular] += by_name.pop(plural)
+    same = [names for names in by_name.values() if len(names) > 1]
     if not same:
         return None
+    # Those that are merged unasked are the first.
+    same.sort(key=lambda names: len({name.casefold() for name in names}))
+    first = same[0]
+    pairs = [" = ".join(names) for names in same]
     return warns(
         "similar_names",
-        f"{listed(same)} have nearly the same name. Merge them if they are one class.",
-        remedy=Remedy(kind="merge", label=f"Merge into {same[0]}", classes=tuple(same)),
+        f"Nearly the same name: {listed(pairs)}. Merge them if they are one class.",
+        remedy=Remedy(kind="merge", label=f"Merge into {first[0]}", classes=tuple(first)),
     )
+
+
+def _spelling(name: str) -> str:
+    """What the spellings of a name have in common: `Black-cat.` and ` black cat - Copy`."""
+    name = plain(COPY.sub("", name.rsplit("/", maxsplit=1)[-1]))
+    return re.sub(r"(?<=\D)[\s_-]+(?=\w)|\s", "", name.strip(" ._"))
+
+
+def _singulars(plural: str) -> list[str]:
+    """What a word may be the plural of: `cats`, `boxes`, `Katzen`."""
+    endings = [end for end in ("s", "es") if plural.endswith(end)]
+    endings += ["n"] if plural.endswith("en") else []
+    return [plural.removesuffix(end) for end in endings if len(plural) - len(end) >= SHORTEST]
 
 
 def _counts(dataset: Dataset) -> list[int]:

@@ -10,8 +10,9 @@ from core import images
 from core.archive.inspection import CLOSED, LINKED_FOLDER
 from core.archive.unpacking import CLUTTER
 from core.checks.findings import LEFT_OUT, CheckInput
-from core.dataset import splitting
+from core.dataset import repeats, splitting
 from core.dataset.findings import Finding, Remedy, blocks, informs, warns
+from core.dataset.reading import OTHER_FILE
 from core.system.prose import count, listed
 
 TINY = 48  # shorter edge, in pixels
@@ -107,18 +108,25 @@ def leaks(case: CheckInput) -> Finding | None:
 
 
 def unreadable(case: CheckInput) -> Finding | None:
-    """Files that could not be read, except clutter and files that the visitor left out."""
-    others = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED  # another finding reports folders
-    unread = [s for s in case.dataset.skipped if s.reason not in others]
+    """Files that could not be read, except clutter and files that the visitor left out.
+
+    Files that are no pictures by their names, such as tables, are no reason for a warning.
+    """
+    # Other findings report folders.
+    others = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED, repeats.REPEATED, repeats.BY_YEAR
+    skipped = [s for s in case.dataset.skipped if s.reason not in others]
+    unread = [s for s in skipped if s.reason != OTHER_FILE]
+    names = [s.name for s in skipped if s.reason == OTHER_FILE]
+    rest = f"{count(len(names), 'file is no picture', 'files are no pictures')}: {listed(names)}."
     if not unread:
-        return None
-    reason, most = Counter(skipped.reason for skipped in unread).most_common(1)[0]
+        return informs("other_files", rest, files=tuple(names)) if names else None
+    reason, most = Counter(s.reason for s in unread).most_common(1)[0]
     why = reason if most == len(unread) else f"Most often: {reason}"
     return warns(
         "unreadable",
         # Not “left out”: with those that a remedy excluded, there may be more of them.
-        f"{count(len(unread), 'file')} could not be used. {why}",
-        files=tuple(skipped.name for skipped in unread),
+        f"{count(len(unread), 'file')} could not be used. {why}" + (f" {rest}" if names else ""),
+        files=tuple(s.name for s in skipped),
     )
 
 

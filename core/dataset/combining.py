@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.dataset import label_files, layout
-from core.dataset.findings import Finding, warns
+from core.dataset.findings import Finding, informs, warns
 from core.dataset.folder_names import key
 from core.dataset.records import is_number
 from core.system import prose
@@ -64,7 +64,8 @@ class Comparison:
     def disagreement(self) -> tuple[Finding, ...]:
         """A finding about pictures whose label in a table names another class than their folder.
 
-        Columns of which most values name no class are about something else.
+        Columns of which most values name no class are about something else. That is said if they
+        are neither finer nor coarser than the folders.
         """
         labels = {label for _, label in self.pairs}
         differ = sum(
@@ -72,7 +73,17 @@ class Comparison:
             for (folder, label), number in self.pairs.items()
             if self.named.get(key(label), folder) != folder
         )
-        if not differ or sum(key(label) in self.named for label in labels) * 2 < len(labels):
+        if sum(key(label) in self.named for label in labels) * 2 < len(labels):
+            folders = {folder for folder, _ in self.pairs}
+            if len(self.pairs) in (len(labels), len(folders)):
+                return ()
+            sentence = (
+                f"{self.source.source} has other labels than the folders: "
+                f"{prose.listed(sorted(labels))}. The folders were used. To use the table, put all "
+                "pictures into one folder."
+            )
+            return (informs("other_labels", sentence),)
+        if not differ:
             return ()
         sentence = (
             f"{differ:,} of {prose.count(self.pairs.total())} have another class in "

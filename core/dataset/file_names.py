@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from core.dataset import levels
 from core.dataset.folder_names import role, vocabulary, words_of
 from core.dataset.label_columns import LabelAndSplit
 from core.dataset.label_files import Labels
@@ -18,6 +19,7 @@ UNKNOWN = {"test", "unlabelled"}
 _NUMBER = re.compile(r"[\s()]*\d+")
 _WORDS = re.compile(r"\D*")
 _LETTER = re.compile(r"[^\W\d_]")
+_DATE = re.compile(levels.DATE)
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
 # Words that programs and cameras put into names.
 _PROGRAMS = vocabulary("""
@@ -35,6 +37,8 @@ source target real fake
 
 def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     """Labels in file names, as in `cat.0.jpg`, `great_dane_12.png` and `0001_cat.jpg`, or None.
+
+    Dates are no part of them: `cat_2024-05-01_1.jpg`.
 
     In Teachable Machine's projects (`.tm`), which are zips, all pictures are at the top:
     `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
@@ -56,13 +60,14 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         return Labels("the file names of a Teachable Machine project", projected)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
     for label_of in (_before_number, _behind_number):
-        found = {name: label_of(PurePosixPath(name).stem) for name in pictures}
+        found = {name: label_of(_DATE.sub("", PurePosixPath(name).stem)) for name in pictures}
         words = {name: label for name, label in found.items() if label}
         labels_of = [words.get(name, "") for name in needed]
         if _plausible(labels_of) and not _are_variants(needed, labels_of):
-            splits = lists.labels if lists else {}
-            labels = {name: (word, splits.get(name, ("", None))[1]) for name, word in words.items()}
-            return Labels("the file names", labels)
+            splits = {name: part for name, (_, part) in lists.labels.items()} if lists else {}
+            labels = {name: (word, splits.get(name)) for name, word in words.items()}
+            files = lists.files if lists and any(splits.values()) else ()
+            return Labels("the file names", labels, files=files)
     return None
 
 
@@ -102,4 +107,5 @@ def _plausible(labels: Sequence[str]) -> bool:
         and 2 <= len(counts) <= len(labels) / PER_NAME
         and min(counts.values()) > 1
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
+        and not all(map(role, counts))
     )

@@ -1,5 +1,6 @@
 """What the names of folders mean: splits, masks, and words that say nothing about the pictures."""
 
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
@@ -25,8 +26,9 @@ _WORDS: dict[Part, str] = {
     "validation": """val valid validation validate valset dev validierung validierungsdaten
         validacion validacao convalida walidacja валидация проверка 验证 验证集 驗證 検証 検証用
         검증""",
-    "test": """test testing testset tst eval evaluation holdout testdaten testbilder prufung prueba
-        pruebas teste testowe тест тестовая 测试 测试集 測試 テスト テスト用 테스트 시험""",
+    "test": """test testing testset tst eval evaluation holdout testen testdaten testbilder prufung
+        prufen prueba pruebas teste testowe тест тестовая 测试 测试集 測試 テスト テスト用 테스트
+        시험""",
     "unlabelled": """pred predict prediction predictions unlabeled unlabelled nolabel nolabels
         submission""",
 }
@@ -34,12 +36,12 @@ _WORDS: dict[Part, str] = {
 _GENERIC = vocabulary("""
 images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
 original originals more new old other extra misc part batch session day take shot frame frames
-folder set group site patient camera cam device user subject scan slide series copy color colour
-gray grey grayscale greyscale rgb segmented cropped crop augmented resized jan feb mar apr may
-jun jul aug sep oct nov dec
+folder set group site patient study visit camera cam device user subject scan slide series copy
+color colour gray grey grayscale greyscale rgb segmented cropped crop augmented resized preprocessed
+jan feb mar apr may jun jul aug sep oct nov dec
 """)
 # Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
-_COUNTED = vocabulary("hospital site fold split")
+_COUNTED = vocabulary("hospital site fold split camera cam")
 _LISTS = (".txt", ".csv", ".tsv", ".json", ".mat")
 # `photo` and `picture` may be classes.
 _PICTURES = vocabulary("images image imgs img pictures photos jpegimages input inputs")
@@ -48,10 +50,19 @@ mask masks trimap trimaps segmentation segmentations annotation annotations gt g
 labels
 """)
 
-COPY = re.compile(
-    r"((?<!\s)\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|(?<!\s)\s*\(\d+\))$", re.IGNORECASE
+_MASK_OF = re.compile(
+    r"(?P<picture>.*)[ _-](mask|segmentation|superpixels)([ _-]\d+)?", re.IGNORECASE | re.DOTALL
 )
-"""What operating systems add to the name of a copy."""
+_COPY = "(copy|kopie|copie|c[oó]pia|kopia|копия)"
+COPY = re.compile(
+    rf"((?<!\s)\s*-\s*{_COPY}(\s*\(\d+\))?|[\s_]{_COPY}[\s_]?\d*|(?<!\s)\s*\(\d+\))$"
+    rf"|^{_COPY} (of|von|van|de|di) ",
+    re.IGNORECASE,
+)
+"""What operating systems and Google Drive add to the name of a copy."""
+_DAY = re.compile(r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d")
+# Folders of cameras: `100APPLE`.
+_CAMERA = re.compile(r"\d{3}[A-Z\d_]{5}")
 
 
 def role(folder: str) -> Part | None:
@@ -81,7 +92,8 @@ def is_generic(folder: str) -> bool:
     meaningless = _GENERIC | _COUNTED if has_number or has_letter else _GENERIC
     if has_number or has_counted:  # `Hospital B`, `1a`
         words = [word for word in words if len(word) > 1]
-    return meaningless.issuperset(words)
+    is_named_so = _DAY.fullmatch(folder) or _CAMERA.fullmatch(folder)
+    return meaningless.issuperset(words) or is_named_so is not None
 
 
 def words_of(folder: str) -> list[str]:
@@ -136,28 +148,39 @@ def key(label: str) -> str:
 
 
 def masks(names: Sequence[str]) -> frozenset[str]:
-    """Pictures in folders of masks, as datasets for segmentation have beside their pictures.
+    """Masks, as datasets for segmentation have beside their pictures: `1_mask.png` of `1.png`.
+
+    Others are in folders of masks.
 
     `masks` is such a folder if `images` or the like is beside it, no third folder has a name that
     could be a class, and most of its files are named after pictures: `1.png` or `1_mask.png` for
-    `1.jpg`.
+    `1.jpg`. Beside other folders, it is one if most of its files are in class folders as well.
     """
     below: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
         parts = name.split("/")
         for n, folder in enumerate(parts[:-1]):
             below["/".join(parts[:n])][folder].append(name)
-    found: set[str] = set()
+    stems = {posixpath.splitext(name)[0] for name in names}
+    alike = ((name, _MASK_OF.fullmatch(posixpath.splitext(name)[0])) for name in names)
+    found = {name for name, mask in alike if mask and mask["picture"] in stems}
     for folders in below.values():
         of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
-        of_pictures = {folder for folder in folders if _is_of(_PICTURES, folder)} - of_masks
-        if not (of_masks and all(map(is_generic, set(folders) - of_masks - of_pictures))):
+        others = set(folders) - of_masks
+        of_pictures = {folder for folder in others if _is_of(_PICTURES, folder)}
+        key = _file_words
+        if not all(map(is_generic, others - of_pictures)):
+            # `segmentations/albatross/1.png` beside `CUB/images/albatross/1.jpg`; but `mask` may be
+            # a class beside `no_mask`.
+            of_masks -= {"mask", "label", "annotation"}
+            of_pictures, key = others, _folder_and_words
+        if not of_masks:
             continue
-        pictures = {_file_words(name) for folder in of_pictures for name in folders[folder]}
+        pictures = {key(name) for folder in of_pictures for name in folders[folder]}
         marks = [name for folder in of_masks for name in folders[folder]]
         named = sum(
             any(words[:n] in pictures for n in range(1, len(words) + 1))
-            for words in map(_file_words, marks)
+            for words in map(key, marks)
         )
         if named * 2 > len(marks):
             found.update(marks)
@@ -168,6 +191,13 @@ def _is_of(kind: frozenset[str], folder: str) -> bool:
     """Whether a folder's name has words of this kind, and else none that mean something."""
     words = set(words_of(folder))
     return bool(words & kind) and words <= kind | _GENERIC
+
+
+def _folder_and_words(name: str) -> tuple[str, ...]:
+    """The same words, the first with the name of the folder; none if that says nothing."""
+    folder, words = PurePosixPath(name).parent.name, _file_words(name)
+    means_something = not role(folder) and not is_generic(folder)
+    return (f"{folder}/{words[0]}", *words[1:]) if words and means_something else ()
 
 
 def _file_words(name: str) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """Decide where the labels of a dataset are: in folders, tables or file names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 from core.archive.inspection import LINKED_FOLDER
+from core.archive.sources import is_archive
 from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
@@ -17,11 +18,13 @@ from core.dataset import (
     reading_findings,
     repeats,
 )
-from core.dataset.findings import Finding
+from core.dataset.findings import Finding, warns
 from core.errors import BadDataset, NoClasses
 from core.images.formats import READABLE
 from core.system import prose
 
+# Files that may have labels, but are not read.
+_BINARY, _OTHER_TABLES = (".parquet", ".mat", ".arrow"), (".lst", ".yaml", ".yml")
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
@@ -74,13 +77,15 @@ def interpret(
     )
     inferred = replace(found.layout, assignments=assignments)
     source = found.source
-    _check_classes(name, inferred, files, others, 2 if classes == "several" else 1, source)
+    fewest = 2 if classes == "several" else 1
+    _check_classes(name, pictures, inferred, files, others, fewest, source)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
     lists += found.unread
     notes = (
         *found.notes,
         *reading_findings.repeated(repeated),
-        *reading_findings.interpreted(used, lists, inferred, source, files),
+        *reading_findings.interpreted(used, lists, found.layout, source, files),
+        *reading_findings.without_pictures(pictures, inferred, files),
     )
     return Interpretation(inferred, notes, source.files if source else ())
 
@@ -106,11 +111,20 @@ def _find_labels(
     folders = layout.infer(pictures)
     if _are_enough(folders, classes):
         return _beside_folders(name, pictures, others, folders)
-    tables = label_files.find(name, pictures, others)
+    notes: tuple[Finding, ...] = ()
+    try:
+        tables = label_files.find(name, pictures, others)
+    except label_files.LabelsOfParts as refusal:  # unless the file names have labels
+        names = file_names.find(pictures)
+        labels = {label for label, _ in names.labels.values()} if names else set()
+        if not labels or _are_numbered(labels):
+            raise
+        tables = label_files.find(name, pictures, others, labels)
+        notes = (warns("boxes", f"{refusal} Only the file names were used."),)
     if tables and tables.enough:
-        return _LabelsFound(_labelled(pictures, tables), tables)
+        return _LabelsFound(_labelled(pictures, tables), tables, tables.unread, notes)
     if names := file_names.find(pictures, tables):
-        return _LabelsFound(_labelled(pictures, names), names)
+        return _LabelsFound(_labelled(pictures, names), names, notes=notes)
     return _LabelsFound(_labelled(pictures, tables), tables) if tables else _LabelsFound(folders)
 
 
@@ -135,30 +149,38 @@ def _beside_folders(
         return _LabelsFound(folders, unread=tuple(tests))
     if source is None:
         return _LabelsFound(folders)
-    unread = source.files if source.divided else ()
     comparison = combining.Comparison(pictures, folders, source)
     if _are_parts(comparison):
-        return _LabelsFound(_labelled(pictures, source), source, unread)
+        if source.unread:  # that was judged by the folders
+            source = label_files.find(name, pictures, others) or source
+        return _LabelsFound(_labelled(pictures, source), source, source.unread)
     notes = comparison.disagreement()
     both = comparison.combined()
     if both == folders:
-        return _LabelsFound(folders, None, unread, notes)
+        return _LabelsFound(folders, None, source.unread, notes)
     pairs = zip(folders.assignments, both.assignments, strict=True)
     if all(after.label in ("", before.label) for before, after in pairs):
         # Only the split is from the table.
         splits = {picture: ("", split) for picture, (_, split) in source.labels.items()}
         source = source._replace(labels=splits)
-    return _LabelsFound(both, source, unread, notes)
+    return _LabelsFound(both, source, source.unread, notes)
 
 
 def _are_parts(comparison: combining.Comparison) -> bool:
-    """Whether folders such as `part_1` and `part_2` are no classes, but those of the table are."""
+    """Whether folders such as `part_1` and `raw` are no classes, but those of the table are."""
     classes, source = comparison.folders.classes, comparison.source
-    numbered = len({re.sub(r"\d+", "", label) for label in classes}) == 1
+    numbered = _are_numbered(classes) or all(
+        folder_names.role(c) or folder_names.is_generic(c) for c in classes
+    )
     words = folder_names.words_of(classes[0])
     named = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
     most = len(source.labels) >= label_files.MINIMUM_SHARE * len(comparison.pictures)
     return numbered and named and source.enough and most and not comparison.renumbers()
+
+
+def _are_numbered(labels: Iterable[str]) -> bool:
+    """Whether names differ only in their numbers."""
+    return len({re.sub(r"\d+", "", label) for label in labels}) == 1
 
 
 def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:
@@ -175,6 +197,7 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
 
 def _check_classes(
     name: str,
+    pictures: Sequence[str],
     inferred: layout.Layout,
     files: Extraction,
     others: Sequence[Member],
@@ -183,6 +206,7 @@ def _check_classes(
 ) -> None:
     """Check that there are enough classes."""
     nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
+    nested += [member.name for member in others if is_archive(member.name)]  # of a folder
     if not inferred.assignments and nested:
         raise BadDataset(
             f"{name} contains an archive, {nested[0]}, and no pictures. Unpack that archive and "
@@ -201,9 +225,7 @@ def _check_classes(
             f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
             "Leave the masks out, and put the pictures of each class into one folder."
         )
-    names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
-    sheet = next((n for n in names if n.lower().endswith(SPREADSHEETS)), None)
-    advice = f" If {sheet} has the labels, save it as CSV." if sheet else _about_links(files)
+    advice = _about_tables(pictures, others, files, source) or _about_links(files)
     if source and len(classes) < fewest_classes:
         only = f", and only {prose.listed(classes)}" if classes else ""
         labelled = sum(bool(label) for label, _ in source.labels.values())
@@ -219,7 +241,7 @@ def _check_classes(
             f"No class folders in {name}. Found {prose.count(len(inferred.assignments))} {where}. "
             f"Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
         )
-    if _is_flat_split(inferred):
+    if source is None and _is_flat_split(inferred):
         raise NoClasses(
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
@@ -230,6 +252,35 @@ def _check_classes(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
             f"with pictures of something else.{advice}"
         )
+
+
+def _about_tables(
+    pictures: Sequence[str],
+    others: Sequence[Member],
+    files: Extraction,
+    source: label_files.Labels | None,
+) -> str:
+    """Advice about a file that may have the labels, but was not understood; empty without one."""
+    names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
+    if binary := next((n for n in names if n.lower().endswith((*SPREADSHEETS, *_BINARY))), ""):
+        return f" If {binary} has the labels, save it as CSV."
+    endings = (*label_files.TABLES, *_OTHER_TABLES)
+    of_one = {PurePosixPath(picture).stem for picture in pictures}  # `1.json`, `1.jpg.json`
+    used = source.files if source else ()
+    unused = (
+        name
+        for name in names
+        if name.lower().endswith(endings)
+        and name not in used
+        and folder_names.role(PurePosixPath(name).stem) != "unlabelled"
+        and PurePosixPath(name).name.split(".")[0] not in of_one
+    )
+    if table := next(unused, ""):
+        return (
+            f" If {table} has the labels, give each of its rows the name of a file, such as "
+            f"{pictures[0]}, and a label."
+        )
+    return ""
 
 
 def _about_links(files: Extraction) -> str:

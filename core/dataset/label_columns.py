@@ -15,14 +15,19 @@ from core.system import prose
 
 LABEL_COLUMNS = vocabulary(
     plain("""
-label labels class classname class_name classid class_id category target dx diagnosis species
-breed variety type y choice choices tag tags tagname annotation annotations klasse kategorie art
+label labels class classname class_name classid class_id category categories target dx diagnosis
+species breed variety type y choice choices tag tags tagname annotation annotations answer
+radio_answer displayname diagnostic disease finding grade klasse kategorie art
 classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
 etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
 """)
 )
 _CLEAREST = ("label", "labels", "class")
 """Titles that are preferred to the others."""
+_LAST_WORDS = vocabulary("label labels class category categories species breed diagnosis tags")
+"""What titles of several words, such as `Finding Labels`, end in."""
+_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
+_LIST = re.compile(r"\[(.*)\]", re.DOTALL)
 
 Row = list[str]
 LabelAndSplit = tuple[str, Part | None]
@@ -46,12 +51,14 @@ class TableLabels(NamedTuple):
         title: what it is called in messages.
         pairs: names of pictures, each with its class and split.
         missing: file names in it that are no picture here.
+        unread: whether it has a column of splits with words that are not known.
     """
 
     title: str
     pairs: list[tuple[str, LabelAndSplit]]
     trust: Trust
     missing: list[str]
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,30 @@ class _Columns:
         """Columns with the title of labels, or of the classes of the folders."""
         classes = {mark(label) for label in self.classes}
         values = self.values
-        return [n for n in values if self.titles[n] in LABEL_COLUMNS or values[n] <= classes]
+        named = [n for n in values if self.titles[n] in LABEL_COLUMNS or values[n] <= classes]
+        return named or [
+            n
+            for n in values
+            if self.titles[n].rpartition("_")[2] in _LAST_WORDS and n not in self.marks
+        ]
 
     @property
     def few(self) -> list[int]:
-        """Columns with several values, each of which may be that of several pictures."""
-        return [n for n in self.values if 2 <= len(self.values[n]) <= self.most_classes]
+        """Columns with several values, each of which may be that of several pictures; no dates."""
+        return [
+            n
+            for n, values in self.values.items()
+            if 2 <= len(values) <= self.most_classes and not all(map(_DATE.match, values))
+        ]
+
+    def has_words(self, column: int) -> bool:
+        """Whether not all values of a column are numbers."""
+        cells = (row[column] for _, row in self.table.body)
+        return not all(map(records.is_number, filter(tables.is_value, cells)))
+
+    def partition(self, column: int) -> tuple[int, ...]:
+        """How a column divides the pictures."""
+        return tuple(levels.numbered([row[column] for _, row in self.table.body]).tolist())
 
     @property
     def most_classes(self) -> float:
@@ -138,7 +163,9 @@ def read(
         marks=[n for n in marks if n not in of_splits],
         split_of=split_of,
     )
-    return _from_marks(columns) or _from_one_column(columns)
+    found = _from_marks(columns) or _from_one_column(columns)
+    titled = {titles[n] for n in of_splits} - split_lists.FOLDS
+    return found._replace(unread=bool(titled) and not any(split for _, (_, split) in found.pairs))
 
 
 def _from_marks(columns: _Columns) -> TableLabels | None:
@@ -198,29 +225,33 @@ def is_titled(title: str) -> bool:
 
 
 def _values(table: tables.Table) -> dict[int, set[str]]:
-    """The values of each column, without those of file names."""
+    """The values of each column that has any, without those of file names."""
     extensions = tuple({posixpath.splitext(picture)[1] for picture, _ in table.body} - {""})
-    return {
-        n: {mark(row[n]) for _, row in table.body}
+    values = {
+        n: {mark(row[n]) for _, row in table.body if tables.is_value(row[n])}
         for n in range(len(table.header))
         if n != table.file_column and not all(row[n].endswith(extensions) for _, row in table.body)
     }
+    return {n: each for n, each in values.items() if each}
 
 
 def _column(columns: _Columns, candidates: list[int]) -> int | None:
-    """The column of labels among those that may be; words are preferred to numbers.
+    """The column of labels among those that may be; words are preferred to numbers and ids.
 
     Raises:
         BadDataset: several divide the pictures differently.
     """
     table, file = columns.table, columns.file
-    cells = {n: [row[n] for _, row in table.body] for n in candidates}
-    words = [n for n in cells if not all(map(records.is_number, filter(tables.is_value, cells[n])))]
+    words = [n for n in candidates if columns.has_words(n)]
     chosen = words or candidates
     chosen = [n for n in chosen if columns.titles[n] in _CLEAREST] or chosen
-    partitions = {tuple(levels.numbered(cells[n]).tolist()) for n in chosen}
+    partitions = {columns.partition(n) for n in chosen}
     if len(partitions) < 2:
-        return chosen[0] if chosen else None
+        if chosen and not words:  # the names of the same classes may be beside their numbers
+            named = (n for n in columns.few if n not in columns.marks and columns.has_words(n))
+            chosen = [*(n for n in named if columns.partition(n) in partitions), *chosen]
+        ids = {n for n in chosen if columns.titles[n].endswith("id")}
+        return next((n for n in chosen if n not in ids), next(iter(chosen), None))
     if file.lower().endswith(".txt"):
         return None  # a list of numbers for programs
     raise BadDataset(
@@ -230,15 +261,20 @@ def _column(columns: _Columns, candidates: list[int]) -> int | None:
 
 
 def _separate(pairs: list[tuple[str, LabelAndSplit]]) -> Iterator[tuple[str, LabelAndSplit]]:
-    """Pairs of which `cat|dog` becomes two, if both are labels of other pictures."""
+    """Pairs of which `[cat,dog]` becomes two, and `cat|dog` if both are labels of others."""
     labels = {label for _, (label, _) in pairs}
     for picture, (label, split) in pairs:
-        several = [part.strip() for part in re.split(r"[|;,]", label)]
-        for part in several if len(several) > 1 and labels.issuperset(several) else [label]:
-            yield picture, (part, split)
+        if listed := _LIST.fullmatch(label):
+            several = [part.strip(" '\"") for part in listed[1].split(",")]
+        else:
+            several = re.split(r"\s*[|;,/&+]\s*|\s+", label)
+            are_labels = labels.issuperset(several) and len(set(several)) == len(several)
+            several = several if are_labels else [label]
+        yield from ((picture, (part, split)) for part in several)
 
 
 def _title(title: str) -> str:
     """The words of a title without the path before them: `tags.name` are tags."""
     parts = [re.sub(r"[\s-]+", "_", part) for part in plain(title).split(".")]
-    return parts[-2] if parts[-1] in ("name", "value") and len(parts) > 1 else parts[-1]
+    is_part = parts[-1] in ("name", "value", "title") and len(parts) > 1
+    return parts[-2] if is_part else parts[-1]

@@ -14,11 +14,16 @@ from core.system import prose
 
 MINIMUM_SHARE = 0.5
 """Share of the pictures that a table of one class must name to be used."""
-SUFFIXES = (*tables.TABLES, *records.SUFFIXES, ".xml", ".txt")
+TABLES = (*tables.TABLES, *records.SUFFIXES)
+SUFFIXES = (*TABLES, ".xml", ".txt")
 DETECTION = (
     "is an export for object detection ({format}), which labels parts of pictures. Export it for "
     "classification, one folder per class, or crop the objects first."
 )
+
+
+class LabelsOfParts(BadDataset):
+    """The files are an export for object detection."""
 
 
 class Labels(NamedTuple):
@@ -31,7 +36,7 @@ class Labels(NamedTuple):
         contradictions: pictures with several labels.
         missing: file names in the source that are no picture here.
         files: that were read.
-        divided: whether they give pictures to several splits, so that none is known.
+        unread: files that may define a split, but none that can be used.
     """
 
     source: str
@@ -40,7 +45,7 @@ class Labels(NamedTuple):
     contradictions: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    divided: bool = False
+    unread: tuple[str, ...] = ()
 
 
 def find(
@@ -56,8 +61,9 @@ def find(
             these classes, are labels, because a table may name sites or patients.
 
     Raises:
-        BadDataset: the files are an export for object detection without labels of whole pictures, a
-            project without pictures, or contradict each other.
+        LabelsOfParts: the files are an export for object detection without labels of whole
+            pictures.
+        BadDataset: they are a project without pictures, or contradict each other.
     """
     read = _read(name, pictures, others)
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
@@ -84,7 +90,7 @@ def find(
     undivided: dict[str, LabelAndSplit] = {
         picture: (label, None) for picture, (label, _) in merged.labels.items()
     }
-    return merged._replace(labels=undivided, divided=True)
+    return merged._replace(labels=undivided, unread=files)
 
 
 class _Files(NamedTuple):
@@ -123,7 +129,7 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
         kind = records.boxes(member.name, text)
         if kind and (kind != "YOLO" or path.stem in stems):
             boxed |= {suffix} if path.stem in stems else set()
-            refusals.append(BadDataset(f"{name} {DETECTION.format(format=kind)}"))
+            refusals.append(LabelsOfParts(f"{name} {DETECTION.format(format=kind)}"))
             continue
         if not pictures and (kind := records.type_of_project(text)):
             raise BadDataset(
@@ -170,7 +176,8 @@ def _merged(name: str, sources: dict[str, TableLabels], count: int) -> Labels:
     for each in sources.values():
         for picture, pair in each.pairs:
             found[picture].add(pair)
-    titles = [each.title for each in sources.values()]
+    titles = [s.title for s in sources.values() if any(label for _, (label, _) in s.pairs)]
+    titles = titles or [each.title for each in sources.values()]
     labels: dict[str, LabelAndSplit] = {}
     contradictions = set()
     divided = False
@@ -192,6 +199,7 @@ def _merged(name: str, sources: dict[str, TableLabels], count: int) -> Labels:
     enough = len(classes) > 1 or (len(classes) == 1 and classes.total() >= MINIMUM_SHARE * count)
     source = titles[0] if len(titles) == 1 else f"{len(titles)} tables"
     missing = tuple(cell for each in sources.values() for cell in each.missing)
+    unread = tuple(sources) if divided else (f for f, each in sources.items() if each.unread)
     return Labels(
-        source, labels, enough, frozenset(contradictions), missing, tuple(sources), divided
+        source, labels, enough, frozenset(contradictions), missing, tuple(sources), tuple(unread)
     )

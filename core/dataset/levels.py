@@ -12,8 +12,8 @@ Level = tuple[int, list[str]]
 """The number of a level, from 1, and the name of each picture's group."""
 LEVELS = 6
 """Levels of folders, and words of a file name, that are tried."""
-_DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
-_WORD = re.compile(_DATE + r"|[^\s_.\-]+")
+DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_WORD = re.compile(DATE + r"|[^\s_.\-]+")
 
 
 def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:

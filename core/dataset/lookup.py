@@ -15,7 +15,7 @@ from core.dataset.folder_names import role
 LONGEST_PATH = 4_096
 MOST_ALIKE = 50
 """Pictures of the same name among which the one that a cell means is sought."""
-_ABSOLUTE = re.compile(r"/|[a-z][a-z\d+.-]*:", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"/|\.\./|[a-z][a-z\d+.-]*:", re.IGNORECASE)
 
 
 class Spelling(IntEnum):
@@ -61,8 +61,8 @@ class Lookup:
     """Find the picture that a cell of a table means, by the end of its path.
 
     Capitals, the form of accents, the extension and leading zeros may differ. The folders of an
-    absolute path or an address are those of another machine; those of a relative path must be those
-    of the picture.
+    absolute path, an address or a path that leads out (`../input/1.jpg`) are those of another
+    machine; those of another relative path must be those of the picture.
     """
 
     def __init__(self, pictures: Sequence[str]) -> None:

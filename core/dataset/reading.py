@@ -5,11 +5,20 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from core.archive import folders
-from core.archive.unpacking import Member, Progress, Skipped, extract
+from core.archive.sources import is_archive, is_picture
+from core.archive.unpacking import (
+    NESTED,
+    SPREADSHEET,
+    SPREADSHEETS,
+    Member,
+    Progress,
+    Skipped,
+    extract,
+)
 from core.dataset import layout, reading_findings, scaling, tables
 from core.dataset.examples import Column, Dataset, Example
 from core.dataset.findings import Finding
@@ -17,10 +26,13 @@ from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.dataset.interpretation import Classes, interpret
 from core.errors import BadImage, LimitExceeded
 from core.images import AS_DECLARED, Scale
+from core.images.formats import NOT_A_PICTURE
 from core.settings import Settings
 from core.system import threads
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
+OTHER_FILE = "Not a picture."
+"""Of files with the extension of something else, such as tables and texts."""
 SAME_FILE = "A copy of a file with the same name in another folder."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
@@ -184,10 +196,19 @@ def _divided(
     for member, result in zip(members, results, strict=True):
         if isinstance(result, str):
             others.append(member)
-            skipped.append(Skipped(name=member.name, reason=result))
+            skipped.append(Skipped(name=member.name, reason=_reason(member.name, result)))
         else:
             readable.append((member, result))
     return readable, others, skipped
+
+
+def _reason(name: str, problem: str) -> str:
+    """Why a file was skipped: because of its problem as a picture, or of what its name says."""
+    if is_archive(name):
+        return NESTED
+    if problem != NOT_A_PICTURE or is_picture(name) or not PurePosixPath(name).suffix:
+        return problem
+    return SPREADSHEET if name.lower().endswith(SPREADSHEETS) else OTHER_FILE
 
 
 def _examples(

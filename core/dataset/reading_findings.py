@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from core.archive.inspection import CLOSED, LINKED_FOLDER
 from core.archive.names import ENCODINGS, read_again
-from core.archive.unpacking import Extraction
+from core.archive.unpacking import CLUTTER, Extraction
 from core.dataset import folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.system import prose
@@ -39,7 +39,8 @@ def repeated(reasons: Mapping[str, str]) -> Iterator[Finding]:
     years = tuple(sorted(name for name, reason in reasons.items() if reason == repeats.BY_YEAR))
     others = tuple(sorted(reasons.keys() - set(years)))
     if others:
-        folders = sorted({PurePosixPath(name).parent.name or "the top level" for name in others})
+        parents = (str(PurePosixPath(name).parent) for name in others)
+        folders = sorted({"the top level" if parent == "." else parent for parent in parents})
         sentence = (
             f"{prose.count(len(others))} in {_listed(folders)} were left out: such folders repeat "
             "the pictures of the class folders. Pictures that are only there need a class folder."
@@ -49,6 +50,32 @@ def repeated(reasons: Mapping[str, str]) -> Iterator[Finding]:
         sentence = f"{prose.count(len(years))} in folders by year were left out: the albums are "
         sentence += "the classes. Pictures that are in no album need a class folder."
         yield warns("by_year", sentence, files=years)
+
+
+def without_pictures(
+    pictures: Sequence[str], inferred: layout.Layout, files: Extraction
+) -> Iterator[Finding]:
+    """The finding about empty folders, and about those beside class folders without pictures.
+
+    Args:
+        pictures: names of all of them.
+    """
+    labels = {(_folder(p), a.label) for p, a in zip(pictures, inferred.assignments, strict=True)}
+    held = {path for folder, _ in labels for path in (folder, *folder.parents)}
+    of_classes = {
+        path.parent
+        for folder, label in labels
+        for path in (folder, *folder.parents)
+        if path.name and path.name == label
+    }
+    names = [member.name for member in files.members]
+    names += [entry.name for entry in files.skipped if entry.reason != CLUTTER]
+    names = [name for name in names if not name.lower().endswith(label_files.SUFFIXES)]  # notes
+    others = {path for f in set(map(_folder, names)) for path in (f, *f.parents)} - held
+    beside = (str(folder) for folder in others if folder.parent in of_classes)
+    if without := sorted({*files.empty_folders, *beside}):
+        sentence = f"No readable pictures in {_listed(without)}. If these are classes, add some."
+        yield warns("empty_folders", sentence)
 
 
 def interpreted(
@@ -89,12 +116,19 @@ def interpreted(
             "Subfolders belong to the class folder above them.",
             remedy=Remedy(kind="read_as", label="Make each subfolder a class", reading="path"),
         )
+        yield from _repeated_subfolders(pictures, inferred)
     elif inferred.level:
         yield informs(
             "subfolders",
             "The innermost folders are the classes. The folders above them are not.",
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
+    if source is None and all(map(_is_part, inferred.classes)):
+        sentence = (
+            f"The classes are named like parts of a collection: {_listed(inferred.classes)}. "
+        )
+        sentence += "If they are, put the pictures of each class into one folder: flowers/rose/…"
+        yield warns("parts", sentence)
     if inferred.unlabelled:
         yield warns(
             "unlabelled",
@@ -106,12 +140,6 @@ def interpreted(
         sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
         yield informs("spellings", sentence)
     yield from _encoding_notes(pictures, inferred.classes, files)
-    if files.empty_folders:
-        yield warns(
-            "empty_folders",
-            f"No pictures in {_listed(files.empty_folders)}. If these are classes, add pictures to "
-            "them.",
-        )
     if links := [entry.name for entry in files.skipped if entry.reason == LINKED_FOLDER]:
         yield warns(
             "linked_folders",
@@ -124,10 +152,39 @@ def interpreted(
         )
 
 
+def _folder(name: str) -> PurePosixPath:
+    return PurePosixPath(name).parent
+
+
+def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Iterator[Finding]:
+    """The finding that the inner folders may be the classes, where several outer ones have them."""
+    inner = layout.infer(pictures, "inner")
+    pairs = zip(outer.assignments, inner.assignments, strict=True)
+    counts = Counter(below for _, below in {(o.label, i.label) for o, i in pairs if not o.reason})
+    if repeated := sorted(name for name, count in counts.items() if count > 1):
+        sentence = (
+            f"Several of the folders {_listed(outer.classes)} have folders named "
+            f"{_listed(repeated)}. If those are what the model should tell apart, make them the "
+            f"outer ones: {repeated[0]}/{outer.classes[0]}/…"
+        )
+        remedy = Remedy(kind="read_as", label="Use the inner folders", reading="inner")
+        yield warns("repeated_subfolders", sentence, remedy=remedy)
+
+
+def _is_part(label: str) -> bool:
+    """Whether the name of a class is that of a numbered part: `images_001`, `100APPLE`."""
+    has_number = any(char.isdigit() for char in label)
+    has_word = any(len(word) > 1 for word in folder_names.words_of(label))
+    return has_number and has_word and folder_names.is_generic(label)
+
+
 def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:
     """Which table was used, and for what."""
     if any(label for label, _ in source.labels.values()):
         sentence = f"Labels were read from {source.source}: {_listed(inferred.classes)}."
+        others = [file for file in source.files if file not in source.source]
+        if others and any(split for _, split in source.labels.values()):
+            sentence += f" The split was read from {_listed(others)}."
     else:
         splits = Counter(str(assigned.split) for assigned in inferred.assignments)
         parts = (("training", "train"), ("validation", "validation"), ("test", "test"))

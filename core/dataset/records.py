@@ -1,5 +1,6 @@
 """Read JSON of any structure as rows of a table, and find labels of parts of pictures."""
 
+import contextlib
 import html
 import json
 import re
@@ -26,7 +27,7 @@ _BOXES = re.compile(
     r'|"(regions|shapes)"\s*:\s*\[\s*\{[^{}]*("points"|"left"|agName)'
 )
 _XML_BOXES = {"<bndbox>": "Pascal VOC", r"<(box|polygon)\s[^<>]*label=": "CVAT"}
-_BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "bbox", "x_min", "x_max", "x1", "y1"}
+_BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "x_min", "x_max", "x1", "y1"}
 
 
 def rows(name: str, text: str) -> list[list[str]]:
@@ -41,7 +42,8 @@ def rows(name: str, text: str) -> list[list[str]]:
 def rows_of(text: str) -> list[list[str]]:
     """The rows of JSON, or of one JSON document per line; none if it is broken.
 
-    Of a COCO file, a row for each annotation of a whole picture.
+    Of COCO, Datumaro and FiftyOne, which number the classes, a row for each annotation of a whole
+    picture.
 
     Names of files → labels, classes → lists of files, and lists of records are understood. The
     title of a column is the path of its values, such as `annotations.result.value.choices`; of
@@ -49,7 +51,7 @@ def rows_of(text: str) -> list[list[str]]:
     """
     try:
         content = _parsed(text)
-        return _rows_of_coco(content) or _table(list(map(_row, _records(content))))
+        return _rows_of_numbers(content) or _table(list(map(_row, _records(content))))
     except (ValueError, RecursionError):
         return []
 
@@ -90,21 +92,38 @@ def boxes(name: str, text: str) -> str:
             for row in tables.rows_of(text[: tables.SAMPLE])[:1]
             for cell in row
         }
-        return "a table of boxes" if len(header & _BOX_COLUMNS) > 1 else ""
+        is_one = len(header & _BOX_COLUMNS) > 1 or any(c.startswith("bbox") for c in header)
+        return "a table of boxes" if is_one else ""
     return ""
 
 
-def _rows_of_coco(content: Any) -> list[list[str]]:
-    """Rows of a COCO file whose annotations are of whole pictures; none of anything else."""
-    try:
-        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
-        pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
-        pairs = [
-            [pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]
-        ]
-    except (TypeError, KeyError):
-        return []
-    return [["file", "label"], *pairs]
+def _rows_of_numbers(content: Any) -> list[list[str]]:
+    """Files and names of classes where labels are their numbers; none of anything else."""
+    for read in (_pairs_of_coco, _pairs_of_datumaro, _pairs_of_fiftyone):
+        with contextlib.suppress(TypeError, KeyError, IndexError, AttributeError):
+            return [["file", "label"], *read(content)]
+    return []
+
+
+def _pairs_of_coco(content: Any) -> list[list[str]]:
+    categories = {category["id"]: str(category["name"]) for category in content["categories"]}
+    pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
+    return [[pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]]
+
+
+def _pairs_of_datumaro(content: Any) -> list[list[str]]:
+    names = [str(label["name"]) for label in content["categories"]["label"]["labels"]]
+    return [
+        [str(item.get("image", {}).get("path", item["id"])), names[label["label_id"]]]
+        for item in content["items"]
+        for label in item["annotations"]
+        if label["type"] == "label"
+    ]
+
+
+def _pairs_of_fiftyone(content: Any) -> list[list[str]]:
+    names, labels = content["classes"], content["labels"]
+    return [[file, str(names[number])] for file, number in labels.items()]
 
 
 def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[str, str]:
@@ -187,17 +206,19 @@ def _in_lists(content: dict[str, Any]) -> list[Record] | None:
     """`{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}`; of other lists, the longest."""
     if not all(isinstance(value, list) for value in content.values()):
         return None
+    longest: list[Any] = max(content.values(), key=len, default=[])
+    if not all(isinstance(item, str) for item in longest):
+        return _records(longest)
     pairs = ((key, item) for key, items in content.items() for item in items)
-    files: list[Record] = [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
-    return files or _records(max(content.values(), key=len, default=[]))
+    return [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
 
 
 def _by_name(content: dict[str, Any]) -> list[Record] | None:
     """`{"1.jpg": {"label": "cat"}, "2.jpg": {"label": "dog"}}`.
 
-    Records have titles in common; parts of a project have none.
+    Records have titles in common; parts of a project have none, or there is only one.
     """
-    if not all(isinstance(value, dict) for value in content.values()):
+    if len(content) < 2 or not all(isinstance(value, dict) for value in content.values()):
         return None
     titles = [set(value) for value in content.values() if value]
     if not titles or not set.intersection(*titles):

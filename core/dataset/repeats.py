@@ -1,8 +1,11 @@
 """Find folders that only repeat the pictures of class folders, such as `all` beside them."""
 
+import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from core.dataset.folder_names import role
 
 REPEATED = "In a folder that only repeats the pictures of the class folders."
 BY_YEAR = "In a folder of a year, beside the albums. Put it into a class folder if it is in none."
@@ -39,13 +42,33 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
         numbered: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for folder, held in folders.items():
             numbered[kinds[folder]] |= held
-        alike = Counter(kinds.values())
         for kind, held in numbered.items():
             large = set(held.values())
-            others = (small[folder] for folder in folders if kinds[folder] != kind)
-            if len(folders) - alike[kind] >= FEWEST and all(_covers(large, o) for o in others):
+            others = [small[folder] for folder, each in kinds.items() if each != kind]
+            if len(others) >= FEWEST and all(_covers(large, other) for other in others):
                 found |= dict.fromkeys(held, REPEATED)
+                # Folders that repeat each other are not all left out.
+                kinds = {folder: each for folder, each in kinds.items() if each != kind}
+    found |= dict.fromkeys(_trees(names, contents), REPEATED)
     return found | dict.fromkeys(filter(_TAKEOUT.search, names), BY_YEAR)
+
+
+def _trees(names: Sequence[str], contents: Sequence[str]) -> Iterator[str]:
+    """Pictures in top folders, such as `data`, whose class folders are all elsewhere, too."""
+    top = posixpath.commonpath(map(posixpath.dirname, names)) if names else ""
+    counts: Counter[tuple[str, ...]] = Counter()  # by folder, file and content
+    trees: defaultdict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for name, content in zip(names, contents, strict=bool(contents)):
+        parts = name[len(top) :].lstrip("/").split("/")
+        file = (*parts[-2:], content)
+        counts[file] += 1
+        if len(parts) > 2 and not role(parts[0]):  # a copy in `test` is a leak
+            trees[parts[0]][name] = file
+    for tree in sorted(trees.values(), key=lambda tree: -max(name.count("/") for name in tree)):
+        own = Counter(tree.values())
+        if len({folder for folder, *_ in own}) > 1 and all(counts[f] > own[f] for f in own):
+            counts -= own
+            yield from tree
 
 
 def _covers(large: set[str], small: set[str]) -> bool:

@@ -4,9 +4,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
-from core.dataset.folder_names import Part, role, vocabulary
+from core.dataset.folder_names import Part, plain, role, vocabulary
 
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
+FOLDS = {"fold", "usage"}
+"""Of these, those that may divide the pictures for something else than a test."""
 SPLITS = {"train", "validation", "test"}
 NEARLY_ALL = 0.9
 """Share of the pictures in class folders that splits must name, because others are left out; also
@@ -18,7 +20,9 @@ label labels class classes list set split data dataset image images img picture 
 photos file files filename filenames name names id ids annotation annotations meta metadata info gt
 ground truth
 """)
-ON, OFF = {"1", "true", "yes", "x"}, {"0", "false", "no", ""}
+# Words of programs and people in several languages, without accents.
+ON = vocabulary("1 true yes x ✓ ✔ ja wahr oui vrai si verdadero vero sim verdadeiro tak да 是")
+OFF = {"", *vocabulary("0 false no nein falsch non faux falso nao nie nee нет 否")}
 
 
 def parts(stems: Collection[str]) -> dict[str, Part]:
@@ -100,5 +104,5 @@ def columns(
 
 
 def mark(cell: str) -> str:
-    """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
-    return re.sub(r"\.0+$", "", cell.casefold())
+    """A cell without capitals, accents and zeros after the point: `1.000` is a mark, too."""
+    return re.sub(r"[.,]0+$", "", plain(cell))

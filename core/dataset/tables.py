@@ -33,7 +33,7 @@ WIDEST = 500
 """Columns of a table that are read."""
 CACHED = 1 << 16
 FIRST = 10
-"""Lines from which the delimiter is found."""
+"""Lines from which the delimiter is found, and columns of folders and files."""
 SAME_WIDTH = 0.75
 """Share of the lines with equally many words in a table of several columns."""
 SAMPLE, SAMPLED_WORDS = 1 << 16, 500
@@ -133,6 +133,9 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     """The rows of a table that name a picture; None if there are none."""
     rows = _rectangular(rows)
     column, matches = _file_column(name, rows, lookup)
+    if 2 * sum(map(bool, matches)) < len(rows):
+        rows = _with_paths(name, rows, lookup)
+        column, matches = _file_column(name, rows, lookup)
     if not any(matches):
         return None
     first = _first_row(rows, matches)
@@ -152,6 +155,20 @@ def _rectangular(rows: list[list[str]]) -> list[list[str]]:
     """Rows of equally many cells; few that are longer than the others would multiply the cells."""
     width = sorted(map(len, rows))[len(rows) * 9 // 10] if rows else 0
     return [[c.strip() for c in row[:width]] + [""] * (width - len(row)) for row in rows]
+
+
+def _with_paths(name: str, rows: list[list[str]], lookup: Lookup) -> list[list[str]]:
+    """Rows with a column of paths instead of folders, if others are the names of pictures."""
+    sample = rows[1 : FIRST + 1]
+    places = range(len(rows[0]) if rows else 0)
+    files = [n for n in places if all(is_picture(row[n]) for row in sample)]
+    for folder, file in ((d, f) for f in files for d in places if d != f):
+        found = sum(lookup.find(f"{row[folder]}/{row[file]}", name) is not None for row in sample)
+        if found * 2 > len(sample):
+            paths = [f"{row[folder]}/{row[file]}" for row in rows]
+            kept = (row[:folder] + row[folder + 1 :] for row in rows)
+            return [[*row, path] for row, path in zip(kept, paths, strict=True)]
+    return rows
 
 
 def _file_column(

@@ -26,6 +26,7 @@ else:
     FORMATS = (*FORMATS, "HEIF")
     READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
 
+NOT_A_PICTURE = f"Not a picture: expected {READABLE}. Save it as one of these."
 
 # libtiff reports damage on standard error, which is the host's log; Pillow raises it, too.
 for library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
@@ -42,7 +43,7 @@ def refusals() -> Iterator[None]:
     except (BadImage, NotEnoughResources):
         raise
     except Image.UnidentifiedImageError as error:
-        raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error
+        raise BadImage(NOT_A_PICTURE) from error
     except MemoryError as error:
         raise BadImage("Not enough memory to decode this picture. Make it smaller.") from error
     except Image.DecompressionBombError as error:

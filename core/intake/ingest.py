@@ -130,7 +130,14 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
     if "rename" in applied:  # so their encoding no longer matters
         applied.add("decode")
     notes = tuple(n for n in intake.notes if n.remedy is None or n.remedy.kind not in applied)
-    return intake.model_copy(update={"dataset": dataset, "findings": _ordered(notes + findings)})
+    update: dict[str, object] = {"dataset": dataset, "findings": _ordered(notes + findings)}
+    if "read_as" in applied:  # folders that were classes may be groups now
+        detected = grouping.suggest(dataset, intake.columns)
+        known = {suggestion.by for suggestion in detected}
+        others = (g for g in intake.groupings if g.by not in known)
+        of_tables = (g for g in others if GroupSource.parse(g.by).kind == "column")
+        update["groupings"] = (*detected, *of_tables)
+    return intake.model_copy(update=update)
 
 
 def group(intake: Intake, by: str, table: Path | None = None) -> Intake:

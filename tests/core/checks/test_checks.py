@@ -413,6 +413,33 @@ def test_the_copy_of_a_class_folder_can_be_merged_with_it(tmp_path):
     assert findings["similar_names"].remedy.classes == ("ant", "ant - Copy")
 
 
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("Copy of ant", True),
+        ("ant - Kopie", True),
+        ("ants", True),
+        ("ant.", True),
+        ("Ánt", True),
+        ("pant", False),
+        ("antics", False),
+        ("ant-", False),
+    ],
+)
+def test_other_spellings_of_a_name_are_similar(tmp_path, other, same):
+    files = sound_files(4) | {f"{other}/{n}.jpg": encoded(photograph(800 + n)) for n in range(4)}
+    assert ("similar_names" in examine_files(files, tmp_path)[1]) is same
+
+
+def test_all_similar_names_are_reported_and_those_merged_unasked_are_the_first(tmp_path):
+    files = sound_files(4)
+    for number, label in enumerate(("bees", "Ant ")):
+        files |= {f"{label}/{n}.jpg": encoded(photograph(800 + 9 * number + n)) for n in range(4)}
+    finding = examine_files(files, tmp_path)[1]["similar_names"]
+    assert "Ant = ant and bee = bees" in finding.sentence
+    assert finding.remedy.classes == ("Ant", "ant") and finding.resolved_by_default
+
+
 def test_classes_with_similar_names_can_be_merged_and_separated_again(tmp_path):
     files = sound_files() | {f"Ant /{i}.jpg": encoded(photograph(9_000 + i)) for i in range(20)}
     grouped, findings = examine_files(files, tmp_path)
@@ -430,6 +457,17 @@ def test_files_that_were_left_out_are_reported(tmp_path):
     )
     assert findings["unreadable"].files == ("ant/x.jpg",)
     assert findings["unreadable"].sentence.startswith("1 file could not be used. Not a picture")
+
+
+def test_files_that_are_no_pictures_by_their_names_are_no_warning(tmp_path):
+    _, findings = examine_files(sound_files(8, **{"notes.txt": b"no picture"}), tmp_path)
+    assert "unreadable" not in findings
+    assert findings["other_files"].severity is Severity.INFORMS
+    more = {"notes.txt": b"no picture", "ant/x.jpg": b"no picture", "ant/y": b"no picture"}
+    (tmp_path / "more").mkdir()
+    finding = examine_files(sound_files(8, **more), tmp_path / "more")[1]["unreadable"]
+    assert finding.sentence.startswith("2 files could not be used.")
+    assert finding.sentence.endswith("1 file is no picture: notes.txt.")
 
 
 def test_findings_are_sorted_by_severity(tmp_path):

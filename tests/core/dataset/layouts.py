@@ -71,6 +71,22 @@ CASES = {
         ["images/Abyssinian_{n}.jpg", "images/great_pyrenees_{n}.jpg"],
         _split("Abyssinian great_pyrenees", None),
     ),
+    "breeds in file names beside boxes, masks and lists": Case(
+        "Oxford-IIIT Pet, both archives",
+        [
+            f"{folder}/{breed}_{{n}}.{ending}"
+            for breed in ("Abyssinian", "Bengal", "pug")
+            for folder, ending in (("images", "jpg"), ("annotations/trimaps", "png"))
+        ],
+        _split("Abyssinian Bengal pug", "train", each=2)
+        | _split("Abyssinian Bengal pug", "test", each=1),
+        {
+            f"annotations/{part}.txt": "#Image CLASS-ID SPECIES BREED ID\n"
+            + "".join(f"Abyssinian_{n} 1 1 1\nBengal_{n} 2 1 2\npug_{n} 3 2 1\n" for n in numbers)
+            for part, numbers in (("list", (0, 1, 2)), ("trainval", (0, 1)), ("test", (2,)))
+        }
+        | {"annotations/xmls/pug_1.xml": "<object><bndbox><xmin>3</xmin></bndbox></object>"},
+    ),
     "labels.csv beside train and test": Case(
         "Kaggle, dog-breed-identification",
         ["train/a{n}f.jpg", "train/b{n}f.jpg", "test/c{n}f.jpg"],
@@ -90,6 +106,25 @@ CASES = {
                 f"HAM_{n},ISIC_{n},nv,histo,80.0,male,scalp\nHAM_1{n},ISIC_1{n},mel,histo,40.0,male,back"
                 for n in range(3)
             )
+        },
+    ),
+    "several findings beside metadata, lists and boxes": Case(
+        "NIH, ChestX-ray14",
+        [f"images_00{p}/images/0000000{p}_00{{n}}.png" for p in (1, 2, 3, 4)],
+        _split("Mass Nodule", "train", "test", each=2),
+        {
+            "Data_Entry_2017.csv": "Image Index,Finding Labels,Patient ID,Patient Gender\n"
+            + "".join(
+                f"0000000{p}_00{n}.png,{label},{p},{'MF'[p % 2]}\n"
+                for p in (1, 2, 3, 4)
+                for n, label in enumerate(("Mass", "Nodule", "Mass|Nodule"))
+            ),
+            "train_val_list.txt": "".join(
+                f"0000000{p}_00{n}.png\n" for p in (1, 2) for n in range(3)
+            ),
+            "test_list.txt": "".join(f"0000000{p}_00{n}.png\n" for p in (3, 4) for n in range(3)),
+            "BBox_List_2017.csv": "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
+            "00000001_000.png,Nodule,225.1,547.0,86.8,79.2,,,\n",
         },
     ),
     "colour and grey copies": Case(
@@ -147,6 +182,128 @@ CASES = {
                 ]
             )
         },
+    ),
+    "tasks of Label Studio of which some were skipped": Case(
+        "Label Studio, JSON export",
+        ["images/3f2a-{n}.jpg", "images/3f2b-{n}.jpg"],
+        _split("Cat Dog", None, each=2),
+        {
+            "project.json": json.dumps(
+                [
+                    {
+                        "id": n,
+                        "annotations": [
+                            {"result": [{"type": "choices", "value": {"choices": [label]}}]}
+                        ]
+                        if n
+                        else [],
+                        "data": {"image": f"/data/upload/1/{file}-{n}.jpg"},
+                    }
+                    for n in range(3)
+                    for file, label in (("3f2a", "Cat"), ("3f2b", "Dog"))
+                ]
+            )
+        },
+    ),
+    "answers": Case(
+        "Labelbox, NDJSON export",
+        ["1{n}.jpg", "2{n}.jpg"],
+        _split("Cat Dog", None),
+        {
+            "export.ndjson": "\n".join(
+                json.dumps(
+                    {
+                        "data_row": {"id": f"cl{number}{n}", "external_id": f"{number}{n}.jpg"},
+                        "projects": {
+                            "clp": {
+                                "labels": [
+                                    {
+                                        "label_details": {"created_by": f"{n % 2}@b.c"},
+                                        "annotations": {
+                                            "classifications": [
+                                                {
+                                                    "name": "animal",
+                                                    "radio_answer": {
+                                                        "feature_schema_id": f"ck{number}",
+                                                        "name": label,
+                                                        "value": label.lower(),
+                                                    },
+                                                }
+                                            ]
+                                        },
+                                    }
+                                ]
+                            }
+                        },
+                    }
+                )
+                for n in range(3)
+                for number, label in ((1, "Cat"), (2, "Dog"))
+            )
+        },
+    ),
+    "labels in brackets": Case(
+        "MakeSense, CSV",
+        ["1{n}.jpg", "2{n}.jpg"],
+        {("cat", None): 3, ("dog", None): 2},
+        {
+            "labels.csv": "\n".join(
+                f'{number}{n}.jpg,"[{label}]"'
+                for n in range(3)
+                for number, label in ((1, "cat"), (2, "dog" if n else "cat,dog"))
+            )
+        },
+    ),
+    "numbers of classes in a file with their names": Case(
+        "CVAT, Datumaro",
+        [*(f"images/{part}/{x}{{n}}.jpg" for part in ("train", "test") for x in (1, 2))],
+        _split("cat dog", "train", "test"),
+        {
+            f"annotations/{part}.json": json.dumps(
+                {
+                    "categories": {"label": {"labels": [{"name": "cat"}, {"name": "dog"}]}},
+                    "items": [
+                        {
+                            "id": f"{x}{n}",
+                            "annotations": [{"id": 0, "type": "label", "label_id": x - 1}],
+                            "image": {"path": f"{x}{n}.jpg"},
+                        }
+                        for n in range(3)
+                        for x in (1, 2)
+                    ],
+                }
+            )
+            for part in ("train", "test")
+        },
+    ),
+    "numbers in the order of a list": Case(
+        "FiftyOne, image classification",
+        ["data/1{n}.jpg", "data/2{n}.jpg"],
+        _split("cat dog", None),
+        {
+            "labels.json": json.dumps(
+                {
+                    "classes": ["cat", "dog"],
+                    "labels": {f"{x}{n}": x - 1 for n in range(3) for x in (1, 2)},
+                }
+            )
+        },
+    ),
+    "names of classes beside their numbers": Case(
+        "Kaggle, chinese-mnist",
+        ["1{n}.jpg", "2{n}.jpg"],
+        _split("yi er", None),
+        {
+            "labels.csv": "file,label,character,sample\n"
+            + "".join(
+                f"{x}{n}.jpg,{x},{('yi', 'er')[x - 1]},{n}\n" for n in range(3) for x in (1, 2)
+            )
+        },
+    ),
+    "days in file names": Case(
+        "Phones",
+        ["cat_2024-05-1{n}_7.jpg", "cat_20240501_10150{n}.jpg", "dog_2024-05-01_{n}.jpg"],
+        {("cat", None): 6, ("dog", None): 3},
     ),
     "metadata.jsonl per split": Case(
         "Hugging Face, ImageFolder",
@@ -276,6 +433,60 @@ CASES = {
         "CycleGAN, horse2zebra",
         ["trainA/{n}.jpg", "trainB/{n}.jpg", "testA/{n}.jpg", "testB/{n}.jpg"],
         _split("A B", "train", "test"),
+    ),
+    "masks beside pictures in class folders": Case(
+        "Kaggle, breast-ultrasound-images-dataset",
+        [
+            f"BUSI/{c}/{c} ({{n}}){end}.png"
+            for c in ("benign", "normal")
+            for end in ("", "_mask", "_mask_1")
+        ],
+        _split("benign normal", None),
+    ),
+    "masks in class folders beside the pictures": Case(
+        "Kaggle, cub2002011",
+        [
+            *_under("CUB_200_2011/images", "001.Albatross", "002.Auklet"),
+            *(f"segmentations/{name}/{{n}}.png" for name in ("001.Albatross", "002.Auklet")),
+        ],
+        _split("001.Albatross 002.Auklet", None),
+        {"attributes.txt": "1 has_bill_shape::dagger"},
+    ),
+    "labels as a class with a split": Case(
+        "Recycling",
+        [
+            f"{c}/{part}/{{n}}.jpg"
+            for c in ("labels", "cans", "boxes")
+            for part in ("train", "test")
+        ],
+        _split("labels cans boxes", "train", "test"),
+    ),
+    "numbers of classes below numbers of patients": Case(
+        "Kaggle, breast-histopathology-images",
+        [f"{p}/{c}/{p}_{{n}}_class{c}.png" for p in (10253, 10254, 8863) for c in (0, 1)],
+        _split("0 1", None, each=9),
+    ),
+    "numbers of classes below batches": Case(
+        "Handwriting",
+        [f"batch_{b}/{c}/{b}{{n}}.png" for b in (1, 2) for c in (0, 1, 2)],
+        _split("0 1 2", None, each=6),
+    ),
+    "days below numbers of classes": Case(
+        "Plants",
+        [f"{c}/2024-05-{d}/{{n}}.png" for c in (0, 1, 2) for d in (11, 12)],
+        _split("0 1 2", None, each=6),
+    ),
+    "pictures twice, and paths of another machine": Case(
+        "Kaggle, ocular-disease-recognition-odir5k",
+        ["ODIR-5K/Training Images/1{n}.jpg", "preprocessed_images/1{n}.jpg"],
+        {("N", None): 2, ("D", None): 1},
+        {
+            "full_df.csv": "ID,filepath,labels,filename\n"
+            + "".join(
+                f"{n},../input/ODIR-5K/Training Images/1{n}.jpg,\"['{'NDN'[n]}']\",1{n}.jpg\n"
+                for n in range(3)
+            )
+        },
     ),
     "mask as a class": Case(
         "Objects",

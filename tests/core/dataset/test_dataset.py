@@ -15,8 +15,8 @@ from PIL import Image
 from core import dataset
 from core.archive import sources
 from core.archive.inspection import CLOSED, LINKED_FOLDER
-from core.archive.unpacking import CLUTTER
-from core.dataset import Dataset
+from core.archive.unpacking import CLUTTER, NESTED, SPREADSHEET
+from core.dataset import Dataset, reading
 from core.errors import BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings
 
@@ -99,6 +99,23 @@ def test_without_test_pictures_the_validation_pictures_are_the_test_set(tmp_path
     assert result.predefined
     assert [e.split for e in result.examples] == ["train", "train", "test", "test"]
     assert [s.name for s in result.skipped] == ["val/x/1.png"], "no training pictures"
+
+
+def test_archives_and_tables_in_a_folder_are_named_as_in_an_archive(tmp_path):
+    folder = tmp_path / "flowers"
+    folder.mkdir()
+    (folder / "train.zip").write_bytes(zipped(tmp_path, ["a/1.png"]).read_bytes())
+    with pytest.raises(BadDataset, match=r"contains an archive, train\.zip"):
+        dataset.read(folder, tmp_path / "pictures", LIMITS)
+    for name in ("a/1.png", "b/1.png"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_bytes(picture(len(name) + ord(name[0])))
+    for name in ("labels.xlsx", "notes.txt"):
+        (folder / name).write_bytes(b"hello")
+    result = dataset.read(folder, tmp_path / "pictures", LIMITS).dataset
+    reasons = {s.name: s.reason for s in result.skipped}
+    assert reasons["labels.xlsx"] == SPREADSHEET and reasons["train.zip"] == NESTED
+    assert reasons["notes.txt"] == reading.OTHER_FILE
 
 
 def test_unreadable_files_are_listed_with_the_reason(tmp_path):

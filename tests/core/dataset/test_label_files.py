@@ -8,7 +8,7 @@ from PIL import Image
 
 from core import dataset
 from core.dataset import records, tables
-from core.errors import BadDataset
+from core.errors import BadDataset, NoClasses
 from core.settings import Settings
 from tests.core.dataset import layouts
 
@@ -47,6 +47,7 @@ def read(tmp_path):
         ("7", "images/0007.jpg", True),
         ("7.0", "images/7.jpg", True),
         ("data/images/p1.jpg", "images/p1.jpg", True),
+        ("../input/data/images/p1.jpg", "set/images/p1.jpg", True),
         ("val/p1.jpg", "train/p1.jpg", False),
         ("/data/val/p1.jpg", "train/p1.jpg", False),
         ("other/p1.jpg", "images/p1.jpg", False),
@@ -92,6 +93,8 @@ def test_a_column_of_file_names_goes_before_one_of_numbers(read):
         json.dumps({"info": {}, "items": RECORDS}).encode(),
         json.dumps([{"of": r["image"], "by": [r, r]} for r in RECORDS]).encode(),
         json.dumps({f"{r['image']}99": {"regions": [], "of": r} for r in RECORDS}).encode(),
+        json.dumps({"annotations": {r["image"]: r["class"] for r in RECORDS}}).encode(),
+        json.dumps({"classes": ["a", "b"], "images": RECORDS}).encode(),
     ],
     ids=[
         "UTF-16",
@@ -107,6 +110,8 @@ def test_a_column_of_file_names_goes_before_one_of_numbers(read):
         "records",
         "agreeing",
         "VIA",
+        "one part",
+        "names of classes",
     ],
 )
 def test_labels_are_read_however_a_file_is_written(content, read):
@@ -123,7 +128,13 @@ def test_the_code_page_of_a_table_is_found_by_its_words(encoding, words, read):
     assert set(read({"labels.csv": content})[0].values()) == set(words)
 
 
-@pytest.mark.parametrize("marks", [("True", "False"), ("x", ""), ("1.000", "0.000")])
+@pytest.mark.parametrize(
+    "marks",
+    [
+        *(("True", "False"), ("x", ""), ("1.000", "0.000"), ('"1,0"', '"0,0"')),
+        *(("ja", "nein"), ("Oui", "Non"), ("WAHR", "FALSCH"), ("sí", "no")),
+    ],
+)
 def test_one_column_per_class_may_hold_any_marks(marks, read):
     table = "file,a,b\n" + "".join(
         f"p{n}.jpg,{marks[n % 2]},{marks[1 - n % 2]}\n" for n in range(8)
@@ -536,3 +547,93 @@ def test_a_long_odd_name_takes_no_longer_than_others(odd, read):
     names = [f"{label}_{n}{odd}.jpg" for label in ("cat", "dog") for n in range(20)]
     with pytest.raises(BadDataset):
         read({}, [*names, f"{odd}.jpg"])
+
+
+def test_days_are_no_labels(read):
+    table = "file,taken\n" + "".join(f"p{n}.jpg,0{1 + n % 3}.05.2024\n" for n in range(8))
+    with pytest.raises(NoClasses, match="If list\\.csv has the labels"):
+        read({"list.csv": table})
+
+
+@pytest.mark.parametrize("several", ["a|b", "a b", "a/b", "['a', 'b']", "[a,b]", "a & b"])
+def test_a_cell_may_have_several_labels(read, several):
+    found, layout, _ = read({"list.csv": rows(p0=f'"{several}"')})
+    assert "Several labels" in found["images/p0.jpg"] and layout.classes == ("a", "b")
+
+
+@pytest.mark.parametrize("title", ["Finding Labels", "image_class", "Diagnostic", "disease"])
+def test_titles_of_label_columns_may_have_several_words(read, title):
+    table = f"file,{title},sex\n" + "".join(
+        f"p{n}.jpg,{'ab'[n % 2]},{'mf'[n // 4]}\n" for n in range(8)
+    )
+    assert read({"list.csv": table})[0] == LABELS
+
+
+@pytest.mark.parametrize(
+    ("title", "reported"), [("split", True), ("partition", True), ("fold", False)]
+)
+def test_a_column_of_splits_that_is_not_understood_is_a_finding(read, title, reported):
+    table = f"file,label,{title}\n" + "".join(
+        f"p{n}.jpg,{'ab'[n % 2]},{n // 4}\n" for n in range(8)
+    )
+    found, layout, notes = read({"list.csv": table})
+    assert found == LABELS and not layout.predefined
+    assert ("split_not_read" in notes) is reported
+
+
+def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read):
+    pictures = [f"{folder}/{folder}{n}.jpg" for folder in ("meadow", "forest") for n in range(4)]
+    table = "file,species\n" + "".join(
+        f"{name},{('deer', 'fox')[n % 2]}\n" for n, name in enumerate(pictures)
+    )
+    _, layout, notes = read({"list.csv": table}, pictures)
+    assert layout.classes == ("forest", "meadow")
+    assert "deer and fox" in notes["other_labels"].sentence
+
+
+@pytest.mark.parametrize("file", ["labels.xlsx", "train.parquet", "imagelabels.mat"])
+def test_a_file_that_may_have_the_labels_is_named(read, file):
+    with pytest.raises(NoClasses, match=f"If {file} has the labels, save it as CSV"):
+        read({file: "no table"})
+
+
+def test_boxes_are_no_obstacle_if_file_names_have_labels(read):
+    pictures = [f"images/{label}_{n}.jpg" for label in ("cat", "dog") for n in range(4)]
+    boxes = {f"xmls/cat_{n}.xml": "<object><bndbox></bndbox></object>" for n in range(4)}
+    lists = {"trainval.txt": "cat_0\ncat_1\ncat_2\ndog_0\ndog_1\n", "test.txt": "cat_3\ndog_3\n"}
+    _, layout, notes = read(boxes | lists, pictures)
+    assert layout.classes == ("cat", "dog") and layout.predefined
+    assert "Pascal VOC" in notes["boxes"].sentence
+    assert "trainval.txt and test.txt" in notes["labels_from"].sentence
+    for words in (("video1", "video2"), ("train", "test")):
+        frames = [f"{word}_{n}" for word in words for n in range(4)]
+        boxes = {f"xmls/{frame}.xml": "<object><bndbox></bndbox></object>" for frame in frames}
+        with pytest.raises(BadDataset, match="object detection"):
+            read(boxes, [f"images/{frame}.jpg" for frame in frames])
+
+
+def test_a_column_of_boxes_is_no_table_of_labels(read):
+    table = "file,bbox,source\n" + "".join(f'p{n}.jpg,"[1, 2]",{"ab"[n % 2]}\n' for n in range(8))
+    with pytest.raises(BadDataset, match="object detection"):
+        read({"train.csv": table})
+
+
+@pytest.mark.parametrize("above", ["Cam0", "photos/Cam0"])
+def test_folder_and_file_may_be_two_columns(read, above):
+    pictures = [f"{above}{camera}/IMG_{n}.JPG" for camera in (1, 2, 3) for n in range(4)]
+    table = "File,RelativePath,DateTime,Species,Count\n" + "".join(
+        f"IMG_{n}.JPG,Cam0{camera},2024-05-0{n + 1} 10:00,{('deer', 'fox')[(n + camera) % 2]},1\n"
+        for camera in (1, 2, 3)
+        for n in range(4)
+    )
+    found, layout, _ = read({"TimelapseData.csv": table}, pictures)
+    assert layout.classes == ("deer", "fox")
+    assert found[f"{above}1/IMG_0.JPG"] == "fox" and found[f"{above}2/IMG_0.JPG"] == "deer"
+
+
+def test_lists_of_the_split_are_named_beside_the_table_of_labels(read):
+    lists = {"train.txt": "".join(f"p{n}.jpg\n" for n in range(6)), "test.txt": "p6.jpg\np7.jpg\n"}
+    _, layout, notes = read({"labels.csv": rows()} | lists)
+    assert layout.predefined
+    sentence = notes["labels_from"].sentence
+    assert "the column label of labels.csv" in sentence and "train.txt and test.txt" in sentence

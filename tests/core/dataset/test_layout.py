@@ -189,6 +189,7 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
         ),
         (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
         (["site1/cat", "site1/other/1", "site2/cat/1", "site2/other"], "cat other", "inner"),
+        (["Grade_1/left", "Grade_1/right", "Grade_2/left"], "Grade_1 Grade_2", "top"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
         (
@@ -457,7 +458,7 @@ def test_a_folder_that_is_there_twice_counts_once(read, tmp_path):
     found = intake.take_in(path, "flowers", folder, Settings())
     assert [found.dataset.count(label) for label in (0, 1)] == [3, 3]
     assert not [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
-    assert "6 files" in next(f.sentence for f in found.findings if f.code == "unreadable")
+    assert "6 pictures" in next(f.sentence for f in found.findings if f.code == "repeated")
 
 
 def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
@@ -485,7 +486,48 @@ def test_no_remedy_leaves_nothing(tmp_path):
 def test_an_empty_class_folder_is_a_finding(read):
     found = read(paths("a", "b"), {"c/": ""})
     note = next(note for note in found.notes if note.code == "empty_folders")
-    assert note.sentence.startswith("No pictures in c.")
+    assert note.sentence.startswith("No readable pictures in c.")
+
+
+def test_a_class_folder_without_a_readable_picture_is_a_finding(read):
+    others = {"train/c/1.mp4": "film", "train/d/1.svg": "<svg/>", "train/docs/notes.txt": "b"}
+    found = read(paths("train/a", "train/b"), others)
+    note = next(note for note in found.notes if note.code == "empty_folders")
+    assert note.sentence.startswith("No readable pictures in train/c and train/d.")
+
+
+def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp_path):
+    people = ("Anna", "Ben", "Cem", "Dora", "Emil")
+    read(paths(*[f"{who}/{pet}" for who in people for pet in ("cat", "dog")], "Ben/cow", each=3))
+    found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
+    finding = next(f for f in found.findings if f.code == "repeated_subfolders")
+    assert found.dataset.classes == people
+    assert "have folders named cat and dog." in finding.sentence
+    other = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
+    assert other.dataset.classes == ("cat", "cow", "dog")
+    assert "repeated_subfolders" not in [f.code for f in other.findings]
+    assert [g.by for g in found.groupings] == [] and [g.by for g in other.groupings] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        ("Kamera 1", "Kamera 2"),
+        ("Cam A", "Cam B"),
+        ("1. Mai 2024", "12. Juni 2024"),
+        ("May 1, 2024", "June 12, 2024"),
+        ("100APPLE", "101APPLE"),
+    ],
+)
+def test_folders_inside_numbered_ones_are_the_classes(outer):
+    found = layout.infer(paths(*[f"{top}/{label}" for top in outer for label in ("Reh", "Fuchs")]))
+    assert found.classes == ("Fuchs", "Reh")
+
+
+def test_classes_named_like_parts_of_a_collection_are_a_finding(read):
+    for labels, expected in ((("100APPLE", "101APPLE"), True), (("c0", "c1"), False)):
+        codes = [note.code for note in read(paths(*labels)).notes]
+        assert ("parts" in codes) is expected
 
 
 def test_a_class_name_stays_on_one_line(read):

@@ -37,6 +37,26 @@ def test_loose_pictures_that_class_folders_repeat_are_left_out_with_a_finding(tm
     assert ["the top level" in note.sentence for note in found.notes] == [True]
 
 
+def test_a_tree_that_has_all_class_folders_again_is_left_out_once():
+    names = [f"set/{label}/{n}.jpg" for label in ("cat", "dog") for n in range(3)]
+    again = [f"data/{name}" for name in names]
+    assert set(find([*names, *again], [*map(str, range(6))] * 2)) == set(again)
+    assert find([*names, *again], [*map(str, range(12))]) == {}
+
+
+def test_copies_in_a_test_folder_are_not_left_out():
+    names = [f"train/{label}/{n}.jpg" for label in ("cat", "dog") for n in range(3)]
+    leaks = [name.replace("train", "test") for name in names]
+    assert find([*names, *leaks], [*map(str, range(6))] * 2) == {}
+
+
+def test_of_folders_that_repeat_each_other_some_stay():
+    names, contents = pictures(Images_part_1="abc", Images_part_2="def")
+    again = [name.replace("Images", "images") for name in names]
+    found = find([*names, *again], [*contents, *contents])
+    assert folders(found) == {"Images_part_1", "Images_part_2"}
+
+
 @pytest.mark.parametrize(
     ("held", "repeating"),
     [
