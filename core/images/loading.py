@@ -5,6 +5,7 @@ Nothing else decodes files from outside.
 
 import io
 import re
+import struct
 from contextlib import ExitStack
 from typing import IO, Any, NamedTuple
 
@@ -34,8 +35,8 @@ SCANNED_PIXELS = 18_000_000
 REDUCED_AREA = 4
 
 _TILE_SIZE = 322, 323  # tags of TIFF
-_GIF_FRAME = re.compile(rb"!\xf9\x04.{4}\0,", re.DOTALL)
-"""A graphic control extension and the start of its picture."""
+_GIF_FRAME = re.compile(rb"(?<=\0),(.{8})", re.DOTALL)
+"""Place and size of a frame, after the block before it."""
 
 
 class Loaded(NamedTuple):
@@ -162,8 +163,10 @@ def _plan(
 def _has_frames(opened: ImageFile.ImageFile, file: IO[bytes]) -> bool:
     """Whether an animation or a sequence has more pictures than the first."""
     if opened.format == "GIF":  # Pillow would step through all blocks of the first in Python
-        file.seek(0)
-        return len(_GIF_FRAME.findall(file.read())) > 1
+        file.seek(opened.tile[0].offset)
+        boxes = (struct.unpack("<4H", box) for box in _GIF_FRAME.findall(file.read()))
+        width, height = opened.size
+        return any(0 < w <= width - x and 0 < h <= height - y for x, y, w, h in boxes)
     return opened.format not in ("MPO", "TIFF") and getattr(opened, "is_animated", False)
 
 

@@ -264,8 +264,9 @@ def test_a_tiff_turned_by_xmp_has_the_size_of_its_pixels():
 def test_animations_are_known(kind):
     frames = [Image.fromarray(COLOURS), Image.fromarray(255 - COLOURS)]
     assert not decode_with_info(saved(frames[0], kind)).has_frames
-    moving = saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
-    assert decode_with_info(moving).has_frames
+    for options in ({}, {"duration": 50}):
+        moving = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        assert decode_with_info(moving).has_frames
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
