@@ -15,6 +15,7 @@ from core.errors import BadImage
 from core.images import formats
 from core.settings import Settings
 from tests.core.profiles import GREY
+from tests.core.tiffs import DEFLATE, tiff
 
 decode = partial(images.decode, limits=Settings())
 decode_with_info = partial(images.decode_with_info, limits=Settings())
@@ -22,63 +23,11 @@ decode_with_info = partial(images.decode_with_info, limits=Settings())
 WIDTH, HEIGHT = 60, 40
 RAMP = np.add.outer(np.arange(HEIGHT), 3 * np.arange(WIDTH)).astype(np.uint8)
 COLOURS = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], -1)
-SEPARATE, DEFLATE = 2, 8
-"""Of PlanarConfiguration and of Compression in TIFF."""
-TYPES = {3: "H", 4: "I", 9: "i", 11: "f"}
 EXIF = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"  # orientation 6
 
 
 def grey(levels: np.ndarray) -> np.ndarray:
     return np.repeat(levels[..., None], 3, 2)
-
-
-def tiff(
-    planes: list[np.ndarray],
-    photometric: int,
-    *,
-    order: str = "<",
-    compression: int = 1,
-    form: int = 1,
-    samples: int | None = None,
-    tags: dict[int, tuple[int, list[float]]] | None = None,
-) -> bytes:
-    """A TIFF of one strip per plane; a plane may be (h, w) or (h, w, samples).
-
-    Args:
-        form: of the samples: 1 for unsigned, 2 for signed, 3 for floating-point numbers.
-    """
-    samples = samples or (len(planes) if planes[0].ndim == 2 else planes[0].shape[2])
-    strips = [plane.astype(plane.dtype.newbyteorder(order)).tobytes() for plane in planes]
-    strips = [zlib.compress(strip) for strip in strips] if compression == DEFLATE else strips
-    starts = (8 + np.cumsum([0, *map(len, strips[:-1])])).tolist()
-    values: dict[int, tuple[int, list[float]]] = {
-        256: (3, [WIDTH]),
-        257: (3, [HEIGHT]),
-        258: (3, [8 * planes[0].itemsize] * samples),
-        259: (3, [compression]),
-        262: (3, [photometric]),
-        273: (4, starts),
-        277: (3, [samples]),
-        278: (3, [HEIGHT]),
-        279: (4, [len(strip) for strip in strips]),
-        284: (3, [SEPARATE if len(planes) > 1 or planes[0].ndim == 2 else 1]),
-        339: (3, [form] * samples),
-        **(tags or {}),
-    }
-    content = (b"II*\0" if order == "<" else b"MM\0*") + bytes(4) + b"".join(strips)
-    content += bytes(len(content) % 2)
-    rest, entries = b"", b""
-    after = len(content) + 2 + 12 * len(values) + 4
-    for tag, (kind, numbers) in sorted(values.items()):
-        field = struct.pack(f"{order}{len(numbers)}{TYPES[kind]}", *numbers)
-        entries += struct.pack(f"{order}HHI", tag, kind, len(numbers))
-        if len(field) > 4:
-            entries += struct.pack(f"{order}I", after + len(rest))
-            rest += field + bytes(len(field) % 2)
-        else:
-            entries += field.ljust(4, b"\0")
-    directory = struct.pack(f"{order}H", len(values)) + entries + bytes(4) + rest
-    return content[:4] + struct.pack(f"{order}I", len(content)) + content[8:] + directory
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -140,7 +89,8 @@ def test_subsampled_colours_without_compression_are_read():
     luma, *chroma = np.asarray(Image.fromarray(COLOURS).convert("YCbCr")).transpose(2, 0, 1)
     blocks = luma.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).swapaxes(1, 2).reshape(-1, 4)
     units = np.concatenate([blocks, *(each[::2, ::2].reshape(-1, 1) for each in chroma)], 1)
-    content = tiff([units[..., None]], 6, samples=3, tags={530: (3, [2, 2]), 284: (3, [1])})
+    size = {256: (3, [WIDTH]), 257: (3, [HEIGHT]), 277: (3, [3]), 258: (3, [8] * 3)}
+    content = tiff([units[..., None]], 6, tags={**size, 530: (3, [2, 2]), 339: (3, [1] * 3)})
     assert np.abs(decode(content).astype(int) - COLOURS).mean() < 4
 
 
