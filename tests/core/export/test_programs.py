@@ -159,6 +159,11 @@ KINDS = {
     "TIFF in big-endian order": lambda p: tiffs.tiff(
         [(257 * levels(p)).astype(np.uint16)[..., None]], 1, order=">"
     ),
+    "TIFF on its side": lambda p: tiffs.tiff(
+        [levels(p.resize((96, 64)).rotate(90, expand=True)).astype(np.uint8)[..., None]],
+        1,
+        tags={274: (3, [6])},
+    ),
     "TIFF of integers": lambda p: tiff((257 * levels(p)).astype(np.int32)),
     "TIFF of any integers": lambda p: tiff((9000 * levels(p) - 80).astype(np.int32)),
     "TIFF from 0 to 1": lambda p: tiff(levels(p) / 255),
