@@ -36,9 +36,6 @@ def before_decoding(opened: ImageFile.ImageFile) -> None:
             opened.info["transparency"] = _STEPS[encoding] * level
         elif encoding == "RGB;16B":
             opened.info["transparency"] = tuple(value >> 8 for value in level)
-    elif opened.mode == "CMYK" and "adobe" not in opened.info:
-        # Adobe's programs store inverted values (libjpeg.txt, "Special color spaces").
-        opened.tile = [tile._replace(args=("CMYK", *tile.args[1:])) for tile in tiles]
     elif opened.format == "BMP" and opened.mode in _GREY_BITS and tiles[0][0] == "raw":
         _check_bitmap(opened.width * _GREY_BITS[opened.mode], tiles[0].args[1])
 

@@ -7,6 +7,7 @@ import io
 import re
 import struct
 from contextlib import ExitStack
+from itertools import islice
 from typing import IO, Any, NamedTuple
 
 from PIL import Image, ImageFile
@@ -164,7 +165,8 @@ def _has_frames(opened: ImageFile.ImageFile, file: IO[bytes]) -> bool:
     """Whether an animation or a sequence has more pictures than the first."""
     if opened.format == "GIF":  # Pillow would step through all blocks of the first in Python
         file.seek(opened.tile[0].offset)
-        boxes = (struct.unpack("<4H", box) for box in _GIF_FRAME.findall(file.read()))
+        found = islice(_GIF_FRAME.finditer(file.read()), headers.MAXIMUM_BLOCKS)
+        boxes = (struct.unpack("<4H", match[1]) for match in found)
         width, height = opened.size
         return any(0 < w <= width - x and 0 < h <= height - y for x, y, w, h in boxes)
     return opened.format not in ("MPO", "TIFF") and getattr(opened, "is_animated", False)

@@ -145,17 +145,6 @@ def test_transparent_values_of_16_bits_become_white():
     assert result[0].tolist() == [[255, 255, 255], [0, 0, 0]]
 
 
-def test_cmyk_is_inverted_only_with_a_mark_of_adobe():
-    cmyk = Image.fromarray(COLOURS).convert("CMYK")
-    inverted = Image.fromarray(255 - np.asarray(cmyk), "CMYK")
-    marked = saved(cmyk, "JPEG", quality=98, subsampling=0)
-    plain = saved(inverted, "JPEG", quality=98, subsampling=0)
-    start = plain.index(b"\xff\xee")
-    plain = plain[:start] + plain[start + 2 + int.from_bytes(plain[start + 2 : start + 4], "big") :]
-    for content in (marked, plain):
-        assert np.abs(decode(content).astype(int) - COLOURS).mean() < 3
-
-
 def test_grey_with_transparency_has_the_colours_of_grey_without():
     plain = decode(saved(Image.fromarray(RAMP), "PNG", icc_profile=GREY))
     opaque = Image.fromarray(np.stack([RAMP, np.full_like(RAMP, 255)], -1), "LA")
