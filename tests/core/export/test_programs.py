@@ -1,9 +1,11 @@
 """The programs that ship with a model answer as the app does, wherever they lie."""
 
 import io
+import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from itertools import product
 
 import numpy as np
@@ -147,8 +149,26 @@ def semitransparent(picture):
     return picture
 
 
+def with_transparent_level(picture, bits):
+    """A grey PNG whose level 9 is transparent."""
+    values = levels(picture).astype(np.uint32) * (2**bits - 1) // 255
+    values[:20, :20] = 9
+    rows = values.astype(">u2").view(np.uint8)
+    if bits == 4:
+        rows = (values[:, ::2] * 16 + values[:, 1::2]).astype(np.uint8)
+    pixels = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())
+    header = struct.pack(">IIBBBBB", *picture.size, bits, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", header), (b"tRNS", b"\0\x09"), (b"IDAT", pixels), (b"IEND", b"")):
+        content += struct.pack(">I", len(body)) + kind + body
+        content += struct.pack(">I", zlib.crc32(kind + body))
+    return content
+
+
 KINDS = {
     "PGM of 16 bits": lambda p: b"P5 96 96 65535 " + (257 * levels(p)).astype(">u2").tobytes(),
+    "PNG of 16 bits with a transparent level": lambda p: with_transparent_level(p, 16),
+    "PNG of 4 bits with a transparent level": lambda p: with_transparent_level(p, 4),
     "PGM of 12 bits": lambda p: b"P5 96 96 4095 " + (16 * levels(p)).astype(">u2").tobytes(),
     "TIFF of 16 bits": lambda p: tiff((257 * levels(p)).astype(np.uint16)),
     "TIFF that declares its range": lambda p: tiff((16 * levels(p)).astype(np.uint16), t341=4080.0),
@@ -201,7 +221,7 @@ def test_programs_read_pictures_as_the_app_does(kind, tmp_path):
         view = images.decode_and_crop(path, SAVED.size, SAVED.crop, scale, limits=Settings())
         np.testing.assert_array_equal(program["load"](path), view)
     expected = images.crop_and_resize(np.asarray(drawn), SAVED.size, SAVED.crop)
-    changed = ("any integers", "a little over 255", "wide", "profile")
+    changed = ("any integers", "a little over 255", "wide", "profile", "transparent level")
     same = not any(word in kind for word in changed)
     assert abs(view.mean() - expected.mean()) < (6 if same else 128)
 
@@ -210,7 +230,7 @@ def test_programs_are_short_and_pass_ruff(tmp_path):
     decisions = (Decision(), Decision(0.5), Decision(0.0, LEVEL))
     for number, (form, decision, ood) in enumerate(product(FORMATS, decisions, (False, True))):
         written = programs.prediction(form, SAVED, decision, ood=ood)
-        assert len(written.splitlines()) < 156
+        assert len(written.splitlines()) < 161
         assert form.file in written
         compile(written, form.program, "exec")
         (tmp_path / f"{number}.py").write_text(written)
