@@ -57,7 +57,7 @@ class Fingerprint:
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
         cut_short: whether the end of the file is missing.
-        has_pages: whether the file holds more pages, which are not read.
+        has_pages: whether the file holds more pages or frames, which are not read.
         depth: its values as stored, if it has more than 8 bits.
     """
 
@@ -162,7 +162,7 @@ def fingerprint(
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
-        has_pages=decoded.format == "TIFF" and has_pages(path),
+        has_pages=decoded.has_frames or (decoded.format == "TIFF" and has_pages(path)),
         depth=decoded.depth,
     )
 

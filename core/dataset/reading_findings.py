@@ -19,14 +19,14 @@ SHOWN = 3
 
 
 def files(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
-    """Findings about pictures whose files end early, and about TIFFs of several pages."""
+    """Findings about pictures whose files end early, and about files of several pictures."""
     if cut:
         what = prose.count(len(cut), "picture ends", "pictures end")
         sentence = f"{what} early, with at least 95 % there: {_listed(cut)}. Download them again"
         yield warns("cut_short", f"{sentence} if you can.")
     if pages:
-        what = prose.count(len(pages), "TIFF has", "TIFFs have")
-        sentence = f"{what} several pages, of which only the first was read: {_listed(pages)}."
+        what = prose.count(len(pages), "file has", "files have")
+        sentence = f"{what} several pages or frames; only the first was read: {_listed(pages)}."
         yield informs("pages", f"{sentence} To use the others, save each as a picture.")
 
 

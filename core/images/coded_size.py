@@ -22,6 +22,7 @@ HEADER_BYTES = 256
 """Bytes that a sequence header or parameter set needs up to the size."""
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"meta", b"stsd"}
 _SEQUENCE_HEADER, _SPS = 1, 33
+_PQ = b"\0\x10"  # transfer characteristics of ITU-T H.273, table 3
 DEEPEST = 8
 """Boxes inside each other."""
 
@@ -29,20 +30,21 @@ DEEPEST = 8
 def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size]]:
     """Sizes that the container declares, and those in the frames themselves.
 
-    Source: ISO/IEC 14496-12 (boxes), 23008-12 (ispe, iloc), AV1 5.5 (sequence header),
+    Source: ISO/IEC 14496-12 (boxes, colr), 23008-12 (ispe, iloc), AV1 5.5 (sequence header),
     ITU-T H.265 7.3.2.2 (sequence parameter set).
 
     Args:
         length: of the file in bytes.
 
     Raises:
-        BadImage: the boxes are damaged, or too many.
+        BadImage: the boxes are damaged, or too many, or the colours need a display of HDR.
     """
     walk = _Walk(read, length)
     declared: list[Size] = []
     coded: list[Size] = []
     extents: list[tuple[int, int]] = []
     codecs: set[bytes] = set()
+    colours: set[bytes] = set()
     try:
         for kind, at, size in walk.boxes(0, length):
             if kind == b"ispe":
@@ -53,6 +55,8 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
             elif kind == b"hvcC":
                 codecs.add(kind)
                 coded += map(_hevc_size, walk.parameter_sets(read(at, min(size, BOX_BYTES))))
+            elif kind == b"colr":
+                colours.add(_transfer(read(at, 8)))
             elif kind == b"iloc":
                 extents += walk.item_extents(read(at, min(size, BOX_BYTES)))
             elif kind in (b"stco", b"co64"):  # of a sequence, where the first frame begins
@@ -66,7 +70,17 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
                 coded += walk.hevc_sizes(offset, end)
     except (struct.error, IndexError) as error:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
+    if colours == {_PQ}:  # a gain map may have it beside a picture that has not
+        raise BadImage(
+            "Found a picture of high dynamic range (PQ), which Tusker does not read. Save it with "
+            "standard dynamic range (SDR)."
+        )
     return declared, coded
+
+
+def _transfer(colours: bytes) -> bytes:
+    """Transfer function in a box of colours; empty if there is a profile instead."""
+    return colours[6:8] if colours[:4] == b"nclx" else b""
 
 
 class _Walk:

@@ -29,28 +29,30 @@ def transform_of(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
 
 def to_srgb(strip: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> Image.Image:
     """A part of a picture in RGB, or in RGBA if it is transparent."""
-    mode = _mode(strip)
+    is_transparent = strip.has_transparency_data
+    mode, strip = _mode(strip), strip.convert("RGBA") if is_transparent else strip
     if transform is None:
-        return strip.convert("RGBA" if mode == "RGBA" else "RGB")
-    return transform.apply(strip.convert(mode))
+        return strip if is_transparent else strip.convert("RGB")
+    colours = transform.apply(strip.convert(mode))
+    if is_transparent:
+        colours.putalpha(strip.getchannel("A"))
+    return colours
 
 
 def _mode(image: Image.Image) -> str:
-    if image.has_transparency_data:
-        return "RGBA"
-    return image.mode if image.mode in ("CMYK", "L") else "RGB"
+    """The mode that a profile is for: without transparency."""
+    return {"CMYK": "CMYK", "L": "L", "LA": "L"}.get(image.mode, "RGB")
 
 
 @functools.lru_cache(CACHED)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """From a profile to sRGB; None if that would change little, or is impossible."""
-    to = "RGBA" if mode == "RGBA" else "RGB"
     try:
-        transform = ImageCms.buildTransform(io.BytesIO(profile), _SRGB, mode, to)
+        transform = ImageCms.buildTransform(io.BytesIO(profile), _SRGB, mode, "RGB")
     except ImageCms.PyCMSError:  # damaged, or for another mode
         return None
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3)
     probe = Image.fromarray(cube).convert(mode)
-    change = np.asarray(transform.apply(probe), int) - np.asarray(probe.convert(to), int)
+    change = np.asarray(transform.apply(probe), int) - np.asarray(probe.convert("RGB"), int)
     return transform if np.abs(change).max() > CLOSE else None

@@ -36,6 +36,7 @@ class DecodedImage:
         width, height: of the whole picture, upright, in pixels.
         day, device: when and with what it was taken, as by `tags.capture`.
         cut_short: whether the end of the file is missing, with up to 5 % of the picture.
+        has_frames: whether an animation or a sequence has more pictures, which are not read.
         depth: its values as stored, if it has more than 8 bits.
     """
 
@@ -46,6 +47,7 @@ class DecodedImage:
     day: str
     device: str
     cut_short: bool
+    has_frames: bool
     depth: Depth | None
 
 
@@ -91,7 +93,7 @@ def decode_with_info(
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, (width, height), turn, deep, cut = load(
+        image, kind, (width, height), turn, deep, cut, frames = load(
             file, shorter_edge, scale, limits, held
         )
         factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
@@ -100,7 +102,8 @@ def decode_with_info(
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
-    return DecodedImage(_turned(pixels, turn), kind, width, height, day, device, cut, deep)
+    upright = _turned(pixels, turn)
+    return DecodedImage(upright, kind, width, height, day, device, cut, frames, deep)
 
 
 def decode_and_crop(
@@ -136,7 +139,7 @@ def decode_squares(
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = max(int(np.ceil(size / crop)) for size, crop in squares)
     with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, _ = load(file, shorter_edge, scale, limits, held)
+        image, kind, _, turn, deep, *_ = load(file, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None

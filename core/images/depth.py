@@ -14,7 +14,8 @@ from core.errors import BadImage
 SIXTEEN_BITS = 65_535.0
 OVERSHOOT = 1.01
 """How far interpolation may have carried a value past white."""
-_BITS, _PHOTOMETRIC, _BLACK, _WHITE = 258, 262, 340, 341  # tags of TIFF
+_BITS, _PLANES, _BLACK, _WHITE = 258, 284, 340, 341  # tags of TIFF
+_SEPARATE = 2
 BRIGHTEST = 99.9
 """Percentile of the values of a picture that counts as its brightest, without stray pixels."""
 SAMPLED = 512
@@ -88,9 +89,12 @@ def depth_of(image: Image.Image, declared: Range | None, *, colours: bool = Fals
 def lower_bytes(opened: Image.Image) -> list[Any]:
     """Tiles by which a TIFF in colours of 16 bits gives their lower bytes; none for other files.
 
-    Of such colours, Pillow keeps the higher bytes only.
+    Of such colours, Pillow keeps the higher bytes only; of those in separate planes, it gives no
+    others.
     """
-    tiles: list[Any] = list(opened.tile) if isinstance(opened, TiffImageFile) else []
+    if not isinstance(opened, TiffImageFile) or opened.tag_v2.get(_PLANES) == _SEPARATE:
+        return []
+    tiles: list[Any] = list(opened.tile)
     if not all(tile.args[0] in _SWAPPED for tile in tiles):
         return []
     return [tile._replace(args=(_SWAPPED[tile.args[0]], *tile.args[1:])) for tile in tiles]
@@ -125,24 +129,10 @@ def declared_range(opened: Image.Image) -> Range | None:
     Source: TIFF 6.0, BitsPerSample; SMinSampleValue and SMaxSampleValue.
     """
     if not isinstance(opened, TiffImageFile):
-        return 0, 1 if opened.mode == "F" else SIXTEEN_BITS
+        return None if opened.mode == "F" else (0, SIXTEEN_BITS)
     tags = opened.tag_v2
     if _WHITE in tags:
         low, high = float(np.min(tags.get(_BLACK, 0))), float(np.max(tags[_WHITE]))
         if low < high < np.inf:
             return low, high
     return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
-
-
-def black_is_low(image: Image.Image, opened: Image.Image) -> Image.Image:
-    """The loaded picture of a file; where 0 means white, its values are turned round.
-
-    Pillow does so for 8 bits only.
-
-    Source: TIFF 6.0, PhotometricInterpretation.
-    """
-    white_is_low = isinstance(opened, TiffImageFile) and opened.tag_v2.get(_PHOTOMETRIC) == 0
-    if not white_is_low or not image.mode.startswith("I;16"):
-        return image
-    total = np.uint16(sum(declared_range(opened) or ()))
-    return Image.fromarray(total - np.minimum(np.asarray(image), total))

@@ -4,20 +4,21 @@ Nothing else decodes files from outside.
 """
 
 import io
+import re
+import struct
 from contextlib import ExitStack
+from itertools import islice
 from typing import IO, Any, NamedTuple
 
-import numpy as np
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
-from core.images import foreign, headers, tags
+from core.images import corrections, foreign, headers, tags
 from core.images.budget import BUDGET
 from core.images.depth import (
     Depth,
     Scale,
-    black_is_low,
     declared_range,
     depth_of,
     lower_bytes,
@@ -25,7 +26,7 @@ from core.images.depth import (
 )
 from core.images.formats import FORMATS
 from core.images.headers import SHARES, area, check_size
-from core.images.pixels import COLOUR_MAP, is_nearly_whole
+from core.images.pixels import is_nearly_whole
 from core.settings import Settings
 
 # A JPEG of several scans, such as a progressive one, needs memory for all its coefficients, about
@@ -35,6 +36,8 @@ SCANNED_PIXELS = 18_000_000
 REDUCED_AREA = 4
 
 _TILE_SIZE = 322, 323  # tags of TIFF
+_GIF_FRAME = re.compile(rb"(?<=\0),(.{8})", re.DOTALL)
+"""Place and size of a frame, after the block before it."""
 
 
 class Loaded(NamedTuple):
@@ -44,7 +47,7 @@ class Loaded(NamedTuple):
         kind: its format, as in `DecodedImage`.
         size: of the whole picture; `image` may be smaller.
         turn: EXIF orientation that `image` still needs.
-        depth, cut_short: as in `DecodedImage`.
+        depth, cut_short, has_frames: as in `DecodedImage`.
     """
 
     image: Image.Image
@@ -53,6 +56,7 @@ class Loaded(NamedTuple):
     turn: int
     depth: Depth | None
     cut_short: bool
+    has_frames: bool
 
 
 class _Plan(NamedTuple):
@@ -85,6 +89,7 @@ def load(
         NotEnoughResources: as in `Budget.hold`.
     """
     headers.check(file, limits)
+    file = _without_padding(file)
     loaded = _load(file, shorter_edge, scale, limits, held)
     if not (loaded.cut_short and loaded.kind == "JPEG"):
         return loaded
@@ -96,19 +101,32 @@ def load(
     return _load(ended, shorter_edge, scale, limits, held)._replace(cut_short=True)
 
 
+def _without_padding(file: IO[bytes]) -> IO[bytes]:
+    """A JPEG without the zeros at its end, as of an interrupted copy: they would become pixels."""
+    file.seek(-1, io.SEEK_END)
+    is_padded = file.read() == b"\0"
+    file.seek(0)
+    if not is_padded or file.read(2) != b"\xff\xd8":
+        return file
+    return io.BytesIO(b"\xff\xd8" + file.read().rstrip(b"\0"))
+
+
 def _load(
     file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> Loaded:
     """Load a picture whose headers have been checked; arguments as above."""
     file.seek(0)
     with _identified(file) as opened:
+        corrections.before_decoding(opened)
         plan = _plan(opened, file, shorter_edge, scale, limits)
         held.enter_context(BUDGET.hold(plan.cost))
+        frames = _has_frames(opened, file)
         cut_short = _read_pixels(opened, plan, limits)
         image, depth = _as_stored(opened, file, plan, scale)
-        # Pillow has already rotated TIFF.
-        turn = 1 if plan.kind == "TIFF" else tags.orientation(opened.info)
-        return Loaded(image, plan.kind, plan.size, turn, depth, cut_short)
+        if plan.kind == "TIFF":  # Pillow has already rotated it
+            return Loaded(image, plan.kind, image.size, 1, depth, cut_short, frames)
+        turn = tags.orientation(opened.info)
+        return Loaded(image, plan.kind, plan.size, turn, depth, cut_short, frames)
 
 
 def _plan(
@@ -143,6 +161,17 @@ def _plan(
     return _Plan(kind, size, lower, copies * area(allocated) / SHARES.get(kind, 1))
 
 
+def _has_frames(opened: ImageFile.ImageFile, file: IO[bytes]) -> bool:
+    """Whether an animation or a sequence has more pictures than the first."""
+    if opened.format == "GIF":  # Pillow would step through all blocks of the first in Python
+        file.seek(opened.tile[0].offset)
+        found = islice(_GIF_FRAME.finditer(file.read()), headers.MAXIMUM_BLOCKS)
+        boxes = (struct.unpack("<4H", match[1]) for match in found)
+        width, height = opened.size
+        return any(0 < w <= width - x and 0 < h <= height - y for x, y, w, h in boxes)
+    return opened.format not in ("MPO", "TIFF") and getattr(opened, "is_animated", False)
+
+
 def _read_pixels(opened: ImageFile.ImageFile, plan: _Plan, limits: Settings) -> bool:
     """Decode a picture; whether the end of its file is missing, with a small part of it."""
     try:
@@ -160,16 +189,13 @@ def _as_stored(
     opened: ImageFile.ImageFile, file: IO[bytes], plan: _Plan, scale: Scale
 ) -> tuple[Image.Image, Depth | None]:
     """The decoded picture with its values as the file means them, and what these are."""
-    colours = opened.tag_v2.get(COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
-    if opened.mode == "P" and colours and max(colours) < 256:
-        # Some programs write the colour map in 8 bits; libtiff takes it so too.
-        opened.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
     # A bare image, so that the buffers of the decoder are freed before the next copy.
-    image = black_is_low(opened._new(opened.im), opened)
+    image = corrections.as_meant(opened._new(opened.im), opened)
     depth = depth_of(image, declared_range(opened), colours=bool(plan.lower))
     if plan.lower and scale.gain > 1:
         file.seek(0)
         with _identified(file) as low:
+            corrections.before_decoding(low)
             low.tile = plan.lower
             low.load()
             image = stretched(image, low, scale.gain)

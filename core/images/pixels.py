@@ -15,7 +15,6 @@ JPEG_ROWS = 16
 """Rows that the decoder of JPEG holds back until it has seen what follows."""
 BLACK = 20
 """Grey level below which a picture is nearly black, as with 12 bits in a file of 16."""
-COLOUR_MAP = 320  # tag of TIFF
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 
@@ -92,7 +91,9 @@ def _converter(
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
     if deep is not None and image.mode[0] in "IF":  # others have been stretched
         black, white = deep.declared or scale.undeclared or usual_range(*deep[:2], whole=deep.whole)
-        return lambda strip: _scaled(np.asarray(strip), black, (white - black) / scale.gain)
+        transparent = image.info.get("transparency")
+        span = (white - black) / scale.gain
+        return lambda strip: _scaled(np.asarray(strip), black, span, transparent)
     if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         # The fourth byte is unused in most bitmaps; a picture is never wholly invisible.
         return lambda strip: np.asarray(strip.convert("RGB"))
@@ -104,9 +105,15 @@ def _converter(
     return lambda strip: np.asarray(colour.to_srgb(strip, transform))
 
 
-def _scaled(values: np.ndarray, black: float, span: float) -> np.ndarray:
-    """Scale (h, w) numbers from `black` to `black + span` to (h, w, 1) uint8."""
+def _scaled(values: np.ndarray, black: float, span: float, transparent: int | None) -> np.ndarray:
+    """Scale (h, w) numbers from `black` to `black + span` to (h, w, 1) uint8.
+
+    Args:
+        transparent: a value whose pixels become white.
+    """
     grey = (values.astype(np.float32) - black) * (255 / span)
+    if transparent is not None:
+        grey[values == transparent] = 255
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None]
 
 

@@ -19,7 +19,10 @@ _SHORT, _LONG = 3, 4  # types of numbers of 16 and 32 bits
 MOST_DIRECTORIES, MOST_ENTRIES = 100, 65_535
 FIRST_ENTRIES = 16
 """Entries that may come before NewSubfileType: they are sorted, and its number is the lowest."""
+_COPY_OR_MASK = 0b101
+"""Bits of NewSubfileType."""
 _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50_706
+_IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 _MAKE, _MODEL, _TAKEN, _SERIAL = 0x010F, 0x0110, 0x9003, 0xA431
 _LONGEST = 60
@@ -51,16 +54,21 @@ def check_tags(read: Reader) -> None:
 
 
 def check_raw(read: Reader) -> None:
-    """Refuse camera raw: its first directory describes a small preview.
+    """Refuse camera raw, and other TIFFs whose first directory describes a small preview or a mask.
 
     Source: Adobe DNG 1.7, tags NewSubfileType and DNGVersion; TIFF/EP, SubIFDs.
     """
     tiff = _Tiff(read)
     entries = tiff.entries()
     tags = {tag for tag, *_ in entries}
-    reduced = tiff.subfile_type(entries) & 1
-    if _DNG_VERSION in tags or (reduced and _SUB_IFDS in tags) or read(8, 2) == b"CR":
+    partial = tiff.subfile_type(entries) & _COPY_OR_MASK
+    if _DNG_VERSION in tags or (partial and _SUB_IFDS in tags) or read(8, 2) == b"CR":
         raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
+    if partial and len(tiff.directories()) > 1:
+        raise BadImage(
+            "This TIFF begins with a preview or a mask of its picture, and Tusker reads only the "
+            "first page. Save the picture as JPEG or PNG."
+        )
 
 
 def has_pages(path: Path) -> bool:
@@ -74,7 +82,7 @@ def has_pages(path: Path) -> bool:
             tiff.subfile_type(tiff.entries(start, FIRST_ENTRIES))
             for start in tiff.directories()[1:]
         )
-        return any(not kind & 0b101 for kind in kinds)
+        return any(not kind & _COPY_OR_MASK for kind in kinds)
 
 
 class _Tiff:
@@ -156,7 +164,9 @@ def orientation(info: Mapping[Any, Any]) -> int:
             return value
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
-    match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
+    match = (
+        re.search(rb'tiff:Orientation(?:=["\']|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
+    )
     return int(match[1]) if match else 1
 
 
@@ -220,7 +230,11 @@ def _unpacked_profile(text: object) -> bytes | None:
 def _exif_block(info: Mapping[Any, Any]) -> bytes:
     """The EXIF block of a picture, a TIFF file without pixels; empty if there is none."""
     block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
-    return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
+    if not isinstance(block, bytes):
+        return b""
+    while block.startswith(b"Exif\0\0"):  # Pillow adds one to that of some programs
+        block = block[6:]
+    return block
 
 
 def _text(value: bytes) -> str:

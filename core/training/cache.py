@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from core.settings import MEGABYTE, Settings
 from core.system import files
 
-VERSION = 4
+VERSION = 5
 """Raised when decoding, rendering or an engine changes its results: older features are ignored."""
 FOLDER = "features"
 EMBEDDING = "embedding"

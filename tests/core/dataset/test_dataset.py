@@ -290,4 +290,4 @@ def test_further_pages_of_a_tiff_are_not_left_out_in_silence(big: bool, tmp_path
     pages[2].save(tmp_path / "in/a/many.tif", save_all=True, append_images=pages[3:], big_tiff=big)
     read = dataset.read(tmp_path / "in", tmp_path / "pictures", Settings())
     assert [note.code for note in read.notes] == ["pages"]
-    assert "1 TIFF has" in read.notes[0].sentence and "a/many.tif" in read.notes[0].sentence
+    assert "1 file has" in read.notes[0].sentence and "a/many.tif" in read.notes[0].sentence
