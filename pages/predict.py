@@ -35,4 +35,4 @@ with outputs:
             pictures.offer_samples(settings, model)
     except TuskerError as refusal:
         widgets.error(str(refusal), icon=":material/broken_image:")
-    st.page_link("pages/train.py", label="Train your own in 30 seconds", icon=":material/school:")
+    st.page_link("pages/train.py", label="Train your own classes", icon=":material/school:")

@@ -85,7 +85,7 @@ class Comparison(ReportPart):
             return f"{name}, the only one available, was correct on {on}."
         equals = [candidate for candidate in others if candidate.as_good]
         if not equals:
-            return f"{name} was correct most often, on {on}. Chance does not explain its lead."
+            return f"{name} was correct most often, on {on}. Chance alone seldom gives such a lead."
         most_often = "" if others[0].right == best.right else " most often,"
         titles = [backbones.get(candidate.backbone).title for candidate in equals]
         are = "is" if len(equals) == 1 else "are"

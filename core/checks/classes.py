@@ -62,6 +62,21 @@ def few_pictures(case: CheckInput) -> Finding | None:
     )
 
 
+def untested(case: CheckInput) -> Finding | None:
+    """Classes that a predefined split does not test."""
+    if not case.dataset.predefined:
+        return None
+    tested = {example.label for example in case.dataset.of("test")}
+    names = [name for label, name in enumerate(case.dataset.classes) if label not in tested]
+    if not names:
+        return None
+    return warns(
+        "untested",
+        f"There are no test pictures of {listed(names)}, so the score says nothing about "
+        f"{'it' if len(names) == 1 else 'them'}. Add some if you can.",
+    )
+
+
 def imbalance(case: CheckInput) -> Finding | None:
     """Classes of very different sizes."""
     counts = _counts(case.dataset)

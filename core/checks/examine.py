@@ -19,7 +19,6 @@ from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
 from core.settings import Settings
 
-COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
 FEWEST_CLASSES = 2
 
 CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
@@ -27,11 +26,13 @@ CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
     of_classes.too_few_pictures,
     of_pictures.same_picture_in_two_classes,
     of_classes.few_pictures,
+    of_classes.untested,
     of_classes.imbalance,
     of_classes.similar_names,
     of_pictures.leaks,
     of_pictures.duplicates,
     of_pictures.near_duplicates,
+    of_pictures.too_small_to_compare,
     of_pictures.similar_pictures_in_two_classes,
     of_pictures.nearly_black,
     *of_pictures.PROPERTY_CHECKS,
@@ -131,7 +132,7 @@ def _same(
     initial = np.arange(len(fingerprints.rows))
     initial[used] = used[first[unique_index]]
     edges = np.array([min(example.width, example.height) for example in examples])
-    compared = np.intersect1d(rows[edges >= COMPARABLE], initial[used])
+    compared = np.intersect1d(rows[edges >= near_duplicates.COMPARABLE], initial[used])
     grey, chroma = fingerprints.rows["grey"], fingerprints.rows["chroma"]
     return near_duplicates.group(grey, chroma, compared, initial, report)[rows]
 

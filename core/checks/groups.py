@@ -34,9 +34,9 @@ def describe_groups(dataset: Dataset) -> Finding:
         else f"from {count(least)} ({smallest}) to {count(most)} ({largest})"
     )
     by = GroupSource.parse(dataset.grouped_by).title
-    sentence = (
-        f"Kept together in training or test: {count(len(sizes), 'group')} {by} ({names}), {extent}."
-    )
+    # A split of the visitor's own is not changed for groups.
+    start = "" if dataset.predefined else "Kept together in training or test: "
+    sentence = f"{start}{count(len(sizes), 'group')} {by} ({names}), {extent}."
     if alone:
         have = count(alone, "picture has no group and stands", "pictures have no group and stand")
         sentence += f" {have} alone."

@@ -34,7 +34,8 @@ def find_label_issues(
 ) -> tuple[LabelIssue, ...]:
     """List the pictures whose label is likely wrong, the likeliest first.
 
-    The suggested class must be more probable than the label by `MARGIN`. Of errors planted in five
+    The suggested class must be more probable than the label by `MARGIN`. Nothing is said about a
+    label of probability 0: the models knew no other picture of its class. Of errors planted in five
     data sets this finds 66 %; confident learning (Northcutt et al., 2021) found 56 % at the same
     precision.
 
@@ -43,7 +44,8 @@ def find_label_issues(
         labels: (n,) int64, 0 to k - 1.
         names: (n,) of the pictures.
     """
-    margins = probabilities.max(axis=1) - probabilities[np.arange(len(labels)), labels]
+    own = probabilities[np.arange(len(labels)), labels]
+    margins = np.where(own > 0, probabilities.max(axis=1) - own, 0)
     return tuple(
         LabelIssue(
             name=names[index],

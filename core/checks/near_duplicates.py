@@ -16,6 +16,7 @@ from core.checks.alignment import align, correlation, sample
 from core.checks.candidates import Candidates, Index, Progress, blocks, turned
 from core.system import threads
 
+COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
 SIMILAR_PICTURE, SIMILAR_DETAIL = 0.85, 0.8  # correlations
 # Standard errors by which detail must agree; fewer are enough for pictures that agree as a whole.
 CERTAINTY, CERTAINTY_OF_EQUAL, EQUAL_PICTURE = 10.0, 5.0, 0.991

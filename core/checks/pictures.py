@@ -10,8 +10,10 @@ from core import images
 from core.archive.inspection import CLOSED, LINKED_FOLDER
 from core.archive.unpacking import CLUTTER
 from core.checks.findings import LEFT_OUT, CheckInput
+from core.checks.near_duplicates import COMPARABLE
 from core.dataset import repeats, splitting
 from core.dataset.findings import Finding, Remedy, blocks, informs, warns
+from core.dataset.layout import Split
 from core.dataset.reading import OTHER_FILE
 from core.system.prose import count, listed
 
@@ -83,27 +85,47 @@ def near_duplicates(case: CheckInput) -> Finding | None:
     )
 
 
+def too_small_to_compare(case: CheckInput) -> Finding | None:
+    """Pictures with too little detail for a comparison."""
+    indices = np.flatnonzero(_edges(case)[:, 0] < COMPARABLE).tolist()
+    if not indices:
+        return None
+    return informs(
+        "too_small_to_compare",
+        f"{count(len(indices), 'picture is', 'pictures are')} smaller than {COMPARABLE} pixels. Of "
+        "such pictures only equal ones are found; changed copies may be in both training and test.",
+        files=_names(case, [indices]),
+    )
+
+
 def leaks(case: CheckInput) -> Finding | None:
-    """Pictures of a predefined test or validation set that are also in the training set."""
+    """Pictures of a predefined test or validation set that are also in a set before it.
+
+    Validation pictures are learned from, too, so none of them may be a test picture.
+    """
     if not case.dataset.predefined:
         return None
     examples = case.dataset.examples
-    leaking, trained = [], []
+    order: tuple[Split, ...] = ("train", "validation", "test")
+    leaking, earlier = [], []
     for members in splitting.units_of(examples, range(len(examples)), chosen=False):
-        in_training = [index for index in members if examples[index].split == "train"]
-        if in_training and len(in_training) < len(members):
+        present = {examples[index].split for index in members}
+        last = next((part for part in order[::-1] if part in present), None)
+        if others := [index for index in members if examples[index].split != last]:
             leaking.append(members)
-            trained += in_training
+            earlier += others
     if not leaking:
         return None
-    held_out = sum(map(len, leaking)) - len(trained)
+    held_out = sum(map(len, leaking)) - len(earlier)
+    validates = any(examples[index].split == "validation" for index in earlier)
+    learned = "training or validation" if validates else "training"
     return warns(
         "leaks",
         f"{count(held_out)} to test or validate on "
-        f"{'looks' if held_out == 1 else 'look'} the same as a training picture, so the score "
-        "would be too high. Leave out the training pictures.",
+        f"{'looks' if held_out == 1 else 'look'} the same as a {learned} picture, so the score "
+        f"would be too high. Leave out the {learned} pictures.",
         files=_names(case, leaking),
-        remedy=_leave_out(_names(case, [trained])),
+        remedy=_leave_out(_names(case, [earlier])),
     )
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 NAMED = 5
 """Labels that the summary lists by name."""
+ABOUT_SPLITS = ("split_not_read", "validation_tests")
+"""Findings that do not matter where every picture is evaluated."""
+CONTRADICTIONS = ("in_two_classes", "alike_in_two_classes")
+"""Findings about labels of which some must be wrong, which a score depends on."""
 
 
 def predict(
@@ -207,16 +211,23 @@ def evaluate(
 
     def prepared(ungrouped: Intake) -> Intake:
         for note in ungrouped.notes:
+            if note.code in ABOUT_SPLITS:
+                continue
             kind = "Note" if note.severity == "informs" else "Warning"
             complain(f"{kind}: {note.sentence}")
+        for finding in ungrouped.findings:
+            if finding.code in CONTRADICTIONS:
+                complain(f"Warning: {finding.sentence}")
         arguments.report_left_out(ungrouped, complain)
         return arguments.grouped(ungrouped, group_by, complain) if group_by else ungrouped
 
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings, prepared)
     if report.left_out:
         were = prose.count(report.left_out, "picture was", "pictures were")
-        groups = " or their groups" if group_by else ""
+        groups = ", from copies of them or from their groups" if group_by else " or copies of them"
         complain(f"{were} left out: the model learned from them{groups}.")
+    for reservation in lookup.reservations(name, settings, group_by):
+        complain(f"Note: {reservation}")
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

@@ -60,7 +60,7 @@ def train(
     """Train a model on your own classes."""
     from core import runs
     from core.bundles import imported
-    from core.dataset import splitting
+    from core.dataset import known_groups
     from core.estimating import estimate
     from core.model import storage
     from core.pipeline.worker import work
@@ -103,7 +103,7 @@ def train(
                 "test_pictures": report.pictures,
                 "leaked_test_pictures": report.leaked,
                 "grouped_by": run.dataset().grouped_by,
-                "groups_in_test": splitting.new_groups(run.dataset()),
+                "groups_in_test": known_groups.new(run.dataset()).groups,
                 "inflation": inflation and inflation.model_dump(mode="json"),
                 "seconds": round(manifest.seconds, 2),
                 "run": str(run.path),

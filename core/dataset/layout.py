@@ -34,6 +34,7 @@ class Layout:
         predefined: whether the folders define the split.
         level: which folders are classes; None where folders are not nested.
         spellings: for each class that is spelled differently in the splits, all its spellings.
+        validation_tests: whether the validation pictures became the test set.
         unlabelled: folders beside the classes that were left out as test pictures without labels.
     """
 
@@ -41,6 +42,7 @@ class Layout:
     predefined: bool = False
     level: ClassLevel | None = None
     spellings: tuple[tuple[str, ...], ...] = ()
+    validation_tests: bool = False
     unlabelled: tuple[str, ...] = ()
 
     @property
@@ -184,7 +186,11 @@ def _assign(labels: list[str], parts: list[Part | None], source: str = "") -> La
         as_test = part == "validation" and "test" not in evaluation
         return Assignment(label, "test" if as_test else part)
 
-    return Layout(tuple(assign(*pair) for pair in pairs), predefined=bool(evaluation))
+    return Layout(
+        tuple(assign(*pair) for pair in pairs),
+        predefined=bool(evaluation),
+        validation_tests=evaluation == {"validation"},
+    )
 
 
 def _labels(folders: list[list[str]], level: ClassLevel | None) -> list[str]:

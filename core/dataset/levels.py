@@ -13,6 +13,8 @@ Level = tuple[int, list[str]]
 LEVELS = 6
 """Levels of folders, and words of a file name, that are tried."""
 DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_ADDED = re.compile(r"^added \d+/")
+"""How names of pictures begin that were added later, as `core.intake` writes them."""
 _WORD = re.compile(DATE + r"|[^\s_.\-]+")
 
 
@@ -25,7 +27,7 @@ def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
         kind: `folder`, from the outermost, or `prefix`: the words of the file name but the last.
         labels: class index of each picture, (n,) int64.
     """
-    parts = _folders(dataset) if kind == "folder" else _words(dataset)
+    parts = _parts(kind, dataset)
     names = [""] * len(parts)
     level = 0
     for index in range(min(LEVELS, max(map(len, parts), default=0))):
@@ -43,6 +45,17 @@ def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
             yield level, list(names)
 
 
+def words(kind: str, dataset: Dataset) -> list[list[str]]:
+    """The parts of each picture's name that levels are made of, in one case."""
+    return [[word.casefold() for _, word in parts] for parts in _parts(kind, dataset)]
+
+
+def words_of(kind: str, name: str) -> list[str]:
+    """The same parts of the name of a group."""
+    name = name.casefold()
+    return name.split("/") if kind == "folder" else [m.group() for m in _WORD.finditer(name)]
+
+
 def numbered(names: Sequence[str]) -> np.ndarray:
     """Number of each picture's group from 0 in order of appearance; one without a name is alone."""
     numbers: dict[object, int] = {}
@@ -58,12 +71,16 @@ def pairs(group: np.ndarray, labels: np.ndarray) -> int:
     return len(np.unique(group * (labels.max() + 1) + labels))
 
 
+def _parts(kind: str, dataset: Dataset) -> list[list[tuple[str, str]]]:
+    return _folders(dataset) if kind == "folder" else _words(dataset)
+
+
 def _folders(dataset: Dataset) -> list[list[tuple[str, str]]]:
     """The folders of each picture, outermost first, each with what separates it from the last."""
     return [
         [
             ("/", folder)
-            for folder in example.name.split("/")[:-1]
+            for folder in _ADDED.sub("", example.name).split("/")[:-1]
             if not (dataset.predefined and folder_names.role(folder))
         ]
         for example in dataset.examples

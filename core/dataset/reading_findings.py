@@ -103,6 +103,12 @@ def interpreted(
         )
     if source:
         yield _source_note(inferred, source)
+    if inferred.validation_tests:
+        yield informs(
+            "validation_tests",
+            "There are no test pictures, so the validation pictures are the test set, and others "
+            "are taken from training to validate on.",
+        )
     if lists and not inferred.predefined:
         yield warns(
             "split_not_read",

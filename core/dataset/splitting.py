@@ -32,7 +32,8 @@ def split(
     more units has at least one picture in each requested split; with two, in training and test;
     with one, in training. Groups that the visitor chose may hold pictures of several classes; they
     have the same chances, too, and the split is balanced as far as these allow. The result depends
-    on the bytes of the pictures and the seed, not on their order.
+    on the bytes of the pictures, on what is one class or group, and on the seed; not on names, nor
+    on the order of pictures or classes.
 
     A split of all pictures that is already there, predefined or not, is kept. If it has no
     validation pictures, some are taken from training, as many as in a new split.
@@ -63,8 +64,9 @@ def split(
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
     assign_all = _assign_together if dataset.grouped_by else _assign_classes
-    classes = _by_class(dataset.examples, unassigned)
-    assigned = assign_all(dataset.examples, classes, shares, learned, random)
+    examples = dataset.with_each("label", _numbered_by_content(dataset.examples)).examples
+    classes = _by_class(examples, unassigned)
+    assigned = assign_all(examples, classes, shares, learned, random)
     for part, indices in assigned.items():
         for index in indices:
             splits[index] = part
@@ -109,13 +111,13 @@ def units_of(
 
 
 def groups(examples: Sequence[Example], *, bursts: bool = False, chosen: bool = True) -> np.ndarray:
-    """Number of each picture's unit, (n,) int64.
+    """Number of each picture's unit, (n,) int64, in an order that depends on their bytes only.
 
     Without bursts for cross-validation, as there may be few bursts; with bursts for intervals.
     """
     numbers = np.empty(len(examples), np.int64)
     joined = units_of(examples, range(len(examples)), bursts=bursts, chosen=chosen)
-    for number, indices in enumerate(joined):
+    for number, indices in enumerate(_by_bytes(examples, joined)):
         numbers[indices] = number
     return numbers
 
@@ -135,15 +137,6 @@ def leaked(dataset: Dataset, learned: Collection[str] = ()) -> int:
     in_test = np.array([example.split == "test" for example in dataset.examples], bool)
     trained = {e.sha256 for e in dataset.examples if e.split != "test"}
     return int((known(dataset, trained.union(learned), chosen=False) & in_test).sum())
-
-
-def new_groups(dataset: Dataset) -> int:
-    """Number of groups in the test set; 0 without groups, or if one is in training, too."""
-    trained = {e.group_name for e in dataset.examples if e.split != "test"} - {""}
-    tested = dataset.of("test")
-    if not dataset.grouped_by or trained & {example.group_name for example in tested}:
-        return 0
-    return len(units_of(tested, range(len(tested))))
 
 
 def assign(
@@ -285,6 +278,17 @@ def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[
     for unit in units_of(examples, indices):
         counts = Counter(examples[index].label for index in unit)
         classes[min(counts, key=lambda label: (-counts[label], label))].append(unit)
-    for members in classes.values():
-        members.sort(key=lambda unit: min(examples[index].sha256 for index in unit))
-    return [classes[label] for label in sorted(classes)]
+    return [_by_bytes(examples, classes[label]) for label in sorted(classes)]
+
+
+def _by_bytes(examples: Sequence[Example], units: Iterable[Unit]) -> list[Unit]:
+    return sorted(units, key=lambda unit: min(examples[index].sha256 for index in unit))
+
+
+def _numbered_by_content(examples: Sequence[Example]) -> list[int]:
+    """A number of each picture's class that depends on the pictures of the class only."""
+    first: dict[int, str] = {}
+    for example in examples:
+        first[example.label] = min(example.sha256, first.get(example.label, example.sha256))
+    number = {label: n for n, label in enumerate(sorted(first, key=first.__getitem__))}
+    return [number[example.label] for example in examples]

@@ -20,7 +20,7 @@ from core.evaluation.report import (
     Report,
     SetLevel,
 )
-from core.evaluation.wording import headline
+from core.evaluation.wording import NewGroups, headline
 
 ALL_KEPT = 20
 """With up to so many classes, all probabilities of a picture are kept, otherwise the best five."""
@@ -41,7 +41,7 @@ def evaluate(
     groups: ArrayLike | None = None,
     leaked: int = 0,
     left_out: int = 0,
-    new_groups: int = 0,
+    new_groups: NewGroups | None = None,
 ) -> Report:
     """Evaluate a model on its test pictures. Equal input gives an equal report.
 
@@ -60,8 +60,7 @@ def evaluate(
             which intervals do not count as independent; each picture is alone if None.
         leaked: number of test pictures that nearly equal one that the model learned from.
         left_out: number of such pictures that are not among these.
-        new_groups: number of groups that the visitor chose in the test set, none of them in
-            training.
+        new_groups: in the test set, if none of them is in training.
 
     Raises:
         BadDataset: there are no test pictures.
@@ -88,7 +87,7 @@ def evaluate(
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
     balanced, macro, weighted = metrics.average(counts, effects)
     return Report(
-        headline=headline(correct, accuracy, classes, confusion, leaked, new_groups),
+        headline=headline(correct, accuracy, classes, confusion, leaked, new_groups or NewGroups()),
         leaked=leaked,
         left_out=left_out,
         classes=classes,
@@ -133,9 +132,22 @@ def _top(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[Estimate, .
 
 
 def _log_loss(labels: Ints, probabilities: Floats, groups: Ints) -> Estimate:
+    """The mean loss with its bootstrap interval.
+
+    As in `intervals.gain`, one additional typical group that is predicted correctly and one that is
+    not widen the interval of a small test set, which may lack either. They have the mean losses
+    that the test pictures would have if their labels were their first and their second class.
+    """
     losses = metrics.log_losses(labels, probabilities)
-    draws = intervals.bootstrap(losses[:, None], groups)[:, 0]
-    return intervals.from_draws(float(losses.mean()), draws)
+    names, sizes = np.unique(groups, return_counts=True)
+    typical = round(float((sizes**2).sum() / sizes.sum()))
+    classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :2].T
+    added = [metrics.log_losses(of, probabilities).mean() for of in classes]
+    draws = intervals.bootstrap(
+        np.concatenate([losses, np.repeat(added, typical)])[:, None],
+        np.concatenate([groups, np.repeat(names.max() + np.arange(1, 3), typical)]),
+    )
+    return intervals.from_draws(float(losses.mean()), draws[:, 0])
 
 
 def _baseline(

@@ -1,6 +1,7 @@
 """Temperature scaling, reliability of probabilities, and thresholds for "not sure"."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,8 +79,11 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
         probabilities: (n, k).
         groups: group of each picture, (n,); each is alone if None.
 
-    Source: Guo et al. (2017), equations 2 and 3. The interval is the basic bootstrap's (Davison
-        and Hinkley 1997, 5.2.1), because resampling increases the error.
+    The interval of the error contains two: the basic bootstrap's, since resampling increases the
+    error, and the one that follows from the accuracies of the bins, which accounts for mistakes
+    that the test set happens not to contain.
+
+    Source: Guo et al. (2017), equations 2 and 3; Davison and Hinkley (1997), 5.2.1.
     """
     groups = np.arange(len(labels)) if groups is None else groups
     confidence = probabilities.max(axis=1)
@@ -101,8 +105,25 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
     value = float(np.abs(gaps.mean(axis=0)).sum())
     draws = np.abs(intervals.bootstrap(gaps, groups)).sum(axis=1)
     low, high = intervals.percentiles(draws)
-    bounds = np.clip([2 * value - high, 2 * value - low], 0, 1)
-    return Reliability(bins=tuple(filled), error=intervals.around(value, *bounds.tolist()))
+    ends = [2 * value - high, 2 * value - low, *_error_by_bins(filled)]
+    error = intervals.around(value, *np.clip(np.array(ends, float), 0, 1).tolist())
+    return Reliability(bins=tuple(filled), error=error)
+
+
+def _error_by_bins(bins: Sequence[Bin]) -> tuple[float, float]:
+    """Bounds of the calibration error, from the interval of the accuracy of each bin."""
+    accuracies = [each.accuracy for each in bins]
+    value, low, high = np.array([[each.value, each.low, each.high] for each in accuracies]).T
+    confidence, count = np.array([[each.confidence, each.count] for each in bins]).T
+    gap, weights = np.abs(value - confidence), count / count.sum()
+    most = np.maximum(high - confidence, confidence - low)
+    _, above = intervals.weighted_mean(gap, gap, most, weights)
+    # Absolute gaps that are chance add up, so the lower bound is not that of a mean, and the
+    # intervals are those that all contain the truth at once (Bonferroni).
+    wider = intervals.normal_quantile(len(bins)) / intervals.Z
+    low, high = value - wider * (value - low), value + wider * (high - value)
+    least = np.maximum(0, np.maximum(low - confidence, confidence - high))
+    return float(weights @ least), above
 
 
 def coverage(labels: Ints, probabilities: Floats) -> tuple[CoveragePoint, ...]:

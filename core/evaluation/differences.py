@@ -14,6 +14,8 @@ ALPHA = 1 - intervals.LEVEL
 """Significance level."""
 MINIMUM_GROUPS = 10
 """With fewer groups of pictures, a bootstrap of their losses is not reliable."""
+ROUNDING = 1e-9
+"""Relative difference of sums that are equal but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,28 @@ def sign_flip(change: Ints, groups: Ints) -> float:
         chances = np.convolve(chances, binomial)
     distance = np.abs(2 * np.arange(len(chances)) - (len(chances) - 1))
     return min(1.0, float(chances[distance >= abs(int(sums.sum()))].sum()))
+
+
+def random_sign_flip(change: Floats, groups: Ints) -> float:
+    """P-value as of `sign_flip`, from random swaps: for changes that are not whole numbers.
+
+    Args:
+        change: of each picture, (n,), second minus first.
+        groups: group of each picture, (n,), any numbers.
+
+    Returns:
+        At least 1 / (1 + `RESAMPLES`), equal for equal input.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    sums, generator = np.bincount(group, change), np.random.default_rng(0)
+    rows = max(1, intervals.CHUNK // len(sums))
+    swapped = [
+        generator.choice((-1.0, 1.0), (min(rows, intervals.RESAMPLES - start), len(sums))) @ sums
+        for start in range(0, intervals.RESAMPLES, rows)
+    ]
+    observed = abs(float(sums.sum())) * (1 - ROUNDING)
+    beyond = int((np.abs(np.concatenate(swapped)) >= observed).sum())
+    return (1 + beyond) / (1 + intervals.RESAMPLES)
 
 
 def p_value(draws: Floats) -> float:
@@ -136,15 +160,17 @@ def of_averages(
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Difference | None:
-    """Difference of log loss of probabilities (n, k), by a paired bootstrap.
+    """Difference of log loss of probabilities (n, k), with the interval of a paired bootstrap.
 
-    None below `MINIMUM_GROUPS` groups.
+    Its p-value is that of a permutation test: of few losses, a bootstrap finds too many differences
+    significant. None below `MINIMUM_GROUPS` groups.
     """
     if len(np.unique(groups)) < MINIMUM_GROUPS:
         return None
     values = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
     draws = intervals.bootstrap(values[:, None], groups)[:, 0]
-    return _difference(float(values.mean()), draws)
+    p = random_sign_flip(values, groups)
+    return Difference(intervals.from_draws(float(values.mean()), draws), p, p)
 
 
 def _difference(value: float, draws: Floats) -> Difference:

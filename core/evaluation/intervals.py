@@ -21,6 +21,11 @@ simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benc
 """
 
 
+def normal_quantile(intervals: int) -> float:
+    """Half the width, in standard deviations, of so many intervals that are all right at once."""
+    return NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / intervals)
+
+
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
     """Wilson interval of a proportion.
 

@@ -114,9 +114,10 @@ DIFFERENCES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison | NotComparable:
     """Compare two models if they were tested on the same pictures.
 
-    Pictures, labels and classes must be the same, in any order; classes are matched by name. Groups
-    are those of the first model. The result is about the two trained models, not about the ways
-    they were trained: another seed would give other models. Equal input gives an equal result.
+    Pictures, labels and classes must be the same, in any order; classes are matched by name.
+    Pictures that are one group for either model are one group here. The result is about the two
+    trained models, not about the ways they were trained: another seed would give other models.
+    Equal input gives an equal result.
     """
     if reason := _not_comparable(first, second):
         return reason
@@ -129,7 +130,7 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
     correct_before, correct_after = before == labels, after == labels
     broken = np.flatnonzero(correct_before & ~correct_after)
     fixed = np.flatnonzero(correct_after & ~correct_before)
-    groups = first.groups
+    groups = _joined(first.groups, second.groups[matching])
     balanced, macro = differences.of_averages(labels, before, after, len(names), groups)
     probabilities = second.probabilities[matching][:, columns]
     return PairedComparison(
@@ -172,6 +173,20 @@ def _sorted(model: EvaluatedModel) -> list[int]:
 
 def _predicted(model: EvaluatedModel) -> Ints:
     return np.array([prediction.predicted for prediction in model.report.predictions])
+
+
+def _joined(first: Ints, second: Ints) -> Ints:
+    """Groups (n,) that are unions of the groups of both, (n,) each."""
+    groups = np.unique(first, return_inverse=True)[1]
+    others = [np.unique(each, return_inverse=True)[1] for each in (second, first)]
+    while True:
+        before = groups
+        for other in others:
+            lowest = np.full(len(groups), len(groups))
+            np.minimum.at(lowest, other, groups)
+            groups = lowest[other]
+        if (groups == before).all():
+            return groups
 
 
 def _not_comparable(first: EvaluatedModel, second: EvaluatedModel) -> NotComparable | None:

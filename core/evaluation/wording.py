@@ -2,6 +2,7 @@
 
 import math
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 from core.evaluation.report import Confusion, Estimate, Report
 from core.system import prose
@@ -17,6 +18,18 @@ NEARLY_BLACK = (
     "This picture is nearly black, so a model sees little in it. Export it from the camera's file "
     "again, brighter."
 )
+
+
+class NewGroups(NamedTuple):
+    """Groups that the visitor chose in a test set, none of them in training.
+
+    Attributes:
+        groups: their number.
+        alone: number of test pictures without a group.
+    """
+
+    groups: int = 0
+    alone: int = 0
 
 
 def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
@@ -49,9 +62,9 @@ def undefined(report: Report) -> str:
     ]
     if not parts:
         return ""
-    over = " and ".join(
-        f"{metric} over {classes - len(names):,}" for metric, names in missing.items()
-    )
+    numbers = [f"{metric} over {classes - len(names):,}" for metric, names in missing.items()]
+    scored = sum(row.f1 is not None for row in report.per_class)
+    over = prose.listed([*numbers, f"F1 over {scored:,}"])
     return f"Undefined: {'; '.join(parts)}. Macro averages: {over} of {classes:,} classes."
 
 
@@ -71,9 +84,10 @@ def figures(
     if not percent:
         coarse += 2
         fine = coarse
-    elif is_share:
+    if is_share:
         # More digits where a figure would look like all or none and is not.
-        more = (n for n in range(fine, fine + 4) if float(rounded(value, n)) not in (0, 100))
+        ends = (0, 100) if percent else (0,)
+        more = (n for n in range(fine, fine + 4) if float(rounded(value, n)) not in ends)
         fine = next(more, fine)
     return rounded(value, fine), _outwards(low, coarse, -1), _outwards(high, coarse, 1)
 
@@ -117,8 +131,11 @@ def difference(estimate: Estimate) -> str:
 
 
 def promise(level: float) -> str:
-    """What a prediction set promises: `95 % of such sets contain the right class`."""
-    return f"{rounded(100 * level, 0)} % of such sets contain the right class"
+    """What prediction sets promise: `the right class is in the set for 95 % of pictures`.
+
+    That is for all pictures, those with one class included, and not for sets of several classes.
+    """
+    return f"the right class is in the set for {rounded(100 * level, 0)} % of pictures"
 
 
 def headline(
@@ -127,13 +144,13 @@ def headline(
     classes: tuple[str, ...],
     confusion: Confusion,
     leaked: int,
-    new_groups: int,
+    new_groups: NewGroups,
 ) -> str:
     """The report in one line, with unescaped class names.
 
     Args:
         leaked: number of test pictures that nearly equal a training picture.
-        new_groups: number of groups in the test set, none of them in training; 0 without groups.
+        new_groups: in the test set.
 
     Example:
         143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees
@@ -144,8 +161,10 @@ def headline(
     noun = "test picture" if pictures == 1 else "test pictures"
     fraction = f"All {pictures:,}" if correct == pictures > 1 else f"{correct:,} of {pictures:,}"
     sentence = f"{fraction} {noun} correct: {value} % ({low}–{high} %)"
-    if new_groups:
-        sentence += f" on {prose.count(new_groups, 'group')} not seen in training"
+    if new_groups.groups:
+        sentence += f" on {prose.count(new_groups.groups, 'group')} not seen in training"
+        if new_groups.alone:
+            sentence += f" and {prose.count(new_groups.alone)} without a group"
     if leaked:
         copies = "is a near-copy" if leaked == 1 else "are near-copies"
         sentence = (

@@ -55,6 +55,7 @@ class RunDetails:
         origin: the run whose training was repeated. Never show its id: it is a permission.
         sets: the prediction sets of the current level, on the test pictures; None if off.
         threshold: the current one, with coverage and error on the test pictures; None if off.
+        undefined: which figures of classes are undefined, as a sentence; empty if none.
         worst: classes with the lowest recall, if below 1.
         few: classes with fewer than `FEW` test pictures.
     """
@@ -87,6 +88,7 @@ class RunDetails:
         scores = self.report.per_class
         recalls = [(score.recall.value, score) for score in scores if score.recall]
         missed = sorted((pair for pair in recalls if pair[0] < 1), key=lambda pair: pair[0])
+        self.undefined = wording.undefined(self.report)
         self.worst = tuple(score for _, score in missed[:WORST])
         self.few = tuple(score for score in scores if score.support < FEW)
         self.unlike, self.footprint = run.ood_scores(), run.footprint()
@@ -108,7 +110,6 @@ def card(run: Run, details: RunDetails | None = None) -> str:
         "figure": lambda estimate: _Trusted(describe(estimate)),
         "trusted": _Trusted,
         "share": lambda value: _Trusted(wording.share(value)),
-        "promise": lambda level: _Trusted(wording.promise(level)),
         "duration": prose.duration,
         "fixed": lambda value, digits: _Trusted(f"{value:.{digits}f}"),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core import images, intake
-from core.dataset import Example, splitting
+from core.dataset import Example, known_groups, splitting
 from core.evaluation import evaluate
 from core.evaluation.calibration import Predictions
 from core.jobs.events import Counter
@@ -81,7 +81,7 @@ def write_report(
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
         groups=splitting.groups(examples, bursts=True),
         leaked=splitting.leaked(context.dataset, context.learned),
-        new_groups=splitting.new_groups(context.dataset),
+        new_groups=known_groups.new(context.dataset),
     )
     run.write_report(report, probabilities)
 

@@ -51,7 +51,7 @@ def train(
     """Split, extract features, train, evaluate, write the report, and run the steps after it.
 
     The same pictures, settings, seed and machine give the same report, figure by figure, whatever
-    the cache contains: the engines depend on the machine alone.
+    the names and the order of the files and the cache are: the engines depend on the machine alone.
 
     Args:
         run: holds the configuration and the dataset; all results are written to it.
@@ -77,6 +77,9 @@ def train(
         seed=config.seed,
         learned=() if start is None else storage.load_learned(start),
     )
+    # In an order of the bytes, as sums of floats depend on the order: names have no influence.
+    ordered = sorted(dataset.examples, key=lambda example: (example.sha256, example.name))
+    dataset = dataset.model_copy(update={"examples": tuple(ordered)})
     backbone = backbones.get(config.backbone)
     if (model := Network(backbone, settings, start).model) is not None:
         emit(Note(sentence=warm_start.describe(dataset, model)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,42 @@ def learned(name: str, settings: Settings) -> frozenset[str]:
     return frozenset() if model is None else model.learned()
 
 
+def reservations(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
+    """What `evaluate_on` could not tell of the pictures that a model learned from, in sentences.
+
+    Args:
+        name: as of `find`.
+        group_by: what groups of the evaluated pictures are taken from; empty for none.
+
+    Raises:
+        UnknownModel: there is no such model.
+    """
+    from core.runs.run import Run
+
+    model = _origin(name, settings)
+    if model is None:
+        return
+    learned = model.learned()
+    fingerprints = model.fingerprints() if isinstance(model, Run) else None
+    missing = learned if fingerprints is None else learned - fingerprints.place.keys()
+    if not learned:
+        yield (
+            "It is not known which pictures this model learned from. If some of these are among "
+            "them, the score is too good."
+        )
+    elif missing:
+        yield (
+            f"Of {prose.count(len(missing))} that the model learned from, only the files "
+            "themselves are recognised. If edited copies are among these, the score is too good."
+        )
+    if isinstance(model, Run) and (by := model.dataset().grouped_by) and not group_by:
+        yield (
+            "The model was trained and tested with groups. If some of them are among these "
+            f"pictures, the score is not one for new groups; --group-by {shlex.quote(by)} leaves "
+            "them out."
+        )
+
+
 def _origin(name: str, settings: Settings) -> Run | ImportedModel | None:
     """The run or imported model behind a name, as of `find`; None for a backbone."""
     if not name or backbones.known(name):
@@ -132,7 +169,7 @@ def evaluate_on(
 
     from core import checks, intake
     from core.archive import sources
-    from core.dataset import splitting, tables
+    from core.dataset import known_groups, splitting
     from core.evaluation import evaluate
     from core.model import batch
     from core.runs.run import Run
@@ -160,12 +197,16 @@ def evaluate_on(
             )
         folder = intake.pictures(Path(scratch))
         excluded = splitting.known(dataset, frozenset() if model is None else model.learned())
-        groups = model.learned_groups(dataset.grouped_by) if isinstance(model, Run) else None
-        if groups:
-            excluded |= [tables.group_key(e.group_name) in groups for e in dataset.examples]
-        if isinstance(model, Run) and (fingerprints := model.fingerprints()) is not None:
-            learned = [e for e in model.dataset().examples if e.split != "test"]
-            excluded |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
+        grouped = None
+        if isinstance(model, Run):
+            earlier = model.dataset()
+            if (grouped := known_groups.find(dataset, earlier)) is not None:
+                excluded |= grouped
+            if (fingerprints := model.fingerprints()) is not None:
+                # Those of a model that it continued from may be its test pictures.
+                hashes = model.learned()
+                learned = [e for e in earlier.examples if e.sha256 in hashes]
+                excluded |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
         if excluded.all():
             raise BadDataset(
                 f"Expected pictures that the model does not know, found {len(excluded)} that it "
@@ -188,5 +229,5 @@ def evaluate_on(
         groups=splitting.groups(examples, bursts=True),
         set_levels=() if set_level is None else (set_level,),
         left_out=int(excluded.sum()),
-        new_groups=0 if groups is None else len(splitting.units_of(examples, range(len(examples)))),
+        new_groups=None if grouped is None else known_groups.count(examples),
     )

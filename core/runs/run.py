@@ -4,7 +4,6 @@ import contextlib
 from pathlib import Path
 
 from core.dataset.fingerprints import Fingerprints
-from core.dataset.tables import group_key
 from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
@@ -140,18 +139,6 @@ class Run(RunArtifacts):
         """
         if fingerprints := Fingerprints.load(pictures):
             fingerprints.of_files(self.learned()).save(self.path)
-
-    def learned_groups(self, by: str) -> frozenset[str] | None:
-        """Keys of the groups that its model learned from; None if they are not groups by `by`.
-
-        Raises:
-            RunDamaged: the dataset cannot be read.
-        """
-        dataset = self.dataset()
-        if not by or dataset.grouped_by != by:
-            return None
-        learned = {e.group_name for e in dataset.examples if e.split != "test"} - {""}
-        return frozenset(map(group_key, learned))
 
     @property
     def title(self) -> str:

@@ -12,8 +12,9 @@ from core.training.config import TrainingConfig, parse
 from core.training.network import MODEL_MISSING
 
 TEST_NOTE = (
-    "Files that its bundle lists as learned from are not used to test it. Edited copies of them "
-    "are not recognised, so upload pictures that are new to the model."
+    "Files that its bundle lists as learned from are not used to test it; if your own test folder "
+    "has some, the report says so. Edited copies of them are not recognised, so upload pictures "
+    "that are new to the model."
 )
 
 

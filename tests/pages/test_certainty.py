@@ -1,5 +1,7 @@
 """Choose from where on a model had better not answer, and meet that choice on Predict."""
 
+import numpy as np
+
 from core.evaluation import describe
 from core.evaluation.report import SetLevel, Threshold
 from core.intake import samples
@@ -25,7 +27,8 @@ def strictest_threshold(run: Run) -> Threshold:
 def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
     visitor: Visitor, run: Run, trained_run: TrainedRun
 ) -> None:
-    picture = (trained_run.pictures / run.dataset().of("train")[0].path).read_bytes()
+    surest = int(np.argmax([p.probability for p in run.report().predictions]))
+    picture = (trained_run.pictures / run.dataset().of("test")[surest].path).read_bytes()
     choice = strictest_threshold(run)
     visitor.open("reports", run=run.id, view="Certainty")
     assert "Answers every picture and is wrong on" in visitor.text()
@@ -144,7 +147,7 @@ def test_several_likely_classes_are_named_for_pictures_in_distribution(
     classes = len(run.dataset().classes)
     offer(run, SetLevel(level=0.9, limit=1.0))
     visitor.open("predict", run=run.id).upload(("known.jpg", picture))
-    caption = "(90 % of such sets contain the right class)"
+    caption = "(the right class is in the set for 90 % of pictures)"
     (line,) = (line for line in visitor.text().splitlines() if line.endswith(caption))
     assert line.startswith("One of: ")
     assert line.count(", ") == classes - 1

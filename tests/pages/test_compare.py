@@ -275,3 +275,15 @@ def replace(run: Run, dataset: Dataset, changed: Any) -> None:
     content = dataset.model_copy(update={"examples": tuple(examples)}).model_dump_json()
     (run.path / DATASET).write_text(content)
     seal(run)
+
+
+def test_a_run_that_was_not_tested_fairly_is_named_before_the_verdict(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    first, second = right_on([]), right_on(range(4))
+    leaky = second.report().model_copy(update={"leaked": 3})
+    second.write_report(leaky, second.probabilities())
+    seal(second)
+    warnings = [each.value for each in compare(visitor, first, second).at.warning]
+    assert len(warnings) == 1
+    assert f"B was not tested fairly: 3 of {leaky.pictures} test pictures" in warnings[0]

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.evaluation import browsing, describe
+from core.evaluation import Estimate, browsing, describe
 from core.evaluation.report import Report
 from core.evaluation.wording import difference
 from core.runs.filenames import HEATMAPS
@@ -62,6 +62,21 @@ def test_classes_are_listed_with_numbers_that_can_be_sorted(
     assert table.proto.placeholder == "–", "and not None, where a class has no test pictures"
 
 
+def test_a_figure_of_a_class_is_not_rounded_to_all(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    first, *others = report.per_class
+    nearly = first.model_copy(update={"recall": Estimate(value=0.997, low=0.9, high=1)})
+    changed = report.model_copy(update={"per_class": (nearly, *others)})
+    run.write_report(changed, run.probabilities())
+    manifest = run.manifest()
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    visitor.open("reports", run=run.id)
+    (table,) = (frame for frame in visitor.at.dataframe if "Predicted" in frame.value.columns)
+    assert table.value["Recall"][0] == pytest.approx(99.7)
+    assert "%.1f" in json.dumps(json.loads(table.proto.columns)["Recall"])
+
+
 def test_curves_of_classes_are_drawn_once_they_are_asked_for(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id)
     assert not [alt for alt in visitor.charts() if alt.startswith("ROC")]
@@ -89,7 +104,7 @@ def test_a_pair_of_the_summary_leads_to_its_cell(
 def test_the_address_opens_a_cell_with_its_pictures_and_predictions(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
-    first = report.predictions[0]
+    first = next(p for p in report.predictions if p.label == p.predicted)
     cell = (first.label, first.predicted)
     visitor.open("reports", run=run.id, view="Confusions", was=str(cell[0]), said=str(cell[1]))
     predictions = [p for p in report.predictions if (p.label, p.predicted) == cell]

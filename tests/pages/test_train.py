@@ -9,6 +9,7 @@ from PIL import Image
 
 from core import runs
 from core.errors import LimitExceeded
+from core.evaluation import Report
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Epoch, Note
@@ -304,7 +305,18 @@ def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> 
         )
 
 
+def set_gain(run: Run, low: float) -> Report:
+    """Let the gain of a run over its baseline be at least this; returns its report."""
+    report, manifest = run.report(), run.manifest()
+    gain = report.baseline.gain.model_copy(update={"low": low})
+    baseline = report.baseline.model_copy(update={"gain": gain})
+    run.report.write(report.model_copy(update={"baseline": baseline}))
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    return report
+
+
 def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
+    set_gain(run, 0.1)
     visitor.open("train", run=run.id)
     assert f"on {run.report().pictures} pictures that the training has not seen" in visitor.text()
     assert visitor.at.success and "always answering" not in visitor.text()
@@ -319,14 +331,10 @@ def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run
 def test_an_accuracy_that_may_be_that_of_the_most_common_class_is_not_called_a_success(
     visitor: Visitor, run: Run
 ) -> None:
-    report, manifest = run.report(), run.manifest()
-    gain = report.baseline.gain.model_copy(update={"low": -0.1})
-    baseline = report.baseline.model_copy(update={"gain": gain})
-    run.report.write(report.model_copy(update={"baseline": baseline}))
-    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    report = set_gain(run, -0.1)
     visitor.open("train", run=run.id)
     assert not visitor.at.success
-    common = report.classes[baseline.label]
+    common = report.classes[report.baseline.label]
     assert f"Not shown to be better than always answering {common}." in visitor.text()
 
 

@@ -266,3 +266,14 @@ def test_the_axis_shows_every_interval_and_is_not_too_narrow(right):
     low, high = figure.layout.yaxis.range
     assert low <= 100 * accuracy.low and high >= 100 * accuracy.high
     assert high - low > 5
+
+
+def test_a_share_in_a_cell_is_neither_rounded_to_all_nor_to_none():
+    labels = np.repeat([0, 1], [300, 300])
+    predicted = labels.copy()
+    predicted[0] = 1
+    report = evaluate(labels, np.eye(2)[predicted] * 0.8 + 0.1, ["ants", "bees"])
+    figure = confusion.confusion_matrix(report, values="row")
+    assert {note.text for note in figure.layout.annotations} == {"99.7", "0.3", "100"}
+    counts = confusion.confusion_matrix(report)
+    assert {note.text for note in counts.layout.annotations} == {"299", "1", "300"}

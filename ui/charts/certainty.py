@@ -107,6 +107,11 @@ def smallest(curves: Mapping[int, Curve]) -> list[int]:
     return sorted(sorted(curves, key=lambda label: curves[label].area)[:DRAWN])
 
 
+def _area(area: float) -> str:
+    """An area under a curve, which rounding makes neither 0 nor 1."""
+    return f"{area if area in (0, 1) else min(max(area, 0.001), 0.999):.3f}"
+
+
 def class_curves(
     report: Report,
     kind: Kind = "roc",
@@ -125,7 +130,7 @@ def class_curves(
             x=[100 * x for x in curves[i].x],
             y=[100 * y for y in curves[i].y],
             mode="lines",
-            name=f"{literal(report.classes[i], 18)} {curves[i].area:.3f}",
+            name=f"{literal(report.classes[i], 18)} {_area(curves[i].area)}",
             line={"color": class_colour(i), "dash": class_dash(i), "width": 2},
             customdata=[literal(report.classes[i])] * len(curves[i].x),
             hovertemplate="%{customdata}<br>%{x:.0f} %, %{y:.0f} %<extra></extra>",

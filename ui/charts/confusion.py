@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 
 from core.evaluation.confusion import by_column, by_row
 from core.evaluation.report import Report
-from core.evaluation.wording import rounded
 from ui.charts.drawing import finish, literal, row_axis
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
 from ui.text import share
@@ -97,7 +96,9 @@ def confusion_matrix(
             {
                 "x": int(c),
                 "y": int(r),
-                "text": rounded(shown[r, c], 0),
+                "text": f"{counts[r, c]}"
+                if values == "count"
+                else literal(share(shares[r, c]).removesuffix(" %")),
                 "showarrow": False,
                 "font": {"size": 13 if size <= 10 else 10},
             }

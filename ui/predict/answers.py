@@ -89,7 +89,7 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
 
 
 def _one_of(likely: PredictionSet) -> str:
-    """`One of: tulip, rose (95 % of such sets contain the right class)`."""
+    """`One of: tulip, rose (the right class is in the set for 95 % of pictures)`."""
     names = ", ".join(text.plain(label, 60) for label in likely.labels[:NAMED])
     unnamed = len(likely.labels) - NAMED
     suffix = f" and {unnamed:,} more" if unnamed > 0 else ""

@@ -96,7 +96,7 @@ def ready(model: str, settings: Settings) -> bool:
         if saved.ready(settings):
             return True
         job, start = saved.job, partial(imported.queue_build, saved)
-        needed = "The model must be prepared here once, which takes a few seconds."
+        needed = "The model must be prepared here once, which can take a minute."
         label = "Prepare it"
     elif not backbones.known(model) or serving.locate(backbones.get(model), settings) is not None:
         return True

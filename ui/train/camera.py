@@ -51,7 +51,7 @@ def _below(settings: Settings) -> None:
             type="primary",
             icon=":material/bookmark_add:",
             disabled=bool(problem),
-            help="A run with a report, a link and files to download, in a few seconds.",
+            help="A run with a report, a link and files to download.",
             on_click=widgets.once(_save),
             args=(settings, True),
         )

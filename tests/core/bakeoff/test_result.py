@@ -39,7 +39,7 @@ def test_a_significant_lead_is_stated():
     assert sentence.startswith(
         "EfficientNet-Lite2 was correct most often, on 90.0 % (86–93) of 400 "
     )
-    assert sentence.endswith("Chance does not explain its lead.")
+    assert sentence.endswith("Chance alone seldom gives such a lead.")
 
 
 def test_a_lead_within_the_interval_is_no_lead():

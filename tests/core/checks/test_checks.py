@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from core import checks, intake
 from core.checks import Finding, Remedy, Severity, apply
-from core.dataset import Dataset, Example, split
+from core.dataset import Dataset, Example, split, splitting
 from core.settings import Settings
 from core.training.config import TrainingConfig
 
@@ -560,3 +560,37 @@ def test_only_names_that_were_guessed_are_read_by_another_encoding(tmp_path):
 
 def test_the_share_of_test_pictures_that_groups_are_judged_by_is_the_default():
     assert TrainingConfig.model_fields["test"].default == checks.groups.TEST
+
+
+def test_a_picture_to_validate_and_to_test_on_is_a_leak_though_it_is_not_in_training(tmp_path):
+    files = {f"train/{name}": content for name, content in sound_files(6).items()}
+    for start, part in ((200, "val"), (300, "test")):
+        for at, c in enumerate(("ant", "bee")):
+            for i in range(4):
+                files[f"{part}/{c}/{i}.jpg"] = photograph_file(1_000 * at + start + i)
+    files["test/ant/leak.jpg"] = PLANTED["mirrored"](photograph(201))
+    grouped, findings = examine_files(files, tmp_path)
+    assert splitting.leaked(grouped) == 1
+    assert "same as a training or validation picture" in findings["leaks"].sentence
+    assert findings["leaks"].remedy.files == ("val/ant/1.jpg",)
+    after = apply(grouped, [findings["leaks"].remedy])
+    assert splitting.leaked(after) == 0
+
+
+def test_pictures_that_are_too_small_to_be_compared_are_said(tmp_path):
+    small = photograph(3).resize((28, 28))
+    files = sound_files(8) | {"ant/small.png": encoded(small, "PNG"), "ant/s.jpg": encoded(small)}
+    grouped, findings = examine_files(files, tmp_path)
+    groups = {e.group for e in grouped.examples if e.name in ("ant/small.png", "ant/s.jpg")}
+    assert groups == {None}, "their detail says too little"
+    finding = findings["too_small_to_compare"]
+    assert finding.severity is Severity.INFORMS
+    assert finding.sentence.startswith("2 pictures are smaller than 32 pixels.")
+
+
+def test_a_class_that_a_given_split_does_not_test_is_named(tmp_path):
+    files = {f"train/{name}": content for name, content in sound_files(6).items()}
+    files |= {f"test/ant/{i}.jpg": photograph_file(300 + i) for i in range(4)}
+    _, findings = examine_files(files, tmp_path)
+    assert findings["untested"].severity is Severity.WARNS
+    assert findings["untested"].sentence.startswith("There are no test pictures of bee, so")

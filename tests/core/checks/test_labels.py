@@ -54,6 +54,22 @@ def test_correct_labels_have_no_issues():
     assert label_issues(points, labels, names(len(labels)), seed=0) == ()
 
 
+def test_a_class_that_the_other_folds_lack_is_not_doubted():
+    """Its few pictures are in groups of other classes, which happen to be in one fold."""
+    points, labels = draw_clouds(3, 20)
+    groups = np.arange(60) // 2
+    rare = np.array([0, 10])
+    labels[rare] = 3
+    found = 0
+    for seed in range(20):
+        probabilities = out_of_fold(points, labels, groups, seed, strength=STRENGTH)
+        issues = {i.name for i in find_label_issues(probabilities, labels, names(60))}
+        absent = {f"{index}.jpg" for index in rare if probabilities[index, 3] == 0}
+        assert not issues & absent
+        found += len(absent)
+    assert found
+
+
 def test_the_same_pictures_give_the_same_issues():
     points, labels = draw_clouds(4, 20)
     labels[[5, 30]] = labels[[30, 5]]

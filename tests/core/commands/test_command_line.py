@@ -349,8 +349,20 @@ def test_a_bundle_predicts_and_is_evaluated_as_its_run(
         for named in (("--model", bundle), (run.path,))
     ]
     assert [answer.returncode for answer in scored] == [0, 0]
+    assert "that the model learned from, only the files themselves" in scored[0].stderr
+    assert scored[1].stderr == "", "a run has fingerprints of its pictures"
     from_bundle, from_run = (json.loads(answer.stdout)["predictions"] for answer in scored)
     assert [p["predicted"] for p in from_bundle] == [p["predicted"] for p in from_run]
+
+
+def test_labels_that_contradict_each_other_are_said_in_an_evaluation(
+    trained_run: Callable[..., TrainedRun], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = shapes.shapes_zip(tmp_path, classes=2, per_class=4, size=64)
+    with zipfile.ZipFile(source, "a") as archive:
+        archive.writestr("square/copy.jpg", archive.read("circle/00.jpg"))
+    assert main(["evaluate", str(trained_run("quick").run.path), str(source)]) == 0
+    assert "Warning: 1 picture is in two classes at once." in capfd.readouterr().err
 
 
 def test_a_training_can_start_from_a_bundle(

@@ -163,3 +163,33 @@ def test_bad_group_by_options_are_refused(
     answer = capfd.readouterr()
     assert sentence in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_groups_are_not_called_new_where_others_vary_in_the_names(
+    grouped: CommandResult, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All pictures are of one site, so that their names are grouped by what follows it."""
+    trained = {
+        e.group_name for e in open_folder(grouped.run).dataset().examples if e.split != "test"
+    }
+    site = int(min(trained).removeprefix("site"))
+    pictures, other_zip = shapes.sites_zip(tmp_path, first=site, per_site=48), tmp_path / "days.zip"
+    with zipfile.ZipFile(pictures) as archive, zipfile.ZipFile(other_zip, "w") as days:
+        for number, name in enumerate(archive.namelist()[:48]):
+            day = f"{name.split('/')[0]}/site{site:02}_day{number // 8}_{number}.jpg"
+            days.writestr(day, archive.read(name))
+    capfd.readouterr()
+    assert main(["evaluate", str(grouped.run), str(other_zip), "--group-by", "prefix"]) == 2
+    assert "found 48 that it learned from" in capfd.readouterr().err
+
+
+def test_an_evaluation_without_the_groups_of_the_training_says_so(
+    grouped: CommandResult, plain: CommandResult, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other_zip = shapes.sites_zip(tmp_path, first=12, sites=2, name="other.zip")
+    said = []
+    for run in (grouped.run, plain.run):
+        capfd.readouterr()
+        assert main(["evaluate", str(run), str(other_zip)]) == 0
+        said.append("--group-by prefix leaves them out" in capfd.readouterr().err)
+    assert said == [True, False]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core import checks, intake
 from core.archive.unpacking import Member
-from core.dataset import Dataset, Example, grouping, split, splitting, tables
+from core.dataset import Dataset, Example, grouping, known_groups, split, splitting, tables
 from core.errors import BadDataset, BadInput
 from core.settings import Settings
 from tests import shapes
@@ -148,7 +148,8 @@ def test_a_chosen_group_is_never_divided_and_every_class_is_in_every_part():
             parts[example.group_name].add(example.split)
         assert all(len(found) == 1 for found in parts.values())
         assert all(result.count(label, part) for label in (0, 1) for part in SPLITS)
-        assert splitting.new_groups(result) == sum(p == {"test"} for p in parts.values())
+        tested = sum(part == {"test"} for part in parts.values())
+        assert known_groups.new(result) == (tested, 0)
         assert splitting.leaked(result) == 0
 
 
@@ -362,8 +363,9 @@ def test_a_split_of_folders_that_divides_groups_is_said():
     finding = checks.describe_groups(dataset)
     assert finding.severity is checks.Severity.WARNS
     assert "6 groups in both training and test" in finding.sentence
+    assert "Kept together" not in finding.sentence
     result = split(dataset, validation=0.15, test=0.15, seed=0)
-    assert splitting.new_groups(result) == 0
+    assert known_groups.new(result) == (0, 0)
     assert splitting.leaked(result) == 0, "no near-duplicates"
 
 
@@ -397,3 +399,52 @@ def test_every_column_that_is_offered_can_be_chosen(title, tmp_path):
             grouped = intake.group(examined, by, file).dataset
             assert {e.group_name for e in grouped.examples} == {f"{n:02}" for n in range(6)}
             assert grouped.grouped_by == column.name
+
+
+def test_pictures_without_a_group_are_no_new_groups():
+    dataset = named(files("{c}/{0}_{1}.jpg", 8, 5))
+    patients = (f"p{n // 4}" if n % 8 < 4 else "" for n in range(len(dataset.examples)))
+    dataset = dataset.with_each("group_name", patients)
+    dataset = dataset.model_copy(update={"grouped_by": "x.csv:patient"})
+    result = split(dataset, validation=0.15, test=0.3, seed=0)
+    tested = result.of("test")
+    alone = sum(not e.group_name for e in tested)
+    assert known_groups.new(result) == (len({e.group_name for e in tested} - {""}), alone)
+    assert alone
+
+
+@pytest.mark.parametrize(
+    ("trained", "by", "new", "unknown"),
+    [
+        # The site is the same in all new names, so that the first level is the patient.
+        ("{c}/siteA{0}_p{1}_x.jpg", "prefix", ["{c}/siteA1_p{0}_{1}.jpg"], set()),
+        # All training pictures are of one site, so that their first level is the patient.
+        (
+            "{c}/siteA_p{0}_{1}.jpg",
+            "prefix",
+            ["{c}/siteA_q{0}_{1}.jpg", "{c}/siteB_q{0}_{1}.jpg"],
+            {f"{site}_q{n}" for site in ("siteA", "siteB") for n in range(5)},
+        ),
+        # A folder around everything, and another one.
+        ("first/site{0}/{c}/{1}.jpg", "folder", ["second/site{0}/{c}/{1}.jpg"], set()),
+        ("first/site{0}/{c}/{1}.jpg", "folder", ["site{0}b/{c}/{1}.jpg"], {*range(5)}),
+        ("a/s{0}/{c}/p{1}/x.jpg", "folder:2", ["b/s{0}/{c}/p{1}/y.jpg"], set()),
+    ],
+)
+def test_groups_of_a_model_are_recognised_on_any_level_of_other_names(trained, by, new, unknown):
+    earlier = grouping.group(named(files(trained, 5, 4)), by)
+    earlier = earlier.with_each("split", ["train"] * len(earlier.examples))
+    later = grouping.group(named([n for pattern in new for n in files(pattern, 5, 4)]), by)
+    known = known_groups.find(later, earlier)
+    assert known is not None
+    names = {
+        e.group_name for e, is_known in zip(later.examples, known, strict=True) if not is_known
+    }
+    assert len(names) == len(unknown)
+
+
+def test_pictures_that_were_added_later_belong_to_the_groups_of_their_folders():
+    names = files("site{0}/{c}/{1}.jpg", 6, 4)
+    dataset = named([*names, *(f"added 1/{n.replace('.jpg', 'b.jpg')}" for n in names)])
+    groups = Counter(e.group_name for e in grouping.group(dataset, "folder").examples)
+    assert groups == {f"site{n}": 16 for n in range(6)}

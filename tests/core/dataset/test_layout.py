@@ -108,6 +108,14 @@ def test_a_test_folder_beside_classes_is_left_out_with_a_warning_that_names_it(f
     assert folder in next(n.sentence for n in found.notes if n.code == "unlabelled")
 
 
+def test_it_is_said_that_the_validation_pictures_are_the_test_set(read):
+    folders = [f"{part}/{label}" for part in ("train", "val", "test") for label in ("cat", "dog")]
+    assert "validation_tests" not in [note.code for note in read(paths(*folders)).notes]
+    found = read(paths(*folders[:4]))
+    assert {e.split for e in found.dataset.examples} == {"train", "test"}
+    assert "validation_tests" in [note.code for note in found.notes]
+
+
 @pytest.mark.parametrize("folder", ["eval", "Prueba", "blood test"])
 def test_other_folders_beside_classes_are_classes(folder, read):
     assert len(read(paths("healthy", "sick", folder, each=3)).dataset.classes) == 3

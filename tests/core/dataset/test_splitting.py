@@ -59,6 +59,23 @@ def test_the_result_depends_on_the_seed_and_not_on_the_order():
     assert {e.name: e.split for e in again.examples} == {e.name: e.split for e in first.examples}
 
 
+@pytest.mark.parametrize("by", ["", "prefix"])
+def test_the_result_does_not_depend_on_the_order_of_classes(by):
+    """A class that is renamed may come later in the order of names."""
+    pictures = dataset([0] * 31 + [1] * 20 + [2] * 44, groups=[i // 3 for i in range(95)])
+    pictures = pictures.with_each("group_name", (f"p{i // 4}" for i in range(95)))
+    pictures = pictures.model_copy(update={"grouped_by": by})
+    renamed = pictures.with_each("label", ((e.label + 1) % 3 for e in pictures.examples))
+    first, again = (split(each, validation=0.15, test=0.2, seed=3) for each in (pictures, renamed))
+    assert [e.split for e in again.examples] == [e.split for e in first.examples]
+
+
+def test_numbers_of_groups_do_not_depend_on_the_order_of_pictures():
+    examples = dataset([0] * 20, groups=[(7 * i) % 20 // 3 for i in range(20)]).examples
+    numbers = splitting.groups(examples)
+    assert splitting.groups(examples[::-1]).tolist() == numbers[::-1].tolist()
+
+
 @pytest.mark.parametrize(
     ("count", "expected"), [(1, [1, 0, 0]), (2, [1, 0, 1]), (3, [1, 1, 1]), (4, [2, 1, 1])]
 )

@@ -232,3 +232,17 @@ def test_wrong_shapes_and_ranges_raise_value_errors(labels, probabilities, class
 def test_a_damaged_report_is_refused(text):
     with pytest.raises(ValidationError):
         Report.model_validate_json(text)
+
+
+@pytest.mark.parametrize(("pictures", "group"), [(1, 1), (5, 1), (20, 1), (40, 8)])
+def test_the_interval_of_the_log_loss_contains_the_truth_also_without_mistakes(pictures, group):
+    losses = -np.log([0.99, 0.007])
+    truth, contained = float(np.dot([0.93, 0.07], losses)), []
+    for seed in range(60):
+        right = np.random.default_rng(seed).random(pictures) < 0.93
+        groups = np.arange(pictures) // group
+        labels = np.where(right[groups], 0, 1)
+        probabilities = np.tile([0.99, 0.007, 0.003], (pictures, 1))
+        estimate = evaluate(labels, probabilities, ["a", "b", "c"], groups=groups).log_loss
+        contained.append(estimate.low <= truth <= estimate.high)
+    assert np.mean(contained) > 0.92

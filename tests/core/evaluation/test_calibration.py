@@ -138,3 +138,38 @@ def test_a_threshold_that_no_test_picture_reaches_has_no_error():
     sure, unsure = np.array([[0.99, 0.01]]), np.array([[0.6, 0.4]])
     strict = choices(sure, np.array([0]), unsure)[-1]
     assert (strict.value, strict.coverage.value, strict.error) == (0.99, 0, None)
+
+
+def draw_overconfident(seed, pictures, group=1):
+    """Predictions that are sure to 99 % and right for 93 %, alike within a group."""
+    generator = np.random.default_rng(seed)
+    groups = np.arange(pictures) // group
+    right = (generator.random(pictures) < 0.93)[groups]
+    return np.where(right, 0, 1), np.tile([0.99, 0.007, 0.003], (pictures, 1)), groups
+
+
+@pytest.mark.parametrize(("pictures", "group"), [(5, 1), (20, 1), (40, 8), (200, 1)])
+def test_the_interval_of_the_error_contains_the_truth_also_without_mistakes(pictures, group):
+    errors = [
+        calibration.reliability(*draw_overconfident(seed, pictures, group)).error
+        for seed in range(150)
+    ]
+    assert np.mean([error.low <= 0.06 <= error.high for error in errors]) > 0.92
+
+
+def test_one_picture_says_little_about_the_calibration():
+    error = calibration.reliability(np.array([0]), np.array([[0.9, 0.1]])).error
+    assert error.value == pytest.approx(0.1)
+    assert error.low == 0 and error.high > 0.5
+
+
+def test_of_calibrated_probabilities_the_error_may_be_zero():
+    generator = np.random.default_rng(0)
+    lows = []
+    for _ in range(60):
+        confidence = generator.uniform(0.5, 1, 100)
+        right = generator.random(100) < confidence
+        probabilities = np.stack([confidence, 1 - confidence], axis=1)
+        error = calibration.reliability(np.where(right, 0, 1), probabilities).error
+        lows.append(error.low)
+    assert np.mean(np.array(lows) < 0.005) > 0.92

@@ -259,3 +259,37 @@ def test_equally_good_models_are_seldom_significantly_different():
         accuracy = differences.of_accuracy(change, np.arange(60))
         significant += [d.significant for d in (accuracy, *averages)]
     assert (significant / 300 < 0.08).all(), significant
+
+
+@pytest.mark.parametrize("pictures", [10, 20, 60])
+def test_equally_good_models_seldom_differ_significantly_in_log_loss(pictures):
+    labels, groups, significant = np.arange(pictures) % 3, np.arange(pictures), []
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        first, second = generator.dirichlet([0.5, 0.5, 0.5], (2, pictures))
+        difference = differences.of_log_loss(labels, first, second, groups)
+        significant.append(difference.significant)
+    assert np.mean(significant) < 0.08
+
+
+def test_a_model_with_less_loss_on_every_picture_is_better():
+    labels, generator = np.arange(30) % 3, np.random.default_rng(0)
+    first = generator.dirichlet([1, 1, 1], 30)
+    second = 0.8 * first + 0.2 * np.eye(3)[labels]
+    difference = differences.of_log_loss(labels, first, second, labels * 10 + np.arange(30) // 3)
+    assert difference.significant and difference.estimate.value < 0
+
+
+def test_pictures_that_are_one_group_for_either_model_are_one_group():
+    worse, better = correct_on(range(8)), correct_on(range(16))
+    scenes = np.array([0, 0, 0, 0, *range(4, 20)])
+    others = np.array([*range(8), *[8] * 8, *range(16, 20)])
+    for first, second in itertools.permutations(
+        (replace(worse, groups=scenes), replace(better, groups=others))
+    ):
+        result = compare(first, second)
+        assert result.accuracy.p == 1, "all eight changes are of one scene"
+    chained = compare(
+        replace(worse, groups=np.arange(20) // 2), replace(better, groups=(np.arange(20) + 1) // 2)
+    )
+    assert chained.accuracy.p == 1

@@ -96,6 +96,8 @@ def test_figures_that_are_no_shares_have_only_the_digits_that_their_interval_sup
     assert difference(gain) == "0 points (−6 to +7)"
     log_loss = Estimate(value=1.0012, low=0.9, high=1.1)
     assert describe(log_loss, percent=False) == "1.00 (0.90–1.10)"
+    small = Estimate(value=0.0004, low=0.0001, high=0.3)
+    assert describe(small, percent=False) == "0.0004 (0.00–0.30)", "it is not 0"
 
 
 def test_a_share_is_never_a_false_zero_or_hundred():

@@ -188,3 +188,25 @@ def test_the_original_of_a_retrained_run_is_named_without_its_id(run: Run) -> No
     )
     for secret in (origin.run, run.id, str(run.path)):
         assert secret not in card.card(run)
+
+
+def rewritten(run: Run, **changes: object) -> str:
+    """The card of a run whose report has these values instead."""
+    report, probabilities = run.report(), run.probabilities()
+    run.write_report(report.model_copy(update=changes), probabilities)
+    manifest = run.manifest()
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    return rendered_text(card.card(run))
+
+
+def test_a_leak_is_said_where_the_evaluation_is_described(run: Run) -> None:
+    text = rewritten(run, leaked=2)
+    assert "2 nearly equal pictures that the model learned from" in text
+    assert "took no part" not in text
+
+
+def test_classes_without_test_pictures_are_named(run: Run) -> None:
+    first, *others = run.report().per_class
+    missing = first.model_copy(update={"support": 0, "recall": None})
+    text = rewritten(run, per_class=(missing, *others))
+    assert f"recall of {first.name}, without pictures in the test set" in text

@@ -93,7 +93,7 @@ def test_a_mistake_has_the_map_of_the_predicted_class_before_that_of_the_actual_
     twins = tmp_path / "twins.zip"
     with zipfile.ZipFile(twins, "w") as archive:
         for label, name in enumerate(("one", "other")):
-            for number in range(16):
+            for number in range(32):
                 content = encoded(draw(0, 100 * label + number))
                 archive.writestr(f"{name}/{number}.jpg", content)
     dataset = import_dataset(tmp_path / "taken", twins)

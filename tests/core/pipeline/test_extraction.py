@@ -104,7 +104,7 @@ def test_another_crop_extracts_again(train_to_report, view_counts):
 def test_fine_tuning_extracts_only_new_views(train_to_fine_tuning, view_counts):
     train_to_fine_tuning(augmentation={"views": 2})
     assert view_counts.litert == 2 * 30 + 6
-    changes = {"fine_tune_phase": {"learning_rate": 3e-3, "epochs": 4}, "label_smoothing": 0.2}
+    changes = {"fine_tune_phase": {"learning_rate": 3e-3, "epochs": 6}, "label_smoothing": 0.2}
     train_to_fine_tuning(augmentation={"views": 2}, **changes | OTHER_HEAD_PHASE)
     assert view_counts.litert == 2 * 30 + 6
     train_to_fine_tuning(augmentation={"views": 3})

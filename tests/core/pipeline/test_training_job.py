@@ -215,6 +215,26 @@ def test_a_predefined_split_is_used(tiny, settings, tmp_path):
     assert {p.name.split("/")[0] for p in trained.run.report().predictions} == {"test"}
 
 
+def test_the_report_does_not_depend_on_the_order_and_names_of_the_files(tiny, settings, tmp_path):
+    source, other = shapes.shapes_zip(tmp_path, per_class=20), tmp_path / "other.zip"
+    with zipfile.ZipFile(source) as archive, zipfile.ZipFile(other, "w") as renamed:
+        names = np.random.default_rng(0).permutation(archive.namelist()).tolist()
+        for number, name in enumerate(names):
+            renamed.writestr(f"{name.split('/')[0]}/{number:03}.jpg", archive.read(name))
+    reports = []
+    for path in (source, other):
+        taken = import_dataset(tmp_path / path.stem, path)
+        run = train(taken, QUICK, tmp_path / f"run {path.stem}", settings).run
+        reports.append((run.report(), run.probabilities(), run.learning_curve()))
+    (first, probabilities, curve), (second, others, other_curve) = reports
+    assert np.array_equal(probabilities, others)
+    assert curve == other_curve
+    for one, two in zip(first.predictions, second.predictions, strict=True):
+        assert one.model_copy(update={"name": ""}) == two.model_copy(update={"name": ""})
+    nameless = {"predictions": ()}
+    assert first.model_copy(update=nameless) == second.model_copy(update=nameless)
+
+
 @BOTH_PRESETS
 def test_no_validation_or_test_picture_is_among_the_training_features(
     tiny, settings, shapes_dataset, tmp_path, monkeypatch, preset

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.dataset import fingerprints
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
 from core.evaluation.wording import undefined
+from core.model import storage
 from core.model.decision import Verdict
 from core.predict import lookup
 from core.system import prose
@@ -90,8 +92,9 @@ def test_pictures_of_one_class_are_enough_and_undefined_figures_are_named(traine
     report = lookup.evaluate_on(str(trained.run.path), source, trained.settings)
     assert [row.support for row in report.per_class if row.recall is not None] == [4]
     assert report.macro.recall.value == report.accuracy.value
-    assert f"recall over 1 and precision over 1 of {len(report.classes)} classes" in undefined(
-        report
+    assert (
+        f"recall over 1, precision over 1 and F1 over 1 of {len(report.classes)} classes"
+        in undefined(report)
     )
 
 
@@ -143,22 +146,56 @@ def test_pictures_that_the_model_learned_from_are_left_out_and_counted(
         lookup.evaluate_on(name, only_known, trained.settings)
 
 
-def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained_run, tmp_path):
-    trained = trained_run()
-    assert trained.run.pictures is None, "they may be gone"
-    everything = zip_of_splits(trained, tmp_path / "all.zip", ("train", "validation", "test"))
+def zip_of_changed_copies(trained, folder):
+    """A zip of the pictures that a run was trained and tested with, encoded again."""
+    everything = zip_of_splits(trained, folder / "all.zip", ("train", "validation", "test"))
     with (
         zipfile.ZipFile(everything) as archive,
-        zipfile.ZipFile(tmp_path / "changed.zip", "w") as changed,
+        zipfile.ZipFile(folder / "changed.zip", "w") as changed,
     ):
         for member in archive.namelist():
             with Image.open(io.BytesIO(archive.read(member))) as picture:
                 content = io.BytesIO()
                 picture.convert("RGB").save(content, "JPEG", quality=90)
             changed.writestr(member, content.getvalue())
-    report = lookup.evaluate_on(str(trained.run.path), tmp_path / "changed.zip", trained.settings)
+    return folder / "changed.zip"
+
+
+def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained_run, tmp_path):
+    trained = trained_run()
+    assert trained.run.pictures is None, "they may be gone"
+    changed = zip_of_changed_copies(trained, tmp_path)
+    report = lookup.evaluate_on(str(trained.run.path), changed, trained.settings)
     dataset = trained.run.dataset()
     assert report.left_out == len(dataset.examples) - len(dataset.of("test"))
+
+
+def test_changed_copies_of_what_an_earlier_model_learned_from_are_left_out_too(
+    trained_run, tmp_path
+):
+    """A test picture of the run is one that the model which it continued from had learned from."""
+    trained = trained_run()
+    run, (picture, *others) = trained.run, trained.run.dataset().of("test")
+    storage.save_learned(run.model_folder, run.learned() | {picture.sha256})
+    run.keep_fingerprints(trained.pictures)
+    assert not list(lookup.reservations(str(run.path), trained.settings))
+    changed = zip_of_changed_copies(trained, tmp_path)
+    report = lookup.evaluate_on(str(run.path), changed, trained.settings)
+    assert report.pictures == len(others)
+
+
+def test_it_is_said_where_changed_copies_are_not_recognised(trained_run, tmp_path):
+    trained = trained_run()
+    run, settings = trained.run, trained.settings
+    assert not list(lookup.reservations(str(run.path), settings))
+    assert not list(lookup.reservations("", settings))
+    learned = len(run.learned())
+    storage.save_learned(run.model_folder, run.learned() | {"0" * 64})
+    (sentence,) = lookup.reservations(str(run.path), settings)
+    assert sentence.startswith("Of 1 picture that")
+    (run.path / fingerprints.FILE).unlink()
+    (sentence,) = lookup.reservations(str(run.path), settings)
+    assert sentence.startswith(f"Of {learned + 1} pictures that the model learned from")
 
 
 def test_the_training_pictures_of_an_earlier_bundle_follow_from_its_split(trained_run, tmp_path):

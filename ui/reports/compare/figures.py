@@ -57,6 +57,14 @@ def comparable(columns: Sequence[Column]) -> list[tuple[Column, PairedComparison
 def verdicts(columns: Sequence[Column]) -> None:
     """A verdict on each run but the first, and the figures behind it."""
     first, *others = columns
+    for column in columns:
+        if leaked := column.report.leaked:
+            are = "picture is a near-copy" if leaked == 1 else "pictures are near-copies"
+            st.warning(
+                f"{column.letter} was not tested fairly: {leaked:,} of {column.report.pictures:,} "
+                f"test {are} of pictures that it was trained on, which makes its figures better.",
+                icon=":material/content_copy:",
+            )
     for column in others:
         assert column.pairing is not None
         sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
@@ -67,8 +75,8 @@ def verdicts(columns: Sequence[Column]) -> None:
     pairs = comparable(columns)
     if len(pairs) < len(others):
         st.caption(
-            "Runs on the same upload with the same seed and the same share for the test have the "
-            "same test pictures."
+            "Runs on the same upload have the same test pictures if their classes, groups, shares "
+            "and seed are the same."
         )
     if not pairs:
         return
@@ -86,9 +94,10 @@ def verdicts(columns: Sequence[Column]) -> None:
     st.table(table, border="horizontal", alt=f"How the runs differ from {first.letter}")
     st.caption(
         "p: how likely such a difference on these pictures is for two equally good models (exact "
-        "McNemar test). "
+        "McNemar test, in which pictures of one group are swapped together). "
         + ("Several runs were compared, so p is adjusted (Holm–Bonferroni). " if several else "")
-        + "Training again with another seed gives slightly different models."
+        + "Training again with another seed gives slightly different models, and a run that is "
+        "chosen by these pictures looks a little better on them than it is."
     )
 
 

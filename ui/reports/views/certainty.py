@@ -57,7 +57,8 @@ def _threshold(view: CompleteRun) -> None:
     st.markdown(_describe(chosen, in_force=chosen.value == annotations.threshold))
     st.caption(
         "Thresholds come from validation pictures. The error on test pictures is shown for the "
-        "current threshold only, so that nobody chooses a threshold by it."
+        "current threshold only, so that nobody chooses a threshold by it. The answer “Not like "
+        "the training pictures” is not counted here."
     )
     if chosen.value == annotations.threshold:
         st.caption(":material/check: This is the current threshold.")
@@ -108,7 +109,7 @@ def _describe(choice: Threshold, *, in_force: bool) -> str:
 
 def _in_force(annotations: Annotations) -> str:
     if annotations.threshold <= 0:
-        return "At present the model answers every picture."
+        return "At present no threshold is set."
     return f"At present the model says “not sure” below {text.share(annotations.threshold)}."
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import runs
 from core.checks import Severity
-from core.dataset import Dataset, splitting
+from core.dataset import Dataset, known_groups
 from core.dataset.grouping import GroupSource
 from core.evaluation import describe
 from core.evaluation.wording import difference
@@ -58,15 +58,22 @@ def _counts(dataset: Dataset) -> None:
         hide_index=True,
     )
     caption = (
-        "The upload came with its own test set, which was used."
+        "The upload came with its own split, which was used."
         if dataset.predefined
         else "Pictures that look the same were kept together in training or test."
     )
     if dataset.grouped_by:
-        by = GroupSource.parse(dataset.grouped_by).title
-        caption += f" Groups {text.plain(by, 200)} were kept together, too."
-        if new := splitting.new_groups(dataset):
-            caption += f" In the test set: {text.count(new, 'group')}, none of them in training."
+        by = text.plain(GroupSource.parse(dataset.grouped_by).title, 200)
+        new = known_groups.new(dataset)
+        if not dataset.predefined:
+            caption += f" Groups {by} were kept together, too."
+        if new.groups:
+            caption += (
+                f" In the test set: {text.count(new.groups, 'group')}, none of them in training."
+            )
+        if new.alone:
+            have = text.count(new.alone, "of its pictures has", "of its pictures have")
+            caption += f" {have} no group."
     st.caption(caption)
 
 

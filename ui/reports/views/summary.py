@@ -172,7 +172,7 @@ def _classes(report: Report) -> None:
     for name in ("precision", "recall", "f1"):
         title = bars.TITLES[name]
         estimates: list[Estimate | None] = [getattr(score, name) for score in scores]
-        columns[title] = [None if e is None else 100 * e.value for e in estimates]
+        columns[title] = [None if e is None else text.column_percent(e.value) for e in estimates]
         columns[f"{title} interval"] = [interval(e) for e in estimates]
         config[title] = st.column_config.NumberColumn(format=_number_format(estimates))
     with table:
@@ -192,9 +192,12 @@ def _classes(report: Report) -> None:
 
 
 def _number_format(estimates: list[Estimate | None]) -> str:
-    """Per cents with the digits that most of the intervals support."""
-    widths = sorted(estimate.high - estimate.low for estimate in estimates if estimate is not None)
-    return "%.1f %%" if widths and widths[len(widths) // 2] < COARSE else "%.0f %%"
+    """Per cents with the digits that most intervals support, or so that none rounds to 0 or 100."""
+    present = [estimate for estimate in estimates if estimate is not None]
+    widths = sorted(estimate.high - estimate.low for estimate in present)
+    rounds = any(0 < e.value < 1 and not 0.005 < e.value < 0.995 for e in present)
+    fine = rounds or (widths and widths[len(widths) // 2] < COARSE)
+    return "%.1f %%" if fine else "%.0f %%"
 
 
 def interval(estimate: Estimate | None) -> str:

@@ -1,0 +1,68 @@
+"""Tell groups that a model was trained on from new ones."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from core.dataset import levels, splitting, tables
+from core.dataset.examples import Dataset, Example
+from core.dataset.grouping import GroupSource
+from core.evaluation.wording import NewGroups
+
+
+def find(dataset: Dataset, earlier: Dataset) -> np.ndarray | None:
+    """Which pictures, (n,) bool, may be of groups that a model was trained on.
+
+    Folders and words of file names are sought anywhere in the new names: levels are counted among
+    those that vary, so that the same groups may be of another level in other pictures, and have
+    other folders or words before them.
+
+    Args:
+        earlier: the dataset of the model, with its split.
+
+    Returns:
+        None if the two are not grouped in the same way.
+    """
+    if not (dataset.grouped_by and earlier.grouped_by):
+        return None
+    new, old = (GroupSource.parse(each.grouped_by) for each in (dataset, earlier))
+    by_level = new.kind in ("folder", "prefix")
+    if new.kind != old.kind or (new != old and not by_level):
+        return None
+    names = {e.group_name for e in earlier.examples if e.split != "test"} - {""}
+    keys = set(map(tables.group_key, names))
+    same = [tables.group_key(example.group_name) in keys for example in dataset.examples]
+    if by_level:
+        known = [levels.words_of(new.kind, name) for name in names]
+        # What all have in common at the start tells none of them apart.
+        equal = [len(set(words)) == 1 for words in zip(*known, strict=False)]
+        common = [*equal, False].index(False) if len(known) > 1 else 0
+        marks = {tuple(words[common:]) for words in known} - {()}
+        # Folders of classes make no level; they may lie between those of a group.
+        classes = {folder.casefold() for name in dataset.classes for folder in name.split("/")}
+        for index, words in enumerate(levels.words(new.kind, dataset)):
+            same[index] |= _contains([word for word in words if word not in classes], marks)
+    return np.array(same, bool)
+
+
+def new(dataset: Dataset) -> NewGroups:
+    """The groups in the test set; none without groups, or if one is in training, too."""
+    trained = {e.group_name for e in dataset.examples if e.split != "test"} - {""}
+    tested = dataset.of("test")
+    if not dataset.grouped_by or trained & {example.group_name for example in tested}:
+        return NewGroups()
+    return count(tested)
+
+
+def count(examples: Sequence[Example]) -> NewGroups:
+    """How many groups pictures are of; those that look the same are of one."""
+    units = splitting.units_of(examples, range(len(examples)))
+    named = sum(any(examples[index].group_name for index in unit) for unit in units)
+    alone = sum(not example.group_name for example in examples)
+    return NewGroups(named, alone)
+
+
+def _contains(words: Sequence[str], marks: Collection[tuple[str, ...]]) -> bool:
+    """Whether some of the words, one after the other, are one of these marks."""
+    ends = range(1, len(words) + 1)
+    return any(tuple(words[start:end]) in marks for end in ends for start in range(end))
