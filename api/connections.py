@@ -18,6 +18,9 @@ MAX_WAITING = 256
 """Connections without a complete header; the oldest one makes room for the next."""
 MAX_FILES = 8192
 """Open files that are asked of the system; a quarter is kept for other things than connections."""
+READ_BYTES = 16 * 1024
+"""Bytes of a connection that are read before it is the turn of others: of a body in chunks of one
+byte, a megabyte takes a second."""
 STALLED_MILLISECONDS = 120_000
 """After which the system closes a connection whose client takes no data."""
 MAX_SOCKETS = 100
@@ -38,8 +41,10 @@ def limit() -> None:
     connection_made, data_received = protocol.connection_made, protocol.data_received
     connection_lost = protocol.connection_lost
 
-    def on_made(self: Any, transport: asyncio.Transport) -> None:
+    def on_made(self: Any, transport: Any) -> None:
         connection_made(self, transport)
+        with contextlib.suppress(AttributeError):  # of another loop than Python's
+            transport.max_size = READ_BYTES
         if len(self.connections) > largest:
             transport.abort()
             return

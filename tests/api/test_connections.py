@@ -3,16 +3,18 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from api import access, connections, pace
 from core.settings import Settings
-from tests.api.client import FORM, Client
+from tests.api.client import FORM, Client, picture
 from tests.api.conftest import serve
 
 
@@ -64,6 +66,22 @@ def test_an_unfinished_header_is_closed_also_after_a_request(server: Client) -> 
                 assert b"200 OK" in connection.recv(65536)
                 connection.sendall(HALF)
             read_to_end(connection)
+
+
+def test_a_long_body_is_read_in_small_pieces(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body in tiny chunks takes so long that nobody else would be answered meanwhile."""
+    read: list[int] = []
+    data_received = AutoHTTPProtocol.data_received
+
+    def record(self: Any, data: bytes) -> None:
+        read.append(len(data))
+        data_received(self, data)
+
+    monkeypatch.setattr(AutoHTTPProtocol, "data_received", record)
+    assert server.predict(picture(bytes(1 << 20))).status == 422
+    assert sum(read) > 1 << 20 and max(read) <= connections.READ_BYTES
 
 
 def test_connections_without_a_header_do_not_keep_others_out(
