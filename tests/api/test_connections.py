@@ -68,6 +68,30 @@ def test_an_unfinished_header_is_closed_also_after_a_request(server: Client) -> 
             read_to_end(connection)
 
 
+UPGRADE = (
+    b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        UPGRADE + b"Content-Length: 5\r\n\r\n",
+        UPGRADE.replace(b"GET", b"POST") + b"\r\n",
+        UPGRADE + b"Origin: http://\x1b[31m\r\n\r\n",
+        UPGRADE + b"Cookie: " + b"a" * 9_000 + b"\r\n\r\n",
+        UPGRADE + b"X: a\r\n" * 300 + b"\r\n",
+    ],
+    ids=["body", "method", "control character", "long line", "many lines"],
+)
+def test_a_websocket_that_is_not_understood_is_closed(server: Client, content: bytes) -> None:
+    with open_connection(server, content) as connection:
+        assert b"101" not in read_to_end(connection)
+    with open_connection(server, UPGRADE + b"\r\n") as connection:
+        assert b"101 Switching" in connection.recv(65536)
+
+
 def test_a_long_body_is_read_in_small_pieces(
     server: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
