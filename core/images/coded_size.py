@@ -29,13 +29,13 @@ class Frames(NamedTuple):
         declared: sizes by the container.
         coded: sizes of the frames.
         composed: sizes of pictures that are put together from tiles.
-        count: of the frames of one picture: its tiles, layers and hidden frames.
+        total: number of the frames of one picture: its tiles, layers and hidden frames.
     """
 
     declared: list[Size]
     coded: list[Size]
     composed: list[Size]
-    count: int
+    total: int
 
 
 def frames(read: Reader, length: int) -> Frames:

@@ -90,9 +90,9 @@ def _check_frames(file: IO[bytes], limits: Settings) -> None:
                 f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
                 "Save it again."
             )
-    if found.count * max(map(area, found.coded), default=0) > SCAN_PIXELS:
+    if found.total * max(map(area, found.coded), default=0) > SCAN_PIXELS:
         raise BadImage(
-            f"This picture is put together from {found.count:,} frames, which have far more pixels "
+            f"This picture is put together from {found.total:,} frames, which have far more pixels "
             "than it has. Save it again."
         )
 
