@@ -120,3 +120,11 @@ def test_only_requested_files_are_accepted_and_limited(
         assert len(spooled(host)) == 2
         assert second.put(second.offer("f.jpg").upload_url, "f.jpg", b"small") == 204
         assert not list(host.home.glob("tmp*")), "nothing is left of what was refused"
+
+
+def test_a_request_for_very_many_files_gets_as_many_as_an_archive_may_have(host: Server) -> None:
+    """A name takes two bytes of the request; everybody would wait for all that it asks for."""
+    with Session(host.url) as session:
+        session.open("train")
+        assert len(session.offers([""] * 50_000)) == Settings().archive_entries
+        assert session.put(session.offer("a.zip").upload_url, "a.zip", b"x") == 204
