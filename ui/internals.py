@@ -4,6 +4,7 @@ Tried with Streamlit 1.67.0 and Pillow 13.0.0. The one such part of Pillow, `Ima
 core/images/decoding.py, because `core` imports no user interface.
 """
 
+import asyncio
 import functools
 import io
 import mmap
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime, exists, memory_uploaded_file_manager
@@ -25,6 +27,9 @@ from streamlit.typing import UploadedFile
 from core.intake.arrivals import Arrivals
 
 __all__ = ["StopException"]
+
+MOST_OPERATIONS = 8
+"""Files that a session may wait for at a time."""
 
 
 class Uploaded(NamedTuple):
@@ -122,6 +127,30 @@ def complete_callbacks() -> None:
             handle(self)
 
     ScriptRunner._maybe_handle_execution_control_request = handle_later  # type: ignore[method-assign]
+
+
+@functools.cache
+def operate_in_turn() -> None:
+    """Make the files of downloads one after another in each session, from now on.
+
+    Streamlit would begin to make a file at each of any number of requests, and go on with them when
+    the visitor has left.
+    """
+    handle = AppSession._handle_backend_operation_request
+    turns: WeakKeyDictionary[AppSession, asyncio.Lock] = WeakKeyDictionary()
+    waiting: WeakKeyDictionary[AppSession, int] = WeakKeyDictionary()
+
+    async def handle_in_turn(self: AppSession, request: Any) -> None:
+        if waiting.get(self, 0) >= MOST_OPERATIONS:
+            return
+        waiting[self] = waiting.get(self, 0) + 1
+        try:
+            async with turns.setdefault(self, asyncio.Lock()):
+                await handle(self, request)
+        finally:
+            waiting[self] -= 1
+
+    AppSession._handle_backend_operation_request = handle_in_turn  # type: ignore[method-assign]
 
 
 def uploaded(file: UploadedFile) -> Uploaded:

@@ -1,11 +1,15 @@
 """What is not public of Streamlit and Pillow is as it was; this fails at once after an upgrade."""
 
+import asyncio
 import re
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import pytest
 from PIL import Image
-from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import ScriptRunner, get_script_run_ctx
@@ -35,6 +39,7 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     for name in ("get_upload_urls", "remove_file", "remove_session_files"):
         assert callable(getattr(MemoryUploadedFileManager, name))
     assert callable(AppSession._create_new_session_message)
+    assert callable(AppSession._handle_backend_operation_request)
     for name in ("_maybe_handle_execution_control_request", "_is_in_script_thread"):
         assert callable(getattr(ScriptRunner, name))
     assert hasattr(ThreadState, "get") and hasattr(RunLocation, "CALLBACK")
@@ -55,3 +60,32 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     assert get_script_run_ctx() is None
     pixels = Image.new("RGB", (1, 1))
     assert pixels._new(pixels.im).size == (1, 1)
+
+
+def test_the_files_of_a_session_are_made_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[tuple[int, int]] = []
+    at_once: Counter[int] = Counter()
+    most = 0
+
+    async def make(self: AppSession, request: int) -> None:
+        nonlocal most
+        begun.append((id(self), request))
+        at_once[id(self)] += 1
+        most = max(most, *at_once.values())
+        await asyncio.sleep(0)
+        at_once[id(self)] -= 1
+
+    async def ask() -> None:
+        sessions = [AppSession.__new__(AppSession) for _ in range(2)]
+        for session in sessions:
+            session._state = AppSessionState.SHUTDOWN_REQUESTED  # or its end would be an error
+        handle: Any = AppSession._handle_backend_operation_request
+        await asyncio.gather(*(handle(s, n) for n in range(50) for s in sessions))
+        await asyncio.gather(*(handle(s, 50) for s in sessions))
+
+    monkeypatch.setattr(AppSession, "_handle_backend_operation_request", make)
+    internals.operate_in_turn.__wrapped__()
+    asyncio.run(ask())
+    assert most == 1 and len(begun) == 2 * (internals.MOST_OPERATIONS + 1)
