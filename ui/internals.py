@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime, exists, memory_uploaded_file_manager
 from streamlit.runtime.app_session import AppSession
@@ -28,6 +29,9 @@ from core.intake.arrivals import Arrivals
 
 __all__ = ["StopException"]
 
+MESSAGES = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"}
+MESSAGES |= {"backend_operation_request"}
+"""Kinds of messages of a browser."""
 MOST_OPERATIONS = 8
 """Files that a session may wait for at a time."""
 
@@ -151,6 +155,22 @@ def operate_in_turn() -> None:
             waiting[self] -= 1
 
     AppSession._handle_backend_operation_request = handle_in_turn  # type: ignore[method-assign]
+
+
+@functools.cache
+def ignore_developers() -> None:
+    """Ignore messages that only the menu for developers has, which is hidden, from now on.
+
+    Any browser could empty the caches of all visitors, with the pictures that they have captured,
+    or ask which files of this folder differ from its repository.
+    """
+    handle = AppSession.handle_backmsg
+
+    def handle_some(self: AppSession, message: BackMsg) -> None:
+        if message.WhichOneof("type") in MESSAGES:
+            handle(self, message)
+
+    AppSession.handle_backmsg = handle_some  # type: ignore[method-assign]
 
 
 def uploaded(file: UploadedFile) -> Uploaded:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
@@ -40,6 +41,9 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
         assert callable(getattr(MemoryUploadedFileManager, name))
     assert callable(AppSession._create_new_session_message)
     assert callable(AppSession._handle_backend_operation_request)
+    assert callable(AppSession.handle_backmsg)
+    known = {kind.name for kind in BackMsg.DESCRIPTOR.oneofs_by_name["type"].fields}
+    assert known > internals.MESSAGES
     for name in ("_maybe_handle_execution_control_request", "_is_in_script_thread"):
         assert callable(getattr(ScriptRunner, name))
     assert hasattr(ThreadState, "get") and hasattr(RunLocation, "CALLBACK")
@@ -89,3 +93,22 @@ def test_the_files_of_a_session_are_made_one_after_another(
     internals.operate_in_turn.__wrapped__()
     asyncio.run(ask())
     assert most == 1 and len(begun) == 2 * (internals.MOST_OPERATIONS + 1)
+
+
+def test_what_only_developers_ask_for_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message can empty the caches of all visitors."""
+    handled: list[str] = []
+
+    def handle(_: AppSession, message: BackMsg) -> None:
+        handled.append(str(message.WhichOneof("type")))
+
+    monkeypatch.setattr(AppSession, "handle_backmsg", handle)
+    internals.ignore_developers.__wrapped__()
+    session = AppSession.__new__(AppSession)
+    session._state = AppSessionState.SHUTDOWN_REQUESTED  # or its end would be an error
+    for kind in ("clear_cache", "load_git_info", "set_run_on_save", "app_heartbeat"):
+        message = BackMsg()
+        setattr(message, kind, True)
+        session.handle_backmsg(message)
+    session.handle_backmsg(BackMsg())
+    assert handled == ["app_heartbeat"]
