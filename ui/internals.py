@@ -166,9 +166,9 @@ def ignore_developers() -> None:
     """
     handle = AppSession.handle_backmsg
 
-    def handle_some(self: AppSession, message: BackMsg) -> None:
-        if message.WhichOneof("type") in MESSAGES:
-            handle(self, message)
+    def handle_some(self: AppSession, msg: BackMsg) -> None:
+        if msg.WhichOneof("type") in MESSAGES:
+            handle(self, msg)
 
     AppSession.handle_backmsg = handle_some  # type: ignore[method-assign]
 
