@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ def test_the_files_of_a_session_are_made_one_after_another(
 
     monkeypatch.setattr(AppSession, "_handle_backend_operation_request", make)
     internals.operate_in_turn.__wrapped__()
-    asyncio.run(ask())
+    with ThreadPoolExecutor(1) as pool:  # another test may have left a loop in this thread
+        pool.submit(asyncio.run, ask()).result()
     assert most == 1 and len(begun) == 2 * (internals.MOST_OPERATIONS + 1)
 
 
