@@ -122,10 +122,12 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
         BadArchive: all names together are too long.
         LimitExceeded: the sizes are too large, together or compared with the packed sizes.
     """
-    if (names := sum(len(entry.raw_name) for entry in entries)) > (
-        AVERAGE_NAME_BYTES * settings.archive_entries
-    ):
-        raise BadArchive(f"The names in this archive have {names:,} bytes. Shorten them.")
+    names = sum(len(entry.raw_name) for entry in entries)
+    if names > (most := AVERAGE_NAME_BYTES * settings.archive_entries):
+        raise BadArchive(
+            f"The names in this archive have {names:,} bytes together; at most {most:,} are read. "
+            "Shorten them."
+        )
     check_total(sum(entry.size for entry in entries), length, settings)
     large = (entry for entry in entries if entry.size > RATIO_ENTRY_BYTES)
     ratios = (entry.size / max(entry.packed, 1) for entry in large)
