@@ -17,6 +17,8 @@ if state.ARRIVED not in st.session_state:
 st.logo("ui/logo.svg", size="large")
 internals.handle_errors(frame.apologise)
 internals.complete_callbacks()
+internals.operate_in_turn()
+internals.ignore_developers()
 resources.start()
 if problem := resources.home_problem():
     st.error(problem, icon=":material/hard_drive:")

@@ -18,6 +18,9 @@ MAX_WAITING = 256
 """Connections without a complete header; the oldest one makes room for the next."""
 MAX_FILES = 8192
 """Open files that are asked of the system; a quarter is kept for other things than connections."""
+READ_BYTES = 16 * 1024
+"""Bytes of a connection that are read before it is the turn of others: of a body in chunks of one
+byte, a megabyte takes a second."""
 STALLED_MILLISECONDS = 120_000
 """After which the system closes a connection whose client takes no data."""
 MAX_SOCKETS = 100
@@ -38,8 +41,10 @@ def limit() -> None:
     connection_made, data_received = protocol.connection_made, protocol.data_received
     connection_lost = protocol.connection_lost
 
-    def on_made(self: Any, transport: asyncio.Transport) -> None:
+    def on_made(self: Any, transport: Any) -> None:
         connection_made(self, transport)
+        with contextlib.suppress(AttributeError):  # of another loop than Python's
+            transport.max_size = READ_BYTES
         if len(self.connections) > largest:
             transport.abort()
             return
@@ -54,11 +59,11 @@ def limit() -> None:
 
     def on_data(self: Any, data: bytes) -> None:
         data_received(self, data)
-        # Another protocol has taken over if the connection became a WebSocket.
         is_request = self.cycle is not None and not self.cycle.response_complete
-        if is_request or self not in self.connections:
+        is_socket = self not in self.connections  # another protocol has taken over
+        if is_request or (is_socket and _is_understood(self)):
             _stop_waiting(self)
-        elif self not in _waiting and self.timeout_keep_alive_task is None:
+        elif self not in _waiting and (is_socket or self.timeout_keep_alive_task is None):
             _wait(self)
 
     def on_lost(self: Any, error: Exception | None) -> None:
@@ -72,11 +77,21 @@ def limit() -> None:
 def _wait(connection: Any) -> None:
     """Close a connection unless its header is complete soon, or others need its place."""
     loop = asyncio.get_running_loop()
-    _waiting[connection] = loop.call_later(HEADER_SECONDS, connection.transport.abort)
+    _waiting[connection] = loop.call_later(HEADER_SECONDS, _close, connection)
     if len(_waiting) > MAX_WAITING:
-        oldest = next(iter(_waiting))
-        _stop_waiting(oldest)
-        oldest.transport.abort()
+        _close(next(iter(_waiting)))
+
+
+def _close(connection: Any) -> None:
+    _stop_waiting(connection)
+    if not _is_understood(connection):
+        connection.transport.abort()
+
+
+def _is_understood(connection: Any) -> bool:
+    """Whether a connection has become a WebSocket. A header that it does not understand, such as
+    one with a body, gets no answer."""
+    return bool(getattr(connection.transport.get_protocol(), "handshake_initiated", False))
 
 
 def _stop_waiting(connection: Any) -> None:

@@ -14,11 +14,12 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.pace import steady
+from api.parsing import SPOOL_BYTES
 from core.errors import LimitExceeded, NotEnoughResources, TuskerError
 from core.intake.arrivals import Arrivals, NotOffered
 
-ADDRESS = re.compile(r"/_stcore/upload_file/([\w-]+)/([\w-]+)$", re.ASCII)
-"""Streamlit's upload address: session and file."""
+ADDRESS = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)\Z")
+"""Streamlit's upload address: session and file, of which Streamlit takes any characters."""
 COUNT_BYTES = 1024 * 1024
 """Bytes after which the size of an arriving file is counted again."""
 DISCARDED_BYTES = 1 << 30
@@ -74,6 +75,7 @@ class SpooledUploads:
             parser = MultiPartParser(
                 request.headers, self._body(session, file, chunks), max_files=1, max_fields=1
             )
+            parser.spool_max_size = SPOOL_BYTES
             form = await parser.parse()
             (upload, *_) = (*form.values(), None)
             if not isinstance(upload, UploadFile):

@@ -42,7 +42,7 @@ SHARED = {
         *("_backbone", "shared_trunk"),
     },
     "ui/live_camera/capture_view.py": {"network", "network_parts"},
-    "ui/internals.py": {"complete_callbacks"},
+    "ui/internals.py": {"complete_callbacks", "ignore_developers", "operate_in_turn"},
     "core/backbones/table.py": {"imagenet_labels"},
     "core/images/colour.py": {"_transform"},
     "core/intake/samples.py": {"photographs"},

@@ -4,6 +4,7 @@ Tried with Streamlit 1.67.0 and Pillow 13.0.0. The one such part of Pillow, `Ima
 core/images/decoding.py, because `core` imports no user interface.
 """
 
+import asyncio
 import functools
 import io
 import mmap
@@ -11,7 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime, exists, memory_uploaded_file_manager
 from streamlit.runtime.app_session import AppSession
@@ -25,6 +28,12 @@ from streamlit.typing import UploadedFile
 from core.intake.arrivals import Arrivals
 
 __all__ = ["StopException"]
+
+MESSAGES = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"}
+MESSAGES |= {"backend_operation_request"}
+"""Kinds of messages of a browser."""
+MOST_OPERATIONS = 8
+"""Files that a session may wait for at a time."""
 
 
 class Uploaded(NamedTuple):
@@ -75,7 +84,8 @@ class _Files(MemoryUploadedFileManager):
     arrivals: Arrivals
 
     def get_upload_urls(self, session_id: str, names: Sequence[str]) -> list[UploadFileUrlInfo]:
-        urls = super().get_upload_urls(session_id, names)
+        # On the thread that answers everybody, and a name may take two bytes of a message.
+        urls = super().get_upload_urls(session_id, names[: self.arrivals.most])
         self.arrivals.offer(session_id, [url.file_id for url in urls])
         return urls
 
@@ -121,6 +131,46 @@ def complete_callbacks() -> None:
             handle(self)
 
     ScriptRunner._maybe_handle_execution_control_request = handle_later  # type: ignore[method-assign]
+
+
+@functools.cache
+def operate_in_turn() -> None:
+    """Make the files of downloads one after another in each session, from now on.
+
+    Streamlit would begin to make a file at each of any number of requests, and go on with them when
+    the visitor has left.
+    """
+    handle = AppSession._handle_backend_operation_request
+    turns: WeakKeyDictionary[AppSession, asyncio.Lock] = WeakKeyDictionary()
+    waiting: WeakKeyDictionary[AppSession, int] = WeakKeyDictionary()
+
+    async def handle_in_turn(self: AppSession, request: Any) -> None:
+        if waiting.get(self, 0) >= MOST_OPERATIONS:
+            return
+        waiting[self] = waiting.get(self, 0) + 1
+        try:
+            async with turns.setdefault(self, asyncio.Lock()):
+                await handle(self, request)
+        finally:
+            waiting[self] -= 1
+
+    AppSession._handle_backend_operation_request = handle_in_turn  # type: ignore[method-assign]
+
+
+@functools.cache
+def ignore_developers() -> None:
+    """Ignore messages that only the menu for developers has, which is hidden, from now on.
+
+    Any browser could empty the caches of all visitors, with the pictures that they have captured,
+    or ask which files of this folder differ from its repository.
+    """
+    handle = AppSession.handle_backmsg
+
+    def handle_some(self: AppSession, msg: BackMsg) -> None:
+        if msg.WhichOneof("type") in MESSAGES:
+            handle(self, msg)
+
+    AppSession.handle_backmsg = handle_some  # type: ignore[method-assign]
 
 
 def uploaded(file: UploadedFile) -> Uploaded:

@@ -14,6 +14,8 @@ from core.settings import MEGABYTE, Settings
 # Up to these sizes, a high ratio comes from an empty picture rather than from an attack.
 RATIO_ENTRY_BYTES = 4 * MEGABYTE
 RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
+AVERAGE_NAME_BYTES = 256
+"""In an archive with as many entries as allowed: names are compared in many ways."""
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
@@ -111,11 +113,21 @@ def is_clutter(name: str) -> bool:
 
 
 def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> None:
-    """Check the declared unpacked sizes of all entries of an archive with `length` bytes.
+    """Check the names and the declared unpacked sizes of all entries of an archive.
+
+    Args:
+        length: of the archive, in bytes.
 
     Raises:
-        LimitExceeded: they are too large, together or compared with their packed sizes.
+        BadArchive: all names together are too long.
+        LimitExceeded: the sizes are too large, together or compared with the packed sizes.
     """
+    names = sum(len(entry.raw_name) for entry in entries)
+    if names > (most := AVERAGE_NAME_BYTES * settings.archive_entries):
+        raise BadArchive(
+            f"The names in this archive have {names:,} bytes together; at most {most:,} are read. "
+            "Shorten them."
+        )
     check_total(sum(entry.size for entry in entries), length, settings)
     large = (entry for entry in entries if entry.size > RATIO_ENTRY_BYTES)
     ratios = (entry.size / max(entry.packed, 1) for entry in large)

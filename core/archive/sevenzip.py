@@ -133,8 +133,7 @@ def _listed(header: Header, length: int) -> tuple[list[Block], list[Entry]]:
     entries: list[Entry] = []
     for section in header.sections(_PROPERTIES, _STREAMS, _FILES):
         if section == _PROPERTIES:
-            while header.number():
-                header.take(header.number())
+            list(header.properties())
         elif section == _STREAMS:
             packed = sevenzip_header.blocks(header, length)
         else:
@@ -151,8 +150,7 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
     """
     count = header.count()
     sections: dict[int, Header] = {}
-    while kind := header.number():
-        content = header.part(header.number())
+    for kind, content in header.properties():
         if kind in sections:
             raise BadArchive(DAMAGED)
         if kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES):

@@ -13,6 +13,8 @@ HEAD = 32
 """Bytes before the first block."""
 MOST_CODERS = 4
 """In one block."""
+MOST_PROPERTIES = 100
+"""Of an archive, or of its files."""
 DAMAGED = "The header of this archive is damaged. Make the archive again."
 INCOMPLETE = (
     "The end of this archive is missing. If it comes in several parts, make it as a single file; "
@@ -96,6 +98,14 @@ class Header:
     def words(self, known: list[bool]) -> list[int | None]:
         """Values of four bytes, where they are known."""
         return [int.from_bytes(self.take(4), "little") if each else None for each in known]
+
+    def properties(self) -> Iterator[tuple[int, "Header"]]:
+        """The kinds of the following properties, with their contents."""
+        for _ in range(MOST_PROPERTIES):
+            if not (kind := self.number()):
+                return
+            yield kind, self.part(self.number())
+        raise BadArchive(DAMAGED)
 
     def sections(self, *kinds: int) -> Iterator[int]:
         """The kinds of the following sections, of which each may come once."""

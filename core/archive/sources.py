@@ -152,9 +152,9 @@ def is_picture(name: str) -> bool:
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorting key by which `2.jpg` comes before `10.jpg`, folder by folder."""
     parts = _NUMBER.split(name.replace("/", "\0").casefold())
-    # By position and not `isdigit`, which also accepts digits that `int` cannot read.
+    # By position and not `isdigit`, and as text, since `int` refuses some digits and very many.
     keys = [
-        (0, int(part), "") if place % 2 else (1, 0, part)
+        (0, len(digits := part.lstrip("0")), digits) if place % 2 else (1, 0, part)
         for place, part in enumerate(parts)
         if place % 2 or part
     ]

@@ -3,15 +3,14 @@
 `tarfile` is not used here: it reads extended headers of any size into memory.
 """
 
-import gzip
+import io
 import re
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
-from core.archive.coders import Stream
+from core.archive.coders import CHUNK, Stream
 from core.archive.entry import MAKE_AGAIN, Entry, check_count, decode_name
 from core.archive.inspection import check_total
 from core.errors import BadArchive
@@ -26,6 +25,10 @@ EXTENDED_TOTAL = 128 << 20
 """Bytes of all extended headers of an archive."""
 EXTENDED_RECORDS = 10_000
 """Records of one extended header."""
+MEMBERS = 100_000
+"""Parts of a gzip file, each of which begins anew; usual are one, or one per 64 KB."""
+DAMAGED = "This archive is damaged or incomplete. Upload it again."
+_GZIP = 16 + zlib.MAX_WBITS
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _EXTENSIONS = _LONG_NAME, _EXTENDED, _GLOBAL, b"K", b"N"
 """Extended headers; the last two are a long target of a link and an old form of long names."""
@@ -70,33 +73,80 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, li
     return stream, entries
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadArchive("This archive is damaged or incomplete. Upload it again.") from error
-
-
 class _Gunzipped:
-    """The unpacked bytes of a gzip file.
+    """The unpacked bytes of a gzip file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._start()
+
+    def seek(self, offset: int) -> None:
+        """Continue from this offset."""
+        if offset < self._at:
+            self._start()
+        while self._at < offset and self.read(min(offset - self._at, CHUNK)):
+            pass
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes; none at the end."""
+        taken = self._stream.read(count)
+        self._at += len(taken)
+        return taken
+
+    def _start(self) -> None:
+        self._file.seek(0)
+        self._stream, self._at = io.BufferedReader(_Members(self._file), CHUNK), 0
+
+
+class _Members(io.RawIOBase):
+    """The unpacked bytes of all members of a gzip file.
+
+    `gzip` is not used here: it reads names byte by byte, and any number of empty members.
 
     Raises:
         BadArchive: it is damaged.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._stream = gzip.GzipFile(fileobj=file)
+        self._file = file
+        self._piece = b""
+        self._engine: Any = None  # of a member that has begun
+        self._count = 0
 
-    @_refusals()
-    def seek(self, offset: int) -> None:
-        """Continue from this offset."""
-        self._stream.seek(offset)
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
 
-    @_refusals()
-    def read(self, count: int) -> bytes:
-        """At most `count` bytes; none at the end."""
-        return self._stream.read(count)
+    def readinto(self, buffer: Any) -> int:
+        """Fill a part of a buffer. Returns its size, 0 at the end."""
+        while True:
+            self._piece = self._piece or self._file.read(CHUNK)
+            is_end = not self._piece
+            if self._engine is None:
+                self._piece = self._piece.lstrip(b"\0")  # padding
+                if is_end:
+                    return 0
+                if not self._piece:
+                    continue
+                self._begin()
+            try:
+                chunk = self._engine.decompress(self._piece, len(buffer))
+            except zlib.error as error:
+                raise BadArchive(DAMAGED) from error
+            self._piece = self._engine.unconsumed_tail
+            if self._engine.eof:
+                self._piece, self._engine = self._engine.unused_data, None
+            if chunk:
+                buffer[: len(chunk)] = chunk
+                return len(chunk)
+            if is_end and self._engine:
+                raise BadArchive(DAMAGED)
+
+    def _begin(self) -> None:
+        self._count += 1
+        if self._count > MEMBERS:
+            raise BadArchive(f"This archive consists of too many parts. {MAKE_AGAIN}")
+        self._engine = zlib.decompressobj(_GZIP)
 
 
 def _unpacked(file: IO[bytes]) -> Stream:
@@ -116,15 +166,19 @@ def _entries(stream: Stream) -> Iterator[Entry]:
         if kind in _EXTENSIONS:
             extended += 1
             passed += size
-            if size > EXTENDED_BYTES or extended > EXTENDED_HEADERS or passed > EXTENDED_TOTAL:
+            if size > EXTENDED_BYTES or extended > EXTENDED_HEADERS:
                 raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
             said |= _said(kind, stream.read(size))
         else:
-            at += _map_size(stream) if kind == _SPARSE and head[482] else 0
+            map_size = _map_size(stream) if kind == _SPARSE and head[482] else 0
+            at += map_size
+            passed += map_size
             entry = _entry(head, said, at)
             yield entry
             size = entry.size
             said, extended = {}, 0
+        if passed > EXTENDED_TOTAL:
+            raise BadArchive(f"The headers of this archive are too large. {MAKE_AGAIN}")
         at += -(-size // BLOCK) * BLOCK
 
 

@@ -231,8 +231,8 @@ def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, 
         stream, entries = sevenzip.opened(file, length, settings)
     else:
         stream, entries = directory.opened(file, settings)
-    entries, encodings = with_names(entries)
     check_sizes(entries, length, settings)
+    entries, encodings = with_names(entries)
     return stream, list_files(entries), encodings
 
 

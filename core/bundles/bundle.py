@@ -8,7 +8,6 @@ written from the checked values.
 """
 
 import itertools
-import json
 import math
 import re
 import unicodedata
@@ -30,6 +29,7 @@ from core.model.appearance import Appearance
 from core.model.ood import DIRECTIONS, OodDetector
 from core.model.storage import APPEARANCE, LEARNED, MODEL, OOD, WEIGHTS, ModelFile
 from core.settings import MEGABYTE, Settings
+from core.system import untrusted_json
 
 MODEL_BYTES, APPEARANCE_BYTES = MEGABYTE, 4096
 """Largest `model.json` and `looks.json`; Tusker writes about 600 bytes of the latter."""
@@ -180,12 +180,12 @@ def _read_learned(members: dict[str, Member]) -> frozenset[str]:
         if name not in members:
             continue
         try:
-            rows = json.loads(members[name].read(LEARNED_BYTES))
+            rows = untrusted_json.parse(members[name].read(LEARNED_BYTES))
             if name == SPLIT:
                 rows = [row["sha256"] for row in rows if row["part"] != "test"]
             if not all(SHA256.fullmatch(row) for row in rows):
                 raise ValueError("a hash is not a SHA-256")
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             raise _invalid(name, str(error)[:120]) from error
         hashes.update(rows)
     return frozenset(hashes)
@@ -210,7 +210,10 @@ def _read_arrays(member: Member, values: int) -> dict[str, np.ndarray]:
     for name, tensor in tensors:
         if tensor["dtype"] != "F32":
             raise _invalid(member.name, f"{name[:60]!r} is not float32")
-        arrays[name] = np.frombuffer(tensor["data"], "<f4").reshape(tensor["shape"])
+        try:
+            arrays[name] = np.frombuffer(tensor["data"], "<f4").reshape(tensor["shape"])
+        except ValueError as error:  # more dimensions or elements than NumPy has, all of them empty
+            raise _invalid(member.name, f"the shape of {name[:60]!r} is impossible") from error
         if not (np.abs(arrays[name]) <= LARGEST).all():
             raise _invalid(member.name, "some numbers are not finite or too large")
     return arrays

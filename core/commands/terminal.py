@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
+from core.system.markdown import DIRECTIONS
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -95,9 +97,11 @@ def print_json(values: dict[str, Any]) -> None:
 
 
 def _replaced(text: str, replace: Callable[[str], str]) -> str:
-    """Text in which surrogates and control characters are replaced."""
+    """Text in which surrogates, control characters and changes of direction are replaced."""
     bad = ("Cc", "Cs", "Zl", "Zp")
-    return "".join(replace(c) if unicodedata.category(c) in bad else c for c in text)
+    return "".join(
+        replace(c) if unicodedata.category(c) in bad or c in DIRECTIONS else c for c in text
+    )
 
 
 class Watcher:

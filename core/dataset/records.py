@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.dataset import tables
+from core.system.untrusted_json import parse
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
 OF_ONE = (".json", ".labels")
@@ -52,7 +53,7 @@ def rows_of(text: str) -> list[list[str]]:
     try:
         content = _parsed(text)
         return _rows_of_numbers(content) or _table(list(map(_row, _records(content))))
-    except (ValueError, RecursionError):
+    except ValueError:
         return []
 
 
@@ -61,8 +62,8 @@ def expanded(rows: list[list[str]]) -> list[list[str]]:
     if not any(cell.startswith('{"') for row in rows[1:2] for cell in row):
         return rows
     try:
-        cells = [[json.loads(c) if c.startswith("{") else c for c in row] for row in rows[1:]]
-    except (ValueError, RecursionError):
+        cells = [[parse(c) if c.startswith("{") else c for c in row] for row in rows[1:]]
+    except ValueError:
         return rows
     return _table([dict(_cells(dict(zip(rows[0], row, strict=False)))) for row in cells])
 
@@ -134,8 +135,8 @@ def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[st
         is_label: whether a title is one of labels, whose cells are always kept.
     """
     try:
-        cells = [cell for cell in _cells(json.loads(text)) if len(cell[1]) <= LONGEST]
-    except (ValueError, RecursionError):
+        cells = [cell for cell in _cells(parse(text)) if len(cell[1]) <= LONGEST]
+    except ValueError:
         return {}
     kept = sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
     return dict(kept) | {"file": PurePosixPath(name).stem}
@@ -158,9 +159,9 @@ def _tags_of_cvat(text: str) -> list[list[str]]:
 def type_of_project(text: str) -> str:
     """The type of a Teachable Machine project by its `manifest.json`; empty if it is none."""
     try:
-        content: Any = json.loads(text)
+        content: Any = parse(text)
         return str(content["type"]) if "appdata" in content else ""
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return ""
 
 
@@ -181,9 +182,9 @@ def _is_yolo(row: list[str]) -> bool:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
-        return [json.loads(line) for line in tables.lines_of(text) if line.strip()]
+        return parse(text)
+    except json.JSONDecodeError:
+        return [parse(line) for line in tables.lines_of(text) if line.strip()]
 
 
 Record = dict[str, Any] | list[Any]

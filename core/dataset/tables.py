@@ -25,6 +25,8 @@ from core.settings import MEGABYTE
 TABLES = (".csv", ".tsv")
 LARGEST = 16 * MEGABYTE
 """Larger files are not read."""
+MOST_LINES = 1_000_000
+"""Files of more lines are not read: each takes far more memory than its text."""
 MOST_COLUMNS = 12
 """Columns of tables that are kept to group pictures by."""
 LONGEST = 80
@@ -55,8 +57,13 @@ def small(path: Path) -> bool:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file in UTF-8 or UTF-16, or else in the code page that fits its words."""
+    """The text of a file in UTF-8 or UTF-16, or else in the code page that fits its words.
+
+    Empty if it has too many lines.
+    """
     content = path.read_bytes()
+    if content.count(b"\n") + content.count(b"\r") > MOST_LINES:
+        return ""
     with contextlib.suppress(UnicodeDecodeError):
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if marked else "utf-8-sig")

@@ -11,6 +11,8 @@ LARGEST = 4 << 20
 CLOSE = 2
 """Levels by which a profile may differ from sRGB without being applied."""
 CACHED = 8
+_TAGS, _TAG, _MOST_TAGS = 132, 12, 100
+"""Bytes before the first tag of a profile, bytes of each, and how many LittleCMS reads."""
 _SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -47,8 +49,9 @@ def _mode(image: Image.Image) -> str:
 @functools.lru_cache(CACHED)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """From a profile to sRGB; None if that would change little, or is impossible."""
+    bounded = io.BytesIO(_without_elements(profile))
     try:
-        transform = ImageCms.buildTransform(io.BytesIO(profile), _SRGB, mode, "RGB")
+        transform = ImageCms.buildTransform(bounded, _SRGB, mode, "RGB")
     except ImageCms.PyCMSError:  # damaged, or for another mode
         return None
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
@@ -56,3 +59,19 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     probe = Image.fromarray(cube).convert(mode)
     change = np.asarray(transform.apply(probe), int) - np.asarray(probe.convert("RGB"), int)
     return transform if np.abs(change).max() > CLOSE else None
+
+
+def _without_elements(profile: bytes) -> bytes:
+    """A profile with other names for its tags of processing elements, which are then not used.
+
+    Such a tag lists any number of elements, of which each is applied to every colour. Other tags,
+    which every profile has too, describe the same conversion.
+
+    Source: ICC.1:2022, 9.2.21 (DToB0) and 10.19 (multiProcessElementsType).
+    """
+    renamed = bytearray(profile)
+    for at in range(_TAGS, min(len(profile), _TAGS + _TAG * _MOST_TAGS), _TAG):
+        start = int.from_bytes(profile[at + 4 : at + 8], "big")
+        if profile[start : start + 4] == b"mpet":
+            renamed[at : at + 4] = profile[at : at + 4].swapcase()
+    return bytes(renamed)

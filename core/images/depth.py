@@ -107,9 +107,18 @@ def stretched(high: Image.Image, low: Image.Image, gain: float) -> Image.Image:
         high, low: pictures of their higher and of their lower bytes.
     """
     bands = zip(high.split(), low.split(), strict=True)
-    values = (np.asarray(more, np.float32) * 256 + np.asarray(less) for more, less in bands)
-    levels = (np.minimum(np.rint(value * (gain / 257)), 255).astype(np.uint8) for value in values)
+    levels = (_levels(*band, gain / 257) for band in bands)
     return high._new(Image.merge("RGB", [Image.fromarray(each) for each in levels]).im)
+
+
+def _levels(more: Image.Image, less: Image.Image, factor: float) -> np.ndarray:
+    """Values of 16 bits times a factor as uint8, with a single copy of them all in float32."""
+    values = np.asarray(more, np.float32)
+    values *= 256
+    values += np.asarray(less)
+    values *= factor
+    np.rint(values, out=values)
+    return np.minimum(values, 255, out=values).astype(np.uint8)
 
 
 def usual_range(low: float, high: float, *, whole: bool) -> Range:

@@ -9,7 +9,7 @@ from PIL import ImageFile
 
 from core.errors import BadImage
 from core.images import foreign
-from core.images.coded_size import PADDING, declared_and_coded
+from core.images.coded_size import PADDING, frames
 from core.images.tags import (
     TAG_BYTES,
     Reader,
@@ -21,10 +21,13 @@ from core.images.tags import (
 from core.settings import Settings
 
 # Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
-SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG
+SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG, or frames of AVIF and HEIC
 PLAIN_PIXELS = 500_000  # decoders in Python: plain PPM, odd depths of PPM, run-length BMP
 # Share of the pixel limit for decoders that keep several copies.
 SHARES = {"WEBP": 0.5, "AVIF": 0.7}
+# Of lossless WebP, which may have a group of tables for each 4 × 4 pixels (RFC 9649, 6.2.2).
+GROUP_AREA, GROUP_BITS, MOST_GROUPS = 16, 20, 65_536
+GROUP_COST = 800  # pixels that take as much memory as a group
 MAXIMUM_BLOCKS = 50_000
 LONGEST_EDGE = 65_535  # the most that JPEG allows
 
@@ -74,18 +77,24 @@ def check(file: IO[bytes], limits: Settings) -> None:
 
 
 def _check_frames(file: IO[bytes], limits: Settings) -> None:
-    """Refuse AVIF and HEIC whose coded frames are larger than allowed or than declared."""
+    """Refuse AVIF and HEIC whose frames are larger than allowed or than declared, or too many."""
     length = file.seek(0, 2)
-    declared, coded = declared_and_coded(within_file(file), length)
-    widest = max((width for width, _ in declared), default=0)
-    highest = max((height for _, height in declared), default=0)
-    for width, height in coded:
-        check_size((width, height), limits, "AVIF")
-        if declared and (width > widest + PADDING or height > highest + PADDING):
+    found = frames(within_file(file), length)
+    widest = max((width for width, _ in found.declared), default=0)
+    highest = max((height for _, height in found.declared), default=0)
+    kinds = dict.fromkeys(found.composed, "") | dict.fromkeys(found.coded, "AVIF")
+    for (width, height), kind in kinds.items():
+        check_size((width, height), limits, kind)
+        if found.declared and (width > widest + PADDING or height > highest + PADDING):
             raise BadImage(
                 f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
                 "Save it again."
             )
+    if found.total * max(map(area, found.coded), default=0) > SCAN_PIXELS:
+        raise BadImage(
+            f"This picture is put together from {found.total:,} frames, which have far more pixels "
+            "than it has. Save it again."
+        )
 
 
 def check_size(size: tuple[int, int], limits: Settings, kind: str = "", *, times: int = 1) -> None:
@@ -219,6 +228,19 @@ def _gif_blocks(read: Reader) -> Iterator[Block]:
             yield at, 0, size[0]
             at += 1 + size[0]
         at += head[0] == 0x21
+
+
+def cost_of_tables(size: tuple[int, int], file: IO[bytes]) -> int:
+    """Pixels that take as much memory as the tables by which a WebP may be decoded.
+
+    Args:
+        size: of the picture.
+    """
+    file.seek(0)
+    if file.read(_LONGEST_START)[12:16] == b"VP8 ":  # not lossless, and without transparency
+        return 0
+    most = 8 * file.seek(0, 2) // GROUP_BITS
+    return GROUP_COST * min(MOST_GROUPS, area(size) // GROUP_AREA, most)
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:

@@ -158,7 +158,10 @@ def _plan(
         check_size(allocated, limits)
     lower = lower_bytes(opened)
     copies = 2 if lower and scale.gain > 1 else 1
-    return _Plan(kind, size, lower, copies * area(allocated) / SHARES.get(kind, 1))
+    cost = copies * area(allocated) / SHARES.get(kind, 1)
+    if kind == "WEBP":
+        cost += headers.cost_of_tables(size, file)
+    return _Plan(kind, size, lower, cost)
 
 
 def _has_frames(opened: ImageFile.ImageFile, file: IO[bytes]) -> bool:

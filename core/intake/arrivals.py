@@ -25,6 +25,8 @@ class Arrivals:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.most = settings.archive_entries
+        """Files that a session may be offered at a time."""
         self._lock = threading.Lock()
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
         self._kept: dict[str, frozenset[str]] = {}
@@ -47,7 +49,7 @@ class Arrivals:
             for file in ids:
                 sizes.setdefault(file, 0)
             empty = [file for file, size in sizes.items() if not size]
-            for file in empty[: max(0, len(sizes) - self._settings.archive_entries)]:
+            for file in empty[: max(0, len(sizes) - self.most)]:
                 del sizes[file]
 
     @contextmanager

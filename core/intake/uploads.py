@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -10,7 +11,7 @@ from core import intake, runs
 from core.archive import sources, unpacking
 from core.archive.sources import Source
 from core.checks import Finding
-from core.errors import UnknownModel
+from core.errors import NotEnoughResources, UnknownModel
 from core.images import Scale
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
@@ -18,6 +19,10 @@ from core.jobs.folder import JobSpec
 from core.settings import Settings
 
 ZIP = "upload.zip"
+UNPACKED_AT_ONCE = 2
+"""Archives that one process unpacks at a time: a 7z may take 256 MB of memory."""
+PATIENCE_SECONDS = 60
+_UNPACKING = threading.BoundedSemaphore(UNPACKED_AT_ONCE)
 
 
 class Upload:
@@ -96,12 +101,13 @@ def unpack(
     Raises:
         BadArchive: the zip is damaged or unsafe.
         LimitExceeded: the zip exceeds a limit.
-        NotEnoughResources: the pictures do not fit on the disk.
+        NotEnoughResources: they do not fit on the disk, or others are unpacked for too long.
     """
     with _new_upload(settings, by) as upload:
         path = upload.path / ZIP
         copy(stream, path, settings)
-        pictures = sources.in_archive(path, upload.pictures, settings, prefix=prefix)
+        with _turn():
+            pictures = sources.in_archive(path, upload.pictures, settings, prefix=prefix)
         path.unlink()
     return upload, pictures
 
@@ -136,6 +142,16 @@ def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
     quotas.check_pictures(by, settings)
     with folders.create(_folder(settings), "The pictures", settings, by=by) as path:
         yield Upload(path)
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    if not _UNPACKING.acquire(timeout=PATIENCE_SECONDS):
+        raise NotEnoughResources("This host is busy with other archives. Try again in a minute.")
+    try:
+        yield
+    finally:
+        _UNPACKING.release()
 
 
 def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:

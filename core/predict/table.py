@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,6 +33,7 @@ SEPARATOR = "; "
 """Between the classes of a prediction set, whose names often have commas."""
 SHEET_ROWS = 1_048_576
 """Rows of an Excel sheet, with the header."""
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=[=+\-@\t\r])")
 WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40, 14, 40)  # of the columns in Excel, in characters
 
 
@@ -80,8 +82,11 @@ def packed(rows: Iterable[Row], form: str) -> bytes:
 
 
 def inert(cell: str) -> str:
-    """The cell, with an apostrophe before it if a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
+    """The cell, with an apostrophe before what a spreadsheet would take for a formula.
+
+    Where commas are used in numbers, spreadsheets also cut cells at semicolons, quoted or not.
+    """
+    return _FORMULA.sub("'", cell)
 
 
 @contextmanager

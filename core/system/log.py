@@ -4,6 +4,7 @@ Knowing a run's id gives access to the run, so the log has only its first charac
 tell two runs apart, too few to open one. Errors are logged with their traceback.
 """
 
+import contextlib
 import json
 import logging
 import sys
@@ -15,6 +16,8 @@ ID_LENGTH = 8
 """Characters of an id that are logged."""
 PER_MINUTE = 20
 """How often the same line of another library is logged."""
+LONGEST = 8_000
+"""Characters of a traceback, or of a message of another library: clients may choose them."""
 _DETAILS = "details"
 
 
@@ -44,7 +47,7 @@ def start() -> None:
 
 
 def bound() -> None:
-    """Limit how often other libraries log the same message, which a client can cause at will."""
+    """Limit how often and how much other libraries log, which a client can cause at will."""
     limit = Repeats()
     for name in {*logging.root.manager.loggerDict, "asyncio", "uvicorn.error"}:
         if not name.startswith(LOGGER.name):
@@ -52,7 +55,7 @@ def bound() -> None:
 
 
 class Repeats(logging.Filter):
-    """Lets the same line of code log a few times per minute."""
+    """Lets the same line of code log a few times per minute, and only what can be printed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,6 +68,8 @@ class Repeats(logging.Filter):
             self._counts.clear()
         line = record.pathname, record.lineno
         self._counts[line] += 1
+        with contextlib.suppress(TypeError, ValueError, KeyError):  # the logger says what is wrong
+            record.msg, record.args = _printable(_shortened(record.getMessage())), None
         if self._counts[line] == PER_MINUTE:
             record.msg = f"{record.msg} (no more of these within this minute)"
         return self._counts[line] <= PER_MINUTE
@@ -82,5 +87,16 @@ class JsonLines(logging.Formatter):
             **getattr(record, _DETAILS, {}),
         }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = _shortened(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+def _shortened(text: str) -> str:
+    """A text, without its middle if it is long."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}"
+
+
+def _printable(text: str) -> str:
+    """A text with escapes for characters that a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

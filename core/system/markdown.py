@@ -2,12 +2,15 @@
 
 import re
 
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the direction of all that follows on a line; letters have one anyway."""
+_DROPPED = dict.fromkeys(map(ord, DIRECTIONS))
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&\"'])")
 
 
 def line(text: str) -> str:
-    """Text on one line."""
-    return " ".join(text.split()) or "(no name)"
+    """Text on one line, which changes nothing around it."""
+    return " ".join(text.translate(_DROPPED).split()) or "(no name)"
 
 
 def short(text: str, limit: int = 80) -> str:

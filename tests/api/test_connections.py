@@ -3,16 +3,18 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from api import access, connections, pace
 from core.settings import Settings
-from tests.api.client import FORM, Client
+from tests.api.client import FORM, Client, picture
 from tests.api.conftest import serve
 
 
@@ -64,6 +66,46 @@ def test_an_unfinished_header_is_closed_also_after_a_request(server: Client) -> 
                 assert b"200 OK" in connection.recv(65536)
                 connection.sendall(HALF)
             read_to_end(connection)
+
+
+UPGRADE = (
+    b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        UPGRADE + b"Content-Length: 5\r\n\r\n",
+        UPGRADE.replace(b"GET", b"POST") + b"\r\n",
+        UPGRADE + b"Origin: http://\x1b[31m\r\n\r\n",
+        UPGRADE + b"Cookie: " + b"a" * 9_000 + b"\r\n\r\n",
+        UPGRADE + b"X: a\r\n" * 300 + b"\r\n",
+    ],
+    ids=["body", "method", "control character", "long line", "many lines"],
+)
+def test_a_websocket_that_is_not_understood_is_closed(server: Client, content: bytes) -> None:
+    with open_connection(server, content) as connection:
+        assert b"101" not in read_to_end(connection)
+    with open_connection(server, UPGRADE + b"\r\n") as connection:
+        assert b"101 Switching" in connection.recv(65536)
+
+
+def test_a_long_body_is_read_in_small_pieces(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body in tiny chunks takes so long that nobody else would be answered meanwhile."""
+    read: list[int] = []
+    data_received = AutoHTTPProtocol.data_received
+
+    def record(self: Any, data: bytes) -> None:
+        read.append(len(data))
+        data_received(self, data)
+
+    monkeypatch.setattr(AutoHTTPProtocol, "data_received", record)
+    assert server.predict(picture(bytes(1 << 20))).status == 422
+    assert sum(read) > 1 << 20 and max(read) <= connections.READ_BYTES
 
 
 def test_connections_without_a_header_do_not_keep_others_out(

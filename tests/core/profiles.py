@@ -43,3 +43,18 @@ WIDE = _matrix_profile(
 )
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY = _profile(b"GRAY", {b"kTRC": _curve(1.4)})
+
+
+def with_elements(count: int) -> bytes:
+    """The wide profile with a tag of processing elements, each of which swaps red and blue."""
+    swap = b"matf\0\0\0\0" + struct.pack(">HH12f", 3, 3, *(0, 0, 1, 0, 1, 0, 1, 0, 0), *(0,) * 3)
+    places = struct.pack(">II", 16 + 8 * count, len(swap)) * count
+    content = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, count) + places + swap
+    tags, table = int.from_bytes(WIDE[128:132], "big"), 132
+    rows = [bytearray(WIDE[at : at + 12]) for at in range(table, table + 12 * tags, 12)]
+    for row in rows:  # they follow one more row
+        row[4:8] = struct.pack(">I", int.from_bytes(row[4:8], "big") + 12)
+    body = WIDE[table + 12 * tags :]
+    row = b"D2B0" + struct.pack(">II", len(WIDE) + 12, len(content))
+    head = struct.pack(">I", len(WIDE) + 12 + len(content)) + WIDE[4:8] + b"\4\x30" + WIDE[10:128]
+    return head + struct.pack(">I", tags + 1) + b"".join(map(bytes, rows)) + row + body + content

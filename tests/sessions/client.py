@@ -5,7 +5,7 @@ import http.client
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
@@ -120,15 +120,19 @@ class Session:
 
     def offer(self, name: str) -> FileURLs:
         """Have the server offer an address for a file."""
+        return self.offers([name])[0]
+
+    def offers(self, names: Sequence[str]) -> Sequence[FileURLs]:
+        """Have the server offer an address for each of some files."""
         message = BackMsg()
         message.file_urls_request.request_id = uuid.uuid4().hex
-        message.file_urls_request.file_names.append(name)
+        message.file_urls_request.file_names.extend(names)
         message.file_urls_request.session_id = self._id
         self._send(message)
         response = self._receive_until(
             lambda response: response.WhichOneof("type") == "file_urls_response"
         )
-        return response.file_urls_response.file_urls[0]
+        return response.file_urls_response.file_urls
 
     def put(self, address: str, name: str, content: bytes) -> int:
         """Send a file to an address. Returns the status."""

@@ -106,7 +106,9 @@ def test_only_requested_files_are_accepted_and_limited(
             visitor.open("predict")
         offered = session.offer("a.zip").upload_url
         folder, _, _ = offered.rpartition("/")
-        assert session.put(f"{folder}/{'0' * 32}", "a.zip", b"x") == 403
+        # Streamlit takes any name of a file, and would keep it in memory.
+        for name in ("0" * 32, "not.offered", "%C3%BC", "a%20b", "a%0A", "a:b"):
+            assert session.put(f"{folder}/{name}", "a.zip", b"x") == 403
         assert second.put(second.offer("a").upload_url.replace("upload_file", "x"), "a", b"") >= 400
         assert session.put(offered, "a.zip", content) == 204
         assert session.put(session.offer("b.zip").upload_url, "b.zip", content) == 204
@@ -118,3 +120,11 @@ def test_only_requested_files_are_accepted_and_limited(
         assert len(spooled(host)) == 2
         assert second.put(second.offer("f.jpg").upload_url, "f.jpg", b"small") == 204
         assert not list(host.home.glob("tmp*")), "nothing is left of what was refused"
+
+
+def test_a_request_for_very_many_files_gets_as_many_as_an_archive_may_have(host: Server) -> None:
+    """A name takes two bytes of the request; everybody would wait for all that it asks for."""
+    with Session(host.url) as session:
+        session.open("train")
+        assert len(session.offers([""] * 50_000)) == Settings().archive_entries
+        assert session.put(session.offer("a.zip").upload_url, "a.zip", b"x") == 204

@@ -1,11 +1,17 @@
 """What is not public of Streamlit and Pillow is as it was; this fails at once after an upgrade."""
 
+import asyncio
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import pytest
 from PIL import Image
-from streamlit.runtime.app_session import AppSession
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import ScriptRunner, get_script_run_ctx
@@ -35,6 +41,10 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     for name in ("get_upload_urls", "remove_file", "remove_session_files"):
         assert callable(getattr(MemoryUploadedFileManager, name))
     assert callable(AppSession._create_new_session_message)
+    assert callable(AppSession._handle_backend_operation_request)
+    assert callable(AppSession.handle_backmsg)
+    known = {kind.name for kind in BackMsg.DESCRIPTOR.oneofs_by_name["type"].fields}
+    assert known > internals.MESSAGES
     for name in ("_maybe_handle_execution_control_request", "_is_in_script_thread"):
         assert callable(getattr(ScriptRunner, name))
     assert hasattr(ThreadState, "get") and hasattr(RunLocation, "CALLBACK")
@@ -55,3 +65,52 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     assert get_script_run_ctx() is None
     pixels = Image.new("RGB", (1, 1))
     assert pixels._new(pixels.im).size == (1, 1)
+
+
+def test_the_files_of_a_session_are_made_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[tuple[int, int]] = []
+    at_once: Counter[int] = Counter()
+    most = 0
+
+    async def make(self: AppSession, request: int) -> None:
+        nonlocal most
+        begun.append((id(self), request))
+        at_once[id(self)] += 1
+        most = max(most, *at_once.values())
+        await asyncio.sleep(0)
+        at_once[id(self)] -= 1
+
+    async def ask() -> None:
+        sessions = [AppSession.__new__(AppSession) for _ in range(2)]
+        for session in sessions:
+            session._state = AppSessionState.SHUTDOWN_REQUESTED  # or its end would be an error
+        handle: Any = AppSession._handle_backend_operation_request
+        await asyncio.gather(*(handle(s, n) for n in range(50) for s in sessions))
+        await asyncio.gather(*(handle(s, 50) for s in sessions))
+
+    monkeypatch.setattr(AppSession, "_handle_backend_operation_request", make)
+    internals.operate_in_turn.__wrapped__()
+    with ThreadPoolExecutor(1) as pool:  # another test may have left a loop in this thread
+        pool.submit(asyncio.run, ask()).result()
+    assert most == 1 and len(begun) == 2 * (internals.MOST_OPERATIONS + 1)
+
+
+def test_what_only_developers_ask_for_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message can empty the caches of all visitors."""
+    handled: list[str] = []
+
+    def handle(_: AppSession, message: BackMsg) -> None:
+        handled.append(str(message.WhichOneof("type")))
+
+    monkeypatch.setattr(AppSession, "handle_backmsg", handle)
+    internals.ignore_developers.__wrapped__()
+    session = AppSession.__new__(AppSession)
+    session._state = AppSessionState.SHUTDOWN_REQUESTED  # or its end would be an error
+    for kind in ("clear_cache", "load_git_info", "set_run_on_save", "app_heartbeat"):
+        message = BackMsg()
+        setattr(message, kind, True)
+        session.handle_backmsg(message)
+    session.handle_backmsg(BackMsg())
+    assert handled == ["app_heartbeat"]

@@ -187,6 +187,16 @@ def test_a_property_that_comes_twice_is_refused(tmp_path):
         extract(write(tmp_path / "a", archive(content, twice)), tmp_path / "out", Settings())
 
 
+@pytest.mark.parametrize("begin", [b"\1\2", b"\1\5\0"], ids=["archive", "files"])
+def test_endless_properties_are_refused(tmp_path, begin):
+    """A few bytes of LZMA unpack to millions of them."""
+    bomb = begin + b"\x20\0" * 100_000 + b"\0"
+    content = packed(bomb)
+    head = b"\x17" + streams(0, len(content), [LZMA2], [len(bomb)]) + b"\0\0"
+    with pytest.raises(BadArchive, match="damaged"):
+        extract(write(tmp_path / "a", archive(content, head)), tmp_path / "out", Settings())
+
+
 def test_several_parts_and_incomplete_uploads_are_refused(tmp_path):
     whole = build(FILES)
     for end in (40, len(whole) - 1):

@@ -64,6 +64,17 @@ def test_of_the_damaged_files_of_a_zip_only_pictures_are_listed(
     assert (good.name, good.problem) == ("good.jpg", "")
 
 
+def test_a_name_of_very_many_digits_is_sorted_as_others(
+    tmp_path: Path, picture: bytes, settings: Settings
+) -> None:
+    path = tmp_path / "pictures.zip"
+    path.write_bytes(build(*(Part(f"{name}.jpg", picture) for name in ("10", "2", "001"))))
+    prefix = "9" * 5_000 + "/"
+    found = sources.in_archive(path, tmp_path / "out", settings, prefix=prefix)
+    names = [source.name.removeprefix(prefix) for source in found]
+    assert names == ["001.jpg", "2.jpg", "10.jpg"]
+
+
 def test_unusable_paths_are_listed_with_their_problem(
     tmp_path: Path, picture: bytes, settings: Settings
 ) -> None:

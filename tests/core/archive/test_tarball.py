@@ -204,3 +204,51 @@ def test_a_sparse_file_with_a_long_map_is_passed_over(tmp_path):
     path.write_bytes(blocks)
     with pytest.raises(BadArchive, match="too large"):
         contents(path, tmp_path / "again")
+
+
+def test_long_maps_of_many_sparse_files_are_bounded_together(tmp_path):
+    sparse = tarfile.TarInfo("a/2")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    head = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
+    head[482] = 1
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    block = bytes(504) + b"\1" + bytes(7)
+    path = tmp_path / "a"
+    with gzip.open(path, "wb", 1) as file:
+        for _ in range(150):
+            file.write(bytes(head) + block * 2_000 + bytes(512))
+    with pytest.raises(BadArchive, match="too large"):
+        extract(path, tmp_path / "out", Settings())
+
+
+def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path):
+    whole = tar(tmp_path / "a", [("a/1.jpg", b"1" * 5_000), ("a/2.jpg", b"2")]).read_bytes()
+    named = io.BytesIO()
+    with gzip.GzipFile("a name.tar", "wb", fileobj=named) as file:
+        file.write(whole[1_000:])
+    path = tmp_path / "b"
+    path.write_bytes(gzip.compress(whole[:1_000]) + bytes(70_000) + named.getvalue() + bytes(9))
+    assert contents(path, tmp_path / "out")[1] == {"a/1.jpg": b"1" * 5_000, "a/2.jpg": b"2"}
+    path.write_bytes(gzip.compress(whole[:1_000]) + b"more")
+    with pytest.raises(BadArchive, match="damaged"):
+        extract(path, tmp_path / "out2", Settings())
+
+
+def test_a_gzip_file_of_very_many_members_is_refused(tmp_path):
+    path = tmp_path / "a"
+    whole = tar(tmp_path / "b", [("a/1.jpg", b"1")]).read_bytes()
+    path.write_bytes(gzip.compress(whole[:512]) + gzip.compress(b"") * 100_001)
+    with pytest.raises(BadArchive, match="too many parts"):
+        extract(path, tmp_path / "out", Settings())
+
+
+@KINDS
+def test_the_names_of_an_archive_are_bounded_together(tmp_path, mode):
+    files = [(f"{number}/" + "a" * 200 + "/1.jpg", b"") for number in range(20)]
+    path = tar(tmp_path / "a", files, mode)
+    assert len(contents(path, tmp_path / "out", archive_entries=20)[1]) == 20
+    files = [(f"{number}/" + "a" * 300 + "/1.jpg", b"") for number in range(20)]
+    path = tar(tmp_path / "b", files, mode)
+    with pytest.raises(BadArchive, match="names in this archive have"):
+        contents(path, tmp_path / "out2", archive_entries=20)

@@ -179,6 +179,12 @@ def _nan(value: float) -> bytes:
     return zipped(bundle_files(weights=save(arrays)))
 
 
+def _packed(name: str, value: bytes) -> bytes:
+    """A zip with a long list of the same value, which takes little space in it."""
+    content = b"[" + value * 10_000_000 + b"0]"
+    return zipped(bundle_files() | {name: content}, zipfile.ZIP_DEFLATED)
+
+
 def _novelty(**changes: np.ndarray) -> bytes:
     return zipped(bundle_files(ood_detector=save(ood_detector() | changes)))
 
@@ -272,6 +278,12 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
             )
         )
     ),
+    "an empty array of exabytes": lambda: _weights(
+        kernel=GOOD, bias=BIAS, spare=array_entry([0, 2**62], 264, 264)
+    ),
+    "a hundred dimensions": lambda: _weights(
+        kernel=GOOD, bias=BIAS, spare=array_entry([0] * 100, 264, 264)
+    ),
     "a negative shape": lambda: _weights(kernel=array_entry([-32, -2], 0, 256), bias=BIAS),
     "a shape of words": lambda: _weights(kernel=array_entry(["32", 2], 0, 256), bias=BIAS),
     "offsets behind the end": lambda: _weights(
@@ -333,4 +345,8 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
     "a warmth beyond red": lambda: _spread("warmth", least=-1e300),
     "a sharpness upside down": lambda: _spread("sharpness", low=21.0),
     "looks that go on": lambda: zipped(bundle_files(appearance=appearance() + b" " * 5000)),
+    # learned.json and split.json
+    "millions of objects for hashes": lambda: _packed("learned.json", b"{},"),
+    "millions of lists for a split": lambda: _packed("split.json", b"[],"),
+    "a deep list of hashes": lambda: zipped(bundle_files() | {"learned.json": b"[" * 100_000}),
 }

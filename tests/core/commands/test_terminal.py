@@ -127,9 +127,9 @@ def test_progress_is_not_written_into_a_pipe(capfd: pytest.CaptureFixture[str]) 
 def test_control_characters_are_replaced_in_output(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    terminal.say("\ud800 \x1b]0;title\x07\u2028 95\u202f% é\n")
-    terminal.print_json({"a": "\udce9\x9b\u2028é"})
+    terminal.say("\ud800 \x1b]0;title\x07\u2028\u202e 95\u202f% é\n")
+    terminal.print_json({"a": "\udce9\x9b\u2028é\u2066"})
     plain, text = capfd.readouterr().out.split("\n\n")
-    assert plain == "\ufffd \ufffd]0;title\ufffd\ufffd 95\u202f% é"
-    assert "é" in text and "\\udce9\\u009b\\u2028" in text
-    assert json.loads(text) == {"a": "\udce9\x9b\u2028é"}
+    assert plain == "\ufffd \ufffd]0;title\ufffd\ufffd\ufffd 95\u202f% é"
+    assert "é" in text and "\\udce9\\u009b\\u2028" in text and "\\u2066" in text
+    assert json.loads(text) == {"a": "\udce9\x9b\u2028é\u2066"}

@@ -268,6 +268,18 @@ def test_rare_keys_and_one_wide_row_do_not_multiply_the_cells():
     assert table is not None and len(table.header) == 2
 
 
+@pytest.mark.parametrize("unit", ["{},", "[1],", "1,", '{"file": "1.jpg"}\n'])
+def test_json_of_millions_of_values_is_not_read(unit):
+    many = unit * 1_000_001
+    assert records.rows_of(many if "\n" in unit else f"[{many}0]") == []
+
+
+def test_a_table_of_millions_of_lines_is_not_read(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file,label\n1.jpg,cat\n" + "\n" * 1_000_000)
+    assert tables.text_of(path) == ""
+
+
 BOX = {"x": 1, "y": 2, "width": 3, "height": 4}
 
 

@@ -126,3 +126,27 @@ def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
         pass
     with shared.hold(1_000_000):
         pass  # alone, any picture is decoded
+
+
+@pytest.mark.parametrize("kind", ["lossless", "with transparency"])
+def test_a_webp_that_may_have_large_tables_takes_more_of_the_budget(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each 4 × 4 pixels of a lossless picture may have tables of 6 KB, described by 3 bytes."""
+    shared = Budget()
+    shared.start(Settings())
+    monkeypatch.setattr("core.images.loading.BUDGET", shared)
+    monkeypatch.setattr(budget, "PATIENCE_SECONDS", 0.05)
+    noise = np.random.default_rng(0).integers(0, 255, (600, 600, 4), np.uint8)
+    buffer = io.BytesIO()
+    picture = Image.fromarray(noise)
+    if kind == "lossless":
+        picture.convert("RGB").save(buffer, "WEBP", lossless=True)
+    else:
+        picture.save(buffer, "WEBP")
+    with shared.hold(12_000_000), pytest.raises(NotEnoughResources, match="busy"):
+        images.decode(buffer.getvalue(), limits=Settings())
+    lossy = io.BytesIO()
+    picture.convert("RGB").save(lossy, "WEBP")
+    with shared.hold(12_000_000):
+        assert images.decode(lossy.getvalue(), limits=Settings()).shape == (600, 600, 3)

@@ -19,7 +19,7 @@ from core.errors import BadImage
 from core.images import formats
 from core.images.headers import is_decoded_by_rows
 from core.settings import Settings
-from tests.core.profiles import SRGB, WIDE
+from tests.core.profiles import SRGB, WIDE, with_elements
 
 decode = partial(images.decode, limits=Settings())
 decode_and_crop = partial(images.decode_and_crop, limits=Settings())
@@ -489,6 +489,12 @@ def test_colours_of_a_wide_profile_are_converted(kind):
     assert np.abs(wide - (226, 103, 70)).max() < 4
     assert np.abs(plain - (210, 110, 80)).max() < 4
     assert np.abs(decode_and_crop(saved(muted, kind, icc_profile=WIDE), 8) - wide).max() < 4
+
+
+def test_a_profile_is_read_without_its_list_of_elements():
+    """Each of its elements, of which a small file can list millions, would be applied."""
+    content = saved(scene(), "PNG", icc_profile=with_elements(3))
+    np.testing.assert_array_equal(decode(content), decode(saved(scene(), "PNG", icc_profile=WIDE)))
 
 
 @pytest.mark.parametrize("profile", [SRGB, WIDE[:200], b"no profile"])

@@ -2,15 +2,18 @@ import io
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
 from core import intake, runs
-from core.archive import unpacking
+from core.archive import sources, unpacking
+from core.archive.sources import Source
 from core.dataset import Dataset
 from core.errors import BadArchive, LimitExceeded, NotEnoughResources, UnknownModel
 from core.intake import uploads
@@ -162,6 +165,35 @@ def test_an_upload_that_is_no_zip_fails_and_is_deleted(host: Settings) -> None:
     assert status.state is State.FAILED
     assert "not a zip" in status.sentence
     assert not (upload.path / uploads.ZIP).exists()
+
+
+def test_few_zips_are_unpacked_at_once_and_others_wait(
+    host: Settings, zip_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, over = threading.Semaphore(0), threading.Event()
+    in_archive = sources.in_archive
+
+    def wait(*arguments: Any, **options: Any) -> list[Source]:
+        entered.release()
+        over.wait(30)
+        return in_archive(*arguments, **options)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(3) as pool:
+        patch.setattr(sources, "in_archive", wait)
+
+        def unpack() -> int:
+            return len(uploads.unpack(io.BytesIO(zip_bytes), host)[1])
+
+        first = [pool.submit(unpack) for _ in range(uploads.UNPACKED_AT_ONCE)]
+        for _ in first:
+            assert entered.acquire(timeout=30)
+        patch.setattr(uploads, "PATIENCE_SECONDS", 0.05)
+        with pytest.raises(NotEnoughResources, match="busy"):
+            unpack()
+        patch.setattr(uploads, "PATIENCE_SECONDS", 30)
+        third = pool.submit(unpack)
+        over.set()
+        assert [each.result(30) for each in (*first, third)] == [8, 8, 8]
 
 
 def test_the_log_has_neither_the_name_nor_the_whole_id_of_an_upload(host: Settings) -> None:

@@ -70,6 +70,20 @@ def test_hostile_names_are_text_in_a_csv() -> None:
     assert rows[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture."]
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("rose;=1+1;", "rose;'=1+1;"),
+        ("-;@x;\t=1", "'-;'@x;'\t=1"),
+        ("rose-red; white=1;2", "rose-red; white=1;2"),
+        ("", ""),
+    ],
+)
+def test_formulas_are_text_also_where_cells_are_cut_at_semicolons(name: str, cell: str) -> None:
+    assert table.inert(name) == cell
+
+
 def test_hostile_names_are_strings_in_excel() -> None:
     rows, raw = excel(table.packed(ROWS, "xlsx"))
     assert "<f" not in raw.replace("<filter", "") and "hyperlink" not in raw

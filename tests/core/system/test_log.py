@@ -57,3 +57,22 @@ def test_a_client_cannot_fill_the_disk_with_the_same_line_of_another_library(
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0] == "again 0" and messages[-1] == "something else"
     assert "no more of these" in messages[-2] and len(messages) == log.PER_MINUTE + 1
+
+
+def test_what_a_client_chooses_neither_fills_the_log_nor_controls_a_terminal(
+    caplog: pytest.LogCaptureFixture, lines: io.StringIO
+) -> None:
+    logger = logging.getLogger("another.library")
+    log.bound()
+    logger.warning("no part %s", "x" * 1_000_000)
+    logger.warning("from %s\n100 %%", "\x1b]0;title\x07é\u202e")
+    long, control = caplog.records
+    assert len(long.getMessage()) < log.LONGEST + 10 and long.getMessage().startswith("no part x")
+    assert control.getMessage() == r"from \x1b]0;title\x07é\u202e" + "\n100 %"
+    caplog.clear()
+    try:
+        raise KeyError("x" * 1_000_000)
+    except KeyError as error:
+        log.LOGGER.error("bug", exc_info=error)
+    trace = json.loads(lines.getvalue())["trace"]
+    assert trace.startswith("Traceback") and len(trace) < log.LONGEST + 10

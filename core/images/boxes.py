@@ -1,0 +1,208 @@
+"""Read what the boxes of AVIF and HEIC files say of their pictures.
+
+Source: ISO/IEC 14496-12 (boxes, colr), 23008-12 (ispe, iloc, iinf, iref).
+"""
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate, product
+from typing import NamedTuple
+
+from core.errors import BadImage
+from core.images.frame_headers import Size
+from core.images.tags import Reader
+
+BOX_BYTES = 1 << 22
+"""Largest box that is read whole; a list of a hundred thousand items is smaller."""
+STEPS = 50_000
+"""Boxes, extents and units of frames in one file: each is a step of a loop in Python."""
+TOO_MANY = "This picture consists of too many blocks. Save it again."
+UNUSUAL = "Expected a picture of one frame, or of tiles. Save it as JPEG or PNG."
+DEEPEST = 8
+"""Boxes inside each other."""
+_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"meta", b"stsd"}
+_CONTAINERS |= {b"iinf", b"iref"}
+_BEFORE_BOXES = {b"meta": 4, b"iref": 4, b"stsd": 8}
+"""Bytes in a container before its boxes."""
+_IN_FILE, _IN_BOX = 0, 1
+"""What the offsets of an item are counted from: the start of the file, or of a box of data."""
+
+
+class Item(NamedTuple):
+    """A part of a file.
+
+    Attributes:
+        extents: offset and size of its pieces; a size of 0 is all that follows.
+    """
+
+    id: int
+    method: int
+    extents: list[tuple[int, int]]
+
+
+class Boxes:
+    """What the boxes of a file say.
+
+    Attributes:
+        declared: sizes of pictures.
+        av1, hevc: offset and size of what describes the frames of these codecs.
+        transfers: transfer functions of the colours; empty ones where there is a profile instead.
+        kinds: ids of items, each with its kind.
+        references: ids of items, each with those that it is put together from.
+
+    Raises:
+        BadImage: the boxes are damaged, or too many.
+    """
+
+    def __init__(self, read: Reader, length: int) -> None:
+        self._read, self._length, self._steps = read, length, 0
+        self.declared: list[Size] = []
+        self.av1: list[tuple[int, int]] = []
+        self.hevc: list[tuple[int, int]] = []
+        self.transfers: set[bytes] = set()
+        self.kinds: list[tuple[int, bytes]] = []
+        self.references: list[tuple[int, tuple[int, ...]]] = []
+        self._items: list[Item] = []
+        self._data: list[int] = []
+        self._starts: list[int] = []
+        self._lengths: list[int] = []
+        self._wide = False
+        understood = {
+            b"ispe": self._size,
+            b"av1C": lambda *place: self.av1.append(place),
+            b"hvcC": lambda *place: self.hevc.append(place),
+            b"colr": self._colours,
+            b"idat": lambda at, _: self._data.append(at),
+            b"infe": self._kind,
+            b"iref": self._width_of_ids,
+            b"dimg": self._reference,
+            b"iloc": self._locations,
+            b"stco": lambda at, _: self._starts.append(self._number(at + 8, 4)),
+            b"co64": lambda at, _: self._starts.append(self._number(at + 8, 8)),
+            b"stsz": self._sample_size,
+        }
+        for kind, at, size in self._boxes(0, length):
+            if kind in understood:
+                understood[kind](at, size)
+
+    def step(self, count: int = 1) -> None:
+        """Count steps of a loop."""
+        self._steps += count
+        if self._steps > STEPS:
+            raise BadImage(TOO_MANY)
+
+    def items(self) -> Iterator[tuple[int, Reader, int]]:
+        """The id of each item, a reader of its content and its size; sequences have the id 0."""
+        for item in self._items:
+            for start in self._data if item.method == _IN_BOX else [0]:
+                yield item.id, *self._joined(item.extents, start)
+        for sample in product(self._starts, self._lengths or [0]):
+            yield 0, *self._joined([sample], 0)
+
+    def _boxes(self, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
+        """Kind, start and size of the content of all boxes."""
+        at = start
+        while at + 8 <= end and depth < DEEPEST:
+            self.step()
+            size, kind = struct.unpack(">I4s", self._read(at, 8))
+            head = 8
+            if size == 1:
+                size, head = struct.unpack(">Q", self._read(at + 8, 8))[0], 16
+            size = min(size or end - at, end - at)
+            if size < head:
+                return
+            yield kind, at + head, size - head
+            if kind in _CONTAINERS:
+                skipped = _BEFORE_BOXES.get(kind, 0)
+                if kind == b"iinf":  # the number of items, of 16 bits in version 0
+                    skipped = 8 if self._number(at + head, 1) else 6
+                yield from self._boxes(at + head + skipped, at + size, depth + 1)
+            elif kind in (b"av01", b"hvc1", b"hev1"):  # a sample entry: 78 bytes, then boxes
+                yield from self._boxes(at + head + 78, at + size, depth + 1)
+            at += size
+
+    def _joined(self, extents: list[tuple[int, int]], start: int) -> tuple[Reader, int]:
+        """A reader of extents, one after another, and their size.
+
+        Args:
+            start: what their offsets are counted from.
+        """
+        places = [
+            (start + offset, min(size or self._length, max(0, self._length - start - offset)))
+            for offset, size in extents
+        ]
+        ends = list(accumulate(size for _, size in places))
+
+        def read(at: int, count: int) -> bytes:
+            content = b""
+            while count > 0 and (n := bisect_right(ends, at)) < len(ends):
+                offset, size = places[n]
+                left = ends[n] - at
+                content += self._read(offset + size - left, min(count, left))
+                count -= left
+                at += left
+                self.step(n > 0)  # what is read may lie in many pieces
+            return content
+
+        return read, ends[-1] if ends else 0
+
+    def _number(self, at: int, count: int) -> int:
+        return int.from_bytes(self._read(at, count), "big")
+
+    def _size(self, at: int, _: int) -> None:
+        width, height = struct.unpack(">II", self._read(at + 4, 8))
+        self.declared.append((width, height))
+
+    def _colours(self, at: int, _: int) -> None:
+        colours = self._read(at, 8)
+        self.transfers.add(colours[6:8] if colours[:4] == b"nclx" else b"")
+
+    def _kind(self, at: int, _: int) -> None:
+        entry = self._read(at, 14)
+        item, kind = struct.unpack_from(">I2x4s" if entry[0] > 2 else ">H2x4s", entry, 4)
+        self.kinds.append((item, kind))
+
+    def _width_of_ids(self, at: int, _: int) -> None:
+        self._wide = self._number(at, 1) > 0
+
+    def _reference(self, at: int, size: int) -> None:
+        content = self._read(at, min(size, BOX_BYTES))
+        letter, width = ("I", 4) if self._wide else ("H", 2)
+        item, count = struct.unpack_from(f">{letter}H", content)
+        self.step(count)
+        parts = struct.unpack_from(f">{count}{letter}", content, width + 2)
+        self.references.append((item, parts))
+
+    def _sample_size(self, at: int, _: int) -> None:
+        same, _, first = struct.unpack(">3I", self._read(at + 4, 12).ljust(12, b"\0"))
+        self._lengths.append(same or first)
+
+    def _locations(self, at: int, size: int) -> None:
+        content = self._read(at, min(size, BOX_BYTES))
+        version, sizes = content[0], struct.unpack_from(">H", content, 4)[0]
+        offset_size, length_size = sizes >> 12, sizes >> 8 & 15
+        base_size, index_size = sizes >> 4 & 15, sizes & 15 if version else 0
+        wide = 4 if version == 2 else 2
+        at = 6
+
+        def number(count: int) -> int:
+            nonlocal at
+            at += count
+            return int.from_bytes(content[at - count : at], "big")
+
+        for _ in range(number(wide)):
+            item, method = number(wide), number(2) & 15 if version else _IN_FILE
+            number(2)
+            base, count = number(base_size), number(2)
+            self.step(count + 1)
+            if at > len(content):
+                raise BadImage(TOO_MANY)
+            if method not in (_IN_FILE, _IN_BOX):
+                raise BadImage(UNUSUAL)
+            extents = []
+            for _ in range(count):
+                number(index_size)
+                offset, length = base + number(offset_size), number(length_size)
+                extents.append((offset, length))
+            self._items.append(Item(item, method, extents))
