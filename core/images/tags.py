@@ -232,9 +232,8 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes:
     block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
     if not isinstance(block, bytes):
         return b""
-    while block.startswith(b"Exif\0\0"):  # Pillow adds one to that of some programs
-        block = block[6:]
-    return block
+    # Pillow adds a heading to the one that some programs write; more are not worth the time.
+    return block.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
 
 
 def _text(value: bytes) -> str:

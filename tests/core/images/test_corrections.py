@@ -185,11 +185,12 @@ def test_the_orientation_may_be_in_xmp(kind, text):
     assert decode_with_info(saved(Image.fromarray(COLOURS), kind, xmp=text)).width == HEIGHT
 
 
-def test_exif_of_png_may_have_the_heading_of_jpeg():
+@pytest.mark.parametrize(("headings", "size"), [(0, (60, 40)), (1, (60, 40)), (9, (40, 60))])
+def test_exif_of_png_may_have_the_heading_of_jpeg_once(headings, size):
+    # Removing a million headings one by one would take minutes.
     content = saved(Image.fromarray(COLOURS), "PNG")
-    for heading in (b"", b"Exif\0\0"):
-        turned = content[:33] + chunk(b"eXIf", heading + EXIF) + content[33:]
-        assert decode(turned).shape == (WIDTH, HEIGHT, 3)
+    turned = content[:33] + chunk(b"eXIf", headings * b"Exif\0\0" + EXIF) + content[33:]
+    assert decode(turned).shape[:2] == size
 
 
 def test_a_tiff_turned_by_xmp_has_the_size_of_its_pixels():
