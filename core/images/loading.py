@@ -36,8 +36,8 @@ SCANNED_PIXELS = 18_000_000
 REDUCED_AREA = 4
 
 _TILE_SIZE = 322, 323  # tags of TIFF
-_GIF_FRAME = re.compile(rb"(?<=\0),(.{8})", re.DOTALL)
-"""Place and size of a frame, after the block before it."""
+_GIF_FRAME = re.compile(rb"\0,(?=(.{8}))", re.DOTALL)
+"""The end of a block and the start of a frame, followed by its place and size."""
 
 
 class Loaded(NamedTuple):
