@@ -102,12 +102,15 @@ def load(
 
 
 def _without_padding(file: IO[bytes]) -> IO[bytes]:
-    """A JPEG without the zeros at its end, as of an interrupted copy: they would become pixels."""
+    """A file without the zeros at its end, as of an interrupted copy: they would become pixels.
+
+    Only of JPEG and PNG, which end in a marker without zeros.
+    """
     file.seek(0)
-    is_jpeg = file.read(2) == b"\xff\xd8"
+    has_marker = file.read(2) in (b"\xff\xd8", b"\x89P")
     file.seek(-1, io.SEEK_END)
     is_padded = file.read() == b"\0"
-    if not (is_jpeg and is_padded):
+    if not (has_marker and is_padded):
         return file
     file.seek(0)
     return io.BytesIO(file.read().rstrip(b"\0"))

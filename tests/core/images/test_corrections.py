@@ -152,10 +152,11 @@ def test_floats_of_pfm_are_scaled_as_those_of_tiff():
         assert abs(decode(content).mean() - RAMP.mean() / RAMP.max() * 255) < 1
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("part", [0.3, 0.8])
-def test_zeros_in_place_of_the_end_of_a_jpeg_are_no_pixels(part):
+def test_zeros_in_place_of_the_end_of_a_file_are_no_pixels(part, kind):
     noise = np.random.default_rng(0).integers(0, 256, (400, 300, 3), np.uint8)
-    whole = saved(Image.fromarray(noise), "JPEG")
+    whole = saved(Image.fromarray(noise), kind)
     count = int(part * len(whole))
     with pytest.raises(BadImage, match="incomplete"):
         decode(whole[:count] + bytes(len(whole) - count))
