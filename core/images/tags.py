@@ -53,7 +53,7 @@ def check_tags(read: Reader) -> None:
 
 
 def check_raw(read: Reader) -> None:
-    """Refuse camera raw, and other TIFFs whose first directory describes a small preview or a mask.
+    """Refuse camera raw, and other TIFFs that begin with a small preview or a mask of a picture.
 
     Source: Adobe DNG 1.7, tags NewSubfileType and DNGVersion; TIFF/EP, SubIFDs.
     """
