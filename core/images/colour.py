@@ -31,8 +31,9 @@ def transform_of(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
 
 def to_srgb(strip: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> Image.Image:
     """A part of a picture in RGB, or in RGBA if it is transparent."""
-    is_transparent = strip.has_transparency_data
-    mode, strip = _mode(strip), strip.convert("RGBA") if is_transparent else strip
+    mode, is_transparent = _mode(strip), strip.has_transparency_data
+    if is_transparent:
+        strip = strip.convert("RGBA")
     if transform is None:
         return strip if is_transparent else strip.convert("RGB")
     colours = transform.apply(strip.convert(mode))

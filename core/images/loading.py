@@ -36,8 +36,8 @@ SCANNED_PIXELS = 18_000_000
 REDUCED_AREA = 4
 
 _TILE_SIZE = 322, 323  # tags of TIFF
-_GIF_FRAME = re.compile(rb"(?<=\0),(.{8})", re.DOTALL)
-"""Place and size of a frame, after the block before it."""
+_GIF_FRAME = re.compile(rb"\0,(?=(.{8}))", re.DOTALL)
+"""The end of a block and the start of a frame, followed by its place and size."""
 
 
 class Loaded(NamedTuple):
@@ -102,13 +102,18 @@ def load(
 
 
 def _without_padding(file: IO[bytes]) -> IO[bytes]:
-    """A JPEG without the zeros at its end, as of an interrupted copy: they would become pixels."""
+    """A file without the zeros at its end, as of an interrupted copy: they would become pixels.
+
+    Only of JPEG and PNG, which end in a marker without zeros.
+    """
+    file.seek(0)
+    has_marker = file.read(2) in (b"\xff\xd8", b"\x89P")
     file.seek(-1, io.SEEK_END)
     is_padded = file.read() == b"\0"
-    file.seek(0)
-    if not is_padded or file.read(2) != b"\xff\xd8":
+    if not (has_marker and is_padded):
         return file
-    return io.BytesIO(b"\xff\xd8" + file.read().rstrip(b"\0"))
+    file.seek(0)
+    return io.BytesIO(file.read().rstrip(b"\0"))
 
 
 def _load(
@@ -117,16 +122,16 @@ def _load(
     """Load a picture whose headers have been checked; arguments as above."""
     file.seek(0)
     with _identified(file) as opened:
-        corrections.before_decoding(opened)
+        corrections.correct_decoder(opened)
         plan = _plan(opened, file, shorter_edge, scale, limits)
         held.enter_context(BUDGET.hold(plan.cost))
         frames = _has_frames(opened, file)
         cut_short = _read_pixels(opened, plan, limits)
         image, depth = _as_stored(opened, file, plan, scale)
-        if plan.kind == "TIFF":  # Pillow has already rotated it
-            return Loaded(image, plan.kind, image.size, 1, depth, cut_short, frames)
-        turn = tags.orientation(opened.info)
-        return Loaded(image, plan.kind, plan.size, turn, depth, cut_short, frames)
+        size, turn = plan.size, tags.orientation(opened.info)
+        if plan.kind == "TIFF":  # Pillow has already turned it
+            size, turn = image.size, 1
+        return Loaded(image, plan.kind, size, turn, depth, cut_short, frames)
 
 
 def _plan(
@@ -193,12 +198,12 @@ def _as_stored(
 ) -> tuple[Image.Image, Depth | None]:
     """The decoded picture with its values as the file means them, and what these are."""
     # A bare image, so that the buffers of the decoder are freed before the next copy.
-    image = corrections.as_meant(opened._new(opened.im), opened)
+    image = corrections.correct_values(opened._new(opened.im), opened)
     depth = depth_of(image, declared_range(opened), colours=bool(plan.lower))
     if plan.lower and scale.gain > 1:
         file.seek(0)
         with _identified(file) as low:
-            corrections.before_decoding(low)
+            corrections.correct_decoder(low)
             low.tile = plan.lower
             low.load()
             image = stretched(image, low, scale.gain)

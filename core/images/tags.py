@@ -20,9 +20,8 @@ MOST_DIRECTORIES, MOST_ENTRIES = 100, 65_535
 FIRST_ENTRIES = 16
 """Entries that may come before NewSubfileType: they are sorted, and its number is the lowest."""
 _COPY_OR_MASK = 0b101
-"""Bits of NewSubfileType."""
+"""Bits of NewSubfileType: a smaller copy, and a mask (TIFF 6.0)."""
 _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50_706
-_IN_XMP = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 _MAKE, _MODEL, _TAKEN, _SERIAL = 0x010F, 0x0110, 0x9003, 0xA431
 _LONGEST = 60
@@ -54,7 +53,7 @@ def check_tags(read: Reader) -> None:
 
 
 def check_raw(read: Reader) -> None:
-    """Refuse camera raw, and other TIFFs whose first directory describes a small preview or a mask.
+    """Refuse camera raw, and other TIFFs that begin with a small preview or a mask of a picture.
 
     Source: Adobe DNG 1.7, tags NewSubfileType and DNGVersion; TIFF/EP, SubIFDs.
     """
@@ -64,7 +63,7 @@ def check_raw(read: Reader) -> None:
     partial = tiff.subfile_type(entries) & _COPY_OR_MASK
     if _DNG_VERSION in tags or (partial and _SUB_IFDS in tags) or read(8, 2) == b"CR":
         raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
-    if partial and len(tiff.directories()) > 1:
+    if partial and tiff.has_pages():
         raise BadImage(
             "This TIFF begins with a preview or a mask of its picture, and Tusker reads only the "
             "first page. Save the picture as JPEG or PNG."
@@ -72,17 +71,9 @@ def check_raw(read: Reader) -> None:
 
 
 def has_pages(path: Path) -> bool:
-    """Whether a TIFF has more than one picture, apart from smaller copies and masks.
-
-    Source: TIFF 6.0, NewSubfileType: bit 0 is a smaller copy, bit 2 a mask.
-    """
+    """Whether a TIFF has more than one picture, apart from smaller copies and masks."""
     with path.open("rb") as file:
-        tiff = _Tiff(within_file(file))
-        kinds = (
-            tiff.subfile_type(tiff.entries(start, FIRST_ENTRIES))
-            for start in tiff.directories()[1:]
-        )
-        return any(not kind & _COPY_OR_MASK for kind in kinds)
+        return _Tiff(within_file(file)).has_pages()
 
 
 class _Tiff:
@@ -149,6 +140,11 @@ class _Tiff:
         """NewSubfileType of a directory; 0 if there is none."""
         return next(self.numbers(_SUBFILE_TYPE, entries), 0)
 
+    def has_pages(self) -> bool:
+        """Whether a directory after the first is no smaller copy and no mask."""
+        others = (self.entries(start, FIRST_ENTRIES) for start in self.directories()[1:])
+        return any(not self.subfile_type(entries) & _COPY_OR_MASK for entries in others)
+
 
 def orientation(info: Mapping[Any, Any]) -> int:
     """EXIF orientation of a picture, 1 to 8; 1 if there is none.
@@ -164,9 +160,7 @@ def orientation(info: Mapping[Any, Any]) -> int:
             return value
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
-    match = (
-        re.search(rb'tiff:Orientation(?:=["\']|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
-    )
+    match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
     return int(match[1]) if match else 1
 
 
@@ -232,9 +226,8 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes:
     block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
     if not isinstance(block, bytes):
         return b""
-    while block.startswith(b"Exif\0\0"):  # Pillow adds one to that of some programs
-        block = block[6:]
-    return block
+    # Pillow adds a heading to the one that some programs write; more are not worth the time.
+    return block.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
 
 
 def _text(value: bytes) -> str:

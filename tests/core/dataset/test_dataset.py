@@ -291,3 +291,16 @@ def test_further_pages_of_a_tiff_are_not_left_out_in_silence(big: bool, tmp_path
     read = dataset.read(tmp_path / "in", tmp_path / "pictures", Settings())
     assert [note.code for note in read.notes] == ["pages"]
     assert "1 file has" in read.notes[0].sentence and "a/many.tif" in read.notes[0].sentence
+
+
+def test_further_frames_of_animations_are_not_left_out_in_silence(tmp_path: Path) -> None:
+    for label in "ab":
+        (tmp_path / "in" / label).mkdir(parents=True)
+        for number, extension in enumerate(("gif", "png", "webp")):
+            colours = [(80 * number, 90 * (label == "b"), 60 * frame) for frame in range(3)]
+            frames = [Image.new("RGB", (40, 40), colour) for colour in colours]
+            path = tmp_path / "in" / label / f"one.{extension}"
+            frames[0].save(path, save_all=label == "b", append_images=frames[1:])
+    read = dataset.read(tmp_path / "in", tmp_path / "pictures", Settings())
+    assert [note.code for note in read.notes] == ["pages"]
+    assert "3 files have" in read.notes[0].sentence and "b/one.gif" in read.notes[0].sentence

