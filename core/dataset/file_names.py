@@ -59,9 +59,9 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         }
         return Labels("the file names of a Teachable Machine project", projected)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
+    stems = {name: _DATE.sub("", PurePosixPath(name).stem) for name in pictures}
     for label_of in (_before_number, _behind_number):
-        found = {name: label_of(_DATE.sub("", PurePosixPath(name).stem)) for name in pictures}
-        words = {name: label for name, label in found.items() if label}
+        words = {name: label for name, stem in stems.items() if (label := label_of(stem))}
         labels_of = [words.get(name, "") for name in needed]
         if _plausible(labels_of) and not _are_variants(needed, labels_of):
             splits = {name: part for name, (_, part) in lists.labels.items()} if lists else {}

@@ -162,8 +162,9 @@ def masks(names: Sequence[str]) -> frozenset[str]:
         for n, folder in enumerate(parts[:-1]):
             below["/".join(parts[:n])][folder].append(name)
     stems = {posixpath.splitext(name)[0] for name in names}
-    alike = ((name, _MASK_OF.fullmatch(posixpath.splitext(name)[0])) for name in names)
-    found = {name for name, mask in alike if mask and mask["picture"] in stems}
+    alike = (_MASK_OF.fullmatch(stem) for stem in stems)
+    of_one = {mask[0] for mask in alike if mask and mask["picture"] in stems}
+    found = {name for name in names if posixpath.splitext(name)[0] in of_one} if of_one else set()
     for folders in below.values():
         of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
         others = set(folders) - of_masks

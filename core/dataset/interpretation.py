@@ -225,6 +225,8 @@ def _check_classes(
             f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
             "Leave the masks out, and put the pictures of each class into one folder."
         )
+    if len(classes) >= fewest_classes and (source or not _is_flat_split(inferred)):
+        return
     advice = _about_tables(pictures, others, files, source) or _about_links(files)
     if source and len(classes) < fewest_classes:
         only = f", and only {prose.listed(classes)}" if classes else ""
@@ -247,11 +249,10 @@ def _check_classes(
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
             f"{advice}"
         )
-    if len(classes) < fewest_classes:
-        raise NoClasses(
-            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
-            f"with pictures of something else.{advice}"
-        )
+    raise NoClasses(
+        f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+        f"with pictures of something else.{advice}"
+    )
 
 
 def _about_tables(

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
 from core.dataset.folder_names import COPY, is_generic, key, normal, vocabulary, words_of
@@ -34,7 +35,7 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
     """Which folders are the classes, and whether the outermost are sites or parts."""
     below: defaultdict[str, dict[str, str]] = defaultdict(dict)
     tops: dict[str, str] = {}
-    for folder in folders:
+    for folder in dict.fromkeys(map(tuple, folders)):
         if folder:
             top, inner = key(folder[0]), innermost(folder)
             tops.setdefault(top, folder[0])
@@ -67,6 +68,6 @@ def _level_of_numbers(folders: list[list[str]], tops: dict[str, str]) -> tuple[C
     return ("top", False) if numbered and len(inner) >= len(tops) else ("inner", True)
 
 
-def innermost(folder: list[str]) -> str:
+def innermost(folder: Sequence[str]) -> str:
     """The last folder whose name is not generic; the first folder if there is none."""
     return next((name for name in reversed(folder) if not is_generic(name)), folder[0])

@@ -16,6 +16,7 @@ LONGEST = 80
 """Characters of a cell that are shown."""
 SHOWN = 3
 """Names of classes in a sentence."""
+_NOTES = label_files.SUFFIXES
 
 
 def files(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
@@ -60,19 +61,19 @@ def without_pictures(
     Args:
         pictures: names of all of them.
     """
-    labels = {(_folder(p), a.label) for p, a in zip(pictures, inferred.assignments, strict=True)}
-    held = {path for folder, _ in labels for path in (folder, *folder.parents)}
+    labels = {(_above(p), a.label) for p, a in zip(pictures, inferred.assignments, strict=True)}
+    held = {folder for above, _ in labels for folder in _paths(above)}
     of_classes = {
-        path.parent
-        for folder, label in labels
-        for path in (folder, *folder.parents)
-        if path.name and path.name == label
+        _above(folder)
+        for above, label in labels
+        for folder in _paths(above)
+        if label and folder.rpartition("/")[2] == label
     }
     names = [member.name for member in files.members]
     names += [entry.name for entry in files.skipped if entry.reason != CLUTTER]
-    names = [name for name in names if not name.lower().endswith(label_files.SUFFIXES)]  # notes
-    others = {path for f in set(map(_folder, names)) for path in (f, *f.parents)} - held
-    beside = (str(folder) for folder in others if folder.parent in of_classes)
+    used = {_above(name) for name in names if not name.lower().endswith(_NOTES)}
+    others = {folder for above in used for folder in _paths(above)} - held
+    beside = (folder for folder in others if folder and _above(folder) in of_classes)
     if without := sorted({*files.empty_folders, *beside}):
         sentence = f"No readable pictures in {_listed(without)}. If these are classes, add some."
         yield warns("empty_folders", sentence)
@@ -152,15 +153,27 @@ def interpreted(
         )
 
 
-def _folder(name: str) -> PurePosixPath:
-    return PurePosixPath(name).parent
+def _above(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _paths(folder: str) -> list[str]:
+    """A folder and those above it: `a/b` and `a`."""
+    parts = folder.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
 
 
 def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Iterator[Finding]:
     """The finding that the inner folders may be the classes, where several outer ones have them."""
-    inner = layout.infer(pictures, "inner")
-    pairs = zip(outer.assignments, inner.assignments, strict=True)
-    counts = Counter(below for _, below in {(o.label, i.label) for o, i in pairs if not o.reason})
+    # One picture of each folder is enough.
+    labels = {
+        _above(picture): (picture, assigned.label)
+        for picture, assigned in zip(pictures, outer.assignments, strict=True)
+        if not assigned.reason
+    }
+    inner = layout.infer([picture for picture, _ in labels.values()], "inner")
+    pairs = zip(labels.values(), inner.assignments, strict=True)
+    counts = Counter(below for _, below in {(label, each.label) for (_, label), each in pairs})
     if repeated := sorted(name for name, count in counts.items() if count > 1):
         sentence = (
             f"Several of the folders {_listed(outer.classes)} have folders named "
