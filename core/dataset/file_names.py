@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from core.dataset import levels
-from core.dataset.folder_names import role, vocabulary, words_of
+from core.dataset.folder_names import VIEWS, divided, role, vocabulary, words_of
 from core.dataset.label_columns import LabelAndSplit
 from core.dataset.label_files import Labels
 
@@ -28,10 +28,9 @@ pano vid wp wa file untitled unnamed images download p at copy edited edit final
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """)
 # Words for several pictures of the same thing.
-_VARIANTS = vocabulary("""
+_VARIANTS = VIEWS | vocabulary("""
 rgb nir ir swir thermal depth normal mask masks seg segmentation gt red green blue hue dapi gfp
-color colour gray grey left right front back top bottom side before after day night input output
-source target real fake
+color colour gray grey input output source target real fake
 """)
 
 
@@ -107,5 +106,5 @@ def _plausible(labels: Sequence[str]) -> bool:
         and 2 <= len(counts) <= len(labels) / PER_NAME
         and min(counts.values()) > 1
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
-        and not all(map(role, counts))
+        and not all(role(label) and divided(label) == [label] for label in counts)
     )

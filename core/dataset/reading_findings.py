@@ -16,7 +16,8 @@ LONGEST = 80
 """Characters of a cell that are shown."""
 SHOWN = 3
 """Names of classes in a sentence."""
-_NOTES = label_files.SUFFIXES
+# What folders of documents and programs hold, and no folder of a class.
+_NOTES = (*label_files.SUFFIXES, ".md", ".rst", ".pdf", ".html", ".py", ".ipynb", ".m", ".sh")
 
 
 def files(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
@@ -124,7 +125,7 @@ def interpreted(
             "The innermost folders are the classes. The folders above them are not.",
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
-    if source is None and all(map(_is_part, inferred.classes)):
+    if source is None and all(map(folder_names.is_part, inferred.classes)):
         sentence = (
             f"The classes are named like parts of a collection: {_listed(inferred.classes)}. "
         )
@@ -174,7 +175,11 @@ def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Itera
     inner = layout.infer([picture for picture, _ in labels.values()], "inner")
     pairs = zip(labels.values(), inner.assignments, strict=True)
     counts = Counter(below for _, below in {(label, each.label) for (_, label), each in pairs})
-    if repeated := sorted(name for name, count in counts.items() if count > 1):
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    # `cat/front` and `dog/front` are views of the classes.
+    if not folder_names.VIEWS.issuperset(
+        word for r in repeated for word in folder_names.words_of(r)
+    ):
         sentence = (
             f"Several of the folders {_listed(outer.classes)} have folders named "
             f"{_listed(repeated)}. If those are what the model should tell apart, make them the "
@@ -182,13 +187,6 @@ def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Itera
         )
         remedy = Remedy(kind="read_as", label="Use the inner folders", reading="inner")
         yield warns("repeated_subfolders", sentence, remedy=remedy)
-
-
-def _is_part(label: str) -> bool:
-    """Whether the name of a class is that of a numbered part: `images_001`, `100APPLE`."""
-    has_number = any(char.isdigit() for char in label)
-    has_word = any(len(word) > 1 for word in folder_names.words_of(label))
-    return has_number and has_word and folder_names.is_generic(label)
 
 
 def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:
