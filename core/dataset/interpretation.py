@@ -169,13 +169,13 @@ def _beside_folders(
 def _are_parts(comparison: combining.Comparison) -> bool:
     """Whether folders such as `part_1` and `raw` are no classes, but those of the table are."""
     classes, source = comparison.folders.classes, comparison.source
-    numbered = _are_numbered(classes) or all(
-        folder_names.role(c) or folder_names.is_generic(c) for c in classes
-    )
+    rest = [folder_names.divided(folder)[-1] for folder in classes]  # `images` of `train_images`
+    unnamed = all(map(folder_names.is_generic, rest)) and any(map(folder_names.is_part, rest))
     words = folder_names.words_of(classes[0])
     named = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
     most = len(source.labels) >= label_files.MINIMUM_SHARE * len(comparison.pictures)
-    return numbered and named and source.enough and most and not comparison.renumbers()
+    are_parts = (_are_numbered(classes) or unnamed) and named
+    return are_parts and source.enough and most and not comparison.renumbers()
 
 
 def _are_numbered(labels: Iterable[str]) -> bool:
