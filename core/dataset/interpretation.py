@@ -24,7 +24,7 @@ from core.images.formats import READABLE
 from core.system import prose
 
 # Files that may have labels, but are not read.
-_BINARY, _OTHER_TABLES = (".parquet", ".mat", ".arrow"), (".lst", ".yaml", ".yml")
+_UNREAD = (*SPREADSHEETS, ".parquet", ".mat", ".arrow", ".lst")
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
@@ -263,15 +263,14 @@ def _about_tables(
 ) -> str:
     """Advice about a file that may have the labels, but was not understood; empty without one."""
     names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
-    if binary := next((n for n in names if n.lower().endswith((*SPREADSHEETS, *_BINARY))), ""):
-        return f" If {binary} has the labels, save it as CSV."
-    endings = (*label_files.TABLES, *_OTHER_TABLES)
+    if unread := next((name for name in names if name.lower().endswith(_UNREAD)), ""):
+        return f" If {unread} has the labels, save it as CSV."
     of_one = {PurePosixPath(picture).stem for picture in pictures}  # `1.json`, `1.jpg.json`
     used = source.files if source else ()
     unused = (
         name
         for name in names
-        if name.lower().endswith(endings)
+        if name.lower().endswith(label_files.TABLES)
         and name not in used
         and folder_names.role(PurePosixPath(name).stem) != "unlabelled"
         and PurePosixPath(name).name.split(".")[0] not in of_one

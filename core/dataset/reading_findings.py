@@ -181,9 +181,9 @@ def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Itera
         word for r in repeated for word in folder_names.words_of(r)
     ):
         sentence = (
-            f"Several of the folders {_listed(outer.classes)} have folders named "
-            f"{_listed(repeated)}. If those are what the model should tell apart, make them the "
-            f"outer ones: {repeated[0]}/{outer.classes[0]}/…"
+            f"Several of the folders {_listed(outer.classes)} have subfolders named "
+            f"{_listed(repeated)}. If these are the classes, make them the outer folders: "
+            f"{repeated[0]}/{outer.classes[0]}/…"
         )
         remedy = Remedy(kind="read_as", label="Use the inner folders", reading="inner")
         yield warns("repeated_subfolders", sentence, remedy=remedy)

@@ -515,7 +515,7 @@ def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp
     found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
     finding = next(f for f in found.findings if f.code == "repeated_subfolders")
     assert found.dataset.classes == people
-    assert "have folders named cat and dog." in finding.sentence
+    assert "have subfolders named cat and dog." in finding.sentence
     other = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert other.dataset.classes == ("cat", "cow", "dog")
     assert "repeated_subfolders" not in [f.code for f in other.findings]
