@@ -8,7 +8,7 @@ import numpy as np
 from core.checks.findings import CheckInput
 from core.dataset import Dataset
 from core.dataset.findings import Finding, Remedy, blocks, warns
-from core.dataset.folder_names import COPY, plain
+from core.dataset.folder_names import COPY, normal
 from core.system.prose import count, listed
 
 MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
@@ -116,9 +116,12 @@ def similar_names(case: CheckInput) -> Finding | None:
 
 
 def _spelling(name: str) -> str:
-    """What the spellings of a name have in common: `Black-cat.` and ` black cat - Copy`."""
-    name = plain(COPY.sub("", name.rsplit("/", maxsplit=1)[-1]))
-    return re.sub(r"(?<=\D)[\s_-]+(?=\w)|\s", "", name.strip(" ._"))
+    """What the spellings of a name have in common: `Black-cat.` and ` black cat - Copy`.
+
+    Accents and signs of numbers are left: `Bär` is no bar, `か` is not `が`, and `-5` is not `5`.
+    """
+    name = normal(COPY.sub("", name.rsplit("/", maxsplit=1)[-1])).casefold()
+    return re.sub(r"(?<=\D)(_|-(?=\s*[^\W\d]))|\s", "", name.strip(" ._"))
 
 
 def _singulars(plural: str) -> list[str]:

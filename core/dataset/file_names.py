@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from core.dataset import levels
-from core.dataset.folder_names import role, vocabulary, words_of
+from core.dataset.folder_names import VIEWS, divided, role, vocabulary, words_of
 from core.dataset.label_columns import LabelAndSplit
 from core.dataset.label_files import Labels
 
@@ -28,10 +28,9 @@ pano vid wp wa file untitled unnamed images download p at copy edited edit final
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """)
 # Words for several pictures of the same thing.
-_VARIANTS = vocabulary("""
+_VARIANTS = VIEWS | vocabulary("""
 rgb nir ir swir thermal depth normal mask masks seg segmentation gt red green blue hue dapi gfp
-color colour gray grey left right front back top bottom side before after day night input output
-source target real fake
+color colour gray grey input output source target real fake
 """)
 
 
@@ -59,9 +58,9 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         }
         return Labels("the file names of a Teachable Machine project", projected)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
+    stems = {name: _DATE.sub("", PurePosixPath(name).stem) for name in pictures}
     for label_of in (_before_number, _behind_number):
-        found = {name: label_of(_DATE.sub("", PurePosixPath(name).stem)) for name in pictures}
-        words = {name: label for name, label in found.items() if label}
+        words = {name: label for name, stem in stems.items() if (label := label_of(stem))}
         labels_of = [words.get(name, "") for name in needed]
         if _plausible(labels_of) and not _are_variants(needed, labels_of):
             splits = {name: part for name, (_, part) in lists.labels.items()} if lists else {}
@@ -107,5 +106,5 @@ def _plausible(labels: Sequence[str]) -> bool:
         and 2 <= len(counts) <= len(labels) / PER_NAME
         and min(counts.values()) > 1
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
-        and not all(map(role, counts))
+        and not all(role(label) and divided(label) == [label] for label in counts)
     )

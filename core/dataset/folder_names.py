@@ -36,12 +36,12 @@ _WORDS: dict[Part, str] = {
 _GENERIC = vocabulary("""
 images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
 original originals more new old other extra misc part batch session day take shot frame frames
-folder set group site patient study visit camera cam device user subject scan slide series copy
+folder set group site patient camera cam device user subject scan slide series copy
 color colour gray grey grayscale greyscale rgb segmented cropped crop augmented resized preprocessed
 jan feb mar apr may jun jul aug sep oct nov dec
 """)
 # Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
-_COUNTED = vocabulary("hospital site fold split camera cam")
+_COUNTED = vocabulary("hospital klinik site standort fold split camera cam kamera study visit")
 _LISTS = (".txt", ".csv", ".tsv", ".json", ".mat")
 # `photo` and `picture` may be classes.
 _PICTURES = vocabulary("images image imgs img pictures photos jpegimages input inputs")
@@ -50,8 +50,10 @@ mask masks trimap trimaps segmentation segmentations annotation annotations gt g
 labels
 """)
 
+# `1_mask` of `1` and `cat (1)_mask` of `cat (1)`; but `cat mask` may be a class beside `cat`.
 _MASK_OF = re.compile(
-    r"(?P<picture>.*)[ _-](mask|segmentation|superpixels)([ _-]\d+)?", re.IGNORECASE | re.DOTALL
+    r"(?P<picture>.*[\d)])[ _-](mask|segmentation|superpixels)([ _-]\d+)?",
+    re.IGNORECASE | re.DOTALL,
 )
 _COPY = "(copy|kopie|copie|c[oó]pia|kopia|копия)"
 COPY = re.compile(
@@ -60,9 +62,21 @@ COPY = re.compile(
     re.IGNORECASE,
 )
 """What operating systems and Google Drive add to the name of a copy."""
-_DAY = re.compile(r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d")
-# Folders of cameras: `100APPLE`.
-_CAMERA = re.compile(r"\d{3}[A-Z\d_]{5}")
+# Days, and parts of downloads from Google Drive: `1. Mai 2024`, `cats-20240501T101010Z-001`.
+_DAY = re.compile(
+    r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d|.+-\d{8}T\d{6}Z-[\d-]+"
+)
+# Folders of cameras are counted from 100: `100APPLE`, but not `001ROBIN`.
+_CAMERA = re.compile(r"[1-9]\d\d[A-Z\d_]{5}")
+# Words of parts of a collection that are no classes; `Day 1` and `Subject 1` may be some.
+_PARTS = vocabulary("""
+images imgs pictures photos jpg png data dataset raw part batch folder session patient
+""")
+VIEWS = vocabulary("""
+left right front back top bottom side before after day night small large near far links rechts vorne
+hinten gauche droite
+""")
+"""Words for views of one thing."""
 
 
 def role(folder: str) -> Part | None:
@@ -94,6 +108,12 @@ def is_generic(folder: str) -> bool:
         words = [word for word in words if len(word) > 1]
     is_named_so = _DAY.fullmatch(folder) or _CAMERA.fullmatch(folder)
     return meaningless.issuperset(words) or is_named_so is not None
+
+
+def is_part(folder: str) -> bool:
+    """Whether a name is that of a part of a collection: `images_001`, `100APPLE`."""
+    has_word = not _PARTS.isdisjoint(words_of(folder))
+    return (has_word and is_generic(folder)) or _CAMERA.fullmatch(folder) is not None
 
 
 def words_of(folder: str) -> list[str]:
@@ -154,7 +174,8 @@ def masks(names: Sequence[str]) -> frozenset[str]:
 
     `masks` is such a folder if `images` or the like is beside it, no third folder has a name that
     could be a class, and most of its files are named after pictures: `1.png` or `1_mask.png` for
-    `1.jpg`. Beside other folders, it is one if most of its files are in class folders as well.
+    `1.jpg`. Beside other folders, it is one if most of its files are in class folders below
+    `images` as well.
     """
     below: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
@@ -162,25 +183,29 @@ def masks(names: Sequence[str]) -> frozenset[str]:
         for n, folder in enumerate(parts[:-1]):
             below["/".join(parts[:n])][folder].append(name)
     stems = {posixpath.splitext(name)[0] for name in names}
-    alike = ((name, _MASK_OF.fullmatch(posixpath.splitext(name)[0])) for name in names)
-    found = {name for name, mask in alike if mask and mask["picture"] in stems}
+    alike = (_MASK_OF.fullmatch(stem) for stem in stems)
+    of_one = {mask[0] for mask in alike if mask and mask["picture"] in stems}
+    found = {name for name in names if posixpath.splitext(name)[0] in of_one} if of_one else set()
     for folders in below.values():
         of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
         others = set(folders) - of_masks
         of_pictures = {folder for folder in others if _is_of(_PICTURES, folder)}
-        key = _file_words
-        if not all(map(is_generic, others - of_pictures)):
-            # `segmentations/albatross/1.png` beside `CUB/images/albatross/1.jpg`; but `mask` may be
-            # a class beside `no_mask`.
-            of_masks -= {"mask", "label", "annotation"}
-            of_pictures, key = others, _folder_and_words
         if not of_masks:
             continue
-        pictures = {key(name) for folder in of_pictures for name in folders[folder]}
+        named_after = [name for folder in of_pictures for name in folders[folder]]
+        words_in = _file_words
+        if not all(map(is_generic, others - of_pictures)):
+            # `segmentations/albatross/1.png` beside `CUB/images/albatross/1.jpg`
+            beside = (name for folder in others for name in folders[folder])
+            named_after = [
+                name for name in beside if not _PICTURES.isdisjoint(name.casefold().split("/"))
+            ]
+            words_in = _folder_and_words
+        pictures = set(map(words_in, named_after))
         marks = [name for folder in of_masks for name in folders[folder]]
         named = sum(
             any(words[:n] in pictures for n in range(1, len(words) + 1))
-            for words in map(key, marks)
+            for words in map(words_in, marks)
         )
         if named * 2 > len(marks):
             found.update(marks)

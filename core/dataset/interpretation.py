@@ -24,7 +24,7 @@ from core.images.formats import READABLE
 from core.system import prose
 
 # Files that may have labels, but are not read.
-_BINARY, _OTHER_TABLES = (".parquet", ".mat", ".arrow"), (".lst", ".yaml", ".yml")
+_UNREAD = (*SPREADSHEETS, ".parquet", ".mat", ".arrow", ".lst")
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
@@ -169,13 +169,13 @@ def _beside_folders(
 def _are_parts(comparison: combining.Comparison) -> bool:
     """Whether folders such as `part_1` and `raw` are no classes, but those of the table are."""
     classes, source = comparison.folders.classes, comparison.source
-    numbered = _are_numbered(classes) or all(
-        folder_names.role(c) or folder_names.is_generic(c) for c in classes
-    )
+    rest = [folder_names.divided(folder)[-1] for folder in classes]  # `images` of `train_images`
+    unnamed = all(map(folder_names.is_generic, rest)) and any(map(folder_names.is_part, rest))
     words = folder_names.words_of(classes[0])
     named = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
     most = len(source.labels) >= label_files.MINIMUM_SHARE * len(comparison.pictures)
-    return numbered and named and source.enough and most and not comparison.renumbers()
+    are_parts = (_are_numbered(classes) or unnamed) and named
+    return are_parts and source.enough and most and not comparison.renumbers()
 
 
 def _are_numbered(labels: Iterable[str]) -> bool:
@@ -225,6 +225,8 @@ def _check_classes(
             f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
             "Leave the masks out, and put the pictures of each class into one folder."
         )
+    if len(classes) >= fewest_classes and (source or not _is_flat_split(inferred)):
+        return
     advice = _about_tables(pictures, others, files, source) or _about_links(files)
     if source and len(classes) < fewest_classes:
         only = f", and only {prose.listed(classes)}" if classes else ""
@@ -247,11 +249,10 @@ def _check_classes(
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
             f"{advice}"
         )
-    if len(classes) < fewest_classes:
-        raise NoClasses(
-            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
-            f"with pictures of something else.{advice}"
-        )
+    raise NoClasses(
+        f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+        f"with pictures of something else.{advice}"
+    )
 
 
 def _about_tables(
@@ -262,15 +263,14 @@ def _about_tables(
 ) -> str:
     """Advice about a file that may have the labels, but was not understood; empty without one."""
     names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
-    if binary := next((n for n in names if n.lower().endswith((*SPREADSHEETS, *_BINARY))), ""):
-        return f" If {binary} has the labels, save it as CSV."
-    endings = (*label_files.TABLES, *_OTHER_TABLES)
+    if unread := next((name for name in names if name.lower().endswith(_UNREAD)), ""):
+        return f" If {unread} has the labels, save it as CSV."
     of_one = {PurePosixPath(picture).stem for picture in pictures}  # `1.json`, `1.jpg.json`
     used = source.files if source else ()
     unused = (
         name
         for name in names
-        if name.lower().endswith(endings)
+        if name.lower().endswith(label_files.TABLES)
         and name not in used
         and folder_names.role(PurePosixPath(name).stem) != "unlabelled"
         and PurePosixPath(name).name.split(".")[0] not in of_one

@@ -97,12 +97,13 @@ class _Columns:
 
     @property
     def few(self) -> list[int]:
-        """Columns with several values, each of which may be that of several pictures; no dates."""
-        return [
-            n
-            for n, values in self.values.items()
-            if 2 <= len(values) <= self.most_classes and not all(map(_DATE.match, values))
-        ]
+        """Columns with several values, each of which may be that of several pictures."""
+        return [n for n, each in self.values.items() if 2 <= len(each) <= self.most_classes]
+
+    @property
+    def guessed(self) -> list[int]:
+        """Of these, the ones that may be labels without a title that says so: no dates."""
+        return [n for n in self.few if not all(map(_DATE.match, self.values[n]))]
 
     def has_words(self, column: int) -> bool:
         """Whether not all values of a column are numbers."""
@@ -172,7 +173,7 @@ def _from_marks(columns: _Columns) -> TableLabels | None:
     """The labels of a table with a column of marks per class; None of another table."""
     table, marks = columns.table, columns.marks
     exclusive = all(sum(mark(row[n]) in ON for n in marks) == 1 for _, row in table.body)
-    are_classes = len(marks) > 1 and (exclusive or set(columns.few) <= set(marks))
+    are_classes = len(marks) > 1 and (exclusive or set(columns.guessed) <= set(marks))
     if not (table.titled and are_classes) or columns.named or columns.classes:
         return None
     # In JSON, the title of a column is a path: `flags.cat`.
@@ -196,10 +197,10 @@ def _from_marks(columns: _Columns) -> TableLabels | None:
 
 def _from_one_column(columns: _Columns) -> TableLabels:
     """The labels in the column that is likeliest to hold them, or only the splits without one."""
-    table, named, few = columns.table, columns.named, columns.few
-    candidates = [n for n in named if n in few]
+    table, named = columns.table, columns.named
+    candidates = [n for n in named if n in columns.few]
     if not candidates and not columns.classes and not columns.strict:
-        candidates = few
+        candidates = columns.guessed
     column = _column(columns, candidates or named[:1])
     if column is None:
         return columns.labels(columns.file, lambda _: "", Trust.GUESSED)
@@ -248,7 +249,8 @@ def _column(columns: _Columns, candidates: list[int]) -> int | None:
     partitions = {columns.partition(n) for n in chosen}
     if len(partitions) < 2:
         if chosen and not words:  # the names of the same classes may be beside their numbers
-            named = (n for n in columns.few if n not in columns.marks and columns.has_words(n))
+            guessed = (n for n in columns.guessed if n not in columns.marks)
+            named = filter(columns.has_words, guessed)
             chosen = [*(n for n in named if columns.partition(n) in partitions), *chosen]
         ids = {n for n in chosen if columns.titles[n].endswith("id")}
         return next((n for n in chosen if n not in ids), next(iter(chosen), None))
@@ -261,15 +263,17 @@ def _column(columns: _Columns, candidates: list[int]) -> int | None:
 
 
 def _separate(pairs: list[tuple[str, LabelAndSplit]]) -> Iterator[tuple[str, LabelAndSplit]]:
-    """Pairs of which `[cat,dog]` becomes two, and `cat|dog` if both are labels of others."""
+    """Pairs of which `[cat,dog]` becomes two, and `cat|dog` if both are labels of others.
+
+    Other signs are parts of names: `hot dog`, `black/white`.
+    """
     labels = {label for _, (label, _) in pairs}
     for picture, (label, split) in pairs:
         if listed := _LIST.fullmatch(label):
             several = [part.strip(" '\"") for part in listed[1].split(",")]
         else:
-            several = re.split(r"\s*[|;,/&+]\s*|\s+", label)
-            are_labels = labels.issuperset(several) and len(set(several)) == len(several)
-            several = several if are_labels else [label]
+            several = [part.strip() for part in re.split(r"[|;,]", label)]
+            several = several if labels.issuperset(several) else [label]
         yield from ((picture, (part, split)) for part in several)
 
 

@@ -126,7 +126,7 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
         if suffix not in SUFFIXES or made_up or of_one or not tables.small(member.path):
             continue
         text = tables.text_of(member.path)
-        kind = records.boxes(member.name, text)
+        kind = records.boxes(member.name, text, label_columns.is_titled)
         if kind and (kind != "YOLO" or path.stem in stems):
             boxed |= {suffix} if path.stem in stems else set()
             refusals.append(LabelsOfParts(f"{name} {DETECTION.format(format=kind)}"))

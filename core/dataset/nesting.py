@@ -2,19 +2,17 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
-from core.dataset.folder_names import COPY, is_generic, key, normal, vocabulary, words_of
+from core.dataset.folder_names import COPY, is_generic, key, normal, words_of
 
 ClassLevel = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
-# Words of classes that are numbered: `Grade 2`.
-_KINDS = vocabulary("""
-class classe clase klasse category kategorie kind type typ tipo sorte grade grad stage stadium level
-stufe degree
-""")
 # Numbers of classes; longer ones may be dates.
 _NUMBER = re.compile(r"\d{1,3}")
+# Numbers of patients, and days: `10253` and `2024-05-01`. Years may be classes.
+_LONG_NUMBER = re.compile(r"(?!(?:19|20)\d\d$)\d{4}")
 # Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
 _CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
 
@@ -34,7 +32,7 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
     """Which folders are the classes, and whether the outermost are sites or parts."""
     below: defaultdict[str, dict[str, str]] = defaultdict(dict)
     tops: dict[str, str] = {}
-    for folder in folders:
+    for folder in dict.fromkeys(map(tuple, folders)):
         if folder:
             top, inner = key(folder[0]), innermost(folder)
             tops.setdefault(top, folder[0])
@@ -46,9 +44,7 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
         return _level_of_numbers(folders, tops)
     if max(counts.values()) > 1:
         # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        kinds = _KINDS & {word for top in tops for word in words_of(top)}
-        numbered = not kinds and len({re.sub(r"\d+", "", top) for top in tops}) < 2 <= len(tops)
-        unnamed = numbered or sum(map(is_generic, tops.values())) * 2 > len(tops)
+        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
         copies = len({COPY.sub("", top) for top in tops}) < len(tops)
         return "inner" if unnamed or copies else "top", unnamed
     return "inner", False
@@ -57,16 +53,21 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
 def _level_of_numbers(folders: list[list[str]], tops: dict[str, str]) -> tuple[ClassLevel, bool]:
     """The same where no inner folder has a name: `patient 12/0` and `10253/0` are the class 0.
 
-    Of two levels of numbers, that of fewer is the classes.
+    Classes are counted from 0, but sessions from 1: `c1/1`.
     """
     inner = {folder[-1] for folder in folders if len(folder) > 1}
-    are_numbers = len(inner) > 1 and all(map(_NUMBER.fullmatch, inner))
-    if not are_numbers or not all(map(is_generic, tops.values())):
-        return "top", False
-    numbered = all(top.isdecimal() for top in tops)
-    return ("top", False) if numbered and len(inner) >= len(tops) else ("inner", True)
+    are_classes = "0" in inner and len(inner) > 1 and all(map(_NUMBER.fullmatch, inner))
+    return ("inner", True) if are_classes and all(map(_is_case, tops.values())) else ("top", False)
 
 
-def innermost(folder: list[str]) -> str:
+def _is_case(folder: str) -> bool:
+    """Whether a folder is of a patient, batch or day, not of a class such as `c1` or `2019`."""
+    counted = (
+        any(char.isdigit() for char in folder) and max(map(len, words_of(folder)), default=0) > 1
+    )
+    return is_generic(folder) and (counted or _LONG_NUMBER.search(folder) is not None)
+
+
+def innermost(folder: Sequence[str]) -> str:
     """The last folder whose name is not generic; the first folder if there is none."""
     return next((name for name in reversed(folder) if not is_generic(name)), folder[0])

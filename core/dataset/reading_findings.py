@@ -16,6 +16,8 @@ LONGEST = 80
 """Characters of a cell that are shown."""
 SHOWN = 3
 """Names of classes in a sentence."""
+# What folders of documents and programs hold, and no folder of a class.
+_NOTES = (*label_files.SUFFIXES, ".md", ".rst", ".pdf", ".html", ".py", ".ipynb", ".m", ".sh")
 
 
 def files(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
@@ -60,19 +62,19 @@ def without_pictures(
     Args:
         pictures: names of all of them.
     """
-    labels = {(_folder(p), a.label) for p, a in zip(pictures, inferred.assignments, strict=True)}
-    held = {path for folder, _ in labels for path in (folder, *folder.parents)}
+    labels = {(_above(p), a.label) for p, a in zip(pictures, inferred.assignments, strict=True)}
+    held = {folder for above, _ in labels for folder in _paths(above)}
     of_classes = {
-        path.parent
-        for folder, label in labels
-        for path in (folder, *folder.parents)
-        if path.name and path.name == label
+        _above(folder)
+        for above, label in labels
+        for folder in _paths(above)
+        if label and folder.rpartition("/")[2] == label
     }
     names = [member.name for member in files.members]
     names += [entry.name for entry in files.skipped if entry.reason != CLUTTER]
-    names = [name for name in names if not name.lower().endswith(label_files.SUFFIXES)]  # notes
-    others = {path for f in set(map(_folder, names)) for path in (f, *f.parents)} - held
-    beside = (str(folder) for folder in others if folder.parent in of_classes)
+    used = {_above(name) for name in names if not name.lower().endswith(_NOTES)}
+    others = {folder for above in used for folder in _paths(above)} - held
+    beside = (folder for folder in others if folder and _above(folder) in of_classes)
     if without := sorted({*files.empty_folders, *beside}):
         sentence = f"No readable pictures in {_listed(without)}. If these are classes, add some."
         yield warns("empty_folders", sentence)
@@ -129,7 +131,7 @@ def interpreted(
             "The innermost folders are the classes. The folders above them are not.",
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
-    if source is None and all(map(_is_part, inferred.classes)):
+    if source is None and all(map(folder_names.is_part, inferred.classes)):
         sentence = (
             f"The classes are named like parts of a collection: {_listed(inferred.classes)}. "
         )
@@ -158,30 +160,39 @@ def interpreted(
         )
 
 
-def _folder(name: str) -> PurePosixPath:
-    return PurePosixPath(name).parent
+def _above(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _paths(folder: str) -> list[str]:
+    """A folder and those above it: `a/b` and `a`."""
+    parts = folder.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
 
 
 def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Iterator[Finding]:
     """The finding that the inner folders may be the classes, where several outer ones have them."""
-    inner = layout.infer(pictures, "inner")
-    pairs = zip(outer.assignments, inner.assignments, strict=True)
-    counts = Counter(below for _, below in {(o.label, i.label) for o, i in pairs if not o.reason})
-    if repeated := sorted(name for name, count in counts.items() if count > 1):
+    # One picture of each folder is enough.
+    labels = {
+        _above(picture): (picture, assigned.label)
+        for picture, assigned in zip(pictures, outer.assignments, strict=True)
+        if not assigned.reason
+    }
+    inner = layout.infer([picture for picture, _ in labels.values()], "inner")
+    pairs = zip(labels.values(), inner.assignments, strict=True)
+    counts = Counter(below for _, below in {(label, each.label) for (_, label), each in pairs})
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    # `cat/front` and `dog/front` are views of the classes.
+    if not folder_names.VIEWS.issuperset(
+        word for r in repeated for word in folder_names.words_of(r)
+    ):
         sentence = (
-            f"Several of the folders {_listed(outer.classes)} have folders named "
-            f"{_listed(repeated)}. If those are what the model should tell apart, make them the "
-            f"outer ones: {repeated[0]}/{outer.classes[0]}/…"
+            f"Several of the folders {_listed(outer.classes)} have subfolders named "
+            f"{_listed(repeated)}. If these are the classes, make them the outer folders: "
+            f"{repeated[0]}/{outer.classes[0]}/…"
         )
         remedy = Remedy(kind="read_as", label="Use the inner folders", reading="inner")
         yield warns("repeated_subfolders", sentence, remedy=remedy)
-
-
-def _is_part(label: str) -> bool:
-    """Whether the name of a class is that of a numbered part: `images_001`, `100APPLE`."""
-    has_number = any(char.isdigit() for char in label)
-    has_word = any(len(word) > 1 for word in folder_names.words_of(label))
-    return has_number and has_word and folder_names.is_generic(label)
 
 
 def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:

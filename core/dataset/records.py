@@ -28,7 +28,7 @@ _BOXES = re.compile(
     r'|"(regions|shapes)"\s*:\s*\[\s*\{[^{}]*("points"|"left"|agName)'
 )
 _XML_BOXES = {"<bndbox>": "Pascal VOC", r"<(box|polygon)\s[^<>]*label=": "CVAT"}
-_BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "x_min", "x_max", "x1", "y1"}
+_BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "bbox", "x_min", "x_max", "x1", "y1"}
 
 
 def rows(name: str, text: str) -> list[list[str]]:
@@ -76,8 +76,12 @@ def _table(records: list[dict[str, str]]) -> list[list[str]]:
     return [columns, *body] if columns else []
 
 
-def boxes(name: str, text: str) -> str:
-    """The format of a file that labels parts of pictures, or an empty string."""
+def boxes(name: str, text: str, is_label: Callable[[str], bool]) -> str:
+    """The format of a file that labels parts of pictures, or an empty string.
+
+    Args:
+        is_label: whether a title is one of labels, beside which a box may be that of the object.
+    """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".xml":
         return next((kind for mark, kind in _XML_BOXES.items() if re.search(mark, text)), "")
@@ -93,8 +97,9 @@ def boxes(name: str, text: str) -> str:
             for row in tables.rows_of(text[: tables.SAMPLE])[:1]
             for cell in row
         }
-        is_one = len(header & _BOX_COLUMNS) > 1 or any(c.startswith("bbox") for c in header)
-        return "a table of boxes" if is_one else ""
+        labelled = any(is_label(cell) for cell in header - {"y"})  # or a coordinate
+        has_box = any(cell.startswith("bbox") for cell in header) and not labelled
+        return "a table of boxes" if has_box or len(header & _BOX_COLUMNS) > 1 else ""
     return ""
 
 

@@ -30,10 +30,13 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
     Returns:
         Name of a picture → the reason, `REPEATED` or `BY_YEAR`.
     """
+    years = dict.fromkeys(filter(_TAKEOUT.search, names), BY_YEAR)
+    if len(set(contents)) == len(contents):  # nothing is repeated
+        return years
     found: dict[str, str] = {}
     parents: defaultdict[str, defaultdict[str, dict[str, str]]]
     parents = defaultdict(lambda: defaultdict(dict))
-    for name, content in zip(names, contents, strict=bool(contents)):
+    for name, content in zip(names, contents, strict=True):
         parent, _, folder = name.rpartition("/")[0].rpartition("/")
         parents[parent][folder][name] = content
     for folders in parents.values():
@@ -50,15 +53,15 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
                 # Folders that repeat each other are not all left out.
                 kinds = {folder: each for folder, each in kinds.items() if each != kind}
     found |= dict.fromkeys(_trees(names, contents), REPEATED)
-    return found | dict.fromkeys(filter(_TAKEOUT.search, names), BY_YEAR)
+    return found | years
 
 
 def _trees(names: Sequence[str], contents: Sequence[str]) -> Iterator[str]:
     """Pictures in top folders, such as `data`, whose class folders are all elsewhere, too."""
-    top = posixpath.commonpath(map(posixpath.dirname, names)) if names else ""
+    top = posixpath.commonpath(map(posixpath.dirname, names))
     counts: Counter[tuple[str, ...]] = Counter()  # by folder, file and content
     trees: defaultdict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    for name, content in zip(names, contents, strict=bool(contents)):
+    for name, content in zip(names, contents, strict=True):
         parts = name[len(top) :].lstrip("/").split("/")
         file = (*parts[-2:], content)
         counts[file] += 1

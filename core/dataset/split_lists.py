@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
-from core.dataset.folder_names import Part, plain, role, vocabulary
+from core.dataset.folder_names import Part, role, vocabulary
 
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
 FOLDS = {"fold", "usage"}
@@ -20,9 +20,11 @@ label labels class classes list set split data dataset image images img picture 
 photos file files filename filenames name names id ids annotation annotations meta metadata info gt
 ground truth
 """)
-# Words of programs and people in several languages, without accents.
-ON = vocabulary("1 true yes x ✓ ✔ ja wahr oui vrai si verdadero vero sim verdadeiro tak да 是")
-OFF = {"", *vocabulary("0 false no nein falsch non faux falso nao nie nee нет 否")}
+# Words of programs and people in several languages.
+ON = vocabulary(
+    "1 true yes x ✓ ✔ ja wahr oui vrai si sí sì verdadero vero sim verdadeiro tak да 是"
+)
+OFF = {"", *vocabulary("0 false no nein falsch non faux falso nao não nie nee нет 否")}
 
 
 def parts(stems: Collection[str]) -> dict[str, Part]:
@@ -104,5 +106,5 @@ def columns(
 
 
 def mark(cell: str) -> str:
-    """A cell without capitals, accents and zeros after the point: `1.000` is a mark, too."""
-    return re.sub(r"[.,]0+$", "", plain(cell))
+    """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
+    return re.sub(r"[.,]0+$", "", cell.casefold())

@@ -567,10 +567,27 @@ def test_days_are_no_labels(read):
         read({"list.csv": table})
 
 
-@pytest.mark.parametrize("several", ["a|b", "a b", "a/b", "['a', 'b']", "[a,b]", "a & b"])
+@pytest.mark.parametrize("several", ["a|b", "a;b", "['a', 'b']", "[a,b]"])
 def test_a_cell_may_have_several_labels(read, several):
     found, layout, _ = read({"list.csv": rows(p0=f'"{several}"')})
     assert "Several labels" in found["images/p0.jpg"] and layout.classes == ("a", "b")
+
+
+@pytest.mark.parametrize("both", ["hot dog", "hot/dog", "hot & dog"])
+def test_a_label_of_several_words_is_one(read, both):
+    labels = ("hot", "dog", both)
+    table = "file,label\n" + "".join(f"p{n}.jpg,{labels[n % 3]}\n" for n in range(8))
+    assert set(read({"list.csv": table})[0].values()) == set(labels)
+
+
+@pytest.mark.parametrize(
+    "labels", [("か", "が"), ("И", "Й"), ("2024-05-01", "2024-05-02"), ("sí", "no"), ("Bär", "Bar")]
+)
+def test_labels_that_differ_little_stay_apart(read, labels):
+    table = "file,label,sex\n" + "".join(
+        f"p{n}.jpg,{labels[n % 2]},{'mf'[n // 4]}\n" for n in range(8)
+    )
+    assert set(read({"list.csv": table})[0].values()) == set(labels)
 
 
 @pytest.mark.parametrize("title", ["Finding Labels", "image_class", "Diagnostic", "disease"])
@@ -603,6 +620,18 @@ def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read):
     assert "deer and fox" in notes["other_labels"].sentence
 
 
+@pytest.mark.parametrize(
+    ("folders", "classes"),
+    [(("raw", "cropped"), "NIR RGB"), (("new", "old"), "new old"), (("A320", "B737"), "A320 B737")],
+)
+def test_labels_of_a_table_count_if_folders_are_named_like_parts(read, folders, classes):
+    pictures = [f"{folder}/{folder}{n}.jpg" for folder in folders for n in range(4)]
+    table = "file,type\n" + "".join(
+        f"{name},{('RGB', 'NIR')[n % 2]}\n" for n, name in enumerate(pictures)
+    )
+    assert read({"table.csv": table}, pictures)[1].classes == tuple(classes.split())
+
+
 @pytest.mark.parametrize("file", ["labels.xlsx", "train.parquet", "imagelabels.mat"])
 def test_a_file_that_may_have_the_labels_is_named(read, file):
     with pytest.raises(NoClasses, match=f"If {file} has the labels, save it as CSV"):
@@ -628,6 +657,12 @@ def test_a_column_of_boxes_is_no_table_of_labels(read):
     table = "file,bbox,source\n" + "".join(f'p{n}.jpg,"[1, 2]",{"ab"[n % 2]}\n' for n in range(8))
     with pytest.raises(BadDataset, match="object detection"):
         read({"train.csv": table})
+
+
+@pytest.mark.parametrize("box", ["bbox_x1,bbox_y1", "bbox,source"])
+def test_a_box_beside_the_label_of_each_picture_is_no_obstacle(read, box):
+    table = f"file,{box},class\n" + "".join(f"p{n}.jpg,3,4,{'ab'[n % 2]}\n" for n in range(8))
+    assert read({"train.csv": table})[0] == LABELS
 
 
 @pytest.mark.parametrize("above", ["Cam0", "photos/Cam0"])

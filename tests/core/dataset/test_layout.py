@@ -198,6 +198,19 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
         (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
         (["site1/cat", "site1/other/1", "site2/cat/1", "site2/other"], "cat other", "inner"),
         (["Grade_1/left", "Grade_1/right", "Grade_2/left"], "Grade_1 Grade_2", "top"),
+        (["KL0/left", "KL0/right", "KL1/left", "KL1/right"], "KL0 KL1", "top"),
+        (["Audi_A3/old", "Audi_A3/new", "Audi_A4/old"], "Audi_A3 Audi_A4", "top"),
+        (["c0/01", "c0/02", "c1/01", "c1/02"], "c0 c1", "top"),
+        (["0/1", "0/2", "1/1", "1/2", "2/1", "2/2"], "0 1 2", "top"),
+        (["new/1", "new/2", "old/1", "old/2"], "new old", "top"),
+        (["2019/0", "2019/1", "2020/0", "2020/1"], "2019 2020", "top"),
+        (["bird/study", "bird/play", "cat/visit"], "play study visit", "inner"),
+        (
+            ["bird/001ROBIN", "bird/002EAGLE", "fish/003SHARK"],
+            "001ROBIN 002EAGLE 003SHARK",
+            "inner",
+        ),
+        (["day 1/0", "day 1/1", "day 2/0", "day 2/1"], "0 1", "inner"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
         (
@@ -510,7 +523,7 @@ def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp
     found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
     finding = next(f for f in found.findings if f.code == "repeated_subfolders")
     assert found.dataset.classes == people
-    assert "have folders named cat and dog." in finding.sentence
+    assert "have subfolders named cat and dog." in finding.sentence
     other = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert other.dataset.classes == ("cat", "cow", "dog")
     assert "repeated_subfolders" not in [f.code for f in other.findings]
@@ -525,6 +538,7 @@ def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp
         ("1. Mai 2024", "12. Juni 2024"),
         ("May 1, 2024", "June 12, 2024"),
         ("100APPLE", "101APPLE"),
+        ("pets-20240501T101010Z-001", "pets-20240501T101010Z-002"),
     ],
 )
 def test_folders_inside_numbered_ones_are_the_classes(outer):
@@ -532,10 +546,53 @@ def test_folders_inside_numbered_ones_are_the_classes(outer):
     assert found.classes == ("Fuchs", "Reh")
 
 
-def test_classes_named_like_parts_of_a_collection_are_a_finding(read):
-    for labels, expected in ((("100APPLE", "101APPLE"), True), (("c0", "c1"), False)):
-        codes = [note.code for note in read(paths(*labels)).notes]
-        assert ("parts" in codes) is expected
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["100APPLE", "101APPLE"], True),
+        (["images_001", "images_002"], True),
+        (["c0", "c1"], False),
+        (["001ROBIN", "002EAGLE"], False),
+        (["Day 1", "Day 2"], False),
+        (["Subject 1", "Subject 2"], False),
+        (["IMG_1", "IMG_2"], False),
+    ],
+)
+def test_classes_named_like_parts_of_a_collection_are_a_finding(read, labels, expected):
+    assert ("parts" in [note.code for note in read(paths(*labels)).notes]) is expected
+
+
+def test_views_of_each_class_are_no_warning(read):
+    found = read(paths(*[f"{c}/{view}" for c in ("cat", "dog") for view in ("front", "links")]))
+    assert found.dataset.classes == ("cat", "dog")
+    assert [note.code for note in found.notes] == ["subfolders"]
+
+
+def test_folders_of_documents_beside_classes_are_no_warning(read):
+    others = {"docs/README.md": "b", "code/train.py": "b", "paper/flowers.pdf": "b"}
+    assert not read(paths("a", "b"), others).notes
+
+
+def test_a_mask_in_the_names_of_files_may_be_a_class():
+    pictures = [f"x/{n}_{label}.jpg" for n in range(4) for label in ("cat", "cat mask")]
+    assert not folder_names.masks(pictures)
+
+
+def test_classes_of_masks_with_the_subfolders_and_names_of_others_are_no_masks():
+    pictures = paths(
+        *[f"{c}/{who}" for c in ("masks", "labels", "hats") for who in ("Anna", "Ben")]
+    )
+    assert not folder_names.masks(pictures)
+
+
+def test_tests_may_be_classes_in_tables_and_file_names(tmp_path):
+    labels = ("blood test", "stress test")
+    names = [f"{label}_{n}.jpg" for label in labels for n in range(4)]
+    assert layouts.interpret(names, {}, tmp_path).layout.classes == labels
+    folders = [f"{name.partition('_')[0]}/{name}" for name in names]
+    table = "file,label\n" + "".join(f"{name},{name.partition('_')[0]}\n" for name in names)
+    found = layouts.interpret(folders, {"labels.csv": table}, tmp_path).layout
+    assert found.classes == labels
 
 
 def test_a_class_name_stays_on_one_line(read):
