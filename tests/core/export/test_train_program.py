@@ -29,7 +29,7 @@ from tests.core.trainings import import_dataset, tiny_config, train
 from tests.shapes import draw, encoded
 
 TINY = backbones.get("tiny")
-LINES = 305
+LINES = 306
 TWO_POINTS = 0.02 + 1e-9
 AUGMENTATION = ("Rotation", "Zoom", "Shear", "Translation", "Brightness")
 
