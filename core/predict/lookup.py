@@ -208,9 +208,10 @@ def evaluate_on(
                 learned = [e for e in earlier.examples if e.sha256 in hashes]
                 excluded |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
         if excluded.all():
+            of_groups = "" if grouped is None else " or that have the names of its groups"
             raise BadDataset(
                 f"Expected pictures that the model does not know, found {len(excluded)} that it "
-                "learned from. Evaluate it on other pictures."
+                f"learned from{of_groups}. Evaluate it on other pictures."
             )
         examples = [e for e, skip in zip(dataset.examples, excluded, strict=True) if not skip]
 
