@@ -179,6 +179,20 @@ def bootstrap(values: Floats, groups: Ints) -> Floats:
     return totals[:, :-1] / totals[:, -1:]
 
 
+def with_unseen(values: Floats, groups: Ints, unseen: Floats) -> tuple[Floats, Ints]:
+    """Values and groups of pictures, (n,) each, with one more typical group for each value unseen.
+
+    As in `gain`, such groups widen the interval of a small test set, which may lack them.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    typical = round(float((sizes**2).sum() / sizes.sum()))
+    more = names.max() + 1 + np.arange(len(unseen))
+    return (
+        np.concatenate([values, np.repeat(unseen, typical)]),
+        np.concatenate([groups, np.repeat(more, typical)]),
+    )
+
+
 def from_draws(value: float, draws: Floats) -> Estimate:
     """A figure with the interval of its bootstrap draws, (m,)."""
     return around(value, *map(float, percentiles(draws)))
