@@ -136,7 +136,7 @@ def _log_loss(labels: Ints, probabilities: Floats, groups: Ints) -> Estimate:
     losses = metrics.log_losses(labels, probabilities)
     unseen = metrics.log_losses_by_rank(probabilities)
     values, groups = intervals.with_unseen(losses, groups, unseen)
-    draws = intervals.bootstrap(values[:, None], groups)[:, 0]
+    draws = intervals.bootstrap(values, groups)
     return intervals.from_draws(float(losses.mean()), draws)
 
 

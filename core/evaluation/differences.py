@@ -171,7 +171,7 @@ def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Di
     change = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
     unseen = metrics.log_losses_by_rank(second) - metrics.log_losses_by_rank(first)
     values, groups = intervals.with_unseen(change, groups, unseen)
-    draws = intervals.bootstrap(values[:, None], groups)[:, 0]
+    draws = intervals.bootstrap(values, groups)
     p = random_sign_flip(values, groups)
     return Difference(intervals.from_draws(float(change.mean()), draws), p, p)
 

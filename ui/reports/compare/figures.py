@@ -60,8 +60,8 @@ def verdicts(columns: Sequence[Column]) -> None:
     if unfair := [column.letter for column in columns if column.report.leaked]:
         were = "was" if len(unfair) == 1 else "were"
         st.warning(
-            f"{prose.listed(unfair, len(unfair))} {were} not tested fairly: near-copies of training pictures are among "
-            "the test pictures, which makes the figures too good.",
+            f"{prose.listed(unfair, len(unfair))} {were} not tested fairly: near-copies of "
+            "training pictures are among the test pictures, which makes the figures too good.",
             icon=":material/content_copy:",
         )
     for column in others:
