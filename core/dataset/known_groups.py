@@ -1,6 +1,7 @@
 """Tell groups that a model was trained on from new ones."""
 
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 
 import numpy as np
 
@@ -11,11 +12,10 @@ from core.evaluation.wording import NewGroups
 
 
 def find(dataset: Dataset, earlier: Dataset) -> np.ndarray | None:
-    """Which pictures, (n,) bool, may be of groups that a model was trained on.
+    """Which pictures, (n,) bool, are of groups with the names of groups that a model learned from.
 
     Folders and words of file names are sought anywhere in the new names: levels are counted among
-    those that vary, so that the same groups may be of another level in other pictures, and have
-    other folders or words before them.
+    those that vary, so that the same groups may be of another level in other pictures.
 
     Args:
         earlier: the dataset of the model, with its split.
@@ -27,22 +27,12 @@ def find(dataset: Dataset, earlier: Dataset) -> np.ndarray | None:
         return None
     new, old = (GroupSource.parse(each.grouped_by) for each in (dataset, earlier))
     by_level = new.kind in ("folder", "prefix")
-    if new.kind != old.kind or (new != old and not by_level):
+    if new.kind != old.kind or not (by_level or new == old):
         return None
     names = {e.group_name for e in earlier.examples if e.split != "test"} - {""}
     keys = set(map(tables.group_key, names))
-    same = [tables.group_key(example.group_name) in keys for example in dataset.examples]
-    if by_level:
-        known = [levels.words_of(new.kind, name) for name in names]
-        # What all have in common at the start tells none of them apart.
-        equal = [len(set(words)) == 1 for words in zip(*known, strict=False)]
-        common = [*equal, False].index(False) if len(known) > 1 else 0
-        marks = {tuple(words[common:]) for words in known} - {()}
-        # Folders of classes make no level; they may lie between those of a group.
-        classes = {folder.casefold() for name in dataset.classes for folder in name.split("/")}
-        for index, words in enumerate(levels.words(new.kind, dataset)):
-            same[index] |= _contains([word for word in words if word not in classes], marks)
-    return np.array(same, bool)
+    same = np.array([tables.group_key(e.group_name) in keys for e in dataset.examples], bool)
+    return same | _on_any_level(dataset, new.kind, names) if by_level else same
 
 
 def new(dataset: Dataset) -> NewGroups:
@@ -60,6 +50,23 @@ def count(examples: Sequence[Example]) -> NewGroups:
     named = sum(any(examples[index].group_name for index in unit) for unit in units)
     alone = sum(not example.group_name for example in examples)
     return NewGroups(named, alone)
+
+
+def _on_any_level(dataset: Dataset, kind: str, names: Collection[str]) -> np.ndarray:
+    """Which pictures, (n,) bool, have the words of one of these groups in their names."""
+    known = [levels.words_of(kind, name) for name in names]
+    if kind == "folder" and len(known) > 1:
+        # A folder around everything tells no group apart and may have another name elsewhere.
+        columns = zip(*known, strict=False)
+        around = len(list(takewhile(lambda words: len(set(words)) == 1, columns)))
+        known = [words[around:] for words in known]
+    marks = {tuple(words) for words in known if words}
+    # Folders of classes make no level; they may lie between those of a group.
+    classes = {folder.casefold() for name in dataset.classes for folder in name.split("/")}
+    named = [
+        [word for word in words if word not in classes] for words in levels.words(kind, dataset)
+    ]
+    return np.array([_contains(words, marks) for words in named], bool)
 
 
 def _contains(words: Sequence[str], marks: Collection[tuple[str, ...]]) -> bool:

@@ -132,22 +132,12 @@ def _top(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[Estimate, .
 
 
 def _log_loss(labels: Ints, probabilities: Floats, groups: Ints) -> Estimate:
-    """The mean loss with its bootstrap interval.
-
-    As in `intervals.gain`, one additional typical group that is predicted correctly and one that is
-    not widen the interval of a small test set, which may lack either. They have the mean losses
-    that the test pictures would have if their labels were their first and their second class.
-    """
+    """The mean loss with its bootstrap interval, drawn from the test set and two more groups."""
     losses = metrics.log_losses(labels, probabilities)
-    names, sizes = np.unique(groups, return_counts=True)
-    typical = round(float((sizes**2).sum() / sizes.sum()))
-    classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :2].T
-    added = [metrics.log_losses(of, probabilities).mean() for of in classes]
-    draws = intervals.bootstrap(
-        np.concatenate([losses, np.repeat(added, typical)])[:, None],
-        np.concatenate([groups, np.repeat(names.max() + np.arange(1, 3), typical)]),
-    )
-    return intervals.from_draws(float(losses.mean()), draws[:, 0])
+    unseen = metrics.log_losses_by_rank(probabilities)
+    values, groups = intervals.with_unseen(losses, groups, unseen)
+    draws = intervals.bootstrap(values, groups)
+    return intervals.from_draws(float(losses.mean()), draws)
 
 
 def _baseline(

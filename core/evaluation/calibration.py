@@ -9,7 +9,7 @@ import numpy as np
 from core.evaluation import intervals, metrics
 from core.evaluation.curves import Flags, thin
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Bin, CoveragePoint, Reliability, Threshold
+from core.evaluation.report import Bin, CoveragePoint, Estimate, Reliability, Threshold
 
 BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
@@ -79,11 +79,7 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
         probabilities: (n, k).
         groups: group of each picture, (n,); each is alone if None.
 
-    The interval of the error contains two: the basic bootstrap's, since resampling increases the
-    error, and the one that follows from the accuracies of the bins, which accounts for mistakes
-    that the test set happens not to contain.
-
-    Source: Guo et al. (2017), equations 2 and 3; Davison and Hinkley (1997), 5.2.1.
+    Source: Guo et al. (2017), equations 2 and 3.
     """
     groups = np.arange(len(labels)) if groups is None else groups
     confidence = probabilities.max(axis=1)
@@ -100,18 +96,14 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
         for i in np.unique(bin_index).tolist()
         for inside in [bin_index == i]
     ]
-    gaps = np.zeros((len(labels), BINS))
-    gaps[np.arange(len(labels)), bin_index] = correct - confidence
-    value = float(np.abs(gaps.mean(axis=0)).sum())
-    draws = np.abs(intervals.bootstrap(gaps, groups)).sum(axis=1)
-    low, high = intervals.percentiles(draws)
-    ends = [2 * value - high, 2 * value - low, *_error_by_bins(filled)]
-    error = intervals.around(value, *np.clip(np.array(ends, float), 0, 1).tolist())
-    return Reliability(bins=tuple(filled), error=error)
+    return Reliability(bins=tuple(filled), error=_error(filled))
 
 
-def _error_by_bins(bins: Sequence[Bin]) -> tuple[float, float]:
-    """Bounds of the calibration error, from the interval of the accuracy of each bin."""
+def _error(bins: Sequence[Bin]) -> Estimate:
+    """The expected calibration error, with the interval that follows from those of the bins.
+
+    A bootstrap's would not account for mistakes that the test set happens not to contain.
+    """
     accuracies = [each.accuracy for each in bins]
     value, low, high = np.array([[each.value, each.low, each.high] for each in accuracies]).T
     confidence, count = np.array([[each.confidence, each.count] for each in bins]).T
@@ -123,7 +115,7 @@ def _error_by_bins(bins: Sequence[Bin]) -> tuple[float, float]:
     wider = intervals.normal_quantile(len(bins)) / intervals.Z
     low, high = value - wider * (value - low), value + wider * (high - value)
     least = np.maximum(0, np.maximum(low - confidence, confidence - high))
-    return float(weights @ least), above
+    return intervals.around(float(weights @ gap), float(weights @ least), min(above, 1.0))
 
 
 def coverage(labels: Ints, probabilities: Floats) -> tuple[CoveragePoint, ...]:

@@ -160,17 +160,20 @@ def of_averages(
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Difference | None:
-    """Difference of log loss of probabilities (n, k), with the interval of a paired bootstrap.
+    """Difference of log loss of probabilities (n, k); None below `MINIMUM_GROUPS` groups.
 
-    Its p-value is that of a permutation test: of few losses, a bootstrap finds too many differences
-    significant. None below `MINIMUM_GROUPS` groups.
+    The interval is a paired bootstrap's. The p-value is a permutation test's, since a bootstrap
+    finds too many differences of few losses significant. Both have one more group that is right and
+    one that is wrong: without mistakes in the test set, the surer model would always be better.
     """
     if len(np.unique(groups)) < MINIMUM_GROUPS:
         return None
-    values = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
-    draws = intervals.bootstrap(values[:, None], groups)[:, 0]
+    change = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
+    unseen = metrics.log_losses_by_rank(second) - metrics.log_losses_by_rank(first)
+    values, groups = intervals.with_unseen(change, groups, unseen)
+    draws = intervals.bootstrap(values, groups)
     p = random_sign_flip(values, groups)
-    return Difference(intervals.from_draws(float(values.mean()), draws), p, p)
+    return Difference(intervals.from_draws(float(change.mean()), draws), p, p)
 
 
 def _difference(value: float, draws: Floats) -> Difference:

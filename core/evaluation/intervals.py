@@ -155,17 +155,16 @@ def bootstrap(values: Floats, groups: Ints) -> Floats:
     """Means of values on bootstrap samples of the groups of a test set, equal for equal input.
 
     Args:
-        values: of the pictures, (n, c).
+        values: of the pictures, (n,).
         groups: group of each picture, (n,), any numbers.
 
     Returns:
-        (`RESAMPLES`, c).
+        (`RESAMPLES`,).
 
     Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 3.8.
     """
     names, group = np.unique(groups, return_inverse=True)
-    columns = [np.bincount(group, column) for column in (*values.T, np.ones(len(group)))]
-    sums = np.stack(columns, axis=1)
+    sums = np.stack([np.bincount(group, values), np.bincount(group)], axis=1)
     generator = np.random.default_rng(0)
     rows = max(1, CHUNK // len(names))
     parts = []
@@ -175,8 +174,22 @@ def bootstrap(values: Floats, groups: Ints) -> Floats:
         drawn += len(names) * np.arange(count)[:, None]
         times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         parts.append(times @ sums)
-    totals = np.concatenate(parts)
-    return totals[:, :-1] / totals[:, -1:]
+    totals, counts = np.concatenate(parts).T
+    return totals / counts
+
+
+def with_unseen(values: Floats, groups: Ints, unseen: Floats) -> tuple[Floats, Ints]:
+    """Values and groups of pictures, (n,) each, with one more typical group for each value unseen.
+
+    As in `gain`, such groups widen the interval of a small test set, which may lack them.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    typical = round(float((sizes**2).sum() / sizes.sum()))
+    more = names.max() + 1 + np.arange(len(unseen))
+    return (
+        np.concatenate([values, np.repeat(unseen, typical)]),
+        np.concatenate([groups, np.repeat(more, typical)]),
+    )
 
 
 def from_draws(value: float, draws: Floats) -> Estimate:

@@ -175,6 +175,12 @@ def log_losses(labels: Ints, probabilities: Floats) -> Floats:
     return -np.log(np.clip(actual, epsilon, 1 - epsilon))
 
 
+def log_losses_by_rank(probabilities: Floats) -> Floats:
+    """Mean log losses, (2,), if all labels were the pictures' first and their second classes."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
+    return np.array([log_losses(labels, probabilities).mean() for labels in best.T])
+
+
 def ranks(labels: Ints, probabilities: Floats) -> Ints:
     """Rank of each picture's label among its probabilities, 0 for the first, (n,).
 

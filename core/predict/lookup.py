@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from core.bundles import ImportedModel
-    from core.dataset import Example
+    from core.dataset import Dataset, Example
     from core.evaluation import Report
     from core.intake import Intake
     from core.runs.run import Run
@@ -167,12 +167,11 @@ def evaluate_on(
     """
     import numpy as np
 
-    from core import checks, intake
+    from core import intake
     from core.archive import sources
     from core.dataset import known_groups, splitting
     from core.evaluation import evaluate
     from core.model import batch
-    from core.runs.run import Run
 
     model = _origin(name, settings)
     classifier = _opened(model, name, settings, on_one_thread)
@@ -196,21 +195,12 @@ def evaluate_on(
                 f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
         folder = intake.pictures(Path(scratch))
-        excluded = splitting.known(dataset, frozenset() if model is None else model.learned())
-        grouped = None
-        if isinstance(model, Run):
-            earlier = model.dataset()
-            if (grouped := known_groups.find(dataset, earlier)) is not None:
-                excluded |= grouped
-            if (fingerprints := model.fingerprints()) is not None:
-                # Those of a model that it continued from may be its test pictures.
-                hashes = model.learned()
-                learned = [e for e in earlier.examples if e.sha256 in hashes]
-                excluded |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
+        excluded, new_groups = _known(model, dataset, folder, settings)
         if excluded.all():
+            of_groups = " or that have the names of its groups" if new_groups else ""
             raise BadDataset(
                 f"Expected pictures that the model does not know, found {len(excluded)} that it "
-                "learned from. Evaluate it on other pictures."
+                f"learned from{of_groups}. Evaluate it on other pictures."
             )
         examples = [e for e, skip in zip(dataset.examples, excluded, strict=True) if not skip]
 
@@ -229,5 +219,27 @@ def evaluate_on(
         groups=splitting.groups(examples, bursts=True),
         set_levels=() if set_level is None else (set_level,),
         left_out=int(excluded.sum()),
-        new_groups=None if grouped is None else known_groups.count(examples),
+        new_groups=known_groups.count(examples) if new_groups else None,
     )
+
+
+def _known(
+    model: Run | ImportedModel | None, dataset: Dataset, folder: Path, settings: Settings
+) -> tuple[np.ndarray, bool]:
+    """Which pictures, (n,) bool, a model learned from, and whether the others are of new groups."""
+    from core import checks
+    from core.dataset import known_groups, splitting
+    from core.runs.run import Run
+
+    hashes = frozenset() if model is None else model.learned()
+    known = splitting.known(dataset, hashes)
+    if not isinstance(model, Run):
+        return known, False
+    earlier = model.dataset()
+    if (grouped := known_groups.find(dataset, earlier)) is not None:
+        known |= grouped
+    if (fingerprints := model.fingerprints()) is not None:
+        # Those of a model that it continued from may be its test pictures.
+        learned = [example for example in earlier.examples if example.sha256 in hashes]
+        known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
+    return known, grouped is not None

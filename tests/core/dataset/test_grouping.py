@@ -425,6 +425,13 @@ def test_pictures_without_a_group_are_no_new_groups():
             ["{c}/siteA_q{0}_{1}.jpg", "{c}/siteB_q{0}_{1}.jpg"],
             {f"{site}_q{n}" for site in ("siteA", "siteB") for n in range(5)},
         ),
+        # Another site, whose patients have the same numbers.
+        (
+            "{c}/siteA_p{0}_{1}.jpg",
+            "prefix",
+            ["{c}/siteB_p{0}_{1}.jpg"],
+            {f"siteB_p{n}" for n in range(5)},
+        ),
         # A folder around everything, and another one.
         ("first/site{0}/{c}/{1}.jpg", "folder", ["second/site{0}/{c}/{1}.jpg"], set()),
         ("first/site{0}/{c}/{1}.jpg", "folder", ["site{0}b/{c}/{1}.jpg"], {*range(5)}),

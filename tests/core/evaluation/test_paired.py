@@ -272,6 +272,21 @@ def test_equally_good_models_seldom_differ_significantly_in_log_loss(pictures):
     assert np.mean(significant) < 0.08
 
 
+@pytest.mark.parametrize(("pictures", "size"), [(12, 1), (20, 1), (60, 5)])
+def test_a_surer_model_is_not_better_because_the_test_set_has_few_mistakes(pictures, size):
+    """Both are right for 93 %, and 79 % and 99 % sure: their expected losses are equal."""
+    groups, significant = np.arange(pictures) // size, []
+    for seed in range(100):
+        right = np.random.default_rng(seed).random(pictures) < 0.93
+        labels = np.where(right[groups], 0, 1)
+        first, second = (
+            np.tile([sure, 0.7 * (1 - sure), 0.3 * (1 - sure)], (pictures, 1))
+            for sure in (0.786, 0.99)
+        )
+        significant.append(differences.of_log_loss(labels, first, second, groups).significant)
+    assert np.mean(significant) < 0.08
+
+
 def test_a_model_with_less_loss_on_every_picture_is_better():
     labels, generator = np.arange(30) % 3, np.random.default_rng(0)
     first = generator.dirichlet([1, 1, 1], 30)

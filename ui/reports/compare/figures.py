@@ -57,14 +57,13 @@ def comparable(columns: Sequence[Column]) -> list[tuple[Column, PairedComparison
 def verdicts(columns: Sequence[Column]) -> None:
     """A verdict on each run but the first, and the figures behind it."""
     first, *others = columns
-    for column in columns:
-        if leaked := column.report.leaked:
-            are = "picture is a near-copy" if leaked == 1 else "pictures are near-copies"
-            st.warning(
-                f"{column.letter} was not tested fairly: {leaked:,} of {column.report.pictures:,} "
-                f"test {are} of pictures that it was trained on, which makes its figures better.",
-                icon=":material/content_copy:",
-            )
+    if unfair := [column.letter for column in columns if column.report.leaked]:
+        were = "was" if len(unfair) == 1 else "were"
+        st.warning(
+            f"{prose.listed(unfair, len(unfair))} {were} not tested fairly: near-copies of "
+            "training pictures are among the test pictures, which makes the figures too good.",
+            icon=":material/content_copy:",
+        )
     for column in others:
         assert column.pairing is not None
         sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
@@ -94,7 +93,7 @@ def verdicts(columns: Sequence[Column]) -> None:
     st.table(table, border="horizontal", alt=f"How the runs differ from {first.letter}")
     st.caption(
         "p: how likely such a difference on these pictures is for two equally good models (exact "
-        "McNemar test, in which pictures of one group are swapped together). "
+        "McNemar test, by whole groups of pictures). "
         + ("Several runs were compared, so p is adjusted (Holm–Bonferroni). " if several else "")
         + "Training again with another seed gives slightly different models, and a run that is "
         "chosen by these pictures looks a little better on them than it is."

@@ -68,12 +68,9 @@ def _counts(dataset: Dataset) -> None:
         if not dataset.predefined:
             caption += f" Groups {by} were kept together, too."
         if new.groups:
-            caption += (
-                f" In the test set: {text.count(new.groups, 'group')}, none of them in training."
-            )
-        if new.alone:
-            have = text.count(new.alone, "of its pictures has", "of its pictures have")
-            caption += f" {have} no group."
+            groups = text.count(new.groups, "group")
+            alone = f", and {text.count(new.alone, 'picture')} without a group" if new.alone else ""
+            caption += f" In the test set: {groups}, none of them in training{alone}."
     st.caption(caption)
 
 
