@@ -36,9 +36,11 @@ def train(
     trained = jobs.train(imported, config, settings, peak)
     jobs.keep_measurements(settings, prepared)
     disk = size_on_disk(trained.run.path, settings.home / "features")
+    tuned = any(event.phase == "fine-tune" for event in trained.run.epochs())
+    seconds = expected.scored if tuned or expected.least is None else expected.least
     figures: dict[str, Figure] = {}
     for quantity, estimated, measured in (
-        ("s to a scored model", expected.scored, trained.scored),
+        ("s to a scored model", seconds, trained.scored),
         ("MB of memory", expected.memory / MEGABYTE, peak.scored / MEGABYTE),
         ("MB of disk", expected.disk / MEGABYTE, disk / MEGABYTE),
     ):

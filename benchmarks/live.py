@@ -67,7 +67,7 @@ class Viewer:
 @contextmanager
 def viewing(browser: Browser, server: Server, engine: str) -> Iterator[Viewer]:
     """A new visitor with one engine; the other one is not available."""
-    context = chromium.context(browser)
+    context = chromium.context(browser, slow_camera=False)
     if engine == SERVER:
         context.route("**/@litertjs/**", lambda route: route.abort())
     viewer = Viewer(context.new_page())
@@ -80,7 +80,7 @@ def viewing(browser: Browser, server: Server, engine: str) -> Iterator[Viewer]:
     viewer.page.on("pageerror", lambda error: viewer.troubles.append(str(error)))
     viewer.page.goto(server.url)
     chromium.settle(viewer.page)
-    viewer.page.get_by_role("radio", name="Live").first.click()
+    chromium.pick(viewer.page, "Live")
     answering = f".live[data-engine={engine}][data-frames]"
     viewer.page.locator(answering).wait_for(timeout=chromium.PATIENCE)
     viewer.page.wait_for_timeout(WARM)

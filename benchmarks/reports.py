@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -196,7 +197,7 @@ def visit(clock: Clock, rounds: int) -> None:
     page = clock.page
 
     def choose(option: str) -> Callable[[], None]:
-        return page.get_by_role("radio", name=option, exact=True).first.click
+        return partial(chromium.pick, page, option, exact=True)
 
     for number in range(rounds):
         for view in VIEWS:
@@ -213,10 +214,10 @@ def _actions(page: Page, view: str, number: int) -> Iterator[tuple[str, Callable
         cell = page.get_by_test_id("stPlotlyChart").locator(".nsewdrag")
         yield "a cell of the matrix", lambda: _click_diagonal(page, cell, number)
         shares = ("% of actual", "% of predicted")[number % 2]
-        yield "per cent", page.get_by_role("radio", name=shares).click
+        yield "per cent", partial(chromium.pick, page, shares)
     if view == "Pictures":
         only = ("Wrong", "Correct")[number % 2]
-        yield "a filter", page.get_by_role("radio", name=only, exact=True).click
+        yield "a filter", partial(chromium.pick, page, only, exact=True)
         yield "next page", page.get_by_role("button", name="Next").first.click
         picture = page.get_by_test_id("stMain").get_by_role("button").filter(has_text="%")
         yield "a picture", picture.nth(number).click

@@ -16,6 +16,11 @@ def data_url(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
+def unbroken(sentence: str) -> str:
+    """A sentence whose numbers stay on a line with their per cent signs."""
+    return sentence.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def spoken(name: str) -> str:
     """A name that visitors chose, for names of elements that only screen readers read.
 

@@ -178,8 +178,8 @@ def show_stored(key: str, value: object) -> None:
 def once(callback: Callable[..., object]) -> Callable[..., None]:
     """A callback that changes nothing if it is called again, as by a double click.
 
-    Streamlit runs the callback of a button again for a second click that comes before the page is
-    drawn again. Wrap it where the button is drawn, so that the next page has a new one.
+    Streamlit runs the callback of a widget again for a request that comes before the page is drawn
+    again. Wrap it where the widget is drawn, so that the next page has a new one.
     """
     addresses: list[dict[str, str]] = []
 
@@ -206,18 +206,20 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
     current = f"{key} {turn}"
 
     def take_files() -> None:
-        files = uploaded_files(current)
-        if not files:
-            return
-        take([internals.uploaded(file) for file in files])
-        st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
-        internals.forget_uploads(files)
+        if files := uploaded_files(current):
+            take([internals.uploaded(file) for file in files])
+            st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
+            internals.forget_uploads(files)
 
     with reserved(UPLOADER):
-        st.file_uploader(label, key=current, on_change=take_files, **more)
+        st.file_uploader(label, key=current, on_change=once(take_files), **more)
 
 
 def uploaded_files(key: str) -> list[UploadedFile]:
-    """The files in an uploader or a camera, by its key; none where it is not on the page."""
+    """The files in an uploader or a camera, by its key; none where it is not on the page.
+
+    A browser that has not heard that its files were taken names them again; these are gone.
+    """
     value = st.session_state.get(key) or []
-    return value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) else [value]
+    return [file for file in values if isinstance(file, UploadedFile)]

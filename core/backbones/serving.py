@@ -22,8 +22,8 @@ from core.backbones import weights
 from core.backbones.row import Backbone
 from core.backbones.weights import Progress
 from core.errors import NotEnoughResources, UnknownModel, WeightsUnavailable
-from core.settings import Settings
-from core.system import files
+from core.settings import MEGABYTE, Settings
+from core.system import capacity, files
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +33,8 @@ MODEL = "serving.tflite"
 RECORD = "serving.json"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
+CONVERSION_BYTES, CONVERSION_COPIES = 900 * MEGABYTE, 10
+"""Memory of TensorFlow with its converter, and that of the network relative to its weights."""
 
 _digests: dict[tuple[Path, int, int], str] = {}
 
@@ -88,7 +90,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
 
     Raises:
         WeightsUnavailable: the weights cannot be had.
-        NotEnoughResources: the disk is full or cannot be written to.
+        NotEnoughResources: too little memory is free, or the disk is full or cannot be written to.
     """
     if (path := locate(backbone, settings)) is not None:
         return path
@@ -124,8 +126,16 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
     model.export(path, format="litert", input_signature=signature, verbose=False)
 
 
+def conversion_bytes(backbone: Backbone) -> int:
+    """Peak memory of a process that makes the serving model."""
+    return CONVERSION_BYTES + round(CONVERSION_COPIES * backbone.megabytes * MEGABYTE)
+
+
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
+    advice = "End other work on this machine, or choose a smaller backbone."
+    needed = conversion_bytes(backbone)
+    capacity.require("memory", needed, capacity.free_memory(), advice)
     if backbone.weights is not None:
         progress("Downloading weights", 0, 100)  # which takes longest
         weights.fetch(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core import backbones
-from core.backbones import serving
+from core.backbones import Backbone, serving
 from core.dataset import Dataset
 from core.errors import LimitExceeded
 from core.estimating import resources, unit_costs
@@ -66,7 +66,12 @@ def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Es
     plain = config.without_fine_tuning() if optional else None
     return Estimate(
         scored=seconds(dataset, config, settings),
-        memory=resources.memory(dataset, config, threads.cores()),
+        memory=max(
+            [
+                resources.memory(dataset, config, threads.cores()),
+                *map(serving.conversion_bytes, _unprepared(config, settings)),
+            ]
+        ),
         disk=resources.disk(dataset, config),
         least=seconds(dataset, plain, settings) if plain else None,
     )
@@ -88,9 +93,13 @@ def seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> flo
 
 def preparing(config: TrainingConfig, settings: Settings) -> float:
     """Seconds until all backbones of a training are converted; downloads are not counted."""
-    names = {candidate.backbone for candidate in config.candidates()}
-    missing = [n for n in names if serving.locate(backbones.get(n), settings) is None]
-    return PREPARE * len(missing)
+    return PREPARE * len(_unprepared(config, settings))
+
+
+def _unprepared(config: TrainingConfig, settings: Settings) -> list[Backbone]:
+    """The backbones of a training that have to be converted first."""
+    used = {each.backbone: backbones.get(each.backbone) for each in config.candidates()}
+    return [row for row in used.values() if serving.locate(row, settings) is None]
 
 
 def fine_tuning_seconds(config: TrainingConfig, pictures: int, costs: UnitCosts) -> float:

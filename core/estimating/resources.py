@@ -3,13 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from core import backbones
 from core.dataset import Dataset, fingerprints
-from core.errors import NotEnoughResources
 from core.settings import MEGABYTE, Settings
-from core.system import capacity, prose, threads
+from core.system import capacity, threads
 from core.training import depth
 from core.training.config import TrainingConfig
 
@@ -29,8 +28,6 @@ ACTIVATION_COPIES = 2
 MODEL_FILES = 1.2
 """Disk space of the LiteRT file and the files beside it, relative to the model."""
 THUMBNAIL_BYTES = 6_000
-RESERVE = 0.1
-"""Share of the free memory or disk space that stays free."""
 ADVICE = {
     "memory": "Unfreeze fewer stages, take a smaller backbone or fewer views, or end other work on "
     "this machine.",
@@ -157,28 +154,10 @@ def check(
     """
     cores, available = threads.cores(), capacity.free_memory()
     while config.fine_tunes and config.batch_size > 1:
-        if memory(dataset, config, cores) <= available * (1 - RESERVE):
+        if memory(dataset, config, cores) <= available * (1 - capacity.SPARE):
             break
         config = config.model_copy(update={"batch_size": config.batch_size // 2})
-    require("memory", memory(dataset, config, cores), available)
-    require("disk", disk(dataset, config, cached), capacity.free_disk(settings.home))
+    capacity.require("memory", memory(dataset, config, cores), available, ADVICE["memory"])
+    free = capacity.free_disk(settings.home)
+    capacity.require("disk", disk(dataset, config, cached), free, ADVICE["disk"])
     return config
-
-
-def require(
-    resource: Literal["memory", "disk"], needed: int, available: int, advice: str = ""
-) -> None:
-    """Refuse work that would use up memory or disk.
-
-    Args:
-        needed, available: bytes.
-        advice: what helps, in place of what helps a training.
-
-    Raises:
-        NotEnoughResources: the text has both figures and says what helps.
-    """
-    if needed > available * (1 - RESERVE):
-        raise NotEnoughResources(
-            f"Expected about {prose.size(needed)} of free {resource}, "
-            f"found {prose.size(available)}. {advice or ADVICE[resource]}"
-        )

@@ -183,7 +183,7 @@ def _require_memory(form: Format, writer: Writer) -> None:
     verifying = VERIFICATION_MEMORY * network + form.tensorflow * resources.TENSORFLOW_BYTES
     needed = max(form.memory_factor * network, verifying)
     needed += writer.starts_tensorflow(form) * resources.TENSORFLOW_BYTES
-    resources.require("memory", round(needed), capacity.free_memory(), ADVICE)
+    capacity.require("memory", needed, capacity.free_memory(), ADVICE)
 
 
 def _by_library(forms: Collection[Format]) -> Iterable[list[Format]]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core import backbones
 from core.backbones import serving
-from core.errors import WeightsUnavailable
+from core.errors import NotEnoughResources, WeightsUnavailable
 from core.jobs.events import Counter
 from core.pipeline import head_training
 from core.pipeline.extraction import extract
@@ -38,7 +38,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
         candidate_context = replace(context, config=candidate, backbone=backbones.get(name))
         try:
             _prepare(candidate_context)
-        except WeightsUnavailable as error:
+        except (WeightsUnavailable, NotEnoughResources) as error:
             context.say(f"{candidate_context.backbone.title} was not compared. {error}")
             missing.append(candidate_context.backbone.title)
             continue

@@ -5,12 +5,15 @@ import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from core.errors import NotEnoughResources
 from core.system import prose
 
 RESERVE = 256 << 20
 """Bytes of disk that stay free."""
+SPARE = 0.1
+"""Share of the free memory or disk that planned work leaves free."""
 MOUNT = Path("/sys/fs/cgroup")
 GROUPS_FILE = Path("/proc/self/cgroup")
 FILES = {
@@ -51,6 +54,25 @@ def require_disk(folder: Path, needed: int = 0) -> None:
         raise NotEnoughResources(
             f"This needs {prose.size(needed + RESERVE)} of free disk; this host has "
             f"{prose.size(free)}. Try again later, or with less."
+        )
+
+
+def require(
+    resource: Literal["memory", "disk"], needed: float, available: int, advice: str
+) -> None:
+    """Refuse work that would use up memory or disk.
+
+    Args:
+        needed, available: bytes.
+        advice: what helps, in a sentence.
+
+    Raises:
+        NotEnoughResources: the text has both figures and the advice.
+    """
+    if needed > available * (1 - SPARE):
+        raise NotEnoughResources(
+            f"Expected about {prose.size(needed)} of free {resource}, "
+            f"found {prose.size(available)}. {advice}"
         )
 
 

@@ -95,7 +95,9 @@ def launch_with(kind: BrowserType, *extra: str, without: Sequence[str] = ()) -> 
     return kind.launch(executable_path=find(), args=[*arguments, *extra])
 
 
-def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> BrowserContext:
+def context(
+    browser: Browser, *, width: int = WIDE, scheme: str = "light", slow_camera: bool = True
+) -> BrowserContext:
     """A new visitor with a window of that width in pixels, who prefers `light` or `dark`."""
     visitor = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -105,7 +107,8 @@ def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> Br
         reduced_motion="reduce",
     )
     visitor.set_default_timeout(PATIENCE)
-    visitor.add_init_script(f"{{{SLOW_CAMERA}}}")
+    if slow_camera:
+        visitor.add_init_script(f"{{{SLOW_CAMERA}}}")
     return visitor
 
 
@@ -138,8 +141,14 @@ def start_button(page: Page) -> Locator:
 
 def choose(page: Page, option: str) -> None:
     """Choose one of a few options."""
-    page.get_by_role("radio", name=option).first.evaluate("radio => radio.click()")
+    pick(page, option)
     settle(page)
+
+
+def pick(page: Page, option: str, *, exact: bool = False) -> None:
+    """Choose one of a few options without waiting. Its input is hidden behind its label."""
+    radio = page.get_by_role("radio", name=option, exact=exact).first
+    radio.evaluate("radio => radio.click()")
 
 
 def follow(page: Page, title: str) -> None:

@@ -214,7 +214,8 @@ class Visitor:
 
     def text(self) -> str:
         """All text of the page as it reads, one line a text."""
-        return "\n".join(map(plain_text, self.markdown_texts()))
+        text = "\n".join(map(plain_text, self.markdown_texts()))
+        return text.replace("\N{NO-BREAK SPACE}", " ")
 
     def table(self, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of the table that has these columns."""

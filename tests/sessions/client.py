@@ -35,6 +35,7 @@ class Session:
         cookie: the visitor's token; empty for a new visitor, who gets one with the first page.
         received: every message of the server, as it was received.
         address: query string that the server gave the page last.
+        fragments: id of the fragment that a widget is in, by the widget's id.
         served: content by address of the files that the pages show or offer as downloads.
     """
 
@@ -45,6 +46,7 @@ class Session:
     received: list[bytes] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     served: dict[str, bytes] = field(default_factory=dict)
+    fragments: dict[str, str] = field(default_factory=dict)
     _offered: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
@@ -87,18 +89,17 @@ class Session:
         buttons = [element.button for element in self.elements if element.HasField("button")]
         return [button for button in buttons if button.label == label and not button.disabled]
 
-    def click(self, page: str, query: str, button: Button, pause: float) -> None:
-        """Click a button twice, as before the browser knows what the first click does.
+    def send_twice(self, page: str, query: str, widget: WidgetState, pause: float) -> None:
+        """Send a widget twice, as before the browser knows what the first request does.
 
         Args:
-            pause: seconds between the clicks.
+            pause: seconds between the requests.
         """
         message = BackMsg()
         message.rerun_script.page_name = page
         message.rerun_script.query_string = query
-        message.rerun_script.widget_states.widgets.append(
-            WidgetState(id=button.id, trigger_value=True)
-        )
+        message.rerun_script.widget_states.widgets.append(widget)
+        message.rerun_script.fragment_id = self.fragments.get(widget.id, "")
         self._send(message)
         time.sleep(pause)
         self._send(message)
@@ -164,12 +165,16 @@ class Session:
             self._offered.update(path.decode() for path in MEDIA.findall(raw))
             message = ForwardMsg.FromString(raw)
             if message.WhichOneof("type") == "new_session":
-                self.elements.clear()
+                if not message.metadata.run.fragment_ids:
+                    self.elements.clear()
                 self._id = message.new_session.initialize.session_id
             elif message.WhichOneof("type") == "page_info_changed":
                 self.address = message.page_info_changed.query_string
             elif message.WhichOneof("type") == "delta" and message.delta.HasField("new_element"):
-                self.elements.append(message.delta.new_element)
+                element = message.delta.new_element
+                self.elements.append(element)
+                widget = getattr(element, element.WhichOneof("type") or "", None)
+                self.fragments[getattr(widget, "id", "")] = message.delta.fragment_id
             if condition(message):
                 return message
 

@@ -1,10 +1,11 @@
-"""A second click before the page has answered the first: nothing is lost or done twice."""
+"""A second request before the page has answered the first: nothing is lost or done twice."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from core.jobs.queue import slot
 from core.settings import Settings
@@ -24,8 +25,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def runs(host: Server) -> set[str]:
-    return {path.name for path in host.home.glob("runs/*")}
+def made(host: Server, kind: str) -> set[str]:
+    return {path.name for path in host.home.glob(f"{kind}/*")}
 
 
 def test_a_double_click_starts_one_training_and_shows_it(host: Server, tmp_path: Path) -> None:
@@ -40,10 +41,26 @@ def test_a_double_click_starts_one_training_and_shows_it(host: Server, tmp_path:
             session.open("train", pictures)
         with slot(Settings(home=host.home)):  # so that the trainings wait
             for pause in MILLISECONDS:
-                before = runs(host)
+                before = made(host, "runs")
                 session.open("train", pictures)
                 (button,) = session.buttons(START)
-                session.click("train", pictures, button, pause / 1000)
-                (new,) = runs(host) - before
+                click = WidgetState(id=button.id, trigger_value=True)
+                session.send_twice("train", pictures, click, pause / 1000)
+                (new,) = made(host, "runs") - before
                 assert session.address == f"run={new}", f"after {pause} ms"
                 assert session.buttons("Cancel") and not session.buttons(START)
+
+
+def test_files_that_a_browser_names_again_are_taken_once_and_shown(
+    host: Server, tmp_path: Path
+) -> None:
+    content = shapes_zip(tmp_path, per_class=4).read_bytes()
+    for pause in MILLISECONDS:
+        before = made(host, "uploads")
+        with Session(host.url) as session:
+            session.open("train")
+            session.send_twice("train", "", session.upload("a.zip", content), pause / 1000)
+            (new,) = made(host, "uploads") - before
+            assert session.address == f"upload={new}", f"after {pause} ms"
+            drawn = {element.WhichOneof("type") for element in session.elements}
+            assert not drawn & {"alert", "file_uploader"}, "the pictures are shown"

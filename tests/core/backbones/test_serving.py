@@ -6,9 +6,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from core import images
-from core.backbones import get, serving
-from core.errors import Cancelled, UnknownModel, WeightsUnavailable
-from core.settings import Settings
+from core.backbones import get, serving, weights
+from core.errors import Cancelled, NotEnoughResources, UnknownModel, WeightsUnavailable
+from core.settings import MEGABYTE, Settings
+from core.system import capacity
 
 LITE0 = get("efficientnet-lite0")
 TINY = get("tiny")
@@ -136,6 +137,16 @@ def test_cancelling_leaves_no_files(settings):
     with pytest.raises(Cancelled):
         serving.prepare(TINY, settings, stop)
     assert not (settings.home / "backbones").exists()
+
+
+def test_too_little_memory_to_convert_a_network_is_refused_before_any_download(
+    settings, monkeypatch
+):
+    monkeypatch.setattr(capacity, "free_memory", lambda: 1000 * MEGABYTE)
+    monkeypatch.setattr(weights, "fetch", lambda *_: pytest.fail("downloaded"))
+    with pytest.raises(NotEnoughResources, match=r"1\.9 GB of free memory, found 1\.0 GB"):
+        serving.prepare(get("resnet50"), settings)
+    assert not settings.home.exists()
 
 
 def test_missing_weights_are_an_error_and_leave_no_files(settings, monkeypatch):

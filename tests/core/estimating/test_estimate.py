@@ -11,7 +11,7 @@ from core.dataset import Dataset
 from core.errors import LimitExceeded
 from core.estimating import estimate, unit_costs
 from core.estimating.estimate import Estimate
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.training import config as training_config
 from core.training.config import TrainingConfig, parse
 from tests.core.trainings import ImportedDataset
@@ -64,9 +64,11 @@ def test_recorded_costs_determine_the_estimate(pictures: Dataset, settings: Sett
 def test_converting_a_backbone_that_was_never_used_counts(
     pictures: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = seconds(pictures, BALANCED, settings)
+    missing = estimate.estimate(pictures, BALANCED, settings)
     monkeypatch.setattr(serving, "locate", lambda *_: Path("there"))
-    assert missing - seconds(pictures, BALANCED, settings) == pytest.approx(estimate.PREPARE)
+    prepared = estimate.estimate(pictures, BALANCED, settings)
+    assert missing.scored - prepared.scored == pytest.approx(estimate.PREPARE)
+    assert missing.memory > 1000 * MEGABYTE > prepared.memory
 
 
 def test_the_sentence_has_times_memory_and_disk() -> None:

@@ -94,7 +94,7 @@ def test_the_batch_is_halved_until_it_fits(
 ) -> None:
     assert resources.check(PICTURES, BEST, settings) == BEST
     needed = resources.memory(PICTURES, BEST, threads.cores())
-    free = int(needed / (1 - resources.RESERVE)) - MEGABYTE
+    free = int(needed / (1 - capacity.SPARE)) - MEGABYTE
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
     assert resources.check(PICTURES, BEST, settings).batch_size == 16
 
@@ -118,7 +118,7 @@ def test_features_that_are_on_the_disk_already_need_no_more_of_it(
     needed = resources.disk(PICTURES, QUICK)
     compared, later = (count * resources.view_bytes(QUICK) for count in (425, 75))
     assert resources.disk(PICTURES, QUICK, lambda _: (compared, later)) == needed - compared - later
-    enough = math.ceil((needed - compared) / (1 - resources.RESERVE))
+    enough = math.ceil((needed - compared) / (1 - capacity.SPARE))
     monkeypatch.setattr(capacity, "free_disk", lambda _: enough)
     with pytest.raises(NotEnoughResources):
         resources.check(PICTURES, QUICK, settings)
@@ -132,12 +132,3 @@ def test_later_views_of_a_backbone_save_no_disk_where_another_one_may_be_chosen(
     needed = resources.disk(PICTURES, config, lambda each: cached[each.backbone])
     compared = 425 * resources.view_bytes(first)
     assert needed == pytest.approx(resources.disk(PICTURES, other) + compared, abs=2)
-
-
-@pytest.mark.parametrize(("available", "enough"), [(2 * GIGABYTE, True), (1 * GIGABYTE, False)])
-def test_a_tenth_of_the_free_space_is_reserved(available: int, *, enough: bool) -> None:
-    if enough:
-        resources.require("disk", available * 8 // 10, available)
-    else:
-        with pytest.raises(NotEnoughResources):
-            resources.require("disk", available * 95 // 100, available)

@@ -61,11 +61,11 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
         at_work.enqueue_training(job_settings, tmp_path / "pictures", **options) for _ in range(2)
     )
     queue = Queue("train", job_settings)
-    at_work.wait_until(queue.tickets_beside)
+    at_work.wait_until(lambda: first.job.recorded().gave_way_at)
     rest = at_work.processes(job_settings, "worker")[0]
     rest.suspend()
     assert first.complete
-    assert first.job.recorded().gave_way_at is not None
+    assert queue.tickets_beside()
     assert sys.platform != "linux" or rest.nice() == LOWEST
     status = at_work.wait_until_ended(run.job, job_settings, within=240)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()

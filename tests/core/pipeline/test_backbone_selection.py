@@ -6,7 +6,7 @@ import pytest
 
 from core import backbones
 from core.backbones import Backbone, serving
-from core.errors import WeightsUnavailable
+from core.errors import NotEnoughResources, TuskerError, WeightsUnavailable
 from core.export import card
 from core.jobs.events import Note
 from core.model import storage
@@ -36,7 +36,9 @@ def test_a_better_alternative_becomes_the_backbone_of_the_run(
     assert alone.run.report() == run.report(), "the comparison changes nothing else"
 
 
-def test_an_alternative_without_weights_is_left_out_with_a_note(
+@pytest.mark.parametrize("refusal", [WeightsUnavailable, NotEnoughResources])
+def test_an_alternative_that_cannot_be_prepared_is_left_out_with_a_note(
+    refusal: type[TuskerError],
     shapes_dataset: ImportedDataset,
     tiny: Backbone,
     settings: Settings,
@@ -44,7 +46,7 @@ def test_an_alternative_without_weights_is_left_out_with_a_note(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unavailable(*_arguments: object) -> Path:
-        raise WeightsUnavailable("There is no network.")
+        raise refusal("There is no network.")
 
     monkeypatch.setattr(serving, "prepare", unavailable)
     trained = train(

@@ -420,7 +420,7 @@ def test_a_batch_that_was_reduced_is_in_the_settings_of_the_run(
     config = tiny_config("best")
     half = config.model_copy(update={"batch_size": config.batch_size // 2})
     needed = resources.memory(shapes_dataset.dataset, half, threads.cores())
-    free = int(needed / (1 - resources.RESERVE)) + 100_000
+    free = int(needed / (1 - capacity.SPARE)) + 100_000
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
     run = runs.create(config, shapes_dataset.dataset, tmp_path / "run")
 

@@ -1,5 +1,6 @@
 """Free memory is that of the machine, or less in a container; free disk that of the file system."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -65,3 +66,10 @@ def test_writing_leaves_some_of_the_disk_free(
     capacity.require_disk(tmp_path, 44 * MEGABYTE)
     with pytest.raises(NotEnoughResources, match=r"301 MB of free disk.* 300 MB"):
         capacity.require_disk(tmp_path, 45 * MEGABYTE)
+
+
+@pytest.mark.parametrize(("share", "enough"), [(0.8, True), (0.95, False)])
+def test_a_tenth_of_the_free_memory_and_disk_is_spared(share: float, *, enough: bool) -> None:
+    refusal = pytest.raises(NotEnoughResources, match=r"free disk, found .+ Advice\.")
+    with nullcontext() if enough else refusal:
+        capacity.require("disk", share * 2000 * MEGABYTE, 2000 * MEGABYTE, "Advice.")

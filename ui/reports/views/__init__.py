@@ -26,7 +26,7 @@ def show(run: Run, settings: Settings) -> None:
     may_change = state.may_change(run.id, settings)
     view = CompleteRun(run, resources.report(run), settings, may_change)
     headline, action = st.columns([5, 1], vertical_alignment="center")
-    headline.header(text.plain(view.report.headline, 400))
+    headline.header(text.unbroken(text.plain(view.report.headline, 400)))
     if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
         st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
     name = st.radio(

@@ -101,9 +101,12 @@ def _worst(view: CompleteRun, chosen: Cell | None) -> None:
 
 def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> None:
     classes = view.report.classes
-    boxes = {state.ACTUAL_BOX: ("Actual", actual), state.PREDICTED_BOX: ("Predicted", predicted)}
+    boxes = (
+        (state.ACTUAL_BOX, "Actual", actual, state.CELL_ACTUAL),
+        (state.PREDICTED_BOX, "Predicted", predicted, state.CELL_PREDICTED),
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for key, (title, label) in boxes.items():
+        for key, title, label, parameter in boxes:
             st.session_state[key] = label
             st.selectbox(
                 title,
@@ -112,6 +115,7 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
                 format_func=classes.__getitem__,
                 key=key,
                 on_change=_name,
+                args=(key, parameter),
                 placeholder="Choose a class",
                 filter_mode="contains",
                 width=168,  # two fit a phone
@@ -128,14 +132,12 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
         picture.cards(view, indices.tolist(), f"cell {actual} {predicted}")
 
 
-def _name() -> None:
-    boxes = {state.CELL_ACTUAL: state.ACTUAL_BOX, state.CELL_PREDICTED: state.PREDICTED_BOX}
-    for name, key in boxes.items():
-        label = st.session_state[key]
-        if label is None:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = str(label)
+def _name(key: str, parameter: str) -> None:
+    label = st.session_state[key]
+    if label is None:
+        st.query_params.pop(parameter, None)
+    else:
+        st.query_params[parameter] = str(label)
 
 
 def _choose(cell: Cell) -> None:
