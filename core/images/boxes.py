@@ -41,6 +41,18 @@ class Item(NamedTuple):
     extents: list[tuple[int, int]]
 
 
+class _Track(NamedTuple):
+    """A sequence of frames, of which only the first is decoded.
+
+    Attributes:
+        starts: offset of the first frame; a file may name several.
+        sizes: its bytes, likewise.
+    """
+
+    starts: list[int]
+    sizes: list[int]
+
+
 class Boxes:
     """What the boxes of a file say.
 
@@ -63,8 +75,7 @@ class Boxes:
         self.references: list[tuple[int, tuple[int, ...]]] = []
         self._items: list[Item] = []
         self._data: list[int] = []
-        self._starts: list[int] = []
-        self._lengths: list[int] = []
+        self._tracks = [_Track([], [])]
         self._wide = False
         understood = {
             b"ispe": self._size,
@@ -75,8 +86,9 @@ class Boxes:
             b"iref": self._width_of_ids,
             b"dimg": self._reference,
             b"iloc": self._locations,
-            b"stco": lambda at, _: self._starts.append(self._number(at + 8, 4)),
-            b"co64": lambda at, _: self._starts.append(self._number(at + 8, 8)),
+            b"trak": lambda *_: self._tracks.append(_Track([], [])),
+            b"stco": lambda at, _: self._tracks[-1].starts.append(self._number(at + 8, 4)),
+            b"co64": lambda at, _: self._tracks[-1].starts.append(self._number(at + 8, 8)),
             b"stsz": self._sample_size,
         }
         for kind, at, size in self._boxes(0, length):
@@ -94,8 +106,9 @@ class Boxes:
         for item in self._items:
             for start in self._data if item.method == _IN_BOX else [0]:
                 yield item.id, *self._joined(item.extents, start)
-        for sample in product(self._starts, self._lengths or [0]):
-            yield 0, *self._joined([sample], 0)
+        for track in self._tracks:
+            for sample in product(track.starts, track.sizes or [0]):
+                yield 0, *self._joined([sample], 0)
 
     def _boxes(self, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
         """Kind, start and size of the content of all boxes."""
@@ -169,7 +182,7 @@ class Boxes:
 
     def _sample_size(self, at: int, _: int) -> None:
         same, _, first = struct.unpack(">3I", self._read(at + 4, 12).ljust(12, b"\0"))
-        self._lengths.append(same or first)
+        self._tracks[-1].sizes.append(same or first)
 
     def _locations(self, at: int, size: int) -> None:
         content = self._read(at, min(size, BOX_BYTES))

@@ -4,12 +4,14 @@ import io
 import struct
 from functools import partial
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from core import images
 from core.errors import BadImage
-from core.images import formats
+from core.images import coded_size, formats
+from core.images.tags import within_file
 from core.settings import Settings
 from tests.core.heifs import Item, box, build, grid, ispe, parts_of
 
@@ -84,6 +86,19 @@ def test_a_sequence_of_many_frames_gives_its_first():
     frames = [Image.new("RGB", (1_024, 1_024), (shade, 0, 0)) for shade in range(0, 200, 2)]
     frames[0].save(buffer, "AVIF", save_all=True, append_images=frames[1:] * 6, speed=10)
     assert decode(buffer.getvalue()).shape == (1_024, 1_024, 3)
+
+
+def test_each_track_of_a_sequence_is_read_by_its_own_sizes():
+    """The frames of its transparency are far smaller than those of its colours."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (60, 256, 256, 4), np.uint8)
+    noise[..., 3] = 200
+    frames = [Image.fromarray(each) for each in noise]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "AVIF", save_all=True, append_images=frames[1:], speed=10, quality=95)
+    content = buffer.getvalue()
+    assert coded_size.frames(within_file(buffer), len(content)).total == 1
+    assert decode(content).shape == (256, 256, 3)
 
 
 def tiled(rows: int, columns: int, size: tuple[int, int], edge: int = 512, **more: object) -> bytes:
