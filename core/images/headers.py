@@ -90,9 +90,9 @@ def _check_frames(file: IO[bytes], limits: Settings) -> None:
                 f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
                 "Save it again."
             )
-    if found.total * max(map(area, found.coded), default=0) > SCAN_PIXELS:
+    if found.pixels > SCAN_PIXELS:
         raise BadImage(
-            f"This picture is put together from {found.total:,} frames, which have far more pixels "
+            f"The frames of this picture have {found.pixels / 1e6:,.0f} million pixels, far more "
             "than it has. Save it again."
         )
 
