@@ -237,9 +237,10 @@ def cost_of_tables(size: tuple[int, int], file: IO[bytes]) -> int:
         size: of the picture.
     """
     file.seek(0)
-    if file.read(_LONGEST_START)[12:16] == b"VP8 ":  # not lossless, and without transparency
+    content = file.read()
+    if b"VP8L" not in content and b"ALPH" not in content:  # neither lossless nor transparent
         return 0
-    most = 8 * file.seek(0, 2) // GROUP_BITS
+    most = 8 * len(content) // GROUP_BITS
     return GROUP_COST * min(MOST_GROUPS, area(size) // GROUP_AREA, most)
 
 
