@@ -29,10 +29,9 @@ from core.intake.arrivals import Arrivals
 
 __all__ = ["StopException"]
 
-MESSAGES = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"}
-MESSAGES |= {"backend_operation_request"}
-"""Kinds of messages of a browser."""
-MOST_OPERATIONS = 8
+OF_DEVELOPERS = {"clear_cache", "set_run_on_save", "load_git_info"}
+"""Kinds of messages that only the menu for developers sends, which is hidden."""
+MOST_OPERATIONS = 20
 """Files that a session may wait for at a time."""
 
 
@@ -159,7 +158,7 @@ def operate_in_turn() -> None:
 
 @functools.cache
 def ignore_developers() -> None:
-    """Ignore messages that only the menu for developers has, which is hidden, from now on.
+    """Ignore the messages of developers from now on.
 
     Any browser could empty the caches of all visitors, with the pictures that they have captured,
     or ask which files of this folder differ from its repository.
@@ -167,7 +166,7 @@ def ignore_developers() -> None:
     handle = AppSession.handle_backmsg
 
     def handle_some(self: AppSession, msg: BackMsg) -> None:
-        if msg.WhichOneof("type") in MESSAGES:
+        if msg.WhichOneof("type") not in OF_DEVELOPERS:
             handle(self, msg)
 
     AppSession.handle_backmsg = handle_some  # type: ignore[method-assign]

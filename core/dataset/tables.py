@@ -26,7 +26,7 @@ TABLES = (".csv", ".tsv")
 LARGEST = 16 * MEGABYTE
 """Larger files are not read."""
 MOST_LINES = 1_000_000
-"""Files of more lines are not read: each takes far more memory than its text."""
+"""Tables of more lines are not read: each takes far more memory than its text."""
 MOST_COLUMNS = 12
 """Columns of tables that are kept to group pictures by."""
 LONGEST = 80
@@ -57,13 +57,8 @@ def small(path: Path) -> bool:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file in UTF-8 or UTF-16, or else in the code page that fits its words.
-
-    Empty if it has too many lines.
-    """
+    """The text of a file in UTF-8 or UTF-16, or else in the code page that fits its words."""
     content = path.read_bytes()
-    if content.count(b"\n") + content.count(b"\r") > MOST_LINES:
-        return ""
     with contextlib.suppress(UnicodeDecodeError):
         marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if marked else "utf-8-sig")
@@ -76,7 +71,12 @@ def text_of(path: Path) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text. `str.splitlines` also cuts at characters that cells may hold: U+2028."""
+    """The lines of a text; none if they are too many.
+
+    `str.splitlines` also cuts at characters that cells may hold: U+2028.
+    """
+    if max(text.count("\n"), text.count("\r")) > MOST_LINES:
+        return []
     return re.split(r"\r\n?|\n", text)
 
 

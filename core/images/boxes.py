@@ -1,10 +1,11 @@
 """Read what the boxes of AVIF and HEIC files say of their pictures.
 
-Source: ISO/IEC 14496-12 (boxes, colr), 23008-12 (ispe, iloc, iinf, iref).
+Source: ISO/IEC 14496-12 (boxes, colr), 23008-12 (ispe, ipma, iloc, iinf, iref).
 """
 
 import struct
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate, product
 from typing import NamedTuple
@@ -21,7 +22,7 @@ TOO_MANY = "This picture consists of too many blocks. Save it again."
 UNUSUAL = "Expected a picture of one frame, or of tiles. Save it as JPEG or PNG."
 DEEPEST = 8
 """Boxes inside each other."""
-_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"meta", b"stsd"}
+_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"meta", b"stsd"}
 _CONTAINERS |= {b"iinf", b"iref"}
 _BEFORE_BOXES = {b"meta": 4, b"iref": 4, b"stsd": 8}
 """Bytes in a container before its boxes."""
@@ -39,6 +40,18 @@ class Item(NamedTuple):
     id: int
     method: int
     extents: list[tuple[int, int]]
+
+
+class _Track(NamedTuple):
+    """A sequence of frames, of which only the first is decoded.
+
+    Attributes:
+        starts: offset of the first frame; a file may name several.
+        sizes: its bytes, likewise.
+    """
+
+    starts: list[int]
+    sizes: list[int]
 
 
 class Boxes:
@@ -64,11 +77,14 @@ class Boxes:
         self.kinds: list[tuple[int, bytes]] = []
         self.references: list[tuple[int, tuple[int, ...]]] = []
         self._items: list[Item] = []
+        self._properties: defaultdict[int, set[int]] = defaultdict(set)
+        self._of_items: defaultdict[int, set[int]] = defaultdict(set)
         self._data: list[int] = []
-        self._starts: list[int] = []
-        self._lengths: list[int] = []
+        self._tracks = [_Track([], [])]
         self._wide = False
-        understood = {
+        self._understood = {
+            b"ipco": self._list_properties,
+            b"ipma": self._associations,
             b"ispe": self._size,
             b"av1C": lambda *place: self.av1.append(place),
             b"hvcC": lambda *place: self.hevc.append(place),
@@ -78,13 +94,13 @@ class Boxes:
             b"iref": self._width_of_ids,
             b"dimg": self._reference,
             b"iloc": self._locations,
-            b"stco": lambda at, _: self._starts.append(self._number(at + 8, 4)),
-            b"co64": lambda at, _: self._starts.append(self._number(at + 8, 8)),
+            b"trak": lambda *_: self._tracks.append(_Track([], [])),
+            b"stco": lambda at, _: self._tracks[-1].starts.append(self._number(at + 8, 4)),
+            b"co64": lambda at, _: self._tracks[-1].starts.append(self._number(at + 8, 8)),
             b"stsz": self._sample_size,
         }
         for kind, at, size in self._boxes(0, length):
-            if kind in understood:
-                understood[kind](at, size)
+            self._understand(kind, at, size)
 
     def step(self, count: int = 1) -> None:
         """Count steps of a loop."""
@@ -92,13 +108,22 @@ class Boxes:
         if self._steps > STEPS:
             raise BadImage(TOO_MANY)
 
+    def properties(self, item: int) -> set[int]:
+        """Offsets of the properties of an item."""
+        return {at for number in self._of_items[item] for at in self._properties[number]}
+
     def items(self) -> Iterator[tuple[int, Reader, int]]:
         """The id of each item, a reader of its content and its size; sequences have the id 0."""
         for item in self._items:
             for start in self._data if item.method == _IN_BOX else [0]:
                 yield item.id, *self._joined(item.extents, start)
-        for sample in product(self._starts, self._lengths or [0]):
-            yield 0, *self._joined([sample], 0)
+        for track in self._tracks:
+            for sample in product(track.starts, track.sizes or [0]):
+                yield 0, *self._joined([sample], 0)
+
+    def _understand(self, kind: bytes, at: int, size: int) -> None:
+        if kind in self._understood:
+            self._understood[kind](at, size)
 
     def _boxes(self, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
         """Kind, start and size of the content of all boxes."""
@@ -176,33 +201,54 @@ class Boxes:
 
     def _sample_size(self, at: int, _: int) -> None:
         same, _, first = struct.unpack(">3I", self._read(at + 4, 12).ljust(12, b"\0"))
-        self._lengths.append(same or first)
+        self._tracks[-1].sizes.append(same or first)
+
+    def _list_properties(self, at: int, size: int) -> None:
+        for number, (kind, start, length) in enumerate(self._boxes(at, at + size), 1):
+            self._properties[number].add(start)
+            self._understand(kind, start, length)
+
+    def _associations(self, at: int, size: int) -> None:
+        numbers = _Numbers(self._read(at, min(size, BOX_BYTES)))
+        id_size = 4 if numbers.take(1) else 2
+        property_size = 2 if numbers.take(3) & 1 else 1
+        essential = 1 << 8 * property_size - 1
+        for _ in range(numbers.take(4)):
+            item, count = numbers.take(id_size), numbers.take(1)
+            self.step(count + 1)
+            self._of_items[item] |= {numbers.take(property_size) & ~essential for _ in range(count)}
 
     def _locations(self, at: int, size: int) -> None:
-        content = self._read(at, min(size, BOX_BYTES))
-        version, sizes = content[0], struct.unpack_from(">H", content, 4)[0]
+        numbers = _Numbers(self._read(at, min(size, BOX_BYTES)))
+        version = numbers.take(1)
+        numbers.take(3)
+        sizes = numbers.take(2)
         offset_size, length_size = sizes >> 12, sizes >> 8 & 15
         base_size, index_size = sizes >> 4 & 15, sizes & 15 if version else 0
-        wide = 4 if version == 2 else 2
-        at = 6
-
-        def number(count: int) -> int:
-            nonlocal at
-            at += count
-            return int.from_bytes(content[at - count : at], "big")
-
-        for _ in range(number(wide)):
-            item, method = number(wide), number(2) & 15 if version else _IN_FILE
-            number(2)
-            base, count = number(base_size), number(2)
+        id_size = 4 if version == 2 else 2
+        for _ in range(numbers.take(id_size)):
+            item, method = numbers.take(id_size), numbers.take(2) & 15 if version else _IN_FILE
+            numbers.take(2)
+            base, count = numbers.take(base_size), numbers.take(2)
             self.step(count + 1)
-            if at > len(content):
-                raise BadImage(TOO_MANY)
             if method not in (_IN_FILE, _IN_BOX):
                 raise BadImage(UNUSUAL)
             extents = []
             for _ in range(count):
-                number(index_size)
-                offset, length = base + number(offset_size), number(length_size)
-                extents.append((offset, length))
+                numbers.take(index_size)
+                extents.append((base + numbers.take(offset_size), numbers.take(length_size)))
             self._items.append(Item(item, method, extents))
+
+
+class _Numbers:
+    """Takes numbers from the content of a box. Raises IndexError if it ends early."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content, self._at = content, 0
+
+    def take(self, count: int) -> int:
+        """A number of some bytes, most significant first."""
+        self._at += count
+        if self._at > len(self._content):
+            raise IndexError
+        return int.from_bytes(self._content[self._at - count : self._at], "big")

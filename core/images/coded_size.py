@@ -4,7 +4,7 @@ A decoder allocates memory for the coded frame before it compares the sizes.
 """
 
 import struct
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -30,13 +30,13 @@ class Frames(NamedTuple):
         declared: sizes by the container.
         coded: sizes of the frames.
         composed: sizes of pictures that are put together from tiles.
-        total: number of the frames of one picture: its tiles, layers and hidden frames.
+        pixels: the most that one picture takes: those of its tiles, layers and hidden frames.
     """
 
     declared: list[Size]
     coded: list[Size]
     composed: list[Size]
-    total: int
+    pixels: int
 
 
 def frames(read: Reader, length: int) -> Frames:
@@ -51,24 +51,33 @@ def frames(read: Reader, length: int) -> Frames:
     """
     try:
         boxes = Boxes(read, length)
-        grids, tiles = _tiles(boxes)
+        grids = _grids(boxes)
         units = _Units(boxes)
-        coded: list[Size] = []
-        composed: list[Size] = []
+        described: dict[int, list[Size]] = {}  # by properties, and entries of sequences
         for at, size in boxes.av1:
-            coded += units.av1_sizes(read, at + 4, at + size)
+            described[at] = list(units.av1_sizes(read, at + 4, at + size))
         for at, size in boxes.hevc:
-            coded += map(hevc_size, units.parameter_sets(read(at, min(size, BOX_BYTES))))
-        most = 1
+            record = read(at, min(size, BOX_BYTES))
+            described[at] = list(map(hevc_size, units.parameter_sets(record)))
+        coded = [size for sizes in described.values() for size in sizes]
+        composed: list[Size] = []
+        pixels: defaultdict[int, int] = defaultdict(int)
         for item, content, end in boxes.items():
-            units.frames = 0
             if item in grids:
                 composed.append(_grid_size(content(0, 12)))
+            own: list[Size] = []
+            units.frames = 0
             if boxes.av1:
-                coded += units.av1_sizes(content, 0, end)
+                own += units.av1_sizes(content, 0, end)
             if boxes.hevc:
-                coded += units.hevc_sizes(content, 0, end)
-            most = max(most, units.frames)
+                own += units.hevc_sizes(content, 0, end)
+            coded += own
+            for at in boxes.properties(item) & described.keys() or described:
+                own += described[at]
+            largest = max((width * height for width, height in own), default=0)
+            pixels[item] = max(pixels[item], max(1, units.frames) * largest)
+        for item, tiles in grids.items():
+            pixels[item] = sum(pixels[tile] for tile in tiles)
     except (struct.error, IndexError) as error:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
     if boxes.transfers == {_PQ}:  # a gain map may have it beside a picture that has not
@@ -76,23 +85,22 @@ def frames(read: Reader, length: int) -> Frames:
             "Found a picture of high dynamic range (PQ), which Tusker does not read. Save it with "
             "standard dynamic range (SDR)."
         )
-    return Frames(boxes.declared, coded, composed, most * tiles)
+    return Frames(boxes.declared, coded, composed, max(pixels.values(), default=0))
 
 
-def _tiles(boxes: Boxes) -> tuple[set[int], int]:
-    """The pictures that are put together from tiles, and the most tiles of one."""
-    grids = {item for item, kind in boxes.kinds if kind == _GRID}
+def _grids(boxes: Boxes) -> dict[int, list[int]]:
+    """The pictures that are put together from tiles, with their tiles."""
+    grids: dict[int, list[int]] = {item: [] for item, kind in boxes.kinds if kind == _GRID}
     others = {item for item, kind in boxes.kinds if kind not in _FRAMES}
-    counts = Counter[int]()
     for item, parts in boxes.references:
         if item in grids:
-            counts[item] += len(parts)
+            grids[item] += parts
             # A few bytes can describe very many tiles of tiles.
             if not others.isdisjoint(parts):
                 raise BadImage(UNUSUAL)
     if any(kind in _UNREAD for _, kind in boxes.kinds):
         raise BadImage(UNUSUAL)
-    return grids, max(counts.values(), default=1)
+    return grids
 
 
 def _grid_size(content: bytes) -> Size:

@@ -90,9 +90,9 @@ def _check_frames(file: IO[bytes], limits: Settings) -> None:
                 f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
                 "Save it again."
             )
-    if found.total * max(map(area, found.coded), default=0) > SCAN_PIXELS:
+    if found.pixels > SCAN_PIXELS:
         raise BadImage(
-            f"This picture is put together from {found.total:,} frames, which have far more pixels "
+            f"The frames of this picture have {found.pixels / 1e6:,.0f} million pixels, far more "
             "than it has. Save it again."
         )
 
@@ -237,9 +237,10 @@ def cost_of_tables(size: tuple[int, int], file: IO[bytes]) -> int:
         size: of the picture.
     """
     file.seek(0)
-    if file.read(_LONGEST_START)[12:16] == b"VP8 ":  # not lossless, and without transparency
+    content = file.read()
+    if b"VP8L" not in content and b"ALPH" not in content:  # neither lossless nor transparent
         return 0
-    most = 8 * file.seek(0, 2) // GROUP_BITS
+    most = 8 * len(content) // GROUP_BITS
     return GROUP_COST * min(MOST_GROUPS, area(size) // GROUP_AREA, most)
 
 

@@ -21,7 +21,7 @@ from core.settings import Settings
 ZIP = "upload.zip"
 UNPACKED_AT_ONCE = 2
 """Archives that one process unpacks at a time: a 7z may take 256 MB of memory."""
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 _UNPACKING = threading.BoundedSemaphore(UNPACKED_AT_ONCE)
 
 

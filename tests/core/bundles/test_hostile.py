@@ -96,7 +96,7 @@ def test_every_hostile_bundle_is_refused_without_memory_or_execution(
         ("four hidden layers", "hidden: Tuple should have at most 3 items"),
         ("an empty array of exabytes", "the shape of 'spare' is impossible"),
         ("a hundred dimensions", "the shape of 'spare' is impossible"),
-        ("millions of objects for hashes", "more than 1,000,000 values"),
+        ("millions of objects for hashes", "more than 1,000,000 lists"),
         ("a head without a bias", "head.0.bias is missing"),
         ("a head of more classes", "has the shape (32, 3), not (32, 2)"),
         ("a hole among the trained layers", "trunk.8.kernel is missing"),

@@ -268,16 +268,39 @@ def test_rare_keys_and_one_wide_row_do_not_multiply_the_cells():
     assert table is not None and len(table.header) == 2
 
 
-@pytest.mark.parametrize("unit", ["{},", "[1],", "1,", '{"file": "1.jpg"}\n'])
-def test_json_of_millions_of_values_is_not_read(unit):
-    many = unit * 1_000_001
+@pytest.mark.parametrize(
+    ("unit", "times"),
+    [
+        ("{},", 1_000_001),
+        ("[1],", 1_000_001),
+        ("1,", 6_000_001),
+        ('{"file": "1.jpg"}\n', 1_000_001),
+    ],
+)
+def test_json_of_millions_of_values_is_not_read(unit, times):
+    many = unit * times
     assert records.rows_of(many if "\n" in unit else f"[{many}0]") == []
 
 
-def test_a_table_of_millions_of_lines_is_not_read(tmp_path):
-    path = tmp_path / "labels.csv"
-    path.write_text("file,label\n1.jpg,cat\n" + "\n" * 1_000_000)
-    assert tables.text_of(path) == ""
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_of_more_than_a_million_lines_is_not_read(end):
+    table = f"file,label{end}" + f"1.jpg,cat{end}" * 999_999
+    assert len(tables.rows_of(table)) == 1_000_000
+    assert tables.rows_of(table + end) == []
+
+
+def test_large_files_of_common_tools_are_read():
+    """Polygons of many points, whose numbers are on a line each, and captions with commas."""
+    annotation = {"image_id": 1, "category_id": 1, "segmentation": [[12.5] * 200]}
+    coco = {
+        "images": [{"id": 1, "file_name": "1.jpg"}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [annotation] * 5_500,
+    }
+    for indent in (None, 1):
+        assert len(records.rows_of(json.dumps(coco, indent=indent))) == 1 + 5_500
+    line = json.dumps({"file_name": "1.jpg", "label": "cat", "text": "a, b, c, d"})
+    assert len(records.rows_of(f"{line}\n" * 200_000)) == 1 + 200_000
 
 
 BOX = {"x": 1, "y": 2, "width": 3, "height": 4}

@@ -147,6 +147,6 @@ def test_a_webp_that_may_have_large_tables_takes_more_of_the_budget(
     with shared.hold(12_000_000), pytest.raises(NotEnoughResources, match="busy"):
         images.decode(buffer.getvalue(), limits=Settings())
     lossy = io.BytesIO()
-    picture.convert("RGB").save(lossy, "WEBP")
+    picture.convert("RGB").save(lossy, "WEBP", exif=b"Exif", icc_profile=bytes(200))
     with shared.hold(12_000_000):
         assert images.decode(lossy.getvalue(), limits=Settings()).shape == (600, 600, 3)

@@ -4,12 +4,14 @@ import io
 import struct
 from functools import partial
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from core import images
 from core.errors import BadImage
-from core.images import formats
+from core.images import coded_size, formats
+from core.images.tags import within_file
 from core.settings import Settings
 from tests.core.heifs import Item, box, build, grid, ispe, parts_of
 
@@ -75,7 +77,7 @@ def test_a_picture_of_very_many_frames_is_refused(form, brand, kind):
     """A decoder would decode each that is hidden before it gets to the first that is shown."""
     properties, frame = encoded(form, 2_048, 2_048)
     item = Item(kind, frame * 200, (*range(1, len(properties) + 1),))
-    with pytest.raises(BadImage, match="put together from 200 frames"):
+    with pytest.raises(BadImage, match="frames of this picture have 839 million pixels"):
         decode(build(brand, [item], properties))
 
 
@@ -84,6 +86,19 @@ def test_a_sequence_of_many_frames_gives_its_first():
     frames = [Image.new("RGB", (1_024, 1_024), (shade, 0, 0)) for shade in range(0, 200, 2)]
     frames[0].save(buffer, "AVIF", save_all=True, append_images=frames[1:] * 6, speed=10)
     assert decode(buffer.getvalue()).shape == (1_024, 1_024, 3)
+
+
+def test_each_track_of_a_sequence_is_read_by_its_own_sizes():
+    """The frames of its transparency are far smaller than those of its colours."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (60, 256, 256, 4), np.uint8)
+    noise[..., 3] = 200
+    frames = [Image.fromarray(each) for each in noise]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "AVIF", save_all=True, append_images=frames[1:], speed=10, quality=95)
+    content = buffer.getvalue()
+    assert coded_size.frames(within_file(buffer), len(content)).pixels == 256 * 256
+    assert decode(content).shape == (256, 256, 3)
 
 
 def tiled(rows: int, columns: int, size: tuple[int, int], edge: int = 512, **more: object) -> bytes:
@@ -105,11 +120,26 @@ def test_a_picture_of_tiles_is_read():
 
 
 @heif
+def test_a_photograph_of_24_megapixels_with_its_gain_map_is_read():
+    """As iPhones write it: tiles of 512 pixels, and a map of half the size in a single frame."""
+    (properties, tile), (others, gain) = encoded("HEIF", 512, 512), encoded("HEIF", 2_856, 2_142)
+    of_tile, of_map = ({p[4:8]: p for p in found} for found in (properties, others))
+    size = (5_712, 4_284)
+    items = [
+        Item(b"grid", grid(9, 12, *size), (3,), (2,) * 108),
+        Item(b"hvc1", tile, (1, 2)),
+        Item(b"hvc1", gain, (4, 5)),
+    ]
+    declared = [of_tile[b"ispe"], of_tile[b"hvcC"], ispe(*size), of_map[b"ispe"], of_map[b"hvcC"]]
+    assert decode(build(b"heic", items, declared)).shape == (4_284, 5_712, 3)
+
+
+@heif
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         # Of tiles that lie outside the picture, and of a canvas that is larger than declared.
-        (lambda: tiled(12, 250, (512, 512)), "put together from 3,000 frames"),
+        (lambda: tiled(12, 250, (512, 512)), "frames of this picture have 786 million pixels"),
         (
             lambda: tiled(1, 1, (512, 512), content=grid(1, 1, 4_000, 4_000)),
             "declares 512 × 512 pixels and holds 4000 × 4000",

@@ -365,7 +365,7 @@ def avif_box(kind: bytes, content: bytes) -> bytes:
         # Sixty thousand items, each of sixty thousand extents of no bytes.
         avif_box(b"iloc", bytes(4) + b"\0\0\xea\x60" + b"\0\1\0\0\xff\xff" * 60_000),
         # The same in small boxes, each within the limit.
-        avif_box(b"iloc", bytes(4) + b"\0\1\0\1\0\0\xc0\0") * 40,
+        avif_box(b"iloc", bytes(4) + b"\0\0\0\1\0\1\0\0\xc0\0") * 40,
         avif_box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
         avif_box(b"hvcC", bytes(22) + b"\2" + (b"\x20\x75\x30" + bytes(60_000)) * 2),
     ],
