@@ -441,7 +441,7 @@ def test_unknown_pictures_are_split_and_unreadable_ones_left_out(
     output = run_in_process(folder, pictures)
     assert output.splitlines().count(f"Left out, as it cannot be read as a picture: {broken}") == 1
     assert ".DS_Store" not in output
-    assert "so the split is random: copies may be in training and test." in output
+    assert "so split at random: copies may be in training and test." in output
     assert accuracy(output)[1] in (
         5,
         6,
