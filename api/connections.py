@@ -91,7 +91,9 @@ def _close(connection: Any) -> None:
 def _is_understood(connection: Any) -> bool:
     """Whether a connection has become a WebSocket. A header that it does not understand, such as
     one with a body, gets no answer."""
-    return bool(getattr(connection.transport.get_protocol(), "handshake_initiated", False))
+    protocol = connection.transport.get_protocol()
+    # Only one of Uvicorn's protocols says so; of the others, all are left open.
+    return protocol is not connection and getattr(protocol, "handshake_initiated", True)
 
 
 def _stop_waiting(connection: Any) -> None:

@@ -204,7 +204,8 @@ class Boxes:
         self._tracks[-1].sizes.append(same or first)
 
     def _list_properties(self, at: int, size: int) -> None:
-        for number, (kind, start, length) in enumerate(self._boxes(at, at + size), 1):
+        places = self._boxes(at, at + size, DEEPEST - 1)  # without boxes inside them
+        for number, (kind, start, length) in enumerate(places, 1):
             self._properties[number].add(start)
             self._understand(kind, start, length)
 

@@ -53,12 +53,7 @@ def frames(read: Reader, length: int) -> Frames:
         boxes = Boxes(read, length)
         grids = _grids(boxes)
         units = _Units(boxes)
-        described: dict[int, list[Size]] = {}  # by properties, and entries of sequences
-        for at, size in boxes.av1:
-            described[at] = list(units.av1_sizes(read, at + 4, at + size))
-        for at, size in boxes.hevc:
-            record = read(at, min(size, BOX_BYTES))
-            described[at] = list(map(hevc_size, units.parameter_sets(record)))
+        described = _described(boxes, units, read)
         coded = [size for sizes in described.values() for size in sizes]
         composed: list[Size] = []
         pixels: defaultdict[int, int] = defaultdict(int)
@@ -86,6 +81,15 @@ def frames(read: Reader, length: int) -> Frames:
             "standard dynamic range (SDR)."
         )
     return Frames(boxes.declared, coded, composed, max(pixels.values(), default=0))
+
+
+def _described(boxes: Boxes, units: "_Units", read: Reader) -> dict[int, list[Size]]:
+    """Sizes in what describes frames, by its offset: properties, and entries of sequences."""
+    sizes = {at: list(units.av1_sizes(read, at + 4, at + size)) for at, size in boxes.av1}
+    for at, size in boxes.hevc:
+        record = read(at, min(size, BOX_BYTES))
+        sizes[at] = list(map(hevc_size, units.parameter_sets(record)))
+    return sizes
 
 
 def _grids(boxes: Boxes) -> dict[int, list[int]]:

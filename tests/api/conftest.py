@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -38,13 +39,15 @@ def fill(home: Path) -> Path:
 
 
 @contextmanager
-def serve(settings: Settings, *routes: BaseRoute) -> Iterator[Client]:
+def serve(settings: Settings, *routes: BaseRoute, **options: Any) -> Iterator[Client]:
     """A client of a server in this process with the API and other routes, but without the pages."""
     app = Starlette(
         routes=[*api.routes(settings), *routes], middleware=[Middleware(api.SocketLimits)]
     )
     listening = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=1))
+    running = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", timeout_keep_alive=1, **options)
+    )
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """Slow clients and many connections: others are served meanwhile, and slow ones are closed."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,24 @@ def test_a_websocket_that_is_not_understood_is_closed(server: Client, content: b
         assert b"101" not in read_to_end(connection)
     with open_connection(server, UPGRADE + b"\r\n") as connection:
         assert b"101 Switching" in connection.recv(65536)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("protocol", ["websockets", "websockets-sansio"])
+def test_a_websocket_stays_open_by_whatever_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
+    connections.limit()
+    route = WebSocketRoute("/echo", echo)
+    with (
+        serve(Settings(home=tmp_path), route, ws=protocol) as client,
+        connect(client.url.replace("http", "ws") + "/echo") as page,
+    ):
+        for _ in range(3):
+            page.send("hello")
+            assert page.recv(10) == "hello"
+            time.sleep(0.2)
 
 
 def test_a_long_body_is_read_in_small_pieces(

@@ -176,6 +176,22 @@ def test_what_a_picture_is_put_together_from_is_bounded(content, reason):
 
 
 @heif
+@pytest.mark.parametrize("used", [(2, 3), (2,), (2, 3, 4)])
+def test_the_properties_of_a_tile_are_those_that_the_decoder_takes(used):
+    """Others describe a smaller frame; boxes inside a property are none."""
+    properties, tile = encoded("HEIF", 2_048, 2_048)
+    others, _ = encoded("HEIF", 64, 64)
+    large, small = ({p[4:8]: p for p in found} for found in (properties, others))
+    items = [
+        Item(b"grid", grid(20, 20, 2_048, 2_048), (2,), (2,) * 400),
+        Item(b"hvc1", tile, used),
+    ]
+    listed = [box(b"iprp", small[b"hvcC"]), large[b"ispe"], large[b"hvcC"], small[b"hvcC"]]
+    with pytest.raises(BadImage, match="1,678 million pixels"):
+        decode(build(b"heic", items, listed))
+
+
+@heif
 def test_a_header_in_very_many_pieces_is_refused():
     properties, frame = encoded("HEIF", 64, 64)
     cuts = (*range(1, 60_000),)
