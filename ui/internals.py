@@ -5,11 +5,13 @@ core/images/decoding.py, because `core` imports no user interface.
 """
 
 import asyncio
+import contextlib
 import functools
 import io
 import mmap
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -22,6 +24,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import ScriptRunner, StopException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
+from streamlit.runtime.state import SafeSessionState
 from streamlit.runtime.uploaded_file_manager import UploadFileUrlInfo
 from streamlit.typing import UploadedFile
 
@@ -33,6 +36,8 @@ OF_DEVELOPERS = {"clear_cache", "set_run_on_save", "load_git_info"}
 """Kinds of messages that only the menu for developers sends, which is hidden."""
 MOST_OPERATIONS = 20
 """Files that a session may wait for at a time."""
+
+_COMPLETING = ContextVar("completing", default=False)
 
 
 class Uploaded(NamedTuple):
@@ -120,16 +125,33 @@ def complete_callbacks() -> None:
     """Serve a request that comes during a callback after it, from now on in all sessions.
 
     Streamlit would stop the callback at its next access to the session state or the address: a
-    second click could stop the start of a training that the first one asked for.
+    second click could stop the start of a training that the first one asked for. It would also
+    drop a click whose callback has not begun.
     """
     handle = ScriptRunner._maybe_handle_execution_control_request
 
     def handle_later(self: ScriptRunner) -> None:
         running = self._execing and self._is_in_script_thread()  # else it has no location
-        if not (running and ThreadState.get().run_location is RunLocation.CALLBACK):
+        in_callback = running and ThreadState.get().run_location is RunLocation.CALLBACK
+        if not (in_callback or _COMPLETING.get()):
             handle(self)
 
+    def run_callbacks(self: SafeSessionState, *args: Any, **kwargs: Any) -> None:
+        with self._lock:
+            self._state.on_script_will_rerun(*args, **kwargs)
+
     ScriptRunner._maybe_handle_execution_control_request = handle_later  # type: ignore[method-assign]
+    SafeSessionState.on_script_will_rerun = run_callbacks  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def completing() -> Iterator[None]:
+    """Let no request stop the script in this block, as in a callback."""
+    token = _COMPLETING.set(True)
+    try:
+        yield
+    finally:
+        _COMPLETING.reset(token)
 
 
 @functools.cache

@@ -218,7 +218,8 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
 def uploaded_files(key: str) -> list[UploadedFile]:
     """The files in an uploader or a camera, by its key; none where it is not on the page.
 
-    A browser that has not heard that its files were taken names them again; these are gone.
+    A browser that has not heard that its files were taken names them again. Streamlit has a
+    `DeletedFile` for each of these, which is left out.
     """
     value = st.session_state.get(key) or []
     values = value if isinstance(value, list) else [value]

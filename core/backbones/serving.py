@@ -131,11 +131,23 @@ def conversion_bytes(backbone: Backbone) -> int:
     return CONVERSION_BYTES + round(CONVERSION_COPIES * backbone.megabytes * MEGABYTE)
 
 
+def check_memory(backbone: Backbone, held: int = 0) -> None:
+    """Check that the memory for making the serving model is free.
+
+    Args:
+        held: bytes that the process which makes it has already.
+
+    Raises:
+        NotEnoughResources: it is not.
+    """
+    advice = "End other work on this machine, or choose a smaller backbone."
+    needed = max(0, conversion_bytes(backbone) - held)
+    capacity.require("memory", needed, capacity.free_memory(), advice)
+
+
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
-    advice = "End other work on this machine, or choose a smaller backbone."
-    needed = conversion_bytes(backbone)
-    capacity.require("memory", needed, capacity.free_memory(), advice)
+    check_memory(backbone, capacity.held_memory())
     if backbone.weights is not None:
         progress("Downloading weights", 0, 100)  # which takes longest
         weights.fetch(

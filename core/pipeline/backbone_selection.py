@@ -25,6 +25,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
 
     Raises:
         WeightsUnavailable: the weights of the backbone in the settings cannot be had.
+        NotEnoughResources: too little memory is free to prepare it.
         Cancelled: by the context.
     """
     config = context.config

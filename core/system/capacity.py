@@ -36,6 +36,13 @@ def free_memory(mount: Path = MOUNT, groups_file: Path = GROUPS_FILE) -> int:
     return max(0, min(psutil.virtual_memory().available, *_free_in_groups(mount, groups_file)))
 
 
+def held_memory() -> int:
+    """Bytes of memory that this process has."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def free_disk(folder: Path) -> int:
     """Bytes that can be written to a folder, which need not exist yet."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())

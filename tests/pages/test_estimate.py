@@ -89,6 +89,17 @@ def test_too_little_memory_is_refused_before_the_start(
     assert not may_start(visitor)
 
 
+def test_too_little_memory_to_prepare_the_backbone_is_refused_before_the_start(
+    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "free_memory", lambda: 1000 * MEGABYTE)
+    visitor.open("train", upload=upload.id)
+    assert may_start(visitor)
+    visitor.fill("Backbone", "resnet50")
+    assert "1.9 GB of free memory, found 1.0 GB" in visitor.text()
+    assert not may_start(visitor)
+
+
 def test_a_smaller_batch_is_announced_before_the_start(
     visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,11 +89,14 @@ class Session:
         buttons = [element.button for element in self.elements if element.HasField("button")]
         return [button for button in buttons if button.label == label and not button.disabled]
 
-    def send_twice(self, page: str, query: str, widget: WidgetState, pause: float) -> None:
-        """Send a widget twice, as before the browser knows what the first request does.
+    def send_twice(
+        self, page: str, query: str, widget: WidgetState, pause: float, *, again: bool = True
+    ) -> None:
+        """Send a widget, and a request before the browser knows what the first one does.
 
         Args:
             pause: seconds between the requests.
+            again: whether the second request has the widget, too.
         """
         message = BackMsg()
         message.rerun_script.page_name = page
@@ -102,6 +105,8 @@ class Session:
         message.rerun_script.fragment_id = self.fragments.get(widget.id, "")
         self._send(message)
         time.sleep(pause)
+        if not again:
+            message.rerun_script.ClearField("widget_states")
         self._send(message)
         with contextlib.suppress(TimeoutError):
             while True:  # one or two runs of the page

@@ -49,6 +49,13 @@ def test_a_double_click_starts_one_training_and_shows_it(host: Server, tmp_path:
                 (new,) = made(host, "runs") - before
                 assert session.address == f"run={new}", f"after {pause} ms"
                 assert session.buttons("Cancel") and not session.buttons(START)
+                # Another request instead of the second click.
+                before = made(host, "runs")
+                session.open("train", pictures)
+                (button,) = session.buttons(START)
+                click = WidgetState(id=button.id, trigger_value=True)
+                session.send_twice("train", pictures, click, pause / 1000, again=False)
+                assert len(made(host, "runs") - before) == 1, f"after {pause} ms"
 
 
 def test_files_that_a_browser_names_again_are_taken_once_and_shown(

@@ -42,13 +42,17 @@ def changed(element: Element, chance: random.Random) -> WidgetState | None:
     return state
 
 
-def files(session: Session, archive: bytes, picture: bytes) -> list[WidgetState]:
+def files(
+    session: Session, archive: bytes, picture: bytes, chance: random.Random
+) -> list[WidgetState]:
     """The first uploader with a file of a kind that it takes; empty without one."""
     for element in session.elements:
         if element.HasField("file_uploader"):
-            takes_archives = "zip" in ",".join(element.file_uploader.type)
-            name, content = ("a.zip", archive) if takes_archives else ("a.jpg", picture)
-            return [session.upload(name, content)]
+            kinds = ",".join(element.file_uploader.type)
+            choices = [("a.zip", archive)] if "zip" in kinds else [("a.jpg", picture)]
+            if "image" in kinds:
+                choices.append(("a.jpg", picture))
+            return [session.upload(*chance.choice(choices))]
     return []
 
 
@@ -70,7 +74,7 @@ def test_a_random_visitor_meets_no_error(tmp_path: Path, mode: str, seed: int) -
                 done.append(f"open {page}")
                 session.open(page)
             else:
-                uploads = files(session, archive, picture) if choice < 0.2 else []
+                uploads = files(session, archive, picture, chance) if choice < 0.2 else []
                 widget = (uploads or [chance.choice(widgets)])[0]
                 done.append(f"{page}?{session.address}: {widget}")
                 session.send_twice(page, session.address, widget, 0.05 * chance.random())

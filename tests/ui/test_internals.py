@@ -1,6 +1,7 @@
 """What is not public of Streamlit and Pillow is as it was; this fails at once after an upgrade."""
 
 import asyncio
+import inspect
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import ScriptRunner, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
+from streamlit.runtime.state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 from ui import internals
@@ -55,6 +57,8 @@ def test_streamlit_and_pillow_have_every_private_part_that_is_used() -> None:
     assert "main_script_path" in NewSession.DESCRIPTOR.fields_by_name
     for name in ("_maybe_handle_execution_control_request", "_is_in_script_thread"):
         assert callable(getattr(ScriptRunner, name))
+    assert "self._execing" in inspect.getsource(ScriptRunner.__init__)
+    assert "self._state.on_script_will_rerun(" in inspect.getsource(SafeSessionState)
     assert hasattr(ThreadState, "get") and hasattr(RunLocation, "CALLBACK")
     contexts = []
 

@@ -12,7 +12,7 @@ from core.intake.uploads import Upload
 from core.settings import Settings
 from core.system.prose import listed
 from core.training import config
-from ui import launch, state, text, widgets
+from ui import internals, launch, state, text, widgets
 from ui.internals import Uploaded
 from ui.live_camera import capture_view
 
@@ -142,8 +142,9 @@ def start_at_once(upload: Upload, examined: Intake, settings: Settings) -> bool:
     """Start a Quick training on what was just saved. Returns whether one was started."""
     if st.session_state.get(state.TRAIN_AT_ONCE) != upload.id:
         return False
-    del st.session_state[state.TRAIN_AT_ONCE]
-    if any(finding.severity is Severity.BLOCKS for finding in examined.findings):
-        return False
-    launch.start(upload, examined, config.preset("quick"), settings)
-    return bool(state.parameter(state.RUN))
+    with internals.completing():
+        del st.session_state[state.TRAIN_AT_ONCE]
+        if any(finding.severity is Severity.BLOCKS for finding in examined.findings):
+            return False
+        launch.start(upload, examined, config.preset("quick"), settings)
+        return bool(state.parameter(state.RUN))

@@ -50,6 +50,9 @@ class Forecast:
         """Show what a training will take. Returns whether it may be started."""
         try:
             fitting = resources.check(self.dataset, config, self.settings)
+            backbone = backbones.get(config.backbone)
+            if self.start is None and serving.locate(backbone, self.settings) is None:
+                serving.check_memory(backbone)
         except TuskerError as refusal:
             st.error(text.plain(str(refusal), 600), icon=":material/memory:")
             return False

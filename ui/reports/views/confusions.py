@@ -101,12 +101,9 @@ def _worst(view: CompleteRun, chosen: Cell | None) -> None:
 
 def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> None:
     classes = view.report.classes
-    boxes = (
-        (state.ACTUAL_BOX, "Actual", actual, state.CELL_ACTUAL),
-        (state.PREDICTED_BOX, "Predicted", predicted, state.CELL_PREDICTED),
-    )
+    boxes = {state.ACTUAL_BOX: ("Actual", actual), state.PREDICTED_BOX: ("Predicted", predicted)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for key, title, label, parameter in boxes:
+        for key, (title, label) in boxes.items():
             st.session_state[key] = label
             st.selectbox(
                 title,
@@ -115,7 +112,6 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
                 format_func=classes.__getitem__,
                 key=key,
                 on_change=_name,
-                args=(key, parameter),
                 placeholder="Choose a class",
                 filter_mode="contains",
                 width=168,  # two fit a phone
@@ -132,12 +128,15 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
         picture.cards(view, indices.tolist(), f"cell {actual} {predicted}")
 
 
-def _name(key: str, parameter: str) -> None:
-    label = st.session_state[key]
-    if label is None:
-        st.query_params.pop(parameter, None)
-    else:
-        st.query_params[parameter] = str(label)
+def _name() -> None:
+    # Both: the request may bring the address from before the choice in the other box.
+    boxes = {state.CELL_ACTUAL: state.ACTUAL_BOX, state.CELL_PREDICTED: state.PREDICTED_BOX}
+    for name, key in boxes.items():
+        label = st.session_state.get(key)  # the other box may not be drawn yet
+        if label is None:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = str(label)
 
 
 def _choose(cell: Cell) -> None:
