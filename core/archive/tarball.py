@@ -26,7 +26,7 @@ EXTENDED_TOTAL = 128 << 20
 EXTENDED_RECORDS = 10_000
 """Records of one extended header."""
 MEMBERS = 100_000
-"""Parts of a gzip file, each of which begins anew; usual are one, or one per 64 KB."""
+"""Parts of a gzip file that have headers of their own: usually one, or one per 64 KB."""
 DAMAGED = "This archive is damaged or incomplete. Upload it again."
 _GZIP = 16 + zlib.MAX_WBITS
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
