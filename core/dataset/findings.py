@@ -60,13 +60,15 @@ class Finding(BaseModel, frozen=True):
 
     @property
     def resolved_by_default(self) -> bool:
-        """Whether its remedy is safe to apply unasked: it blocks, or merges `Daisy` and `daisy`."""
+        """Whether its remedy is applied unasked.
+
+        The finding blocks, or `Daisy` and `daisy` are merged, or numbers are replaced by names.
+        """
         if self.remedy is None:
             return False
         spellings = {name.casefold() for name in self.remedy.classes}
-        return self.severity is Severity.BLOCKS or (
-            self.remedy.kind == "merge" and len(spellings) == 1
-        )
+        is_merge = self.remedy.kind == "merge" and len(spellings) == 1
+        return self.severity is Severity.BLOCKS or self.remedy.kind == "rename" or is_merge
 
 
 def resolved_next(

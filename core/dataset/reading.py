@@ -19,7 +19,7 @@ from core.archive.unpacking import (
     Skipped,
     extract,
 )
-from core.dataset import layout, reading_findings, scaling, tables
+from core.dataset import class_codes, layout, reading_findings, scaling, tables
 from core.dataset.examples import Column, Dataset, Example
 from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
@@ -97,6 +97,8 @@ def read(
     names = [member.name for member, _ in readable]
     hashes = [picture.sha256 for _, picture in readable]
     found, notes, used = interpret(name, names, others, files, classes, hashes)
+    if codes := class_codes.find(found.classes, others):
+        used, notes = (*used, codes[0]), (*notes, codes[1])
     check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
     examples, left_out = _examples(readable, found, base)
     columns = tables.columns([example.name for example in examples], others)

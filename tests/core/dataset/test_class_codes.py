@@ -1,0 +1,134 @@
+"""Names of classes that are numbers or codes, in the files that public datasets have for them."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from core import intake
+from core.archive.unpacking import Member
+from core.checks import Severity
+from core.dataset import class_codes
+from core.dataset.findings import resolved_next
+from core.settings import Settings
+
+NAMES = ["rose", "lily", "iris"]
+
+
+def found(folder, classes, **contents):
+    """The names that are found for the classes; file names are given with `__` for the dot."""
+    others = []
+    for name, content in contents.items():
+        path = folder / name.replace("__", ".")
+        path.write_text(content)
+        others.append(Member(name=f"set/{path.name}", path=path))
+    named = class_codes.find(classes, others)
+    return dict(zip(named[1].remedy.classes, named[1].remedy.names, strict=True)) if named else {}
+
+
+NAMED = {
+    "codes as keys": ("1 10 2", "cat_to_name__json", {"1": "rose", "10": "lily", "2": "iris"}),
+    "names as keys": ("1 10 2", "map__json", {"rose": 1, "lily": 10, "iris": 2}),
+    "a part of the content": (
+        "1 10 2",
+        "config__json",
+        {"id2label": dict(zip(["1", "10", "2"], NAMES, strict=True)), "v": "2"},
+    ),
+    "a list in order": ("0 1 2", "class_names__json", ["rose", "lily", "iris"]),
+    "records": (
+        "0 1 2",
+        "info__json",
+        {"categories": [{"id": n, "name": name} for n, name in enumerate(NAMES)]},
+    ),
+    "lists of code and name": (
+        "n021 n022 n023",
+        "imagenet_class_index__json",
+        {str(n): [f"n02{n + 1}", name] for n, name in enumerate([*NAMES, "shark"])},
+    ),
+    "a table": (
+        "00000 00001 00014",
+        "signnames__csv",
+        "ClassId,SignName\n0,rose\n1,lily\n2,x y\n14,iris\n",
+    ),
+    "a table with other columns": (
+        "0 1 2",
+        "t__csv",
+        "id;height;title\n2;3;iris\n1;3;lily\n0;3;rose\n",
+    ),
+    "words after codes": (
+        "n021 n022 n023",
+        "words__txt",
+        "n021 rose\nn022\tlily\nn023: iris\nn1 x, y\n",
+    ),
+    "names in order": ("0 1 2", "labels__txt", "rose\nlily\niris\n"),
+    "names in order, counted from 1": ("1 2 3", "classes__txt", "rose\nlily\niris"),
+    "letters before numbers": ("c0 c1 c2", "legend__txt", "c0: rose\nc1: lily\nc2: iris\n"),
+}
+
+
+@pytest.mark.parametrize(("classes", "file", "content"), NAMED.values(), ids=NAMED)
+def test_the_file_with_all_codes_names_the_classes(tmp_path, classes, file, content):
+    text = content if isinstance(content, str) else json.dumps(content)
+    expected = dict(zip(classes.split(), NAMES, strict=True))
+    assert found(tmp_path, classes.split(), **{file: text}) == expected
+
+
+def test_names_keep_their_signs_and_long_lists_of_synonyms_their_first(tmp_path):
+    synonyms = "kit fox, " + ", ".join(["Vulpes macrotis"] * 5)
+    names = {"0": "Speed limit (20km/h)", "1": "001.Black_footed_Albatross", "2": synonyms}
+    assert found(tmp_path, list("012"), map__json=json.dumps(names)) == names | {"2": "kit fox"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "file", "content"),
+    [
+        ("cat dog", "names__csv", "id,name\ncat,Katze\ndog,Hund\n"),  # words, which stay
+        ("0 1", "map__json", '{"0": "cat"}'),  # one is missing
+        ("0 1", "map__json", '{"0": "cat", "1": "Cat"}'),  # of one name
+        ("0 1", "table__csv", "id,width,path\n0,30,0/1.jpg\n1,40,1/1.jpg\n"),  # no words
+        ("0 1", "rows__csv", "id,name\n0,cat\n0,cat\n1,dog\n"),  # a table of pictures
+        ("0 1", "README__txt", "Pictures of cats\nand of dogs\n"),
+        ("0 1 2", "classes__txt", "cat\ndog\n"),
+        ("0 2", "classes__txt", "cat\ndog\n"),  # which of three?
+        ("0 1", "broken__json", "{"),
+    ],
+)
+def test_other_files_name_no_classes(tmp_path, classes, file, content):
+    assert found(tmp_path, classes.split(), **{file: content}) == {}
+
+
+def test_numbered_folders_get_their_names_unasked_and_the_finding_can_be_declined(tmp_path):
+    data = tmp_path / "flowers"
+    for code in ("1", "10", "2"):
+        for n in range(3):
+            path = data / "train" / code / f"image_{code}{n}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 40), (80 * n, 25 * int(code), 60)).save(path)
+    (data / "cat_to_name.json").write_text(json.dumps({"1": "rose", "10": "lily", "2": "iris"}))
+    taken = intake.take_in(data, "flowers", tmp_path / "intake", Settings())
+    assert taken.dataset.classes == ("1", "10", "2")
+    assert "cat_to_name.json" not in {skipped.name for skipped in taken.dataset.skipped}
+    finding = next(f for f in taken.findings if f.code == "class_codes")
+    assert finding.severity is Severity.INFORMS
+    remedies = [remedy for _, remedy in resolved_next(taken.findings, [])]
+    assert finding.remedy in remedies
+    assert finding.remedy not in [r for _, r in resolved_next(taken.findings, [], ["class_codes"])]
+    named = intake.apply_remedies(tmp_path / "intake", remedies, Settings())
+    assert named.dataset.classes == tuple(sorted(NAMES))
+    label_of = {e.name: named.dataset.classes[e.label] for e in named.dataset.examples}
+    assert label_of["train/10/image_100.png"] == "lily"
+    assert not [f for f in named.findings if f.code == "class_codes"]
+
+
+def test_numbers_in_a_table_get_the_names_of_another_file(tmp_path):
+    data = tmp_path / "cassava"
+    (data / "train_images").mkdir(parents=True)
+    for n in range(6):
+        Image.new("RGB", (40, 40), (40 * n, 0, 60)).save(data / f"train_images/{100 + n}.png")
+    rows = "".join(f"{100 + n}.png,{n % 2}\n" for n in range(6))
+    (data / "train.csv").write_text(f"image_id,label\n{rows}")
+    (data / "label_num_to_disease_map.json").write_text('{"0": "blight", "1": "mosaic disease"}')
+    taken = intake.take_in(data, "cassava", tmp_path / "intake", Settings())
+    remedies = [remedy for _, remedy in resolved_next(taken.findings, [])]
+    named = intake.apply_remedies(tmp_path / "intake", remedies, Settings())
+    assert named.dataset.classes == ("blight", "mosaic disease")
