@@ -30,22 +30,30 @@ _LISTS = vocabulary(
 Rows = list[list[str]]
 
 
-def find(classes: Sequence[str], others: Sequence[Member]) -> tuple[str, Finding] | None:
+def find(
+    classes: Sequence[str], pictures: int, others: Sequence[Member]
+) -> tuple[str, Finding] | None:
     """The file that names the classes, and a finding with the remedy to rename them.
 
     All classes must be codes, each in one row of the file beside a name that no other has:
     `signnames.csv`, `cat_to_name.json`, `LOC_synset_mapping.txt`. Of numbers from 0 or 1, a file
-    such as `classes.txt` may list the names in order.
+    such as `classes.txt` may list the names in order. Tables of pictures often number their rows,
+    so one with a row for every second picture does not name numbers.
 
     Args:
-        others: files that are no pictures.
+        pictures: how many there are.
+        others: files that are neither pictures nor used as labels.
     """
     if len(classes) < 2 or not all(map(_CODE.fullmatch, classes)):
         return None
+    most = pictures // 2 if all(map(str.isdecimal, classes)) else tables.MOST_LINES
     files = (member for member in others if _may_name(member))
     nearest = sorted(files, key=lambda member: (member.name.count("/"), member.name))
     for member in nearest[:MOST_FILES]:
         for rows in _tables(member):
+            of_pictures = len(rows) > most or any(is_picture(cell) for row in rows for cell in row)
+            if of_pictures:
+                continue
             if names := _named(classes, rows) or _listed(classes, rows, member.name):
                 return member.name, _finding(member.name, names)
     return None
@@ -142,10 +150,4 @@ def _names(cells: Sequence[str]) -> list[str]:
     names = [" ".join(printable(cell).split()) for cell in cells]
     names = [name if len(name) <= LONGEST else name.split(",")[0][:LONGEST] for name in names]
     are_words = all(words_of(name) and not _CODE.fullmatch(name) for name in names)
-    if (
-        not are_words
-        or any(map(is_picture, names))
-        or len({key(name) for name in names}) < len(names)
-    ):
-        return []
-    return names
+    return names if are_words and len({key(name) for name in names}) == len(names) else []

@@ -97,7 +97,8 @@ def read(
     names = [member.name for member, _ in readable]
     hashes = [picture.sha256 for _, picture in readable]
     found, notes, used = interpret(name, names, others, files, classes, hashes)
-    if codes := class_codes.find(found.classes, others):
+    unused = [member for member in others if member.name not in used]
+    if codes := class_codes.find(found.classes, len(names), unused):
         used, notes = (*used, codes[0]), (*notes, codes[1])
     check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
     examples, left_out = _examples(readable, found, base)

@@ -22,7 +22,7 @@ def found(folder, classes, **contents):
         path = folder / name.replace("__", ".")
         path.write_text(content)
         others.append(Member(name=f"set/{path.name}", path=path))
-    named = class_codes.find(classes, others)
+    named = class_codes.find(classes, 20, others)
     return dict(zip(named[1].remedy.classes, named[1].remedy.names, strict=True)) if named else {}
 
 
@@ -87,6 +87,8 @@ def test_names_keep_their_signs_and_long_lists_of_synonyms_their_first(tmp_path)
         ("0 1", "map__json", '{"0": "cat", "1": "Cat"}'),  # of one name
         ("0 1", "table__csv", "id,width,path\n0,30,0/1.jpg\n1,40,1/1.jpg\n"),  # no words
         ("0 1", "rows__csv", "id,name\n0,cat\n0,cat\n1,dog\n"),  # a table of pictures
+        ("0 1", "rows__csv", ",file,label\n0,x1.jpg,cat\n1,x2.jpg,dog\n"),  # numbers of rows
+        ("0 1", "rows__csv", "".join(f"{n},scan{n},text {n}\n" for n in range(12))),
         ("0 1", "README__txt", "Pictures of cats\nand of dogs\n"),
         ("0 1 2", "classes__txt", "cat\ndog\n"),
         ("0 2", "classes__txt", "cat\ndog\n"),  # which of three?
