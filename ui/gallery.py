@@ -85,7 +85,8 @@ def choose(
     key: str,
     picture: Callable[[Item], tuple[Path, str]],
     targets: Sequence[str],
-    move: Callable[[list[Item], str], bool],
+    move: Callable[[list[Item], str], object],
+    about: Sequence[str],
 ) -> None:
     """Pictures with a box each, and where the chosen ones are moved to.
 
@@ -93,7 +94,8 @@ def choose(
         items: in the order to show; their texts differ.
         key: of the data set; boxes keep their state while it is the same.
         targets: names of classes; an empty one leaves pictures out. Others can be typed.
-        move: returns whether it was done; if not, the boxes keep their state, too.
+        move: if it is refused, the boxes keep their state, too.
+        about: where the page shows why it was refused.
     """
 
     def box(item: Item) -> str:
@@ -105,8 +107,8 @@ def choose(
         st.checkbox(text.plain(name.rpartition("/")[2], 20), key=box(item), persist_state="session")
 
     def moved() -> None:
-        if move(chosen, st.session_state[target_key]):
-            st.session_state.update({box(item): False for item in chosen})
+        move(chosen, st.session_state[target_key])
+        st.session_state.update({box(item): False for item in chosen})
 
     show(items, f"choose {key} {items[:1]}", draw, width=100)
     chosen = [item for item in items if st.session_state.get(box(item))]
@@ -122,12 +124,14 @@ def choose(
         accept_new_options=True,
         key=target_key,
     )
-    button.button(
-        f"Move {text.count(len(chosen), 'picture')}",
-        disabled=not chosen or st.session_state[target_key] is None,
-        on_click=widgets.once(moved),
-        width="stretch",
-    )
+    with button:
+        widgets.button(
+            f"Move {text.count(len(chosen), 'picture')}",
+            moved,
+            disabled=not chosen or st.session_state[target_key] is None,
+            width="stretch",
+            about=about,
+        )
 
 
 def class_title(name: str) -> str:

@@ -10,7 +10,7 @@ from core.export.card import PHASES
 from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Event, Note, Step
 from core.settings import Settings
-from ui import text
+from ui import text, widgets
 
 EVERY = 0.5
 """Seconds between two looks at a job that a visitor waits for."""
@@ -97,7 +97,8 @@ def show(
     status = scheduling.status(job, settings)
     line, stop = st.columns([5, 1], vertical_alignment="center")
     if may_cancel:
-        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
+        with stop:
+            cancel_button(noun, cancel, job, settings)
     if status.state is State.QUEUED:
         sentence = status.sentence or _queued(scheduling.position(job, settings), noun)
         line.progress(0.0, text=text.plain(sentence, 300))
@@ -158,13 +159,7 @@ def _left(event: Step | Epoch | Note | None, of_step: float, of_all: float) -> f
     return max(of_all, of_step)
 
 
-def cancel_button(key: str, column: Any, callback: Callable[..., None], *args: Any) -> None:
-    """A button to cancel a job, in a column beside its bar."""
-    column.button(
-        "Cancel",
-        key=key,
-        icon=":material/stop_circle:",
-        width="stretch",
-        on_click=callback,
-        args=args,
-    )
+def cancel_button(noun: str, callback: Callable[..., None], *args: Any) -> None:
+    """A button to cancel a job, for a column beside its bar."""
+    key = f"cancel {noun}"
+    widgets.button("Cancel", callback, *args, icon="stop_circle", key=key, width="stretch")

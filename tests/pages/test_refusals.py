@@ -68,7 +68,7 @@ def test_a_choice_that_cannot_be_stored_says_so(
     visitor.rerun()
     (label,) = (label for label in visitor.buttons() if label.startswith("Say “not sure” below"))
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "annotate", _full_disk)
+        patched.setattr("core.runs.annotations.JsonFile.write", _full_disk)
         assert NO_SPACE in visitor.press(label).text()
         visitor.choose("Data")
         assert NO_SPACE not in visitor.text()

@@ -40,11 +40,22 @@ DEFERRED: dict[str, Callable[[], Any]] = {}
 
 
 class Entered(PagesManager):
-    """A server that somebody has opened at `/` before; `ui/frame.py` says why that matters."""
+    """A server that somebody has opened at `/` before; `ui/frame.py` says why that matters.
+
+    Callbacks know the pages of the run before, as in a browser's session.
+    """
+
+    pages: dict[str, Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         PagesManager.uses_pages_directory = False
+        self._pages = Entered.pages
+
+    def set_pages_and_resolve(self, pages: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Streamlit's, remembered."""
+        Entered.pages = pages
+        return super().set_pages_and_resolve(pages, *args, **kwargs)
 
 
 app_test.PagesManager = Entered

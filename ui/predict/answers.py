@@ -115,13 +115,13 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                         width="stretch",
                         alt=picture.name,
                     )
-                st.button(
+                widgets.button(
                     text.plain(_summary(row), 40),
+                    st.session_state.update,
+                    {state.SHOWN: number},
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
-                    on_click=st.session_state.update,
-                    args=({state.SHOWN: number},),
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))

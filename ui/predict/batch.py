@@ -126,7 +126,7 @@ def show(batch: Batch, model: str, settings: Settings) -> None:
         widgets.error(str(progress.refusal))
     if progress.refusal and not progress.sources:
         if not isinstance(progress.refusal, BadInput):  # else other files are needed
-            st.button("Try again", icon=":material/replay:", on_click=forget)
+            widgets.button("Try again", forget, icon="replay")
     elif progress.done < len(progress.sources) and not progress.stopped:
         _work(progress, settings)
     else:
@@ -186,7 +186,8 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
     if seconds_left >= 1:
         parts.append(f"about {text.duration(seconds_left)} left")
     line.progress(progress.done / total, text=" · ".join(parts))
-    job_progress.cancel_button("cancel batch", stop, setattr, progress, "stopped", True)
+    with stop:
+        job_progress.cancel_button("batch", setattr, progress, "stopped", True)
     st.caption("Stay on this page until it is done.")
 
 
@@ -212,15 +213,10 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     total = len(progress.sources)
     unfinished = progress.done < total
     if unfinished:
-        st.info(
-            f"Stopped after {progress.done:,} of {total:,} files.",
-            icon=":material/cancel:",
-        )
-        st.button(
-            "Try again" if progress.refusal else "Continue",
-            icon=":material/play_circle:",
-            on_click=progress.resume,
-        )
+        stopped = f"Stopped after {progress.done:,} of {total:,} files."
+        st.info(stopped, icon=":material/cancel:")
+        label = "Try again" if progress.refusal else "Continue"
+        widgets.button(label, progress.resume, icon="play_circle")
     rows = [row for row, _ in progress.sorted_pictures]
     if not rows:
         if not unfinished:

@@ -33,15 +33,13 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     Args:
         sample: decodes one of the pictures, to preview how they are varied.
     """
-    chosen = st.radio(
+    chosen = widgets.choice(
         "How thoroughly?",
         PRESETS,
         format_func=str.capitalize,
         captions=forecast.captions(),
-        horizontal=True,
         key="preset",
         persist_state="session",
-        label_visibility="collapsed",
     )
     minutes = None
     if chosen == "best":

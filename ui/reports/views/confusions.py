@@ -88,13 +88,13 @@ def _worst(view: CompleteRun, chosen: Cell | None) -> None:
     for mistake in mistakes:
         cell = (mistake.label, mistake.predicted)
         actual, predicted = (text.plain(classes[label], 24) for label in cell)
-        st.button(
+        widgets.button(
             f"{actual} → {predicted} · {mistake.count}",
+            _choose,
+            cell,
             key=f"worst {cell}",
             width="stretch",
             type="primary" if cell == chosen else "secondary",
-            on_click=_choose,
-            args=(cell,),
             help=f"{text.count(mistake.count, 'picture')} of {actual}, predicted {predicted}.",
         )
 
