@@ -95,8 +95,7 @@ def _rows(run: Run, settings: Settings) -> None:
                 elif (waits := form in waiting) or may_prepare:
                     widgets.button(
                         "Preparing" if waits else "Prepare",
-                        partial(ordering.order, by=state.mark(settings)),
-                        *(run, [form], settings),
+                        partial(ordering.order, run, [form], settings, by=state.mark(settings)),
                         icon="" if waits else "build",
                         key=f"prepare {form.name}",
                         disabled=waits or not run.complete or run.at_work(settings),
@@ -175,7 +174,6 @@ def _download(run: Run, form: Format, label: str, **more: Any) -> None:
         label,
         partial(packing.write_format, run, form),
         name,
-        "application/octet-stream",
         key=f"download {form.name} {run.id}",
         **more,
     )
@@ -188,6 +186,5 @@ def _bundle(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[st
         f"Download the bundle ({text.size(total)})",
         partial(packing.write_bundle, run, settings, chosen=chosen),
         f"tusker-{run.id[:8]}.zip",
-        "application/zip",
         key=f"bundle {run.id}",
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import images
 from core.errors import TuskerError
-from ui import resources, text, widgets
+from ui import resources, state, text, widgets
 
 Item = TypeVar("Item")
 
@@ -25,15 +25,16 @@ def show(
     *,
     page_size: int = PAGE,
     width: int = 130,
-    bind: bool = False,
 ) -> None:
     """Draw each item of a page in a cell.
 
     Args:
+        key: `state.PAGE` if the address keeps the page.
         width: least width of a cell in pixels.
-        bind: whether the address keeps the page, in the query parameter `key`.
     """
-    page = _page(-(-len(items) // page_size), key, bind=bind)
+    bind: Literal["query-params"] | None = "query-params" if key == state.PAGE else None
+    pages = -(-len(items) // page_size)
+    page = st.pagination(pages, key=key, bind=bind) if pages > 1 else 1
     with st.grid(min_column_width=width, gap="small", key=f"gallery {key}") as grid:
         for item in items[(page - 1) * page_size : page * page_size]:
             with grid.cell():
@@ -137,11 +138,3 @@ def choose(
 def class_title(name: str) -> str:
     """A class as an option of a box; without a name, that of pictures that are left out."""
     return name or "Left out"
-
-
-def _page(pages: int, key: str, *, bind: bool) -> int:
-    if pages <= 1:
-        return 1
-    if bind:
-        return st.pagination(pages, key=key, bind="query-params")
-    return st.pagination(pages, key=f"page {key}")

@@ -1,6 +1,7 @@
 """Start, resume and repeat trainings."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -74,8 +75,7 @@ def offer_next_steps(run: Run, summary: Summary, settings: Settings) -> None:
         if upload is not None and (resumable or ended_early):
             widgets.button(
                 "Continue" if resumable else "Start again with the same settings",
-                _resume if resumable else _repeat,
-                *(run, upload, settings),
+                partial(_resume if resumable else _repeat, run, upload, settings),
                 icon="resume" if resumable else "replay",
                 type="primary",
                 help=CHECKPOINT if resumable else None,

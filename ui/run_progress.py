@@ -66,7 +66,6 @@ def _draw(run: Run, settings: Settings) -> None:
         "pictures/s",
         may_cancel=may_cancel,
         expected=expected,
-        events=events,
     )
     if shown and not queued:
         steps = [event for event in events if isinstance(event, Step)]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -83,21 +84,21 @@ def download(
     label: str,
     data: bytes | str | Callable[[], bytes | str | io.RawIOBase],
     file_name: str,
-    mime: str,
-    *,
-    icon: str = ":material/download:",
+    icon: str = "download",
     **more: Any,
 ) -> None:
     """A download button that leaves the page as it is; a callable is called when it is pressed."""
-    st.download_button(label, data, file_name, mime, icon=icon, on_click="ignore", **more)
+    more |= {"icon": f":material/{icon}:", "on_click": "ignore"}
+    mime, _ = mimetypes.guess_type(file_name)
+    st.download_button(label, data, file_name, mime or "application/octet-stream", **more)
 
 
 def download_file(
-    label: str, write: Callable[[IO[bytes]], None], file_name: str, mime: str, **more: Any
+    label: str, write: Callable[[IO[bytes]], None], file_name: str, **more: Any
 ) -> None:
     """A download button for a file that may be large; `write` is called when it is pressed."""
     folder = resources.settings().home
-    download(label, lambda: internals.FromDisk(write, folder), file_name, mime, **more)
+    download(label, lambda: internals.FromDisk(write, folder), file_name, **more)
 
 
 def download_csv(
@@ -114,7 +115,7 @@ def download_csv(
         csv.writer(out).writerows([header, *cells])
         return out.getvalue()
 
-    download("Download as CSV", written, file_name, "text/csv", **more)
+    download("Download as CSV", written, file_name, **more)
 
 
 def skipped(files: Sequence[Skipped]) -> None:
@@ -245,7 +246,8 @@ def uploader(
     label: str,
     key: str,
     take: Callable[[list[Uploaded]], object],
-    *about: str,
+    *,
+    about: Sequence[str] = (),
     **more: Any,
 ) -> None:
     """An uploader that passes files on and is then empty again.

@@ -33,7 +33,7 @@ def offer(settings: Settings) -> None:
         "Drop pictures, or one archive of them",
         "pile",
         lambda files: _go_to(store(files, settings, unsorted=True).id),
-        "upload",
+        about=("upload",),
         accept_multiple_files=True,
         max_upload_size=settings.archive_megabytes,
     )

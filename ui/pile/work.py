@@ -85,8 +85,7 @@ def _foot(labels: Labels, settings: Settings) -> None:
     with st.container(horizontal=True):
         widgets.button(
             "Train on these",
-            _save,
-            *(labels, settings),
+            partial(_save, labels, settings),
             icon="arrow_forward",
             type="primary",
             disabled=bool(problem),
@@ -96,8 +95,7 @@ def _foot(labels: Labels, settings: Settings) -> None:
             "Download class folders",
             partial(saving.write_zip, labels),
             f"{text.short(labels.pile.name, 60)}.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
+            icon="folder_zip",
             disabled=not labels.classes,
         )
         widgets.button(

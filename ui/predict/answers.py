@@ -30,7 +30,7 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
         rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
         _grid(pictures, rows, classifier.scale, chosen)
         packed = partial(table.packed, rows, "csv")
-        widgets.download("Download as CSV", packed, "predictions.csv", "text/csv")
+        widgets.download("Download as CSV", packed, "predictions.csv")
 
 
 def _predict(model: str, picture: Picture) -> Answer | str:

@@ -45,11 +45,7 @@ COLUMNS = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.1f %%"))
     "Label": st.column_config.TextColumn(width=140),
     "Problem": st.column_config.TextColumn(width="large"),
 }
-FORMS = {
-    "csv": ("CSV", "text/csv"),
-    "jsonl": ("JSON lines", "application/jsonl"),
-    "xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-}
+FORMS = {"csv": "CSV", "jsonl": "JSON lines", "xlsx": "Excel"}
 
 
 @dataclass
@@ -118,7 +114,7 @@ class BatchProgress:
 def show(batch: Batch, model: str, settings: Settings) -> None:
     """Start the batch, continue it, or show its results."""
     progress = st.session_state.get(state.BATCH)
-    batch_id = resources.model_version(model), batch.id
+    batch_id = resources.model_version(model), batch
     if progress is None or progress.id != batch_id:
         forget()
         progress = st.session_state[state.BATCH] = _begin(batch, batch_id, model, settings)
@@ -231,16 +227,15 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     st.markdown(" · ".join(f"{count:,} {name}" for name, count in outcomes.most_common()))
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
-        for form, (name, kind) in FORMS.items():
-            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}", kind)
+        for form, name in FORMS.items():
+            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}")
         with contextlib.suppress(TuskerError):  # deleted for their age
             progress.renew(settings)
             widgets.download_file(
                 "Sorted into folders",
                 lambda file: sorting.write_zip(file, progress.sorted_pictures),
                 "sorted.zip",
-                "application/zip",
-                icon=":material/folder_zip:",
+                icon="folder_zip",
                 help="A zip of class folders with your pictures. Those without an answer are "
                 "in separate folders.",
             )

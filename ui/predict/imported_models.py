@@ -37,7 +37,7 @@ def offer(chosen: str, settings: Settings) -> None:
             "Drop a bundle here",
             "bundle",
             lambda files: _import(files[0], settings),
-            "import",
+            about=("import",),
             type="zip",
             max_upload_size=settings.archive_megabytes,
         )

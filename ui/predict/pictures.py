@@ -42,11 +42,6 @@ class Batch:
 
     files: tuple[Uploaded, ...]
 
-    @property
-    def id(self) -> str:
-        """Identifies the batch among others."""
-        return " ".join(file.file_id for file in self.files)
-
 
 def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     """The controls, and what was chosen last, also before a visit to another page."""

@@ -1,5 +1,7 @@
 """The actions of a run's owner: name it, tag it, publish it, delete it, and undo the deletion."""
 
+from functools import partial
+
 import streamlit as st
 
 from core import runs
@@ -106,8 +108,7 @@ def _publishing(run: Run) -> None:
     published = run.published
     widgets.button(
         "Unpublish" if published else "Publish",
-        _publish,
-        *(run, not published),
+        partial(_publish, run, shown=not published),
         icon="public_off" if published else "public",
         about=("owner", run.id),
     )
@@ -121,7 +122,7 @@ def _publishing(run: Run) -> None:
     )
 
 
-def _publish(run: Run, shown: bool) -> None:
+def _publish(run: Run, *, shown: bool) -> None:
     run.publish(shown=shown)
     log.event("run published" if shown else "run taken back", run=log.short_id(run.id))
     st.session_state[MENU.format(run.id)] = False

@@ -1,6 +1,7 @@
 """Capture pictures with the camera, add files to the same classes, and train on them."""
 
 import time
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -48,24 +49,26 @@ def _below(settings: Settings) -> None:
     problem = missing(session)
     with st.container(horizontal=True):
         more: dict[str, Any] = {"disabled": bool(problem), "about": ("capture",)}
-        hint = "A run with a report, a link and files to download."
         widgets.button(
-            *("Train and save", _save, settings, True),
+            "Train and save",
+            partial(_save, settings, at_once=True),
             icon="bookmark_add",
             type="primary",
-            help=hint,
+            help="A run with a report, a link and files to download.",
             **more,
         )
-        hint = "Continue with steps 2 and 3, as if you had uploaded the pictures."
         widgets.button(
-            "Choose how to train", _save, settings, False, icon="tune", help=hint, **more
+            "Choose how to train",
+            partial(_save, settings, at_once=False),
+            icon="tune",
+            help="Continue with steps 2 and 3, as if you had uploaded the pictures.",
+            **more,
         )
         widgets.download(
             "Download the pictures",
             lambda: as_zip(session),
             "captured.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
+            icon="folder_zip",
             disabled=not session.count,
         )
         with st.popover("Discard all", icon=":material/delete:", disabled=not session.count):
@@ -127,7 +130,7 @@ def _take(class_id: int, files: list[Uploaded]) -> None:
     st.session_state[state.CAPTURE_PROBLEMS] = problems[:NAMED] + remaining
 
 
-def _save(settings: Settings, at_once: bool) -> None:
+def _save(settings: Settings, *, at_once: bool) -> None:
     upload = save(capture_view.session(), settings, by=state.mark(settings))
     st.query_params[state.UPLOAD] = upload.id
     if at_once:

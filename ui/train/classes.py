@@ -104,7 +104,7 @@ def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
             "Table of groups",
             "groups",
             partial(_take_table, upload),
-            *("change", upload.id),
+            about=("change", upload.id),
             type=["csv", "tsv"],
             max_upload_size=tables.LARGEST // MEGABYTE,
         )
@@ -138,7 +138,7 @@ def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
             "Pictures, or an archive of them",
             "added pictures",
             lambda files: _take(upload, names, "" if label == OWN else label, files, settings),
-            *("change", upload.id),
+            about=("change", upload.id),
             accept_multiple_files=True,
             max_upload_size=settings.archive_megabytes,
         )

@@ -1,5 +1,6 @@
 """Findings about an upload, with pictures, and the remedies that one click applies."""
 
+from functools import partial
 from operator import methodcaller
 
 import streamlit as st
@@ -66,8 +67,7 @@ def show(upload: Upload, examined: Intake) -> None:
         with undo:
             widgets.button(
                 "Undo",
-                changes.change,
-                *(upload, methodcaller("without", number, applied)),
+                partial(changes.change, upload, methodcaller("without", number, applied)),
                 icon="undo",
                 key=f"undo {number}",
                 about=("change", upload.id),
@@ -90,8 +90,7 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
         if finding.remedy is not None:
             widgets.button(
                 text.plain(finding.remedy.label, 200),
-                changes.change,
-                *(upload, methodcaller("applying", finding)),
+                partial(changes.change, upload, methodcaller("applying", finding)),
                 icon="healing",
                 key=f"remedy {finding.code}",
                 type="primary" if blocks else "secondary",

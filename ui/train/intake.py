@@ -76,7 +76,7 @@ def offer(settings: Settings) -> None:
             label,
             source,
             lambda files: _take(pile.store(files, settings)),
-            "upload",
+            about=("upload",),
             max_upload_size=settings.archive_megabytes,
             **more,
         )

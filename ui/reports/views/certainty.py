@@ -1,5 +1,6 @@
 """How far the probabilities can be trusted, and when the answer is “Not sure” or “One of”."""
 
+from functools import partial
 from operator import methodcaller
 
 import streamlit as st
@@ -70,8 +71,7 @@ def _threshold(view: CompleteRun) -> None:
         update = {"threshold": chosen.value, "target_coverage": chosen.target_coverage}
         widgets.button(
             "Always answer" if chosen.value <= 0 else f"Say “not sure” below {share}",
-            view.run.annotate,
-            methodcaller("model_copy", update=update),
+            partial(view.run.annotate, methodcaller("model_copy", update=update)),
             icon="rule",
             about=("answers", view.run.id),
         )

@@ -147,7 +147,5 @@ def _choose(cell: Cell) -> None:
 
 def _label(view: CompleteRun, name: str) -> int | None:
     """The class that a query parameter names; None where it names none of this report."""
-    number = state.parameter(name)
-    if not (number.isascii() and number.isdecimal()) or len(number) > 6:
-        return None
-    return int(number) if int(number) < len(view.report.classes) else None
+    labels = {str(label): label for label in range(len(view.report.classes))}
+    return labels.get(state.parameter(name))

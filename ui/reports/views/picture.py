@@ -50,8 +50,7 @@ def _gallery(
         if draw(view, index, f"open {key} {index}"):
             pressed.append(index)
 
-    in_address = key == state.PAGE  # that of the view of all pictures
-    gallery.show(indices, key, item, page_size=page_size, width=width, bind=in_address)
+    gallery.show(indices, key, item, page_size=page_size, width=width)
     if pressed:
         st.session_state[state.PICTURE] = pressed[0]
         _dialog(view, list(map(int, indices)))
