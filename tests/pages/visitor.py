@@ -151,6 +151,11 @@ class Visitor:
         self.button(label).click()
         return self.rerun()
 
+    def press_key(self, key: str) -> Self:
+        """Press the button of that key, for one of several with the same label."""
+        self.at.button(key=key).click()
+        return self.rerun()
+
     def press_twice(self, label: str) -> Self:
         """Press a button again before the page is drawn again."""
         call = WStates.call_callback
@@ -183,20 +188,26 @@ class Visitor:
 
     def fill(self, label: str, value: Any, *, first: bool = False) -> Self:
         """Give a field, by its label, a value; of several, the first."""
-        matching = self._fields(label)
+        matching = self.fields(label)
         assert len(matching) == 1 or first, f"{len(matching)} fields called {label!r}"
         matching[0].set_value(value)
         return self.rerun()
 
     def value(self, label: str) -> Any:
         """The value of the field of that label."""
-        (field,) = self._fields(label)
-        return field.value
+        return self.field(label).value
 
-    def _fields(self, label: str) -> list[Any]:
+    def field(self, label: str) -> Any:
+        """The field of that label."""
+        (field,) = self.fields(label)
+        return field
+
+    def fields(self, label: str) -> list[Any]:
+        """The fields of that label."""
         fields = (
             *self.at.number_input,
             *self.at.selectbox,
+            *self.at.multiselect,
             *self.at.text_input,
             *self.at.checkbox,
         )
@@ -227,6 +238,10 @@ class Visitor:
         """All text of the page as it reads, one line a text."""
         text = "\n".join(map(plain_text, self.markdown_texts()))
         return text.replace("\N{NO-BREAK SPACE}", " ")
+
+    def headings(self) -> list[str]:
+        """The headings below the title."""
+        return [heading.value for heading in self.at.header]
 
     def table(self, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of the table that has these columns."""
