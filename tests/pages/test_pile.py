@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 
 from core import labelling
+from core.errors import LimitExceeded
 from core.jobs import JobFolder
 from core.labelling import LEFT_OUT, Labels, learn
 from core.runs import Run
@@ -139,12 +140,21 @@ def test_single_pictures_are_moved_and_classes_renamed(
 
 
 def test_a_zip_without_class_folders_is_not_a_dead_end(
-    visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
+    visitor: Visitor,
+    host: Settings,
+    files: list[tuple[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise LimitExceeded("No room.")
+
     visitor.open("train").upload(
         ("photos.zip", zipped({f"DCIM/{name}": content for name, content in files}))
     )
     visitor.wait_until(lambda: "At least two classes are needed" in visitor.text())
+    with monkeypatch.context() as patched:
+        patched.setattr("core.intake.uploads.store", refuse)
+        assert "No room." in visitor.press("Group and label these pictures here").text()
     visitor.press("Group and label these pictures here")
     visitor.wait_until(lambda: "Train on these" in visitor.buttons())
     assert f"photos · {CLASSES * PER_CLASS} pictures · 0 labelled · no" in visitor.text()

@@ -70,8 +70,9 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
         files.remove(refused.path)
         _go_to(upload.id)
 
-    label = "Group and label these pictures here"
-    widgets.button(label, take, icon="category", type="primary", about=("upload",))
+    label, about = "Group and label these pictures here", ("pile", refused.id)
+    widgets.button(label, take, icon="category", type="primary", about=about)
+    widgets.show_refusal(*about)
 
 
 def show(settings: Settings) -> bool:
