@@ -73,23 +73,15 @@ def test_a_table_beside_the_pictures_groups_them(
     assert groups == [f"w{number // 2 % 7}" for number in range(len(groups))]
 
 
-def test_a_later_table_of_the_same_name_replaces_the_groups(
-    visitor: Visitor, sites_upload: Upload
-) -> None:
-    visitor.open("train", upload=sites_upload.id)
-    for groups in (7, 9):
-        visitor.upload(_table(sites_upload, groups))
-        assert visitor.value(TOGETHER) == "list.csv:who"
-        assert f"{groups} groups by the column who of list.csv" in visitor.text()
-
-
-def test_a_table_of_another_tab_groups_the_pictures_of_this_one(
+def test_each_table_of_another_tab_groups_the_pictures_of_this_one(
     visitor: Visitor, sites_upload: Upload
 ) -> None:
     visitor.open("train", upload=sites_upload.id).fill(TOGETHER, "prefix")
-    Visitor().open("train", upload=sites_upload.id).upload(_table(sites_upload, 7))
-    assert "7 groups by the column who of list.csv" in visitor.rerun().text()
-    assert visitor.value(TOGETHER) == "list.csv:who"
+    other = Visitor().open("train", upload=sites_upload.id)
+    for groups in (7, 9):  # the later one has the same name
+        other.upload(_table(sites_upload, groups))
+        assert f"{groups} groups by the column who of list.csv" in visitor.rerun().text()
+        assert visitor.value(TOGETHER) == "list.csv:who"
 
 
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
