@@ -55,7 +55,7 @@ def capture(browser: Browser, server: Server, engine: str) -> Capture:
     page = context.new_page()
     page.goto(f"{server.url}/train")
     chromium.settle(page)
-    moving_camera.start(page)
+    chromium.choose(page, "Camera")
     view = page.locator(f".capture-view[data-engine={engine}][data-live=true][data-pictures]")
     view.wait_for(timeout=chromium.PATIENCE)
     moving_camera.measure_lag(view)

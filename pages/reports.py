@@ -3,14 +3,14 @@
 import streamlit as st
 
 from core import runs
-from ui import frame, launch, models, resources, run_progress, state
+from ui import frame, launch, models, resources, run_progress, state, widgets
 from ui.reports import compare, owner, run_list, views
 
 frame.enter()
 settings = resources.settings()
 comparing = bool(state.parameter(state.COMPARE))
 if comparing and not state.parameter(state.RUN):
-    st.button("All runs", on_click=compare.leave, icon=":material/arrow_back:")
+    widgets.button("All runs", compare.leave, icon="arrow_back")
     compare.show(compare.current(settings), settings)
     st.stop()
 
@@ -22,7 +22,7 @@ if run is None:
     st.stop()
 
 back = "Back to comparing" if comparing else "All runs"
-st.button(back, on_click=state.show_run, icon=":material/arrow_back:")
+widgets.button(back, state.show_run, icon="arrow_back")
 summary = runs.summarise(run, settings)
 owner.heading(summary, settings)
 run_progress.show(run, summary, settings, views.show)

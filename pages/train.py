@@ -1,5 +1,7 @@
 """Train on your own classes: add pictures, choose a method, watch the training."""
 
+from functools import partial
+
 import streamlit as st
 
 from core import runs
@@ -59,13 +61,13 @@ st.text_input(
     width=400,
 )
 with st.bottom:  # in sight from the start, however long the page is
-    st.button(
+    widgets.button(
         "Start training",
+        partial(launch.start, name=run_name),
+        *(upload, examined, config, settings, model and model.path),
+        icon="play_arrow",
         type="primary",
-        icon=":material/play_arrow:",
         disabled=not startable,
-        on_click=widgets.once(launch.start),
-        args=(upload, examined, config, settings, model and model.path),
-        kwargs={"name": run_name},
+        about=("start", upload.id),
     )
-widgets.show_refusal(state.REFUSAL, upload.id)
+widgets.show_refusal("start", upload.id)

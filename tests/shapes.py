@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
     """Encode a picture; `options` are passed to Pillow."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, quality=92, **options)
+    return buffer.getvalue()
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """A zip of files by their names."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
     return buffer.getvalue()
 
 

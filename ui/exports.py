@@ -93,26 +93,21 @@ def _rows(run: Run, settings: Settings) -> None:
                 if form.file in sizes:
                     _download(run, form, "Download", width="stretch")
                 elif (waits := form in waiting) or may_prepare:
-                    st.button(
+                    widgets.button(
                         "Preparing" if waits else "Prepare",
+                        partial(ordering.order, run, [form], settings, by=state.mark(settings)),
+                        icon="" if waits else "build",
                         key=f"prepare {form.name}",
-                        icon=None if waits else ":material/build:",
                         disabled=waits or not run.complete or run.at_work(settings),
                         width="stretch",
-                        on_click=_prepare,
-                        args=(run, form, settings),
+                        about=("export", run.id),
                     )
             if form.file in sizes and result is not None and verification is not None:
                 words.caption(_proof(result, verification, sizes[form.file]))
             elif result is not None and form not in waiting:
                 words.caption(f":material/block: {text.plain(result.reason, 600)}")
-    widgets.show_refusal(state.EXPORT_REFUSAL, run.id)
+    widgets.show_refusal("export", run.id)
     _progress(run, settings, may_cancel=may_prepare)
-
-
-def _prepare(run: Run, form: Format, settings: Settings) -> None:
-    with widgets.keep_refusal(state.EXPORT_REFUSAL, run.id):
-        ordering.order(run, [form], settings, by=state.mark(settings))
 
 
 def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
@@ -179,7 +174,6 @@ def _download(run: Run, form: Format, label: str, **more: Any) -> None:
         label,
         partial(packing.write_format, run, form),
         name,
-        "application/octet-stream",
         key=f"download {form.name} {run.id}",
         **more,
     )
@@ -192,6 +186,5 @@ def _bundle(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[st
         f"Download the bundle ({text.size(total)})",
         partial(packing.write_bundle, run, settings, chosen=chosen),
         f"tusker-{run.id[:8]}.zip",
-        "application/zip",
         key=f"bundle {run.id}",
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import images
 from core.errors import TuskerError
-from ui import resources, text, widgets
+from ui import resources, state, text, widgets
 
 Item = TypeVar("Item")
 
@@ -25,15 +25,16 @@ def show(
     *,
     page_size: int = PAGE,
     width: int = 130,
-    bind: bool = False,
 ) -> None:
     """Draw each item of a page in a cell.
 
     Args:
+        key: `state.PAGE` if the address keeps the page.
         width: least width of a cell in pixels.
-        bind: whether the address keeps the page, in the query parameter `key`.
     """
-    page = _page(-(-len(items) // page_size), key, bind=bind)
+    bind: Literal["query-params"] | None = "query-params" if key == state.PAGE else None
+    pages = -(-len(items) // page_size)
+    page = st.pagination(pages, key=key, bind=bind) if pages > 1 else 1
     with st.grid(min_column_width=width, gap="small", key=f"gallery {key}") as grid:
         for item in items[(page - 1) * page_size : page * page_size]:
             with grid.cell():
@@ -85,7 +86,8 @@ def choose(
     key: str,
     picture: Callable[[Item], tuple[Path, str]],
     targets: Sequence[str],
-    move: Callable[[list[Item], str], bool],
+    move: Callable[[list[Item], str], object],
+    about: Sequence[str],
 ) -> None:
     """Pictures with a box each, and where the chosen ones are moved to.
 
@@ -93,7 +95,8 @@ def choose(
         items: in the order to show; their texts differ.
         key: of the data set; boxes keep their state while it is the same.
         targets: names of classes; an empty one leaves pictures out. Others can be typed.
-        move: returns whether it was done; if not, the boxes keep their state, too.
+        move: if it is refused, the boxes keep their state, too.
+        about: where the page shows why it was refused.
     """
 
     def box(item: Item) -> str:
@@ -105,8 +108,8 @@ def choose(
         st.checkbox(text.plain(name.rpartition("/")[2], 20), key=box(item), persist_state="session")
 
     def moved() -> None:
-        if move(chosen, st.session_state[target_key]):
-            st.session_state.update({box(item): False for item in chosen})
+        move(chosen, st.session_state[target_key])
+        st.session_state.update({box(item): False for item in chosen})
 
     show(items, f"choose {key} {items[:1]}", draw, width=100)
     chosen = [item for item in items if st.session_state.get(box(item))]
@@ -122,22 +125,16 @@ def choose(
         accept_new_options=True,
         key=target_key,
     )
-    button.button(
-        f"Move {text.count(len(chosen), 'picture')}",
-        disabled=not chosen or st.session_state[target_key] is None,
-        on_click=widgets.once(moved),
-        width="stretch",
-    )
+    with button:
+        widgets.button(
+            f"Move {text.count(len(chosen), 'picture')}",
+            moved,
+            disabled=not chosen or st.session_state[target_key] is None,
+            width="stretch",
+            about=about,
+        )
 
 
 def class_title(name: str) -> str:
     """A class as an option of a box; without a name, that of pictures that are left out."""
     return name or "Left out"
-
-
-def _page(pages: int, key: str, *, bind: bool) -> int:
-    if pages <= 1:
-        return 1
-    if bind:
-        return st.pagination(pages, key=key, bind="query-params")
-    return st.pagination(pages, key=f"page {key}")

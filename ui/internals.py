@@ -11,7 +11,6 @@ import io
 import mmap
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -36,8 +35,6 @@ OF_DEVELOPERS = {"clear_cache", "set_run_on_save", "load_git_info"}
 """Kinds of messages that only the menu for developers sends, which is hidden."""
 MOST_OPERATIONS = 20
 """Files that a session may wait for at a time."""
-
-_COMPLETING = ContextVar("completing", default=False)
 
 
 class Uploaded(NamedTuple):
@@ -133,7 +130,7 @@ def complete_callbacks() -> None:
     def handle_later(self: ScriptRunner) -> None:
         running = self._execing and self._is_in_script_thread()  # else it has no location
         in_callback = running and ThreadState.get().run_location is RunLocation.CALLBACK
-        if not (in_callback or _COMPLETING.get()):
+        if not in_callback:
             handle(self)
 
     def run_callbacks(self: SafeSessionState, *args: Any, **kwargs: Any) -> None:
@@ -147,11 +144,8 @@ def complete_callbacks() -> None:
 @contextlib.contextmanager
 def completing() -> Iterator[None]:
     """Let no request stop the script in this block, as in a callback."""
-    token = _COMPLETING.set(True)
-    try:
+    with ThreadState.scoped(run_location=RunLocation.CALLBACK):
         yield
-    finally:
-        _COMPLETING.reset(token)
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """The progress of jobs, drawn again until they have ended."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -8,9 +8,9 @@ import streamlit as st
 from core.errors import TuskerError
 from core.export.card import PHASES
 from core.jobs import JobFolder, State, cancel, scheduling
-from core.jobs.events import Epoch, Event, Note, Step
+from core.jobs.events import Epoch, Note, Step
 from core.settings import Settings
-from ui import text
+from ui import text, widgets
 
 EVERY = 0.5
 """Seconds between two looks at a job that a visitor waits for."""
@@ -84,7 +84,6 @@ def show(
     *,
     may_cancel: bool = True,
     expected: float | None = None,
-    events: Sequence[Event] | None = None,
 ) -> None:
     """A bar with the step of a job, its progress and the time left, and a button to cancel it.
 
@@ -92,18 +91,17 @@ def show(
         noun: what the job is, such as `upload`.
         unit: of the rate, such as `pictures/s`; no rate is shown without one.
         expected: seconds that all its steps are expected to take. The bar then covers all of them.
-        events: of the job so far, if they have been read already.
     """
     status = scheduling.status(job, settings)
     line, stop = st.columns([5, 1], vertical_alignment="center")
     if may_cancel:
-        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
+        with stop:
+            cancel_button(noun, cancel, job, settings)
     if status.state is State.QUEUED:
         sentence = status.sentence or _queued(scheduling.position(job, settings), noun)
         line.progress(0.0, text=text.plain(sentence, 300))
         return
-    events = job.events.read() if events is None else events
-    progress = [event for event in events if isinstance(event, Step | Epoch | Note)]
+    progress = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
     last = progress[-1] if progress else None
     shown = _shown(last)
     share, parts = shown.share, [shown.text]
@@ -158,13 +156,7 @@ def _left(event: Step | Epoch | Note | None, of_step: float, of_all: float) -> f
     return max(of_all, of_step)
 
 
-def cancel_button(key: str, column: Any, callback: Callable[..., None], *args: Any) -> None:
-    """A button to cancel a job, in a column beside its bar."""
-    column.button(
-        "Cancel",
-        key=key,
-        icon=":material/stop_circle:",
-        width="stretch",
-        on_click=callback,
-        args=args,
-    )
+def cancel_button(noun: str, callback: Callable[..., None], *args: Any) -> None:
+    """A button to cancel a job, for a column beside its bar."""
+    key = f"cancel {noun}"
+    widgets.button("Cancel", callback, *args, icon="stop_circle", key=key, width="stretch")

@@ -1,6 +1,7 @@
 """Start, resume and repeat trainings."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -26,7 +27,6 @@ def start(
     start_from: Path | None = None,
     *,
     name: str = "",
-    about: str = "",
 ) -> None:
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
@@ -34,7 +34,9 @@ def start(
         examined: the intake of the upload; its findings are kept for the report.
         start_from: folder of the model that the training starts from, if any.
         name: key of the field with the name of the run, if there is one.
-        about: id that a refusal is shown for; that of the upload by default.
+
+    Raises:
+        TuskerError: it is refused.
     """
     runs.sweep(settings)
 
@@ -42,21 +44,20 @@ def start(
         if name and (entered := str(st.session_state.get(name, ""))):
             run.annotate(lambda annotations: annotations.named(entered))
 
-    with widgets.keep_refusal(state.REFUSAL, about or upload.id):
-        uploads.get(settings, upload.id)
-        run = runs.queue_training(
-            config,
-            examined.dataset,
-            examined.findings,
-            runs.training_spec(upload.pictures, start_from),
-            settings,
-            by=state.mark(settings),
-            prepare=prepare,
-        )
-        if name:  # not the name of the next run on these pictures
-            st.session_state[name] = ""
-        state.remember_opened(run.id)
-        state.show_run(run.id)
+    uploads.get(settings, upload.id)
+    run = runs.queue_training(
+        config,
+        examined.dataset,
+        examined.findings,
+        runs.training_spec(upload.pictures, start_from),
+        settings,
+        by=state.mark(settings),
+        prepare=prepare,
+    )
+    if name:  # not the name of the next run on these pictures
+        st.session_state[name] = ""
+    state.remember_opened(run.id)
+    state.show_run(run.id)
 
 
 def offer_next_steps(run: Run, summary: Summary, settings: Settings) -> None:
@@ -72,26 +73,28 @@ def offer_next_steps(run: Run, summary: Summary, settings: Settings) -> None:
     )
     with st.container(horizontal=True):
         if upload is not None and (resumable or ended_early):
-            st.button(
+            widgets.button(
                 "Continue" if resumable else "Start again with the same settings",
+                partial(_resume if resumable else _repeat, run, upload, settings),
+                icon="resume" if resumable else "replay",
                 type="primary",
-                icon=":material/resume:" if resumable else ":material/replay:",
                 help=CHECKPOINT if resumable else None,
-                on_click=widgets.once(_resume if resumable else _repeat),
-                args=(run, upload, settings),
+                about=("next", run.id),
             )
-        if upload is not None and st.button(
-            "Same pictures, other settings", icon=":material/tune:"
-        ):
-            st.switch_page("pages/train.py", query_params={state.UPLOAD: upload.id})
-        if st.button("Other pictures", icon=":material/swap_horiz:"):
-            state.leave_pictures()
-            st.switch_page("pages/train.py")
+        if upload is not None:
+            query = {state.UPLOAD: upload.id}
+            widgets.lead_to("train", "Same pictures, other settings", "tune", query)
+        st.button("Other pictures", icon=":material/swap_horiz:", on_click=_leave_pictures)
     if ended_early and upload is None:
         st.caption("Its pictures are no longer here. To try again, upload them again.")
     elif ended_early and run.epochs():
         st.caption("Extracted features are kept as long as the pictures, so a new start is faster.")
-    widgets.show_refusal(state.REFUSAL, run.id)
+    widgets.show_refusal("next", run.id)
+
+
+def _leave_pictures() -> None:
+    state.leave_pictures()
+    st.switch_page("pages/train.py")
 
 
 def upload_of(run: Run, settings: Settings) -> Upload | None:
@@ -106,16 +109,11 @@ def upload_of(run: Run, settings: Settings) -> Upload | None:
 
 
 def _resume(run: Run, _upload: Upload, settings: Settings) -> None:
-    if not state.may_change(run.id, settings):
-        return
-    with widgets.keep_refusal(state.REFUSAL, run.id):  # a full queue, or pictures deleted meanwhile
+    if state.may_change(run.id, settings):
         quotas.check_minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
-    parts = None
-    with widgets.keep_refusal(state.REFUSAL, run.id):  # damaged meanwhile
-        parts = Intake(dataset=run.dataset(), findings=run.findings()), run.config()
-    if parts is not None:  # `start` keeps its own refusal
-        start(upload, *parts, settings, run.start, about=run.id)
+    examined = Intake(dataset=run.dataset(), findings=run.findings())
+    start(upload, examined, run.config(), settings, run.start)

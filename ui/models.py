@@ -20,8 +20,11 @@ ASLEEP = (
 def current(settings: Settings, show_missing: Callable[[str], object] = st.warning) -> Run | None:
     """The run that the address names, which this visit may list from now on."""
     run_id = state.parameter(state.RUN)
-    if not run_id:
-        return None
+    return opened(run_id, settings, show_missing) if run_id else None
+
+
+def opened(run_id: str, settings: Settings, show_missing: Callable[[str], object]) -> Run | None:
+    """The run of a link, which this visit may list from now on; None if it is not here."""
     try:
         run = runs.get(settings, run_id)
     except TuskerError as refusal:
@@ -33,15 +36,10 @@ def current(settings: Settings, show_missing: Callable[[str], object] = st.warni
 
 def visible_runs(settings: Settings) -> list[Summary]:
     """This visitor's runs, the newest first, then the sample."""
+    current(settings, lambda _: None)
     listed = state.listing(settings)
-    visible = {run.id: run for run in runs.list_runs(settings) if listed(run.path)}
-    sample = Run(runs.SAMPLE)
-    run_id = state.parameter(state.RUN)
-    if run_id and run_id not in visible:
-        run = current(settings, lambda _: None)
-        if run is not None and run.id != sample.id:
-            visible[run.id] = run
-    summaries = [runs.summarise(run, settings) for run in (*visible.values(), sample)]
+    visible = [run for run in runs.list_runs(settings) if listed(run.path)]
+    summaries = [runs.summarise(run, settings) for run in (*visible, Run(runs.SAMPLE))]
     # A checkout may lack the sample.
     summaries = [summary for summary in summaries if not (summary.sample and summary.damaged)]
     return sorted(summaries, key=lambda summary: (summary.sample, -summary.at))
@@ -49,13 +47,11 @@ def visible_runs(settings: Settings) -> list[Summary]:
 
 def visible_imported(settings: Settings) -> list[ImportedModel]:
     """This visitor's imported models, the newest first."""
-    listed = state.listing(settings)
-    visible = {model.id: model for model in imported.list_models(settings) if listed(model.path)}
-    model_id = state.parameter(state.MODEL)
-    if model_id not in visible and (model := imported.find(settings, model_id)):
-        visible[model_id] = model
+    if imported.find(settings, model_id := state.parameter(state.MODEL)):
         state.remember_opened(model_id)
-    readable = [model for model in visible.values() if not model.damaged]
+    listed = state.listing(settings)
+    visible = [model for model in imported.list_models(settings) if listed(model.path)]
+    readable = [model for model in visible if not model.damaged]
     return sorted(readable, key=lambda model: -model.at)
 
 

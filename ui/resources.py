@@ -4,6 +4,7 @@ No visitor's data is in a cache that others share.
 """
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +40,7 @@ from ui.charts.confusion import Share, confusion_matrix
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-BY_PATH: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): str}
+BY_PATH: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): os.fsencode}
 """Streamlit's cache knows a file by its path, which is new for each upload."""
 SWEEP_SECONDS = 3600
 HOME_SECONDS = 10
@@ -211,14 +212,14 @@ def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparabl
     return paired.compare_with(first, others)
 
 
+@st.cache_data(
+    scope="session",
+    max_entries=256,
+    show_spinner=False,
+    hash_funcs={**BY_PATH, str: model_version},
+)
 def answer(model: str, content: bytes | Path) -> Answer:
     """What a model predicts for a picture, without the feature map. Raises BadImage."""
-    return _answer(model, model_version(model), content)
-
-
-@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
-def _answer(model: str, version: bytes, content: bytes | Path) -> Answer:
-    del version  # part of the cache key
     network = classifier(model)
     prediction = network.answer(network.load(content))
     # Feature maps of many pictures would fill the memory.

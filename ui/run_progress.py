@@ -66,7 +66,6 @@ def _draw(run: Run, settings: Settings) -> None:
         "pictures/s",
         may_cancel=may_cancel,
         expected=expected,
-        events=events,
     )
     if shown and not queued:
         steps = [event for event in events if isinstance(event, Step)]
@@ -143,10 +142,9 @@ def finished(run: Run, settings: Settings) -> None:
                 icon=":material/info:",
             )
     with st.container(horizontal=True):
-        if st.button("Try it", type="primary", icon=":material/image_search:"):
-            st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
-        if st.button("Read the report", icon=":material/fact_check:"):
-            st.switch_page("pages/reports.py", query_params={state.RUN: run.id})
+        query = {state.RUN: run.id}
+        widgets.lead_to("predict", "Try it", "image_search", query, type="primary")
+        widgets.lead_to("reports", "Read the report", "fact_check", query)
         _next_step(run, report)
     exports.offer(run, settings)
     curves(run)
@@ -166,8 +164,7 @@ def _next_step(run: Run, report: Report) -> None:
         query |= {state.CELL_PREDICTED: str(worst[0].predicted)}
     else:
         return
-    if st.button(label, icon=":material/arrow_forward:"):
-        st.switch_page("pages/reports.py", query_params=query)
+    widgets.lead_to("reports", label, "arrow_forward", query)
 
 
 def _ended_early(run: Run, status: Status, settings: Settings) -> None:

@@ -48,23 +48,12 @@ STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
 OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
+LATER_CAPITALISED = ("Any", "Finished", "Failed", "Cancelled", "Interrupted", "Damaged")
 OLD_VALUES = {
     ONLY: {"Right": "Correct"},
-    VERDICT: {
-        "sure": "Sure",
-        "not sure": "Not sure",
-        "unlike": "Not like the training pictures",
-    },
-    STATE: {
-        "any": "Any",
-        "waiting": "Queued",
-        "learning": "Training",
-        "finished": "Finished",
-        "failed": "Failed",
-        "cancelled": "Cancelled",
-        "interrupted": "Interrupted",
-        "damaged": "Damaged",
-    },
+    VERDICT: {"sure": "Sure", "not sure": "Not sure", "unlike": "Not like the training pictures"},
+    STATE: {"waiting": "Queued", "learning": "Training"}
+    | {name.lower(): name for name in LATER_CAPITALISED},
 }
 """Values in links from earlier versions, by parameter, with their present names."""
 
@@ -75,17 +64,13 @@ FROM_ELSEWHERE = "from_another_page"
 OPENED = "opened_in_this_visit"
 VISITOR = "token_of_this_visit"
 DELETED = "owner_deleted"
-OWNER_REFUSAL = "owner_refusal"
-UNDO_REFUSAL = "undo_refusal"
+REFUSAL = "refusal"
 MODEL_OF_LINK = "predict_model_of_link"
 SOURCE = "predict_source"
 PICTURES = "predict_pictures"
 PICTURES_TURN = "predict_pictures_turn"
 SHOWN = "predict_shown"
-PREPARE_REFUSAL = "predict_prepare_refusal"
 IMPORTING = "predict_importing"
-IMPORT_REFUSAL = "predict_import_refusal"
-THRESHOLD_REFUSAL = "predict_threshold_refusal"
 BATCH = "predict_batch"
 WHY = "predict_why"
 WHY_STRENGTH = "predict_why_strength"
@@ -93,19 +78,11 @@ LIVE_TRANSPORT = "live_transport"
 CAPTURE_TRANSPORT = "capture_transport"
 CAPTURE_CLASS = "capture_class"
 CAPTURE_PROBLEMS = "capture_problems"
-CAPTURE_REFUSAL = "capture_refusal"
 PILE_STEP = "pile_step"
-PILE_REFUSAL = "pile_refusal"
 TRAIN_PICTURES = "train_pictures"
 TRAIN_AT_ONCE = "train_at_once"
 BACKBONE = "train_backbone"
 RUN_NAME = "train_run_name"
-REFUSAL = "train_refusal"
-CHANGE_REFUSAL = "train_change_refusal"
-COMPARE_REFUSAL = "train_compare_refusal"
-LABELS_REFUSAL = "report_labels_refusal"
-ANSWERS_REFUSAL = "report_answers_refusal"
-EXPORT_REFUSAL = "report_export_refusal"
 ACTUAL_BOX = "report_actual"
 PREDICTED_BOX = "report_predicted"
 FRAMED = "report_framed"

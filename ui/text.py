@@ -17,8 +17,8 @@ def data_url(jpeg: bytes) -> str:
 
 
 def unbroken(sentence: str) -> str:
-    """A sentence whose numbers stay on a line with their per cent signs."""
-    return sentence.replace(" %", "\N{NO-BREAK SPACE}%")
+    """A sentence whose numbers stay on a line with their signs: `93.5 %`, `> 99.9 %`."""
+    return re.sub(r"(?<=[<>]) (?=\d)| (?=%)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def spoken(name: str) -> str:

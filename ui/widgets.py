@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import mimetypes
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -15,7 +16,7 @@ from core.checks import Severity
 from core.dataset import Skipped
 from core.errors import TuskerError
 from core.predict.table import inert
-from ui import internals, resources, text
+from ui import internals, resources, state, text
 from ui.charts.drawing import PLAIN
 from ui.internals import Uploaded
 
@@ -83,21 +84,21 @@ def download(
     label: str,
     data: bytes | str | Callable[[], bytes | str | io.RawIOBase],
     file_name: str,
-    mime: str,
-    *,
-    icon: str = ":material/download:",
+    icon: str = "download",
     **more: Any,
 ) -> None:
     """A download button that leaves the page as it is; a callable is called when it is pressed."""
-    st.download_button(label, data, file_name, mime, icon=icon, on_click="ignore", **more)
+    more |= {"icon": f":material/{icon}:", "on_click": "ignore"}
+    mime, _ = mimetypes.guess_type(file_name)
+    st.download_button(label, data, file_name, mime or "application/octet-stream", **more)
 
 
 def download_file(
-    label: str, write: Callable[[IO[bytes]], None], file_name: str, mime: str, **more: Any
+    label: str, write: Callable[[IO[bytes]], None], file_name: str, **more: Any
 ) -> None:
     """A download button for a file that may be large; `write` is called when it is pressed."""
     folder = resources.settings().home
-    download(label, lambda: internals.FromDisk(write, folder), file_name, mime, **more)
+    download(label, lambda: internals.FromDisk(write, folder), file_name, **more)
 
 
 def download_csv(
@@ -114,7 +115,7 @@ def download_csv(
         csv.writer(out).writerows([header, *cells])
         return out.getvalue()
 
-    download("Download as CSV", written, file_name, "text/csv", **more)
+    download("Download as CSV", written, file_name, **more)
 
 
 def skipped(files: Sequence[Skipped]) -> None:
@@ -144,35 +145,80 @@ def sentence(refusal: TuskerError | OSError) -> str:
 
 
 @contextmanager
-def keep_refusal(key: str, about: str = "") -> Iterator[None]:
-    """Keep the sentence of a refused callback for `show_refusal`; forget the one before.
+def keep_refusal(*about: str) -> Iterator[None]:
+    """Keep why a callback was refused for `show_refusal`; forget the refusal before.
 
     Args:
-        key: in the session state.
-        about: id of the run, upload or model that the callback was about, if there is one.
+        about: what the callback changes, and the id of its run, upload or model if there is one;
+            without it nothing is kept, and the page says why it ends.
     """
+    st.session_state.pop(state.REFUSAL, None)
     try:
         yield
     except (TuskerError, OSError) as refusal:
-        st.session_state[key] = about, sentence(refusal)
-    else:
-        st.session_state.pop(key, None)
+        if not about:
+            raise
+        st.session_state[state.REFUSAL] = about, sentence(refusal)
 
 
-def show_refusal(key: str, about: str = "") -> None:
-    """The refusal about something that was kept under a key of the session state, if any."""
-    refused, sentence = st.session_state.get(key, ("", ""))
-    if sentence and refused == about:
+def show_refusal(*about: str) -> None:
+    """Why the last callback was refused, if it was about this."""
+    refused, sentence = st.session_state.get(state.REFUSAL, ((), ""))
+    if refused == about:
         error(sentence)
 
 
-def show_stored(key: str, value: object) -> None:
-    """Have a widget, which is drawn next, show the stored value.
+def button(
+    label: str,
+    callback: Callable[..., object],
+    *args: Any,
+    icon: str = "",
+    about: Sequence[str] = (),
+    **more: Any,
+) -> None:
+    """A button whose callback changes something once, however often it is pressed.
 
-    It differs from what the browser shows after a change in another tab, or one that was refused.
+    Args:
+        icon: name of a Material icon.
+        about: where the page shows a refusal, as in `keep_refusal`.
+    """
+    act = once(keep_refusal(*about)(callback))
+    icons = f":material/{icon}:" if icon else None
+    st.button(label, on_click=act, args=args, icon=icons, **more)
+
+
+def lead_to(page: str, label: str, icon: str, query: Mapping[str, str], **more: Any) -> None:
+    """A button that leads to another page.
+
+    In a callback, which no other request interrupts. Pressed twice, it leads there twice.
+    """
+    go = {"page": f"pages/{page}.py", "query_params": query}
+    icons = f":material/{icon}:"
+    st.button(label, on_click=st.switch_page, kwargs=go, icon=icons, **more)
+
+
+def stored(key: str, value: object, save: Callable[[Any], object], *about: str) -> dict[str, Any]:
+    """Arguments of a widget that shows a stored value and saves what it is changed to.
+
+    The stored value differs from what the browser shows after a change in another tab, or one that
+    was refused.
+
+    Args:
+        about: where the page shows a refusal, as in `keep_refusal`.
     """
     if st.session_state.get(key) != value:  # else a slider that is moved meanwhile would jump back
         st.session_state[key] = value
+
+    def changed() -> None:
+        with keep_refusal(*about):
+            save(st.session_state[key])
+
+    return {"key": key, "on_change": changed}
+
+
+def choice(label: str, options: Sequence[Any], **more: Any) -> Any:
+    """A choice between a few options in a row, whose label only screen readers read."""
+    return st.radio(label, options, horizontal=True, label_visibility="collapsed", **more)
 
 
 def once(callback: Callable[..., object]) -> Callable[..., None]:
@@ -196,18 +242,27 @@ def once(callback: Callable[..., object]) -> Callable[..., None]:
     return call
 
 
-def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **more: Any) -> None:
+def uploader(
+    label: str,
+    key: str,
+    take: Callable[[list[Uploaded]], object],
+    *,
+    about: Sequence[str] = (),
+    **more: Any,
+) -> None:
     """An uploader that passes files on and is then empty again.
 
     Args:
         take: gets the files once, in a callback. They are deleted afterwards.
+        about: where the page shows a refusal, as in `keep_refusal`.
     """
     turn = st.session_state.setdefault(f"{key} turn", 0)
     current = f"{key} {turn}"
 
     def take_files() -> None:
         if files := uploaded_files(current):
-            take([internals.uploaded(file) for file in files])
+            with keep_refusal(*about):
+                take([internals.uploaded(file) for file in files])
             st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
             internals.forget_uploads(files)
 

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator
 
 from core.intake import samples
-from tests.browser import chromium
 from tests.conftest import PREFIX
 from tests.shapes import encoded
 
@@ -93,8 +92,3 @@ def photographs() -> list[Image.Image]:
         names = ("n01443537_goldfish.jpg", "n02279972_monarch.jpg")
         return [Image.open(Path(folder) / name) for name in names]
     return [Image.open(io.BytesIO(sample.content)) for sample in samples.photographs().values()][:2]
-
-
-def start(page: Page) -> None:
-    """Choose the camera on the Train page."""
-    chromium.choose(page, "Camera")

@@ -56,7 +56,7 @@ def visit(camera_context: BrowserContext, server: Server) -> Iterator[Visit]:
             page.route(NO_RUNTIME, lambda route: route.abort())
         page.goto(f"{server.url}/train")
         chromium.settle(page)
-        moving_camera.start(page)
+        chromium.choose(page, "Camera")
         return page
 
     yield open_camera
@@ -220,7 +220,7 @@ def test_after_a_restart_of_the_server_the_view_starts_again_with_a_message(
             page = visitor.new_page()
             page.goto(f"{server.url}/train")
             chromium.settle(page)
-            moving_camera.start(page)
+            chromium.choose(page, "Camera")
             view = page.locator(".capture-view[data-live=true][data-pictures]")
             view.wait_for()
             hold(view, 0, 1)

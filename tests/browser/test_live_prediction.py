@@ -103,16 +103,12 @@ def visit(
         opened.append(page)
         page.goto(f"{server.url}/{path}")
         chromium.settle(page)
-        _choose_live(page)
+        chromium.choose(page, "Live")
         return page
 
     yield open_live
     for page_or_context in reversed(opened):
         page_or_context.close()
-
-
-def _choose_live(page: Page) -> None:
-    chromium.choose(page, "Live")
 
 
 def _view(page: Page, engine: str) -> Locator:
@@ -181,7 +177,7 @@ def test_the_browser_follows_the_camera_as_python_would_and_sends_nothing(
     page.reload()
     chromium.settle(page)
     page.evaluate(DISCONNECT)  # whatever the cache does not have never arrives
-    _choose_live(page)
+    chromium.choose(page, "Live")
     _view(page, "browser")
 
 
@@ -219,7 +215,7 @@ def test_the_camera_is_off_after_leaving(visit: Visit) -> None:
     assert not page.evaluate(ENDED)
     chromium.choose(page, "Upload")
     page.wait_for_function(ENDED)
-    _choose_live(page)
+    chromium.choose(page, "Live")
     page.locator(".live[data-live=true]").wait_for()
     chromium.follow(page, "Train")
     page.wait_for_function(ENDED)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from core import runs
 from core.runs.run import Run
 from tests.browser import chromium
 from tests.browser.server import Server
@@ -20,7 +21,8 @@ def test_each_page_fits_narrow_and_wide_windows_and_is_accessible(
     page = open_page()
     chromium.press(page, "Palace")
     expect(page.get_by_test_id("stProgress").first).to_be_visible()
-    for path in ("Predict", "Train", "Reports", f"train?run={trained_run.id}"):
+    compared = f"reports?compare={trained_run.id},{runs.SAMPLE.name}"
+    for path in ("Predict", "Train", "Reports", f"train?run={trained_run.id}", compared):
         if "?" in path:
             page.goto(f"{server.url}/{path}")
             chromium.settle(page)

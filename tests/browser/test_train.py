@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -20,21 +19,6 @@ HOSTILE_NAMES = (
     "🐘 [link](x) $x^2$",
     "פיל :red[fire] `c`",
 )
-
-
-@pytest.mark.slow
-def test_a_training_can_be_cancelled(page: Page, server: Server, tmp_path: Path) -> None:
-    chromium.follow(page, "Train")
-    chromium.upload(page, shapes_zip(tmp_path, per_class=24))
-    page.get_by_text("Best", exact=True).click(timeout=TRAINING)  # starts TensorFlow
-    chromium.settle(page)
-    chromium.start_button(page).click()
-    expect(page.get_by_text("so far")).to_be_visible(timeout=TRAINING)
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("cancelled").first).to_be_visible()
-    (run_id,) = parse_qs(urlsplit(page.url).query)["run"]
-    status = json.loads((server.home / "runs" / run_id / "status.json").read_text())
-    assert status["ended_at"]
 
 
 def test_a_training_continues_after_its_tab_is_closed(

@@ -16,7 +16,7 @@ from core import runs
 from core.errors import TuskerError
 from core.evaluation import Report
 from core.intake.uploads import Upload
-from core.jobs import State, dispatcher, scheduling
+from core.jobs import JobFolder, State, dispatcher, scheduling
 from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue, job_of
 from core.pipeline import worker
@@ -66,6 +66,25 @@ def _drain(queue: Queue, host: Settings) -> None:
             with suppress(TuskerError):  # which is in the job's status
                 worker.work(job, host)
         tickets[0].unlink(missing_ok=True)
+
+
+def seal(run: Run) -> None:
+    """Let the manifest list the files of a run as they are now."""
+    manifest = run.manifest()
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+
+
+def finish_intake(job: JobFolder) -> None:
+    """Let an upload be examined."""
+    job.open(JobSpec(kind="intake", arguments={}))
+    job.begin()
+    job.end(State.FINISHED)
+
+
+@pytest.fixture
+def public(host: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is a host with many visitors."""
+    monkeypatch.setenv("TUSKER_MODE", "public")
 
 
 @pytest.fixture
@@ -151,9 +170,7 @@ def upload(pictures: ImportedDataset, host: Settings) -> Upload:
     """The pictures as an upload that has been examined."""
     examined = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
     shutil.copytree(pictures.pictures.parent, examined.path)
-    examined.job.open(JobSpec(kind="intake", arguments={}))
-    examined.job.begin()
-    examined.job.end(State.FINISHED)
+    finish_intake(examined.job)
     return examined
 
 

@@ -70,11 +70,6 @@ def _in_use(visitor: Visitor) -> list[bool]:
     return [b.disabled for b in visitor.at.button if b.key and b.key.startswith("use ")]
 
 
-def _chosen_backbone(visitor: Visitor) -> str:
-    (chosen,) = [field.value for field in visitor.at.selectbox if field.label == "Backbone"]
-    return str(chosen)
-
-
 def test_a_comparison_starts_with_one_press_and_is_there_for_the_next_visit(
     visitor: Visitor, upload: Upload
 ) -> None:
@@ -133,15 +128,15 @@ def test_the_chosen_backbone_is_kept_for_every_preset_and_page(
     assert _in_use(visitor) == [False, True]
     visitor.press("Use this")
     assert _in_use(visitor) == [True, False]
-    assert _chosen_backbone(visitor) == LITE2
+    assert visitor.value("Backbone") == LITE2
     visitor.choose("Balanced", "balanced")
-    assert _chosen_backbone(visitor) == LITE2
+    assert visitor.value("Backbone") == LITE2
     visitor.open("predict").open("train", upload=upload.id)
-    assert _chosen_backbone(visitor) == LITE2
+    assert visitor.value("Backbone") == LITE2
     visitor.press("Start training")
     assert configs[0].backbone == LITE2
     visitor.press("Use this")
-    assert _chosen_backbone(visitor) == LITE0
+    assert visitor.value("Backbone") == LITE0
 
 
 @pytest.mark.parametrize("changed", ["Seed", "Test share"])

@@ -17,21 +17,11 @@ from core.errors import NotEnoughResources
 from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
-from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
-from tests.shapes import draw, encoded
+from tests.shapes import draw, encoded, zipped
 from ui.predict import batch
 
 TITLE = "=HYPERLINK(1) **bold**.jpg"
-
-
-def zip_of(pictures: dict[str, bytes]) -> bytes:
-    """A zip without folders."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in pictures.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def noise() -> bytes:
@@ -52,6 +42,10 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "SLICE", 0.0)
 
 
+def upload_zip(visitor: Visitor, pictures: dict[str, bytes]) -> Visitor:
+    return visitor.upload(("some.zip", zipped(pictures)))
+
+
 def wait_until_finished(visitor: Visitor) -> Visitor:
     return visitor.wait_until(
         lambda: "Excel" in visitor.buttons() and "Continue" not in visitor.buttons()
@@ -65,8 +59,7 @@ def uploads(host: Settings) -> list[Path]:
 def test_a_zip_without_folders_becomes_a_table_and_three_files(
     visitor: Visitor, host: Settings, many_pictures: dict[str, bytes]
 ) -> None:
-    visitor.open().upload(("some.zip", zip_of(many_pictures)))
-    wait_until_finished(visitor)
+    wait_until_finished(upload_zip(visitor.open(), many_pictures))
     assert "12 pictures" in visitor.text()
     classifier = Classifier.of_backbone(get("efficientnet-lite0"), host)
     answers = [classifier.answer(classifier.load(many_pictures[f"{n}.jpg"])) for n in range(4)]
@@ -118,7 +111,7 @@ def test_more_pictures_than_fit_a_grid_become_a_table(
 def test_a_batch_can_be_cancelled_and_continued(
     visitor: Visitor, host: Settings, many_pictures: dict[str, bytes]
 ) -> None:
-    visitor.open().upload(("some.zip", zip_of(many_pictures)))
+    upload_zip(visitor.open(), many_pictures)
     assert "of 13" in visitor.at.get("progress")[0].proto.text
     visitor.press("Cancel")
     assert "Stopped after 1 of 13 files" in visitor.text()
@@ -143,7 +136,7 @@ def test_a_refusal_that_passes_loses_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(Classifier, "load", refuse)
-        visitor.open().upload(("some.zip", zip_of(many_pictures)))
+        upload_zip(visitor.open(), many_pictures)
         visitor.wait_until(lambda: "Try again" in visitor.buttons())
         assert "This host is busy." in visitor.text()
         assert "Stopped after 3 of 13 files" in visitor.text()
@@ -163,7 +156,7 @@ def test_a_zip_for_which_there_is_room_now_is_read_again(
 
     with monkeypatch.context() as patched:
         patched.setattr("core.intake.uploads.unpack", refuse)
-        visitor.open().upload(("some.zip", zip_of(many_pictures)))
+        upload_zip(visitor.open(), many_pictures)
         assert "The disk is full." in visitor.text()
     visitor.press("Try again")
     wait_until_finished(visitor)
@@ -172,20 +165,11 @@ def test_a_zip_for_which_there_is_room_now_is_read_again(
 
 def test_a_batch_is_classified_again_with_another_threshold(visitor: Visitor, run: Run) -> None:
     taught = {f"{number}.jpg": encoded(draw(0, number)) for number in range(3)}
-    visitor.open("predict", run=run.id).upload(("some.zip", zip_of(taught)))
-    wait_until_finished(visitor)
-    assert visitor.table("Verdict") == [("answered",)] * 3
+    wait_until_finished(upload_zip(visitor.open("predict", run=run.id), taught))
+    assert visitor.table("Verdict", "Index") == [("answered", 0)] * 3, "the first class, too"
     run.annotate(lambda annotations: annotations.model_copy(update={"threshold": 1.0}))
     wait_until_finished(visitor.rerun())
     assert visitor.table("Verdict") == [("not sure",)] * 3
-
-
-def test_the_index_of_the_first_class_is_shown(visitor: Visitor, run: Run) -> None:
-    assert run.dataset().classes[0] == NAMES[0]
-    taught = {f"{number}.jpg": encoded(draw(0, number)) for number in range(3)}
-    visitor.open("predict", run=run.id).upload(("some.zip", zip_of(taught)))
-    wait_until_finished(visitor)
-    assert visitor.table("Index") == [(0,)] * 3
 
 
 def test_other_pictures_replace_a_batch(
@@ -194,7 +178,7 @@ def test_other_pictures_replace_a_batch(
     many_pictures: dict[str, bytes],
     picture: Callable[[int], bytes],
 ) -> None:
-    visitor.open().upload(("some.zip", zip_of(many_pictures)))
+    upload_zip(visitor.open(), many_pictures)
     assert len(uploads(host)) == 1
     visitor.upload(("one.jpg", picture(0)))
     assert uploads(host) == []
@@ -206,9 +190,9 @@ def test_other_pictures_replace_a_batch(
     ("content", "sentence"),
     [
         (b"no zip", "This is not a zip."),
-        (zip_of({"../out.jpg": b"x"}), "out.jpg"),
-        (zip_of({"notes.txt": b"none of it"}), "found none among 1 file"),
-        (zip_of({}), "found none among 0 files"),
+        (zipped({"../out.jpg": b"x"}), "out.jpg"),
+        (zipped({"notes.txt": b"none of it"}), "found none among 1 file"),
+        (zipped({}), "found none among 0 files"),
     ],
 )
 def test_a_zip_that_cannot_be_used_says_why(
@@ -227,7 +211,7 @@ def test_too_many_pictures_are_refused_with_the_name_of_the_limit(
 ) -> None:
     monkeypatch.setenv("TUSKER_BATCH_PICTURES", "12")
     assert host_settings.load().batch_pictures == 12
-    visitor.open().upload(("some.zip", zip_of(many_pictures)))
+    upload_zip(visitor.open(), many_pictures)
     assert "Expected at most 12 pictures at once, found 13." in visitor.text()
     assert "TUSKER_BATCH_PICTURES" in visitor.text()
     assert "Try again" not in visitor.buttons(), "it would be refused again"
@@ -241,8 +225,7 @@ def test_unsure_and_ood_pictures_are_counted(
     training_pictures = {
         f"{number}.jpg": encoded(draw(0, number)) for number in range(6)
     }  # it was taught these
-    zipped = zip_of(training_pictures | {"noise.png": noise()})
-    visitor.open("predict", run=run.id).upload(("some.zip", zipped))
+    upload_zip(visitor.open("predict", run=run.id), training_pictures | {"noise.png": noise()})
     wait_until_finished(visitor)
     verdicts = [verdict for (verdict,) in visitor.table("Verdict")]
     assert len(verdicts) == 7
@@ -256,8 +239,7 @@ def test_a_long_table_is_cut_on_the_page_but_not_in_the_file(
     visitor: Visitor, many_pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "SHOWN", 5)
-    visitor.open().upload(("some.zip", zip_of(many_pictures)))
-    wait_until_finished(visitor)
+    wait_until_finished(upload_zip(visitor.open(), many_pictures))
     assert len(visitor.table("File")) == 5
     assert "The first 5 of 12" in visitor.text()
     assert visitor.download("CSV").decode().count("\r\n") == 13
@@ -266,8 +248,7 @@ def test_a_long_table_is_cut_on_the_page_but_not_in_the_file(
 def test_a_table_of_another_model_is_still_there_after_a_visit_to_another_page(
     visitor: Visitor, run: Run, many_pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visitor.open().fill("Model", run.id).upload(("some.zip", zip_of(many_pictures)))
-    wait_until_finished(visitor)
+    wait_until_finished(upload_zip(visitor.open().fill("Model", run.id), many_pictures))
     monkeypatch.setattr("core.intake.uploads.unpack", None)  # nothing begins again
     visitor.open("reports").open("predict")
     labels = {label for (label,) in visitor.table("Label")}

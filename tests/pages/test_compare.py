@@ -13,7 +13,7 @@ from core.runs.corrections import correct
 from core.runs.filenames import CONFIG, DATASET, REPORT
 from core.runs.run import Run
 from core.settings import Settings
-from tests.pages.conftest import NAMES
+from tests.pages.conftest import NAMES, seal
 from tests.pages.visitor import Visitor, plain_text
 from ui import run_line, state
 
@@ -38,12 +38,6 @@ def right_on(run_in: Callable[..., Run]) -> Callable[..., Run]:
         return run
 
     return make
-
-
-def seal(run: Run) -> None:
-    """Let the manifest list the files as they are now."""
-    manifest = run.manifest()
-    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
 
 
 def compare(visitor: Visitor, *runs: Run) -> Visitor:
@@ -258,9 +252,8 @@ def test_a_report_opened_from_a_comparison_leads_back_to_it(
 
 
 def test_in_public_mode_a_link_adds_its_runs_to_the_list(
-    right_on: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    right_on: Callable[..., Run], public: None
 ) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
     runs = right_on([0]), right_on([1])
     friend = compare(Visitor(), *runs)
     assert "A predicts 1 correctly, B 1" in friend.text()

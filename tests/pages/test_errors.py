@@ -45,9 +45,8 @@ def test_a_home_that_cannot_be_written_to_is_one_sentence_and_pictures_are_still
 
 
 def test_a_public_host_does_not_tell_where_its_home_is(
-    visitor: Visitor, host: Settings, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor, host: Settings, public: None
 ) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
     shutil.rmtree(host.home, ignore_errors=True)
     host.home.parent.mkdir(parents=True, exist_ok=True)
     host.home.write_text("a file in its place")

@@ -1,6 +1,8 @@
 """The Train page says before the start what a training takes."""
 
 import re
+from collections.abc import Callable
+from operator import methodcaller
 
 import pytest
 
@@ -78,25 +80,26 @@ def test_another_backbone_has_other_times_and_may_have_to_be_prepared(
     assert "Preparing ResNet50 comes first" in visitor.text()
 
 
+@pytest.mark.parametrize(
+    ("free", "choose", "sentence"),
+    [
+        (500, methodcaller("choose", "Best", "best"), "of free memory, found 500 MB"),
+        (1000, methodcaller("fill", "Backbone", "resnet50"), "1.9 GB of free memory, found 1.0 GB"),
+    ],
+    ids=["to train", "to prepare the backbone"],
+)
 def test_too_little_memory_is_refused_before_the_start(
-    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    visitor: Visitor,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    choose: Callable[[Visitor], Visitor],
+    sentence: str,
 ) -> None:
-    monkeypatch.setattr(capacity, "free_memory", lambda: 500 * MEGABYTE)
+    monkeypatch.setattr(capacity, "free_memory", lambda: free * MEGABYTE)
     visitor.open("train", upload=upload.id)
     assert may_start(visitor), "Quick fits"
-    visitor.choose("Best", "best")
-    assert "of free memory, found 500 MB" in visitor.text()
-    assert not may_start(visitor)
-
-
-def test_too_little_memory_to_prepare_the_backbone_is_refused_before_the_start(
-    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(capacity, "free_memory", lambda: 1000 * MEGABYTE)
-    visitor.open("train", upload=upload.id)
-    assert may_start(visitor)
-    visitor.fill("Backbone", "resnet50")
-    assert "1.9 GB of free memory, found 1.0 GB" in visitor.text()
+    assert sentence in choose(visitor).text()
     assert not may_start(visitor)
 
 

@@ -9,10 +9,9 @@ from core import intake
 from core.evaluation.inflation import Inflation
 from core.evaluation.report import Estimate
 from core.intake.uploads import Upload
-from core.jobs import State
-from core.jobs.folder import JobSpec
 from core.runs import Run
 from core.settings import Settings
+from tests.pages.conftest import finish_intake
 from tests.pages.visitor import Visitor
 from tests.shapes import sites_zip
 
@@ -24,17 +23,22 @@ def sites_upload(tmp_path: Path, host: Settings) -> Upload:
     """An examined upload of pictures at twelve sites."""
     examined = Upload(host.home / "uploads" / ("0a" * 16))
     intake.take_in(sites_zip(tmp_path), "Sites", examined.path, host)
-    examined.job.open(JobSpec(kind="intake", arguments={}))
-    examined.job.begin()
-    examined.job.end(State.FINISHED)
+    finish_intake(examined.job)
     return examined
+
+
+def _table(upload: Upload, groups: int) -> tuple[str, bytes]:
+    """A table that puts two pictures after each other into each group in turn."""
+    names = [example.name for example in upload.intake().dataset.examples]
+    rows = "".join(f"{name},w{number // 2 % groups}\n" for number, name in enumerate(names))
+    return "list.csv", f"file,who\n{rows}".encode()
 
 
 def test_detected_groups_are_offered_described_and_used(
     visitor: Visitor, sites_upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=sites_upload.id)
-    (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
+    box = visitor.field(TOGETHER)
     assert box.value == "", "nothing is preselected"
     assert box.options[1:] == ["12 groups by file-name prefix, such as site00"]
     assert "Kept together" not in visitor.text()
@@ -42,8 +46,9 @@ def test_detected_groups_are_offered_described_and_used(
     assert "12 groups by file-name prefix (site00, site01, site02 and 9 more)" in visitor.text()
     assert "With 34 groups" in visitor.text()
     reloaded = Visitor().open("train", upload=sites_upload.id)
-    (box,) = [box for box in reloaded.at.selectbox if box.label == TOGETHER]
-    assert box.value == "prefix", "a reload begins a new session, which forgets nothing"
+    assert reloaded.value(TOGETHER) == "prefix", (
+        "a reload begins a new session, which forgets nothing"
+    )
     visitor.press("Start training")
     run = run_of_visitor(visitor)
     assert run.dataset().grouped_by == "prefix"
@@ -58,46 +63,25 @@ def test_pictures_without_groups_are_offered_none(visitor: Visitor, upload: Uplo
 def test_a_table_beside_the_pictures_groups_them(
     visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
-    names = [example.name for example in upload.intake().dataset.examples]
     visitor.open("train", upload=upload.id).upload(("list.csv", b"something,else\n1,2\n"))
     assert "found none in list.csv" in visitor.text()
-    rows = "".join(f"{name},w{number // 2 % 7}\n" for number, name in enumerate(names))
-    visitor.upload(("list.csv", f"file,who\n{rows}".encode()))
-    (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
-    assert box.value == "list.csv:who"
+    visitor.upload(_table(upload, 7))
+    assert visitor.value(TOGETHER) == "list.csv:who"
     assert "7 groups by the column who of list.csv" in visitor.text()
     visitor.press("Start training")
     groups = [example.group_name for example in run_of_visitor(visitor).dataset().examples]
-    assert groups == [f"w{number // 2 % 7}" for number in range(len(names))]
+    assert groups == [f"w{number // 2 % 7}" for number in range(len(groups))]
 
 
-def test_a_later_table_of_the_same_name_replaces_the_groups(
+def test_each_table_of_another_tab_groups_the_pictures_of_this_one(
     visitor: Visitor, sites_upload: Upload
 ) -> None:
-    names = [example.name for example in sites_upload.intake().dataset.examples]
-
-    def table(groups: int) -> tuple[str, bytes]:
-        rows = "".join(f"{name},w{number // 2 % groups}\n" for number, name in enumerate(names))
-        return "list.csv", f"file,who\n{rows}".encode()
-
-    visitor.open("train", upload=sites_upload.id)
-    for groups in (7, 9):
-        visitor.upload(table(groups))
-        (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
-        assert box.value == "list.csv:who"
-        assert f"{groups} groups by the column who of list.csv" in visitor.text()
-
-
-def test_a_table_of_another_tab_groups_the_pictures_of_this_one(
-    visitor: Visitor, sites_upload: Upload
-) -> None:
-    names = [example.name for example in sites_upload.intake().dataset.examples]
-    rows = "".join(f"{name},w{number // 2 % 7}\n" for number, name in enumerate(names))
     visitor.open("train", upload=sites_upload.id).fill(TOGETHER, "prefix")
     other = Visitor().open("train", upload=sites_upload.id)
-    other.upload(("list.csv", f"file,who\n{rows}".encode()))
-    assert "7 groups by the column who of list.csv" in visitor.rerun().text()
-    assert visitor.value(TOGETHER) == "list.csv:who"
+    for groups in (7, 9):  # the later one has the same name
+        other.upload(_table(sites_upload, groups))
+        assert f"{groups} groups by the column who of list.csv" in visitor.rerun().text()
+        assert visitor.value(TOGETHER) == "list.csv:who"
 
 
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(

@@ -3,14 +3,13 @@
 import csv
 import io
 import shutil
-import zipfile
 from collections.abc import Callable
 
 import pytest
 
 from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
-from core.jobs import JobFolder, scheduling
+from core.jobs import scheduling
 from core.jobs.folder import JobSpec
 from core.pipeline.worker import work
 from core.predict import lookup
@@ -19,7 +18,7 @@ from core.settings import Settings
 from tests.core import trainings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
-from tests.shapes import draw, encoded
+from tests.shapes import draw, encoded, zipped
 from ui import state
 
 
@@ -38,16 +37,22 @@ def never_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImportedModel, "ready", lambda *_: False)
 
 
+@pytest.fixture
+def unbuilt(
+    visitor: Visitor, bundle_content: bytes, host: Settings, never_built: None
+) -> ImportedModel:
+    """A model that the visitor has imported and that is to be built."""
+    _import(visitor, bundle_content)
+    assert "must be prepared here once" in visitor.text()
+    (model,) = imported.list_models(host)
+    return model
+
+
 def _import(visitor: Visitor, content: bytes, name: str = "=flowers_<b>.zip") -> Visitor:
     _open(visitor.open())
     (uploader,) = [u for u in visitor.at.file_uploader if u.label == "Drop a bundle here"]
     uploader.set_value((name, content, "application/zip"))
     return visitor.rerun()
-
-
-def _predict(visitor: Visitor, *files: tuple[str, bytes]) -> Visitor:
-    """Give pictures; the uploader for bundles is closed."""
-    return visitor.upload(*files)
 
 
 def test_an_imported_model_is_chosen_and_answers(
@@ -61,28 +66,24 @@ def test_an_imported_model_is_chosen_and_answers(
     assert visitor.at.query_params[state.MODEL] in (imported_model.id, [imported_model.id])
     assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.text()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
-    _predict(visitor, ("circle.jpg", picture(0)))
+    visitor.upload(("circle.jpg", picture(0)))
     classifier = lookup.find(imported_model.id, host)
     best = classifier.top(classifier.answer(classifier.load(picture(0))).probabilities, 1)[0]
     assert visitor.bars()[0].startswith(best.label)
+    assert any(name in visitor.bars()[0] for name in NAMES)
     assert "4 classes" in visitor.text()
 
 
 @pytest.mark.parametrize("page", ["reports", "predict", "train"])
 def test_after_a_host_lost_its_disk_a_bundle_restores_the_model(
-    page: str,
-    run: Run,
-    host: Settings,
-    picture: Callable[[int], bytes],
-    monkeypatch: pytest.MonkeyPatch,
+    page: str, run: Run, host: Settings, picture: Callable[[int], bytes], public: None
 ) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
     content = trainings.bundle_bytes(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
     assert "No run with this id is on this machine." in visitor.text()
     assert "has forgotten its disk" in visitor.text()
-    _predict(_import(visitor, content), ("circle.jpg", picture(0)))
+    _import(visitor, content).upload(("circle.jpg", picture(0)))
     assert "4 classes" in visitor.text()
     assert visitor.bars()
 
@@ -91,11 +92,8 @@ def test_an_imported_model_answers_many_pictures(
     visitor: Visitor, bundle_content: bytes, picture: Callable[[int], bytes]
 ) -> None:
     _import(visitor, bundle_content)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for number in range(6):
-            archive.writestr(f"{number}.jpg", encoded(draw(number % 2, 900 + number)))
-    _predict(visitor, ("many.zip", buffer.getvalue()))
+    pictures = {f"{n}.jpg": encoded(draw(n % 2, 900 + n)) for n in range(6)}
+    visitor.upload(("many.zip", zipped(pictures)))
     visitor.wait_until(lambda: "CSV" in visitor.buttons())
     rows = list(csv.DictReader(io.StringIO(visitor.download("CSV").decode())))
     assert len(rows) == 6
@@ -104,7 +102,7 @@ def test_an_imported_model_answers_many_pictures(
 def test_the_threshold_of_an_imported_model_is_set_on_the_page(
     visitor: Visitor, bundle_content: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
-    _predict(_import(visitor, bundle_content), ("circle.jpg", picture(0)))
+    _import(visitor, bundle_content).upload(("circle.jpg", picture(0)))
     (imported_model,) = imported.list_models(host)
     assert "Not sure. The best answer" not in visitor.text()
     visitor.at.slider(key=f"threshold {imported_model.id}").set_value(100)
@@ -129,38 +127,24 @@ def test_a_refusal_disappears_with_the_next_bundle(visitor: Visitor, bundle_cont
     assert "Expected a bundle" not in _open(visitor).text()
 
 
-def test_building_a_network_is_shown(
-    visitor: Visitor,
-    bundle_content: bytes,
-    host: Settings,
-    never_built: None,
-    monkeypatch: pytest.MonkeyPatch,
+def test_building_a_network_is_shown_until_it_is_built(
+    visitor: Visitor, unbuilt: ImportedModel, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _import(visitor, bundle_content)
-    assert "must be prepared here once" in visitor.text()
-    (imported_model,) = imported.list_models(host)
     monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
-    work(JobFolder(imported_model.path), host)
-    monkeypatch.undo()
-    assert "must be built" not in visitor.rerun().text()
+    work(unbuilt.job, host)
+    monkeypatch.setattr(ImportedModel, "ready", lambda *_: True)
+    assert "must be prepared" not in visitor.rerun().text()
 
 
 def test_a_failed_build_says_why_and_can_be_started_again(
-    visitor: Visitor,
-    bundle_content: bytes,
-    host: Settings,
-    never_built: None,
-    monkeypatch: pytest.MonkeyPatch,
+    visitor: Visitor, unbuilt: ImportedModel, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _import(visitor, bundle_content)
-    (imported_model,) = imported.list_models(host)
-
     def fail(*_: object) -> None:
         raise TuskerError("The *weights* could not be had.")
 
     monkeypatch.setattr(ImportedModel, "build", fail)
     with pytest.raises(TuskerError):
-        work(JobFolder(imported_model.path), host)
+        work(unbuilt.job, host)
     visitor.rerun()
     assert "The *weights* could not be had." in visitor.text()
     visitor.press("Try again")
@@ -168,11 +152,9 @@ def test_a_failed_build_says_why_and_can_be_started_again(
 
 
 def test_a_cancelled_build_can_be_started_again(
-    visitor: Visitor, bundle_content: bytes, host: Settings, never_built: None
+    visitor: Visitor, unbuilt: ImportedModel, host: Settings
 ) -> None:
-    _import(visitor, bundle_content)
-    (imported_model,) = imported.list_models(host)
-    scheduling.cancel(imported_model.job, host)
+    scheduling.cancel(unbuilt.job, host)
     assert "must be prepared here once" in visitor.rerun().text()
     visitor.press("Prepare it")
     assert "must be prepared here once" in visitor.text()
@@ -195,9 +177,8 @@ def test_a_full_queue_refuses_a_bundle(
 
 
 def test_on_a_public_host_an_imported_model_is_visible_to_its_owner_and_by_its_link(
-    bundle_content: bytes, host: Settings, monkeypatch: pytest.MonkeyPatch
+    bundle_content: bytes, host: Settings, public: None
 ) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
     owner_visit = _import(Visitor(), bundle_content)
     (imported_model,) = imported.list_models(host)
     assert owner_visit.at.selectbox[0].value == imported_model.id
@@ -216,11 +197,6 @@ def test_in_personal_mode_an_imported_model_is_visible_to_all(
     _import(Visitor(), bundle_content)
     other_visit = Visitor().open()
     assert [option for option in other_visit.at.selectbox[0].options if "imported" in option]
-
-
-def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, bundle_content: bytes) -> None:
-    _predict(_import(visitor, bundle_content), ("circle.jpg", encoded(draw(0, 999, size=200))))
-    assert any(name in visitor.bars()[0] for name in NAMES)
 
 
 def _open(visitor: Visitor) -> Visitor:

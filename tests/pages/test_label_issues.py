@@ -35,8 +35,7 @@ def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: R
     labels = {correction.name: correction.label for correction in run.annotations().corrections}
     assert labels == {first.name: classes[first.suggested], second.name: None}
     assert "Train again with 2 corrections" in visitor.buttons()
-    visitor.at.button(f"undo {run.annotations().corrections[0].sha256}").click()
-    visitor.rerun()
+    visitor.press_key(f"undo {run.annotations().corrections[0].sha256}")
     assert [correction.name for correction in run.annotations().corrections] == [second.name]
     assert issue_fields(visitor)[0].proto.set_value, (
         "or the browser would send the correction again"

@@ -55,10 +55,6 @@ def stopped(
     return make
 
 
-def subheaders(visitor: Visitor) -> list[str]:
-    return [item.value for item in visitor.at.header]
-
-
 @pytest.mark.parametrize("state", ENDED_EARLY, ids=str)
 def test_a_run_that_ended_early_says_why_and_what_was_kept(
     visitor: Visitor, stopped: Callable[..., Run], state: State
@@ -66,7 +62,7 @@ def test_a_run_that_ended_early_says_why_and_what_was_kept(
     run = stopped(state)
     run.job.log_path.write_text("the last words of the worker\n")
     visitor.open("reports", run=run.id)
-    assert subheaders(visitor) == [HEADINGS[state]]
+    assert visitor.headings() == [HEADINGS[state]]
     log = [] if state is State.CANCELLED else ["the last words of the worker"]
     assert [code.value for code in visitor.at.code] == log
     text = visitor.text()
@@ -91,21 +87,21 @@ def test_a_queued_run_can_be_cancelled_and_one_without_a_worker_was_interrupted(
 ) -> None:
     queued = run_in(State.QUEUED)
     visitor.open("reports", run=queued.id)
-    assert subheaders(visitor) == ["Queued"]
+    assert visitor.headings() == ["Queued"]
     assert START_AGAIN not in visitor.buttons()
     visitor.press("Cancel")
-    assert subheaders(visitor) == ["Cancelled"]
+    assert visitor.headings() == ["Cancelled"]
     assert "before it began" in visitor.at.info[0].value
     assert queued.status(host).state is State.CANCELLED
     visitor.open("reports", run=run_in(State.RUNNING).id)
-    assert subheaders(visitor) == ["Interrupted"]
+    assert visitor.headings() == ["Interrupted"]
 
 
 def test_a_sentence_that_only_repeats_the_heading_is_not_shown(
     visitor: Visitor, run_in: Callable[..., Run]
 ) -> None:
     visitor.open("reports", run=run_in(State.CANCELLED, "Cancelled.").id)
-    assert subheaders(visitor) == ["Cancelled"]
+    assert visitor.headings() == ["Cancelled"]
     assert not visitor.at.info
 
 
@@ -140,7 +136,7 @@ def test_an_interrupted_run_continues_in_its_folder(
     assert run.status(host).state is State.QUEUED
     assert len(Queue("train", host).tickets()) == 1, "two tabs, one job"
     assert not run.model_folder.exists()
-    assert subheaders(visitor) == [HEADINGS[State.QUEUED]]
+    assert visitor.headings() == [HEADINGS[State.QUEUED]]
     assert CONTINUE not in visitor.buttons()
 
 
@@ -212,9 +208,8 @@ def test_deleted_pictures_must_be_uploaded_again(
 
 
 def test_a_visitor_cannot_use_the_pictures_of_another(
-    stopped: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    stopped: Callable[..., Run], public: None
 ) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
     other_visitor = Visitor().open("reports", run=stopped(State.FAILED).id)
     assert SENTENCE in other_visitor.text()
     assert START_AGAIN not in other_visitor.buttons()
@@ -233,7 +228,7 @@ def test_a_damaged_run_says_which_file_and_what_that_means(
     else:
         (run.path / damaged_file).write_bytes(b"{")
     visitor.open(page, run=run.id)
-    assert subheaders(visitor) == ["Damaged"]
+    assert visitor.headings() == ["Damaged"]
     text = visitor.text()
     assert f"{damaged_file} of this run" in text
     assert "so they are not used" in text
@@ -241,13 +236,10 @@ def test_a_damaged_run_says_which_file_and_what_that_means(
     assert "Try it" not in visitor.buttons()
 
 
-def test_visitors_of_a_host_do_not_see_the_path_of_a_run(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
+def test_visitors_of_a_host_do_not_see_the_path_of_a_run(run: Run, public: None) -> None:
     (run.path / REPORT).write_bytes(b"{")
     visitor = Visitor().open("reports", run=run.id)
-    assert subheaders(visitor) == ["Damaged"]
+    assert visitor.headings() == ["Damaged"]
     assert not visitor.at.code
 
 

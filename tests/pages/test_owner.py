@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,9 @@ from core.runs.annotations import NAME_LENGTH, TAG_LENGTH
 from core.runs.filenames import REPORT
 from core.runs.run import Run
 from core.settings import Settings
+from core.system import visitors
 from tests.pages.visitor import Visitor
+from ui import state
 from ui.reports import owner
 
 NAME = "<b>Roses</b> & **tulips**"
@@ -27,9 +30,14 @@ def open_menu(visitor: Visitor, run: Run) -> list[str]:
 
 
 @pytest.fixture
-def public(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host with many visitors."""
-    monkeypatch.setenv("TUSKER_MODE", "public")
+def owned(run: Run, public: None) -> tuple[Visitor, Run]:
+    """Somebody with a finished run."""
+    token = visitors.new_token()
+    run.annotate(lambda annotations: annotations.named(NAME))
+    visitors.set_owner(run.path, visitors.visitor_id(token))
+    owner_visit = Visitor()
+    owner_visit.at.session_state[state.VISITOR] = token
+    return owner_visit, run
 
 
 @pytest.mark.parametrize("location", ["list", "report"])
@@ -191,3 +199,52 @@ def test_everybody_can_read_the_sample_and_nobody_can_change_it(
     assert not visitor.at.error
     assert "Sample" in visitor.text()
     assert {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")} == before
+
+
+def test_a_published_run_is_listed_for_others_until_it_is_unpublished(
+    owned: tuple[Visitor, Run],
+) -> None:
+    owner_visit, run = owned
+    assert NAME in owner_visit.open("reports").text()
+    assert NAME not in Visitor().open("reports").text()
+    open_menu(owner_visit, run)
+    assert "All visitors of this host will find" in owner_visit.text()
+    assert not run.published, "it takes a second press"
+    owner_visit.press("Publish")
+    assert "Published" in owner_visit.text()
+
+    other_visitor = Visitor().open("reports")
+    assert NAME in other_visitor.text()
+    open_menu(other_visitor, run)
+    assert not {"Publish", "Unpublish", "Save", "Delete"} & set(other_visitor.buttons())
+    assert any(NAME in option for option in Visitor().open("predict").at.selectbox[0].options)
+
+    open_menu(owner_visit.open("reports"), run)
+    assert "Those who kept its link can still open it" in owner_visit.text()
+    owner_visit.press("Unpublish")
+    assert not run.published
+    assert NAME not in Visitor().open("reports").text()
+    assert NAME in owner_visit.open("reports").text()
+
+
+def test_without_a_cookie_the_list_says_that_a_reload_starts_a_new_visit(
+    owned: tuple[Visitor, Run],
+) -> None:
+    owner_visit, _ = owned
+    text = owner_visit.open("reports").text()
+    assert "a reload starts a new visit" in text
+    assert "deleted 30 days after they ended, unless they are published" in text
+    assert NAME not in Visitor().open("reports").text(), "the session is another"
+
+
+def test_with_a_cookie_the_list_says_that_runs_are_found_again(
+    owned: tuple[Visitor, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, run = owned
+    token = visitors.new_token()
+    visitors.set_owner(run.path, visitors.visitor_id(token))
+
+    context = SimpleNamespace(cookies={visitors.COOKIE: token}, timezone=None)
+    monkeypatch.setattr("streamlit.context", context)
+    text = Visitor().open("reports").text()
+    assert NAME in text and "finds again by a cookie" in text

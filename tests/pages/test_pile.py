@@ -9,13 +9,14 @@ import pytest
 import streamlit as st
 
 from core import labelling
-from core.jobs import JobFolder, State
-from core.jobs.folder import JobSpec
+from core.errors import LimitExceeded
+from core.jobs import JobFolder
 from core.labelling import LEFT_OUT, Labels, learn
 from core.runs import Run
 from core.settings import Settings
+from tests.pages.conftest import finish_intake
 from tests.pages.visitor import Visitor
-from tests.shapes import NAMES, draw, encoded
+from tests.shapes import NAMES, draw, encoded, zipped
 from ui import text
 from ui.pile import page
 
@@ -30,14 +31,6 @@ def files() -> list[tuple[str, bytes]]:
         for number in range(PER_CLASS)
         for label in range(CLASSES)
     ]
-
-
-def zip_of(files: list[tuple[str, bytes]], folder: str = "") -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files:
-            archive.writestr(folder + name, content)
-    return buffer.getvalue()
 
 
 def labels_of(visitor: Visitor, host: Settings) -> Labels:
@@ -122,13 +115,10 @@ def test_single_pictures_are_moved_and_classes_renamed(
 ) -> None:
     source = host.home / "pile.zip"
     source.parent.mkdir(exist_ok=True)
-    source.write_bytes(zip_of(files))
+    source.write_bytes(zipped(dict(files)))
     path = host.home / "uploads" / ("0123456789abcdef" * 2)
     pile = labelling.take_in(source, "pile", path, host, lambda *_: None)
-    job = JobFolder(path)
-    job.open(JobSpec(kind="intake", arguments={}))
-    job.begin()
-    job.end(State.FINISHED)
+    finish_intake(JobFolder(path))
     labels = Labels(pile)
     *circles, last = pile.others.tolist()
     labels.label(circles, "circel", single=False)
@@ -150,10 +140,21 @@ def test_single_pictures_are_moved_and_classes_renamed(
 
 
 def test_a_zip_without_class_folders_is_not_a_dead_end(
-    visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
+    visitor: Visitor,
+    host: Settings,
+    files: list[tuple[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    visitor.open("train").upload(("photos.zip", zip_of(files, "DCIM/")))
+    def refuse(*_: object, **__: object) -> None:
+        raise LimitExceeded("No room.")
+
+    visitor.open("train").upload(
+        ("photos.zip", zipped({f"DCIM/{name}": content for name, content in files}))
+    )
     visitor.wait_until(lambda: "At least two classes are needed" in visitor.text())
+    with monkeypatch.context() as patched:
+        patched.setattr("core.intake.uploads.store", refuse)
+        assert "No room." in visitor.press("Group and label these pictures here").text()
     visitor.press("Group and label these pictures here")
     visitor.wait_until(lambda: "Train on these" in visitor.buttons())
     assert f"photos · {CLASSES * PER_CLASS} pictures · 0 labelled · no" in visitor.text()
@@ -163,7 +164,7 @@ def test_a_zip_without_class_folders_is_not_a_dead_end(
 
 
 def test_too_few_pictures_say_so(visitor: Visitor, files: list[tuple[str, bytes]]) -> None:
-    visitor.open("train").choose("Unsorted").upload(("photos.zip", zip_of(files[:5])))
+    visitor.open("train").choose("Unsorted").upload(("photos.zip", zipped(dict(files[:5]))))
     visitor.wait_until(lambda: "found 5 in photos" in visitor.text())
     visitor.press("Choose other pictures")
     assert visitor.at.file_uploader
@@ -173,7 +174,7 @@ def test_a_pile_that_cannot_be_read_does_not_hide_the_others_or_stay_because_it_
     visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
 ) -> None:
     for name in ("healthy.zip", "damaged.zip"):
-        other = pile_of(Visitor(), zip_of(files), name)
+        other = pile_of(Visitor(), zipped(dict(files)), name)
     assert "Train on these" in other.open("reports").open("train").buttons(), "it is still chosen"
     (damaged,) = [
         path for path in (host.home / "uploads").glob("*") if labelling.load(path).name == "damaged"
@@ -191,7 +192,7 @@ def test_a_pile_that_cannot_be_read_does_not_hide_the_others_or_stay_because_it_
 def test_a_group_that_is_split_twice_by_one_key_is_shown_once(
     visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
 ) -> None:
-    pile_of(visitor, zip_of(files), "pile.zip").choose("Groups").press("Fewer groups")
+    pile_of(visitor, zipped(dict(files)), "pile.zip").choose("Groups").press("Fewer groups")
     while "Split" not in visitor.buttons():
         visitor.press("Skip")
     before = len(labels_of(visitor, host).groups)
@@ -206,7 +207,7 @@ def test_piles_are_not_opened_again_whenever_the_list_is_drawn(
     files: list[tuple[str, bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pile_of(Visitor(), zip_of(files), "pile.zip")
+    pile_of(Visitor(), zipped(dict(files)), "pile.zip")
     (path,) = (host.home / "uploads").glob("*")
     for number in range(page.CONTINUED):
         shutil.copytree(path, path.with_name(f"{number:032x}"))

@@ -129,8 +129,7 @@ def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: 
     offered = [plain_text(b.label) for b in visitor.at.button if str(b.key).startswith("sample ")]
     assert set(offered) == set(classes)
     assert "Test pictures, which the model has not learned from." in visitor.text()
-    visitor.at.button(key="sample 0").click()
-    assert set(_shown_labels(visitor.rerun())) <= set(classes)
+    assert set(_shown_labels(visitor.press_key("sample 0"))) <= set(classes)
 
 
 def test_a_nearly_black_picture_is_said_to_be_so(visitor: Visitor) -> None:
@@ -204,8 +203,9 @@ def test_new_pictures_begin_with_their_first(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().upload(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
-    visitor.at.button(key="show 1").click()
-    visitor.rerun().press("Clear").upload(("cross.jpg", picture(3)), ("circle.jpg", picture(0)))
+    visitor.press_key("show 1").press("Clear").upload(
+        ("cross.jpg", picture(3)), ("circle.jpg", picture(0))
+    )
     assert _shown_labels(visitor) == _expected_labels(picture(3), host)
 
 

@@ -1,9 +1,7 @@
 """What could not be done is said where it was asked for, and nowhere else."""
 
 import errno
-import io
 import os
-import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +14,7 @@ from core.runs import Run
 from core.system import files
 from tests.pages.test_label_issues import add_label_issues, issue_fields
 from tests.pages.visitor import Visitor
-from tests.shapes import draw, encoded
+from tests.shapes import draw, encoded, zipped
 from ui import widgets
 
 FULL = "The queue is full."
@@ -37,8 +35,7 @@ def test_a_refusal_about_one_run_is_not_shown_for_another(
     first, second = run_in(), run_in()
     monkeypatch.setattr("core.export.ordering.order", _refuse)
     visitor.open("reports", run=first.id, view="Export")
-    visitor.at.button(key="prepare onnx").click()
-    assert FULL in visitor.rerun().text()
+    assert FULL in visitor.press_key("prepare onnx").text()
     assert FULL not in visitor.open("reports", run=second.id, view="Export").text()
     assert FULL in visitor.open("reports", run=first.id, view="Export").text()
 
@@ -68,7 +65,7 @@ def test_a_choice_that_cannot_be_stored_says_so(
     visitor.rerun()
     (label,) = (label for label in visitor.buttons() if label.startswith("Say “not sure” below"))
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "annotate", _full_disk)
+        patched.setattr("core.runs.annotations.JsonFile.write", _full_disk)
         assert NO_SPACE in visitor.press(label).text()
         visitor.choose("Data")
         assert NO_SPACE not in visitor.text()
@@ -96,14 +93,14 @@ def test_choices_that_another_process_is_changing_are_not_changed_now(
 def test_a_page_that_cannot_be_drawn_to_its_end_says_why_and_can_be_used_again(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., None]
 ) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for label, name in enumerate(("Daisy", "rose", "daisy")):
-            for number in range(4):
-                archive.writestr(f"{name}/{number}.png", encoded(draw(label, seed=number)))
+    pictures = {
+        f"{name}/{number}.png": encoded(draw(label, seed=number))
+        for label, name in enumerate(("Daisy", "rose", "daisy"))
+        for number in range(4)
+    }
     with monkeypatch.context() as patched:
         patched.setattr(choices, "change", trouble)
-        visitor.open("train").upload(("twice.zip", packed.getvalue()))
+        visitor.open("train").upload(("twice.zip", zipped(pictures)))
         visitor.wait_until(lambda: NO_SPACE in visitor.text() or FULL in visitor.text())
         assert "Start training" not in visitor.buttons()
     assert "Merge into Daisy: done." in visitor.rerun().text()

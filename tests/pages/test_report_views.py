@@ -9,7 +9,7 @@ from core.evaluation.wording import difference
 from core.runs.filenames import HEATMAPS
 from core.runs.run import Run
 from core.settings import Settings
-from tests.pages.conftest import NAMES
+from tests.pages.conftest import NAMES, seal
 from tests.pages.visitor import Visitor, plain_text
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
@@ -69,8 +69,7 @@ def test_a_figure_of_a_class_is_not_rounded_to_all(
     nearly = first.model_copy(update={"recall": Estimate(value=0.997, low=0.9, high=1)})
     changed = report.model_copy(update={"per_class": (nearly, *others)})
     run.write_report(changed, run.probabilities())
-    manifest = run.manifest()
-    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    seal(run)
     visitor.open("reports", run=run.id)
     (table,) = (frame for frame in visitor.at.dataframe if "Predicted" in frame.value.columns)
     assert table.value["Recall"][0] == pytest.approx(99.7)
@@ -93,9 +92,7 @@ def test_a_pair_of_the_summary_leads_to_its_cell(
     worst = report.confusion.worst[0]
     visitor.open("reports", run=run.id)
     actual, predicted = report.classes[worst.label], report.classes[worst.predicted]
-    (button,) = [b for b in visitor.at.button if b.key == f"pair {worst.label} {worst.predicted}"]
-    button.click()
-    visitor.rerun()
+    visitor.press_key(f"pair {worst.label} {worst.predicted}")
     address = visitor.at.query_params
     assert (address["was"], address["said"]) == (str(worst.label), str(worst.predicted))
     assert f"Actual {actual}, predicted {predicted}: {worst.count} picture" in visitor.text()
@@ -130,15 +127,10 @@ def test_a_cell_can_be_chosen_by_its_classes_or_from_the_list(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     visitor.open("reports", run=run.id, view="Confusions")
-    for label, value in (("Actual", 0), ("Predicted", 1)):
-        (field,) = [box for box in visitor.at.selectbox if box.label == label]
-        field.set_value(value)
-        visitor.rerun()
+    visitor.fill("Actual", 0).fill("Predicted", 1)
     assert f"Actual {NAMES[0]}, predicted {NAMES[1]}" in visitor.text()
     worst = report.confusion.worst[0]
-    (button,) = [b for b in visitor.at.button if b.key == f"worst {(worst.label, worst.predicted)}"]
-    button.click()
-    visitor.rerun()
+    visitor.press_key(f"worst {(worst.label, worst.predicted)}")
     assert visitor.at.query_params["was"] == str(worst.label)
     assert len(visitor.at.image) == 3 * worst.count, "evidence for both classes"
 
@@ -152,9 +144,7 @@ def test_a_cell_of_one_run_is_not_chosen_in_the_report_of_the_next(
     visitor.open("reports", run=run.id, view="Confusions", **cell)
     visitor.press("All runs")
     assert not {"run", *cell} & set(visitor.at.query_params)
-    (button,) = [item for item in visitor.at.button if item.key == f"open {second.id}"]
-    button.click()
-    visitor.rerun()
+    visitor.press_key(f"open {second.id}")
     assert visitor.at.query_params["run"] == second.id
     assert not set(cell) & set(visitor.at.query_params)
 

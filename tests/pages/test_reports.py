@@ -65,21 +65,6 @@ def test_a_queued_run_says_what_it_waits_for(visitor: Visitor, run_in: Callable[
     assert "It waits for a machine." in visitor.text()
 
 
-def test_a_running_training_shows_its_progress(
-    visitor: Visitor, run_in: Callable[..., Run], trained_run: object
-) -> None:
-    run = run_in(State.RUNNING)
-    events = trained_run.events  # type: ignore[attr-defined]
-    first = next(index for index, event in enumerate(events) if event.kind == "epoch")
-    for event in events[: first + 1]:
-        run.job.events.append(event)
-    with run.job.lock().acquire():
-        visitor.open("reports", run=run.id)
-        assert [heading.value for heading in visitor.at.header] == ["Training"]
-        assert "iteration" in visitor.text()
-        assert "Cancel" in visitor.buttons()
-
-
 @pytest.mark.parametrize("damaged_file", [REPORT, "dataset.json", "config.json", "status.json"])
 @pytest.mark.parametrize("content", [b"{", None], ids=["garbled", "missing"])
 def test_a_damaged_run_says_so_and_the_list_still_opens(
@@ -127,9 +112,8 @@ def test_an_unknown_run_says_so_and_leads_back_to_the_list(visitor: Visitor, run
 
 
 def test_in_public_mode_others_runs_are_not_listed_but_a_link_opens_one(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, public: None
 ) -> None:
-    monkeypatch.setenv("TUSKER_MODE", "public")
     other_visitor = Visitor().open("reports")
     assert "You have not trained a model yet." in other_visitor.text()
     assert run.dataset().name not in other_visitor.text()

@@ -133,8 +133,7 @@ def test_a_run_is_opened_by_its_name_and_the_list_comes_back_as_it_was(
 ) -> None:
     run = three_runs["Birds"]
     visitor.open("reports", find="bird")
-    visitor.at.button(key=f"open {run.id}").click()
-    visitor.rerun()
+    visitor.press_key(f"open {run.id}")
     assert visitor.at.query_params["run"] == run.id
     assert [title.value for title in visitor.at.title] == ["Birds"]
     assert run.report().headline in visitor.text()

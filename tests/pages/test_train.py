@@ -1,8 +1,6 @@
 import base64
 import io
-import zipfile
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,35 +15,17 @@ from core.jobs.queue import Queue
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
-from tests.pages.conftest import NAMES
+from tests.pages.conftest import NAMES, seal
 from tests.pages.visitor import Visitor
-from tests.shapes import draw, encoded
+from tests.shapes import draw, encoded, zipped
 
 STEPS = ("1 · Pictures", "2 · Method", "3 · Start")
 FIRST = [STEPS[0], *(f":gray[{step}]" for step in STEPS[1:])]
 
 
-def _zip(**members: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
-
-
-def _steps(visitor: Visitor) -> list[str]:
-    return [heading.value for heading in visitor.at.header]
-
-
 def _disabled(visitor: Visitor) -> set[str]:
     """Labels of the numbers that cannot be changed."""
     return {field.label for field in visitor.at.number_input if field.disabled}
-
-
-def _fields(visitor: Visitor, label: str) -> list[Any]:
-    """The fields of that label, the head's before those of fine-tuning."""
-    fields = (*visitor.at.number_input, *visitor.at.selectbox)
-    return [field for field in fields if field.label == label]
 
 
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(
@@ -55,10 +35,10 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     run_of_visitor: Callable[[Visitor], Run],
 ) -> None:
     visitor.open("train")
-    assert _steps(visitor) == FIRST
+    assert visitor.headings() == FIRST
     visitor.press("Use the sample")
     upload_id = visitor.at.query_params["upload"]
-    visitor.wait_until(lambda: _steps(visitor) == [*STEPS])
+    visitor.wait_until(lambda: visitor.headings() == [*STEPS])
     assert "Handwritten digits · 10 classes · 400 pictures" in visitor.text()
     visitor.at.session_state["strips"] = True
     assert len(visitor.rerun().at.image) >= 10, "a strip of pictures for each class, unfolded"
@@ -77,16 +57,6 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor.press("Cancel")
     visitor.wait_until(lambda: "Cancelled" in visitor.text())
     assert run.status(host).state is State.CANCELLED
-
-
-def test_a_preset_is_used_unchanged(
-    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
-) -> None:
-    visitor.open("train", upload=upload.id).choose("Best", "best")
-    visitor.fill("Name of the run", "Of May").press("Start training")
-    run = run_of_visitor(visitor)
-    assert run.config() == config.preset("best")
-    assert run.annotations().name == "Of May"
 
 
 def test_advanced_settings_are_used(
@@ -126,7 +96,7 @@ def test_pictures_and_settings_are_the_same_after_a_visit_to_another_page(
     assert not used.augmentation.flip
     assert used.head_phase.optimizer == "sgd"
     assert run.annotations().name == "Of May"
-    assert _steps(visitor.open("reports").open("train")) == FIRST
+    assert visitor.open("reports").open("train").headings() == FIRST
     visitor.open("train", upload=upload.id)
     assert not visitor.value("Name of the run"), "another run, another name"
 
@@ -134,13 +104,13 @@ def test_pictures_and_settings_are_the_same_after_a_visit_to_another_page(
 def test_the_way_back_from_an_upload_leads_to_the_choice_of_pictures(
     visitor: Visitor, upload: Upload
 ) -> None:
-    assert _steps(visitor.open("train", upload=upload.id)) == [*STEPS]
-    assert _steps(visitor.open("train")) == FIRST
+    assert visitor.open("train", upload=upload.id).headings() == [*STEPS]
+    assert visitor.open("train").headings() == FIRST
 
 
 def test_pictures_that_were_left_do_not_come_back(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id).press("Choose other pictures")
-    assert _steps(visitor.open("reports").open("train")) == FIRST
+    assert visitor.open("reports").open("train").headings() == FIRST
 
 
 def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
@@ -174,9 +144,9 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
     assert optimisers <= _disabled(visitor)
     for optimiser, used in (("sgd", "Momentum"), ("adamw", "Weight decay")):
         visitor.fill("Optimiser", optimiser, first=True)
-        assert not _fields(visitor, used)[0].disabled, "of the head"
-        assert _fields(visitor, used)[1].disabled, "nothing is fine-tuned"
-        assert _fields(visitor, *optimisers - {used})[0].disabled
+        assert not visitor.fields(used)[0].disabled, "of the head"
+        assert visitor.fields(used)[1].disabled, "nothing is fine-tuned"
+        assert visitor.fields(*optimisers - {used})[0].disabled
 
 
 def test_momentum_weight_decay_and_features_can_be_chosen(
@@ -185,9 +155,9 @@ def test_momentum_weight_decay_and_features_can_be_chosen(
     visitor.open("train", upload=upload.id).choose("Best", "best")
     visitor.fill("Features", "depths").fill("Hidden layers", "16")
     visitor.fill("Optimiser", "sgd", first=True).fill("Momentum", 0.5, first=True)
-    _fields(visitor, "Optimiser")[1].set_value("adamw")
+    visitor.fields("Optimiser")[1].set_value("adamw")
     visitor.rerun()
-    _fields(visitor, "Weight decay")[1].set_value(0.01)
+    visitor.fields("Weight decay")[1].set_value(0.01)
     visitor.rerun().press("Start training")
     used = run_of_visitor(visitor).config()
     assert used.features == "depths"
@@ -201,7 +171,7 @@ def test_settings_count_while_advanced_is_folded(
     visitor.open("train", upload=upload.id).fill("Seed", 7).fill("Test share", 0.95)
     visitor.at.session_state["advanced"] = False
     visitor.rerun()
-    assert not _fields(visitor, "Seed")
+    assert not visitor.fields("Seed")
     assert visitor.button("Start training").disabled
     assert "Correct what is marked under Advanced" in visitor.text()
     visitor.at.session_state["advanced"] = True
@@ -216,9 +186,9 @@ def test_features_have_no_effect_on_a_backbone_with_one_depth(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id)
-    assert not _fields(visitor, "Features")[0].disabled
+    assert not visitor.fields("Features")[0].disabled
     visitor.fill("Backbone", "resnet50")
-    assert _fields(visitor, "Features")[0].disabled
+    assert visitor.fields("Features")[0].disabled
 
 
 def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor: Visitor) -> None:
@@ -228,7 +198,7 @@ def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor
         for label in range(2)
         for number in range(8)
     }
-    visitor.open("train").upload(("split.zip", _zip(**pictures)))
+    visitor.open("train").upload(("split.zip", zipped(pictures)))
     visitor.wait_until(lambda: "Start training" in visitor.buttons())
     assert "Test share" in _disabled(visitor)
     assert "Validation share" not in _disabled(visitor)
@@ -241,7 +211,7 @@ def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> Non
         for label in range(2)
         for number in range(8)
     }
-    visitor.open("train").upload(("wide.zip", _zip(**wide)))
+    visitor.open("train").upload(("wide.zip", zipped(wide)))
     visitor.wait_until(lambda: "Start training" in visitor.buttons())
     shown = [part.url for image in visitor.at.image for part in image.proto.imgs]
     urls = [url for url in shown if url.startswith("data:")]  # not those of findings
@@ -255,7 +225,7 @@ def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> Non
     ("content", "why"),
     [
         (b"no zip at all", "zip"),
-        (_zip(**{f"{n}.jpg": encoded(draw(0, n)) for n in range(9)}), "class folders"),
+        (zipped({f"{n}.jpg": encoded(draw(0, n)) for n in range(9)}), "class folders"),
     ],
     ids=["no zip", "no folders"],
 )
@@ -268,7 +238,7 @@ def test_a_bad_zip_is_refused_in_a_sentence_and_others_can_be_chosen(
     assert why in refusal.value
     assert refusal.value.rstrip().endswith(("\\.", "…")), "a sentence"
     assert "Traceback" not in visitor.text()
-    assert _steps(visitor) == FIRST
+    assert visitor.headings() == FIRST
     visitor.press("Choose other pictures")
     assert "upload" not in visitor.at.query_params
     assert visitor.at.file_uploader
@@ -287,31 +257,21 @@ def test_files_that_were_left_out_are_listed_with_the_reason(
     assert why in listed
 
 
-def test_findings_are_shown(visitor: Visitor, upload: Upload) -> None:
+def test_findings_and_the_names_of_classes_are_shown(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id)
     sentences = [finding.sentence for finding in upload.intake().findings]
     assert sentences
-    for sentence in sentences:
-        assert sentence in visitor.text()
-
-
-def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> None:
-    visitor.open("train", upload=upload.id)
-    assert set(upload.intake().dataset.classes) == set(NAMES)
-    for name in NAMES:
-        assert name in visitor.text()
-        assert not [text for text in visitor.markdown_texts() if name in text], (
-            "it would be rendered"
-        )
+    for shown in (*sentences, *NAMES):
+        assert shown in visitor.text()
 
 
 def set_gain(run: Run, low: float) -> Report:
     """Let the gain of a run over its baseline be at least this; returns its report."""
-    report, manifest = run.report(), run.manifest()
+    report = run.report()
     gain = report.baseline.gain.model_copy(update={"low": low})
     baseline = report.baseline.model_copy(update={"gain": gain})
     run.report.write(report.model_copy(update={"baseline": baseline}))
-    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    seal(run)
     return report
 
 
@@ -348,16 +308,22 @@ def test_progress_that_names_a_class_is_not_rendered(
             assert name in visitor.open("train", run=run.id).text()
 
 
-def test_curves_appear_with_their_first_point(visitor: Visitor, run_in: Callable[..., Run]) -> None:
+@pytest.mark.parametrize("page", ["train", "reports"])
+def test_progress_and_curves_appear_with_their_first_point(
+    visitor: Visitor, run_in: Callable[..., Run], page: str
+) -> None:
     run = run_in(State.RUNNING)
     with run.job.lock().acquire():
-        assert not visitor.open("train", run=run.id).charts()
+        assert not visitor.open(page, run=run.id).charts()
         run.job.events.append(
             Epoch(
                 phase="head", unit="iteration", epoch=1, epochs=9, loss=1, accuracy=0.5, seconds=0
             )
         )
-        assert len(visitor.open("train", run=run.id).charts()) == 1
+        assert len(visitor.rerun().charts()) == 1
+        assert visitor.headings() == ["Training"]
+        assert "Training the head: iteration 1 of at most 9" in visitor.text()
+        assert "Cancel" in visitor.buttons()
 
 
 def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, run: Run) -> None:
@@ -387,21 +353,20 @@ def test_a_safe_remedy_is_applied_and_can_be_undone(visitor: Visitor) -> None:
         for i in range(4)
     }
     visitor.open("train").upload(
-        ("twice.zip", _zip(**pictures, **{"Daisy/x.png": content, "rose/x.png": content}))
+        ("twice.zip", zipped(pictures | {"Daisy/x.png": content, "rose/x.png": content}))
     )
     visitor.wait_until(lambda: "in two classes" in visitor.text())
-    assert _steps(visitor) == [*STEPS], "nothing blocks"
+    assert visitor.headings() == [*STEPS], "nothing blocks"
     assert "2 classes · 12 pictures" in visitor.text()
     assert "Merge into Daisy: done." in visitor.text()
-    visitor.at.button(key="undo 1").click()  # merges come first
-    visitor.rerun()
-    assert _steps(visitor) == FIRST
+    visitor.press_key("undo 1")  # merges come first
+    assert visitor.headings() == FIRST
     assert "2 classes · 14 pictures" in visitor.text()
 
     later = Visitor().open("train", upload=visitor.at.query_params["upload"])
-    assert _steps(later) == FIRST, "it is not applied again"
+    assert later.headings() == FIRST, "it is not applied again"
     later.press("Leave out 2 pictures")
-    assert _steps(later) == [*STEPS]
+    assert later.headings() == [*STEPS]
     assert "2 classes · 12 pictures" in later.text()
 
 

@@ -1,7 +1,5 @@
 """Changes of classes and pictures on the Train page, before anything is trained."""
 
-import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from core.intake import choices, uploads
 from core.intake.uploads import Upload
 from core.settings import Settings
 from tests.pages.visitor import Visitor
-from tests.shapes import draw, encoded, shapes_zip
+from tests.shapes import draw, encoded, shapes_zip, zipped
 from ui import text
 
 
@@ -34,12 +32,13 @@ def of_12_bits(label: int, number: int) -> bytes:
 
 
 def zip_of(**classes: int) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for label, (name, number) in enumerate(classes.items()):
-            for index in range(number):
-                archive.writestr(f"{name}/{index}.png", picture(label, index))
-    return out.getvalue()
+    return zipped(
+        {
+            f"{name}/{index}.png": picture(label, index)
+            for label, (name, number) in enumerate(classes.items())
+            for index in range(number)
+        }
+    )
 
 
 def resolved(visitor: Visitor, host: Settings) -> Dataset:
@@ -83,8 +82,7 @@ def test_an_upload_of_one_class_gets_a_second_one_and_pictures_are_moved(
 
     later = Visitor().open("train", upload=visitor.at.query_params["upload"])
     assert "Move 1 picture to tulip: done." in later.text(), "a reload forgets nothing"
-    later.at.button(key="undo 0").click()
-    later.rerun()
+    later.press_key("undo 0")
     assert "Start training" not in later.buttons()
     assert counts(resolved(later, host)) == {"rose": 4, "tulip": 1}
 

@@ -1,6 +1,7 @@
 """The train page offers to go on from a model that was brought here."""
 
 import io
+import os
 import shutil
 from collections.abc import Callable
 
@@ -16,7 +17,6 @@ from core.settings import Settings
 from core.training import warm_start
 from tests.core import trainings
 from tests.pages.visitor import Visitor
-from ui import state
 
 PUBLISHED_BACKBONE = "A published backbone"
 
@@ -30,23 +30,27 @@ def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
     return imported.import_bundle(io.BytesIO(content), "mine", host)
 
 
-def _fields(visitor: Visitor) -> list[str]:
-    return [field.label for field in visitor.at.selectbox]
+@pytest.fixture
+def started(visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings) -> Run:
+    """A queued training that starts from the model."""
+    visitor.open("train", upload=upload.id).fill("Start from", model.id).press("Start training")
+    (run,) = runs.list_runs(host)
+    return run
 
 
 def test_without_imported_models_there_is_no_choice_of_start(
     visitor: Visitor, upload: Upload
 ) -> None:
-    visitor.open("train", **{state.UPLOAD: upload.id})
-    assert "Start from" not in _fields(visitor)
-    assert "Backbone" in _fields(visitor)
+    visitor.open("train", upload=upload.id)
+    assert not visitor.fields("Start from")
+    assert visitor.fields("Backbone")
 
 
 def test_a_training_starts_from_a_published_backbone_by_default(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
-    visitor.open("train", **{state.UPLOAD: upload.id})
-    assert "Start from" in _fields(visitor)
+    visitor.open("train", upload=upload.id)
+    assert visitor.fields("Start from")
     visitor.press("Start training")
     (run,) = runs.list_runs(host)
     assert run.config().start == ""
@@ -59,10 +63,10 @@ def test_a_training_starts_from_an_imported_model(
     model: ImportedModel,
     host: Settings,
 ) -> None:
-    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
+    visitor.open("train", upload=upload.id).fill("Start from", model.id)
     assert "knows 4 of these classes" in visitor.text()
     assert warm_start.TEST_NOTE in visitor.text()
-    assert "Backbone" not in _fields(visitor)
+    assert not visitor.fields("Backbone")
     assert "EfficientNet-Lite0, that of the model that it starts from" in visitor.text()
     disabled = [f.label for f in (*visitor.at.selectbox, *visitor.at.text_input) if f.disabled]
     assert {"Features", "Hidden layers"} <= {*disabled}
@@ -80,41 +84,30 @@ def test_a_training_starts_from_an_imported_model(
 
 
 def test_a_run_whose_start_was_deleted_says_so(
-    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
+    visitor: Visitor, started: Run, model: ImportedModel, host: Settings
 ) -> None:
-    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start training")
-    (run,) = runs.list_runs(host)
     shutil.rmtree(model.path)
     with pytest.raises(Exception, match="Import its bundle again"):
-        work(JobFolder(run.path), host)
+        work(started.job, host)
     assert "Import its bundle again" in visitor.rerun().text()
 
 
 def test_a_queued_training_keeps_its_model_on_a_public_host(
-    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
+    started: Run, model: ImportedModel, host: Settings
 ) -> None:
-    import os
-
-    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start training")
     public = host.model_copy(update={"mode": "public"})
-    (run,) = runs.list_runs(host)
     os.utime(model.path, (0, 0))
     imported.sweep(public)
     assert imported.find(host, model.id)
-    scheduling.cancel(run.job, host)
+    scheduling.cancel(started.job, host)
     imported.sweep(public)
     assert not imported.find(host, model.id)
 
 
 def test_a_repeated_run_starts_from_the_same_model(
-    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
+    visitor: Visitor, started: Run, model: ImportedModel, host: Settings
 ) -> None:
-    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start training")
-    (run,) = runs.list_runs(host)
-    scheduling.cancel(run.job, host)
+    scheduling.cancel(started.job, host)
     visitor.rerun().press("Start again with the same settings")
-    (repeated,) = [listed_run for listed_run in runs.list_runs(host) if listed_run.id != run.id]
-    assert (repeated.config(), repeated.start) == (run.config(), model.path)
+    (repeated,) = [listed_run for listed_run in runs.list_runs(host) if listed_run.id != started.id]
+    assert (repeated.config(), repeated.start) == (started.config(), model.path)

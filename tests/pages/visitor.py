@@ -40,11 +40,22 @@ DEFERRED: dict[str, Callable[[], Any]] = {}
 
 
 class Entered(PagesManager):
-    """A server that somebody has opened at `/` before; `ui/frame.py` says why that matters."""
+    """A server that somebody has opened at `/` before; `ui/frame.py` says why that matters.
+
+    Callbacks know the pages of the run before, as in a browser's session.
+    """
+
+    pages: dict[str, Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         PagesManager.uses_pages_directory = False
+        self._pages = Entered.pages
+
+    def set_pages_and_resolve(self, pages: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Streamlit's, remembered."""
+        Entered.pages = pages
+        return super().set_pages_and_resolve(pages, *args, **kwargs)
 
 
 app_test.PagesManager = Entered
@@ -140,6 +151,11 @@ class Visitor:
         self.button(label).click()
         return self.rerun()
 
+    def press_key(self, key: str) -> Self:
+        """Press the button of that key, for one of several with the same label."""
+        self.at.button(key=key).click()
+        return self.rerun()
+
     def press_twice(self, label: str) -> Self:
         """Press a button again before the page is drawn again."""
         call = WStates.call_callback
@@ -172,20 +188,26 @@ class Visitor:
 
     def fill(self, label: str, value: Any, *, first: bool = False) -> Self:
         """Give a field, by its label, a value; of several, the first."""
-        matching = self._fields(label)
+        matching = self.fields(label)
         assert len(matching) == 1 or first, f"{len(matching)} fields called {label!r}"
         matching[0].set_value(value)
         return self.rerun()
 
     def value(self, label: str) -> Any:
         """The value of the field of that label."""
-        (field,) = self._fields(label)
-        return field.value
+        return self.field(label).value
 
-    def _fields(self, label: str) -> list[Any]:
+    def field(self, label: str) -> Any:
+        """The field of that label."""
+        (field,) = self.fields(label)
+        return field
+
+    def fields(self, label: str) -> list[Any]:
+        """The fields of that label."""
         fields = (
             *self.at.number_input,
             *self.at.selectbox,
+            *self.at.multiselect,
             *self.at.text_input,
             *self.at.checkbox,
         )
@@ -216,6 +238,10 @@ class Visitor:
         """All text of the page as it reads, one line a text."""
         text = "\n".join(map(plain_text, self.markdown_texts()))
         return text.replace("\N{NO-BREAK SPACE}", " ")
+
+    def headings(self) -> list[str]:
+        """The headings below the title."""
+        return [heading.value for heading in self.at.header]
 
     def table(self, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of the table that has these columns."""

@@ -29,6 +29,16 @@ def made(host: Server, kind: str) -> set[str]:
     return {path.name for path in host.home.glob(f"{kind}/*")}
 
 
+def test_a_click_that_leads_to_another_page_is_not_lost_to_another_request(host: Server) -> None:
+    with Session(host.url) as session:
+        session.open("reports")
+        (button,) = session.buttons("Train your own classes")
+        click = WidgetState(id=button.id, trigger_value=True)
+        session.send_twice("reports", "", click, 0, again=False)
+        titles = [element.heading.body for element in session.elements]
+        assert "1 · Pictures" in titles
+
+
 def test_a_double_click_starts_one_training_and_shows_it(host: Server, tmp_path: Path) -> None:
     content = shapes_zip(tmp_path, per_class=4).read_bytes()
     with Session(host.url) as session:

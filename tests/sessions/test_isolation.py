@@ -244,13 +244,3 @@ def test_a_wrong_prediction_is_detected(
         probabilities=tuple(p + 0.01 for p in expected_predictions[first].probabilities),
     )
     assert len(crowd.visit_in_turn(host, 1, [first], {first: near}).wrong) == 1
-
-
-def test_a_refused_picture_and_a_lost_connection_are_detected(
-    host: Server, expected_predictions: dict[bytes, Expected]
-) -> None:
-    picture, expected = b"no picture", next(iter(expected_predictions.values()))
-    (wrong,) = crowd.visit_in_turn(host, 1, [picture], {picture: expected}).wrong
-    assert "error" in wrong
-    unreachable = Server("http://127.0.0.1:9", Path(), Path(), host.process)
-    assert len(crowd.predict_at_once(unreachable, [[b"", b""]], expected_predictions).errors) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
@@ -52,10 +52,10 @@ def render(run: Run) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "figure": lambda estimate: _unbroken(describe(estimate)),
-        "share": lambda value: _unbroken(text.share(value)),
-        "promise": lambda level: _unbroken(wording.promise(level)),
-        "prose": lambda sentence: text.short(sentence, PROSE).replace(" %", "\N{NO-BREAK SPACE}%"),
+        "figure": lambda estimate: text.unbroken(describe(estimate)),
+        "share": lambda value: text.unbroken(text.share(value)),
+        "promise": lambda level: text.unbroken(wording.promise(level)),
+        "prose": lambda sentence: text.unbroken(text.short(sentence, PROSE)),
         "count": text.count,
         "duration": text.duration,
         "short": text.short,
@@ -80,14 +80,6 @@ def render(run: Run) -> str:
         mistakes=details.report.confusion.worst[:MISTAKES],
         files=FILES,
         tall=TALL,
-    )
-
-
-def refusal(sentence: str) -> str:
-    """A page with a sentence that says why there is no report."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title>'
-        f"<p>{escape(sentence)}</p></html>"
     )
 
 
@@ -116,11 +108,6 @@ def _embed(figure: Figure) -> Markup:
     figure.update_layout(template="none", font_family=FONT)
     # In a script element only this sign can begin anything else than JSON.
     return Markup(figure.to_json().replace("<", "\\u003c"))  # noqa: S704 - escaped
-
-
-def _unbroken(figure: str) -> str:
-    """A figure that stays on one line: `93.5 %`."""
-    return figure.replace(" %", "\N{NO-BREAK SPACE}%").replace("> ", ">\N{NO-BREAK SPACE}")
 
 
 def _read(name: str) -> str:

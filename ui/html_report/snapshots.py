@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core import images
 from core.checks.labels import LabelIssue
 from core.evaluation import browsing
 from core.evaluation.report import Prediction
@@ -21,7 +22,6 @@ WRONG, CORRECT, LABEL_ISSUES = 120, 24, 24
 BYTES = 5_000_000
 """Most characters of all pictures together, so that the file can be sent by mail."""
 STRENGTH = 0.65
-QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,4 @@ def _covered(content: bytes, heat: np.ndarray, crop: float) -> str:
     """A picture, a JPEG that Tusker wrote, under a heat map."""
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     covered = heatmap.overlay(picture, np.asarray(heat), crop=crop, strength=STRENGTH)
-    buffer = io.BytesIO()
-    Image.fromarray(covered).save(buffer, "JPEG", quality=QUALITY)
-    return text.data_url(buffer.getvalue())
+    return text.data_url(images.thumbnail(covered, edge=max(covered.shape)))

@@ -43,8 +43,9 @@ def show(labels: Labels) -> None:
                 key=f"renamed {chosen}",
                 help="With the name of another class, both are merged.",
             )
+            rename = widgets.keep_refusal(*question.ABOUT)(_rename)
             submit.form_submit_button(
-                "Rename", on_click=_rename, args=(labels, chosen), width="stretch"
+                "Rename", on_click=rename, args=(labels, chosen), width="stretch"
             )
     choose(labels, labels.of(chosen))
 
@@ -59,15 +60,15 @@ def strip(labels: Labels, pictures: Sequence[int]) -> None:
 
 def choose(labels: Labels, pictures: Sequence[int]) -> None:
     """Pictures with a box each, and where the chosen ones are moved to."""
-
     gallery.choose(
         pictures,
         labels.pile.folder.name,
         lambda picture: (labels.pile.thumbnail(picture), labels.pile.pictures[picture].name),
         [*labels.classes, LEFT_OUT],
-        lambda moved, name: question.act(partial(labels.label, moved, name, single=True)),
+        partial(labels.label, single=True),
+        question.ABOUT,
     )
 
 
 def _rename(labels: Labels, old: str) -> None:
-    question.act(partial(labels.rename, old, str(st.session_state[f"renamed {old}"])))
+    labels.rename(old, str(st.session_state[f"renamed {old}"]))

@@ -1,7 +1,6 @@
 """Upload pictures without classes, and label them until they are a dataset."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,11 +28,12 @@ def offer(settings: Settings) -> None:
         "Pictures that are not sorted into folders yet. Tusker groups those that look alike; you "
         "name the groups, and answer questions about the pictures that the model is unsure of."
     )
-    widgets.show_refusal(state.REFUSAL)
+    widgets.show_refusal("upload")
     widgets.uploader(
         "Drop pictures, or one archive of them",
         "pile",
-        lambda files: _store(partial(store, files, settings, unsorted=True)),
+        lambda files: _go_to(store(files, settings, unsorted=True).id),
+        about=("upload",),
         accept_multiple_files=True,
         max_upload_size=settings.archive_megabytes,
     )
@@ -46,14 +46,9 @@ def offer(settings: Settings) -> None:
         except TuskerError:  # of an earlier version, or damaged: it is deleted with its age
             continue
         offered += 1
-        st.button(
-            f"Continue with {text.plain(pile.name, 60)} · "
-            f"{text.count(len(pile.pictures), 'picture')}",
-            key=f"continue {folder.name}",
-            icon=":material/history:",
-            on_click=_go_to,
-            args=(folder.name,),
-        )
+        amount = text.count(len(pile.pictures), "picture")
+        label = f"Continue with {text.plain(pile.name, 60)} · {amount}"
+        widgets.button(label, _go_to, folder.name, icon="history", key=f"continue {folder.name}")
     st.caption(
         f"Pictures and labels are deleted here {settings.upload_hours:g} hours after you last used "
         "them. Train on them or download them before then."
@@ -70,18 +65,14 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
     def move(path: Path) -> None:
         archive.replace(path)
 
-    def take() -> Upload:
+    def take() -> None:
         upload = uploads.store(move, name, settings, by=state.mark(settings), unsorted=True)
         files.remove(refused.path)
-        return upload
+        _go_to(upload.id)
 
-    st.button(
-        "Group and label these pictures here",
-        type="primary",
-        icon=":material/category:",
-        on_click=widgets.once(_store),
-        args=(take,),
-    )
+    label, about = "Group and label these pictures here", ("pile", refused.id)
+    widgets.button(label, take, icon="category", type="primary", about=about)
+    widgets.show_refusal(*about)
 
 
 def show(settings: Settings) -> bool:
@@ -98,7 +89,7 @@ def show(settings: Settings) -> bool:
         work.show(pile, settings)
     except TuskerError as refusal:
         widgets.error(str(refusal))
-    st.button("Choose other pictures", on_click=_go_to, args=("",), icon=":material/swap_horiz:")
+    widgets.button("Choose other pictures", _go_to, "", icon="swap_horiz")
     return True
 
 
@@ -107,15 +98,9 @@ def _open(folder: Path) -> Pile:
     return labelling.load(folder)
 
 
-def _store(take: Callable[[], Upload]) -> None:
-    with widgets.keep_refusal(state.REFUSAL):
-        _go_to(take().id)
-
-
 def _go_to(pile_id: str) -> None:
     state.leave_pictures()
-    for key in (state.PILE_STEP, state.PILE_REFUSAL):
-        st.session_state.pop(key, None)
+    st.session_state.pop(state.PILE_STEP, None)
     if pile_id:
         st.query_params[state.PILE] = pile_id
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core import images
 from core.errors import TuskerError
 from core.labelling import LEFT_OUT, Labels, Learned
-from ui import resources, state, text, widgets
+from ui import resources, text, widgets
 
 UNDO, SKIP, LEAVE_OUT, SPLIT = "u", "s", "x", "p"
 KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"usxp"}))
@@ -18,6 +18,8 @@ KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"
 EDGE = 280
 """Longest edge of the picture on the screen, in pixels."""
 LIKELIEST = 3
+ABOUT = ("pile",)
+"""What refused changes of labels are about."""
 
 
 def show(labels: Labels, unlabelled: Sequence[int], learned: Learned | None = None) -> None:
@@ -76,10 +78,8 @@ def names(
     about = f"{labels.pile.folder.name} {pictures[0]} {len(pictures)}"
 
     def button(label: str, key: str | None, action: Callable[[], object], **more: Any) -> None:
-        callback = widgets.once(act)
-        st.button(
-            label, f"{about} {label}", shortcut=key, on_click=callback, args=(action,), **more
-        )
+        more |= {"key": f"{about} {label}", "shortcut": key, "about": ABOUT}
+        widgets.button(label, action, **more)
 
     with st.container(horizontal=True):
         for index, name in enumerate(labels.classes):
@@ -95,30 +95,22 @@ def names(
         entry.text_input("New class", key=field, max_chars=60, placeholder="For example, rose")
         add.form_submit_button(
             "Add",
-            on_click=widgets.once(_label_new),
+            on_click=widgets.once(widgets.keep_refusal(*ABOUT)(_label_new)),
             args=(labels, pictures, field, single),
             width="stretch",
         )
     with st.container(horizontal=True):
-        button("Skip", SKIP, partial(labels.skip, pictures), icon=":material/skip_next:")
+        button("Skip", SKIP, partial(labels.skip, pictures), icon="skip_next")
         button(
             "Leave out",
             LEAVE_OUT,
             partial(labels.label, pictures, LEFT_OUT, single=single),
-            icon=":material/block:",
+            icon="block",
         )
         if split is not None:
-            button("Split", SPLIT, partial(labels.split, split), icon=":material/call_split:")
-
-
-def act(action: Callable[[], object]) -> bool:
-    """Change the labels in a callback. Returns whether it was done; if not, the page shows why."""
-    with widgets.keep_refusal(state.PILE_REFUSAL):
-        action()
-        return True
-    return False
+            button("Split", SPLIT, partial(labels.split, split), icon="call_split")
 
 
 def _label_new(labels: Labels, pictures: Sequence[int], field: str, single: bool) -> None:
     if name := str(st.session_state[field]):
-        act(partial(labels.label, pictures, name, single=single))
+        labels.label(pictures, name, single=single)

@@ -32,13 +32,11 @@ def show(pile: Pile, settings: Settings) -> None:
     st.session_state.setdefault(
         state.PILE_STEP, TEST if untested else GROUPS if unnamed else DOUBTS
     )
-    step = st.radio(
+    step = widgets.choice(
         "What to do",
         STEPS,
         key=state.PILE_STEP,
         persist_state="session",
-        label_visibility="collapsed",
-        horizontal=True,
         # Not in the options: Streamlit forgets the choice when its text changes.
         captions=[f"{counts[step]:,} left" if counts.get(step) else "" for step in STEPS],
     )
@@ -51,7 +49,7 @@ def show(pile: Pile, settings: Settings) -> None:
         _ask_doubtful(labels, learned)
     else:
         classes.show(labels)
-    widgets.show_refusal(state.PILE_REFUSAL)
+    widgets.show_refusal(*question.ABOUT)
     _foot(labels, settings)
 
 
@@ -85,29 +83,28 @@ def _head(labels: Labels, learned: Learned | None) -> None:
 def _foot(labels: Labels, settings: Settings) -> None:
     problem = saving.missing(labels)
     with st.container(horizontal=True):
-        st.button(
+        widgets.button(
             "Train on these",
+            partial(_save, labels, settings),
+            icon="arrow_forward",
             type="primary",
-            icon=":material/arrow_forward:",
             disabled=bool(problem),
-            on_click=widgets.once(_save),
-            args=(labels, settings),
+            about=question.ABOUT,
         )
         widgets.download_file(
             "Download class folders",
             partial(saving.write_zip, labels),
             f"{text.short(labels.pile.name, 60)}.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
+            icon="folder_zip",
             disabled=not labels.classes,
         )
-        st.button(
+        widgets.button(
             "Undo",
-            icon=":material/undo:",
+            labels.undo,
+            icon="undo",
             shortcut=question.UNDO,
             disabled=not labels.can_undo,
-            on_click=widgets.once(question.act),
-            args=(labels.undo,),
+            about=question.ABOUT,
         )
     if problem:
         st.caption(problem)
@@ -140,9 +137,7 @@ def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
     with st.container(horizontal=True):
         for label, factor in (("More groups", FACTOR), ("Fewer groups", 1 / FACTOR)):
             count = max(2, round(len(labels.groups) * factor))
-            st.button(
-                label, on_click=widgets.once(question.act), args=(partial(labels.regroup, count),)
-            )
+            widgets.button(label, labels.regroup, count, about=question.ABOUT)
 
 
 def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:
@@ -158,13 +153,10 @@ def _next(remaining: object, message: str, step: str) -> None:
     """A button to continue with the next step, once nothing remains of this one."""
     if not remaining:
         st.success(message, icon=":material/check_circle:")
-        go = {state.PILE_STEP: step}
-        st.button(
-            f"Next: {NEXT[step]}", on_click=st.session_state.update, args=(go,), type="primary"
-        )
+        go = st.session_state.update
+        widgets.button(f"Next: {NEXT[step]}", go, {state.PILE_STEP: step}, type="primary")
 
 
 def _save(labels: Labels, settings: Settings) -> None:
-    with widgets.keep_refusal(state.PILE_REFUSAL):
-        upload = saving.save(labels, settings, by=state.mark(settings))
-        st.query_params[state.UPLOAD] = upload.id
+    upload = saving.save(labels, settings, by=state.mark(settings))
+    st.query_params[state.UPLOAD] = upload.id

@@ -30,7 +30,7 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
         rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
         _grid(pictures, rows, classifier.scale, chosen)
         packed = partial(table.packed, rows, "csv")
-        widgets.download("Download as CSV", packed, "predictions.csv", "text/csv")
+        widgets.download("Download as CSV", packed, "predictions.csv")
 
 
 def _predict(model: str, picture: Picture) -> Answer | str:
@@ -115,13 +115,13 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                         width="stretch",
                         alt=picture.name,
                     )
-                st.button(
+                widgets.button(
                     text.plain(_summary(row), 40),
+                    st.session_state.update,
+                    {state.SHOWN: number},
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
-                    on_click=st.session_state.update,
-                    args=({state.SHOWN: number},),
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))

@@ -45,11 +45,7 @@ COLUMNS = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.1f %%"))
     "Label": st.column_config.TextColumn(width=140),
     "Problem": st.column_config.TextColumn(width="large"),
 }
-FORMS = {
-    "csv": ("CSV", "text/csv"),
-    "jsonl": ("JSON lines", "application/jsonl"),
-    "xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-}
+FORMS = {"csv": "CSV", "jsonl": "JSON lines", "xlsx": "Excel"}
 
 
 @dataclass
@@ -118,7 +114,7 @@ class BatchProgress:
 def show(batch: Batch, model: str, settings: Settings) -> None:
     """Start the batch, continue it, or show its results."""
     progress = st.session_state.get(state.BATCH)
-    batch_id = resources.model_version(model), batch.id
+    batch_id = resources.model_version(model), batch
     if progress is None or progress.id != batch_id:
         forget()
         progress = st.session_state[state.BATCH] = _begin(batch, batch_id, model, settings)
@@ -126,7 +122,7 @@ def show(batch: Batch, model: str, settings: Settings) -> None:
         widgets.error(str(progress.refusal))
     if progress.refusal and not progress.sources:
         if not isinstance(progress.refusal, BadInput):  # else other files are needed
-            st.button("Try again", icon=":material/replay:", on_click=forget)
+            widgets.button("Try again", forget, icon="replay")
     elif progress.done < len(progress.sources) and not progress.stopped:
         _work(progress, settings)
     else:
@@ -186,7 +182,8 @@ def _work(progress: BatchProgress, settings: Settings) -> None:
     if seconds_left >= 1:
         parts.append(f"about {text.duration(seconds_left)} left")
     line.progress(progress.done / total, text=" · ".join(parts))
-    job_progress.cancel_button("cancel batch", stop, setattr, progress, "stopped", True)
+    with stop:
+        job_progress.cancel_button("batch", setattr, progress, "stopped", True)
     st.caption("Stay on this page until it is done.")
 
 
@@ -212,15 +209,10 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     total = len(progress.sources)
     unfinished = progress.done < total
     if unfinished:
-        st.info(
-            f"Stopped after {progress.done:,} of {total:,} files.",
-            icon=":material/cancel:",
-        )
-        st.button(
-            "Try again" if progress.refusal else "Continue",
-            icon=":material/play_circle:",
-            on_click=progress.resume,
-        )
+        stopped = f"Stopped after {progress.done:,} of {total:,} files."
+        st.info(stopped, icon=":material/cancel:")
+        label = "Try again" if progress.refusal else "Continue"
+        widgets.button(label, progress.resume, icon="play_circle")
     rows = [row for row, _ in progress.sorted_pictures]
     if not rows:
         if not unfinished:
@@ -235,16 +227,15 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     st.markdown(" · ".join(f"{count:,} {name}" for name, count in outcomes.most_common()))
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
-        for form, (name, kind) in FORMS.items():
-            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}", kind)
+        for form, name in FORMS.items():
+            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}")
         with contextlib.suppress(TuskerError):  # deleted for their age
             progress.renew(settings)
             widgets.download_file(
                 "Sorted into folders",
                 lambda file: sorting.write_zip(file, progress.sorted_pictures),
                 "sorted.zip",
-                "application/zip",
-                icon=":material/folder_zip:",
+                icon="folder_zip",
                 help="A zip of class folders with your pictures. Those without an answer are "
                 "in separate folders.",
             )

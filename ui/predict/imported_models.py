@@ -37,48 +37,39 @@ def offer(chosen: str, settings: Settings) -> None:
             "Drop a bundle here",
             "bundle",
             lambda files: _import(files[0], settings),
+            about=("import",),
             type="zip",
             max_upload_size=settings.archive_megabytes,
         )
-        widgets.show_refusal(state.IMPORT_REFUSAL)
+        widgets.show_refusal("import")
 
 
 def _import(bundle: Uploaded, settings: Settings) -> None:
-    with widgets.keep_refusal(state.IMPORT_REFUSAL):
-        name = bundle.name.removesuffix(".zip")
-        with bundle.open() as stream:
-            model = imported.import_bundle(stream, name, settings, by=state.mark(settings))
-        state.remember_opened(model.id)
-        st.query_params.pop(state.RUN, None)
-        st.query_params[state.MODEL] = model.id
+    name = bundle.name.removesuffix(".zip")
+    with bundle.open() as stream:
+        model = imported.import_bundle(stream, name, settings, by=state.mark(settings))
+    state.remember_opened(model.id)
+    st.query_params.pop(state.RUN, None)
+    st.query_params[state.MODEL] = model.id
 
 
 def _set_up(model: ImportedModel) -> None:
-    key = f"threshold {model.id}"
-    widgets.show_stored(key, round(100 * model.annotations().threshold))
+    def save(per_cent: int) -> None:
+        update = {"threshold": per_cent / 100}
+        model.annotate(lambda annotations: annotations.model_copy(update=update))
+
+    about = ("threshold", model.id)
+    shown = round(100 * model.annotations().threshold)
     st.slider(
         "Not sure below (%)",
         0,
         100,
-        key=key,
         help="If the best answer has a lower probability, the answer is “Not sure”.",
-        on_change=_set_threshold,
-        args=(model, key),
+        **widgets.stored(" ".join(about), shown, save, *about),
     )
-    widgets.show_refusal(state.THRESHOLD_REFUSAL, model.id)
-    st.button(
-        "Delete this model",
-        icon=":material/delete:",
-        help="Your bundle is not deleted.",
-        on_click=_delete,
-        args=(model,),
-    )
-
-
-def _set_threshold(model: ImportedModel, key: str) -> None:
-    threshold = st.session_state[key] / 100
-    with widgets.keep_refusal(state.THRESHOLD_REFUSAL, model.id):
-        model.annotate(lambda annotations: annotations.model_copy(update={"threshold": threshold}))
+    widgets.show_refusal(*about)
+    hint = "Your bundle is not deleted."
+    widgets.button("Delete this model", _delete, model, icon="delete", help=hint)
 
 
 def _delete(model: ImportedModel) -> None:

@@ -124,17 +124,12 @@ def ready(model: str, settings: Settings) -> bool:
     else:
         st.info(needed)
     if backbones.known(model) or state.may_change(model, settings):
-        st.button(
+        widgets.button(
             "Try again" if failed else label,
+            partial(start, settings, by=state.mark(settings)),
+            icon="download",
             type="primary",
-            icon=":material/download:",
-            on_click=_prepare,
-            args=(model, start, settings),
+            about=("prepare", model),
         )
-        widgets.show_refusal(state.PREPARE_REFUSAL, model)
+        widgets.show_refusal("prepare", model)
     return False
-
-
-def _prepare(model: str, start: Callable[..., object], settings: Settings) -> None:
-    with widgets.keep_refusal(state.PREPARE_REFUSAL, model):
-        start(settings, by=state.mark(settings))

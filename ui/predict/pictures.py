@@ -42,22 +42,12 @@ class Batch:
 
     files: tuple[Uploaded, ...]
 
-    @property
-    def id(self) -> str:
-        """Identifies the batch among others."""
-        return " ".join(file.file_id for file in self.files)
-
 
 def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     """The controls, and what was chosen last, also before a visit to another page."""
     st.session_state.setdefault(state.SOURCE, UPLOAD)
-    source = st.radio(
-        "Where is the picture?",
-        (UPLOAD, CAMERA, LIVE),
-        key=state.SOURCE,
-        persist_state="session",
-        label_visibility="collapsed",
-        horizontal=True,
+    source = widgets.choice(
+        "Where is the picture?", (UPLOAD, CAMERA, LIVE), key=state.SOURCE, persist_state="session"
     )
     if source == LIVE:
         st.caption("Hold something up to the camera. Each frame is classified.")
@@ -96,7 +86,7 @@ def offer_others(settings: Settings, model: str) -> None:
             with st.popover("Samples", icon=":material/photo_library:", type="tertiary"):
                 for number, sample in enumerate(offered):
                     _sample_button(sample, f"other sample {number}")
-        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_take)
+        widgets.button("Clear", _take, icon="close", type="tertiary")
     if st.session_state[state.SOURCE] == UPLOAD:
         _PASTE(key="paste")
 
@@ -144,8 +134,7 @@ def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool =
 
 
 def _sample_button(sample: Sample, key: str) -> None:
-    label = text.plain(sample.name, 30)
-    st.button(label, key=key, on_click=_take_sample, args=(sample,), width="stretch")
+    widgets.button(text.plain(sample.name, 30), _take_sample, sample, key=key, width="stretch")
 
 
 def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:

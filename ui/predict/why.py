@@ -36,18 +36,9 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
         except TuskerError as refusal:  # the run was deleted meanwhile
             widgets.error(str(refusal))
             return
-        pixels = images.decode(shown, limits=resources.settings())
-        _explain(resources.classifier(model).crop, picture, pixels, predictions, maps)
-
-
-def _explain(
-    crop: float,
-    picture: Picture,
-    pixels: np.ndarray,
-    predictions: Sequence[Prediction],
-    maps: np.ndarray,
-) -> None:
-    controls, drawn = st.columns([2, 3], gap="medium")
+        controls, drawn = st.columns([2, 3], gap="medium")
+    pixels = images.decode(shown, limits=resources.settings())
+    crop = resources.classifier(model).crop
     with controls:
         chosen = st.selectbox(
             "Answer to explain",

@@ -1,5 +1,7 @@
 """The actions of a run's owner: name it, tag it, publish it, delete it, and undo the deletion."""
 
+from functools import partial
+
 import streamlit as st
 
 from core import runs
@@ -45,13 +47,12 @@ def controls(summary: Summary, settings: Settings, label: str) -> None:
             if settings.mode == "public" and summary.complete:
                 _publishing(run)
             _deleting(run, summary, settings)
-            widgets.show_refusal(state.OWNER_REFUSAL, run.id)
+            widgets.show_refusal("owner", run.id)
 
 
 def offer_undo(settings: Settings) -> None:
     """A button to restore the run that this visit deleted last."""
-    widgets.show_refusal(state.UNDO_REFUSAL)
-    st.session_state.pop(state.UNDO_REFUSAL, None)  # it is about no run that is still listed
+    widgets.show_refusal("undo")
     deleted: list[tuple[str, str]] = st.session_state.get(state.DELETED, [])
     while deleted and not runs.restorable(deleted[-1][0], settings):
         deleted.pop()
@@ -61,8 +62,7 @@ def offer_undo(settings: Settings) -> None:
     # Always in sight, wherever the list was scrolled to.
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: **{text.plain(name, 60)}** was deleted.", width="content")
-        undo = widgets.once(_undo)
-        st.button("Undo", icon=":material/undo:", on_click=undo, args=(run_id, settings))
+        widgets.button("Undo", runs.restore, run_id, settings, icon="undo", about=("undo",))
 
 
 def _naming(run: Run, summary: Summary, settings: Settings) -> None:
@@ -92,25 +92,25 @@ def _naming(run: Run, summary: Summary, settings: Settings) -> None:
             placeholder="Type a new one, or choose",
             help="To find it by in the list.",
         )
-        st.form_submit_button("Save", type="primary", on_click=_save, args=(run,))
+        save = widgets.keep_refusal("owner", run.id)(_save)
+        st.form_submit_button("Save", type="primary", on_click=save, args=(run,))
 
 
 def _save(run: Run) -> None:
     name = str(st.session_state[NAME.format(run.id)])
     tags = tuple(map(str, st.session_state[TAG.format(run.id)]))
-    with widgets.keep_refusal(state.OWNER_REFUSAL, run.id):
-        run.annotate(lambda annotations: annotations.named(name).tagged(tags))
-        st.session_state[MENU.format(run.id)] = False
+    run.annotate(lambda annotations: annotations.named(name).tagged(tags))
+    st.session_state[MENU.format(run.id)] = False
 
 
 def _publishing(run: Run) -> None:
     """Both directions, each with what it means for others."""
     published = run.published
-    st.button(
+    widgets.button(
         "Unpublish" if published else "Publish",
-        icon=":material/public_off:" if published else ":material/public:",
-        on_click=_publish,
-        args=(run, not published),
+        partial(_publish, run, shown=not published),
+        icon="public_off" if published else "public",
+        about=("owner", run.id),
     )
     st.caption(
         "Other visitors will no longer find it in their lists. Those who kept its link can still "
@@ -122,26 +122,19 @@ def _publishing(run: Run) -> None:
     )
 
 
-def _publish(run: Run, shown: bool) -> None:
-    with widgets.keep_refusal(state.OWNER_REFUSAL, run.id):
-        run.publish(shown=shown)
-        log.event("run published" if shown else "run taken back", run=log.short_id(run.id))
-        st.session_state[MENU.format(run.id)] = False
+def _publish(run: Run, *, shown: bool) -> None:
+    run.publish(shown=shown)
+    log.event("run published" if shown else "run taken back", run=log.short_id(run.id))
+    st.session_state[MENU.format(run.id)] = False
 
 
 def _deleting(run: Run, summary: Summary, settings: Settings) -> None:
     if not (summary.damaged or summary.state.ended):
-        st.button(
-            "Cancel it", icon=":material/stop_circle:", on_click=cancel, args=(run.job, settings)
-        )
+        widgets.button("Cancel it", cancel, run.job, settings, icon="stop_circle")
         st.caption("It has not finished. Cancel it before you delete it.")
         return
-    st.button(
-        "Delete",
-        icon=":material/delete:",
-        on_click=widgets.once(_delete),
-        args=(run, summary.name, settings),
-    )
+    about = ("owner", run.id)  # it may be training again
+    widgets.button("Delete", _delete, run, summary.name, settings, icon="delete", about=about)
     lost = "its model and its report" if summary.complete else "its settings and its progress"
     size = text.size(round(summary.megabytes * MEGABYTE))
     st.caption(
@@ -152,13 +145,7 @@ def _deleting(run: Run, summary: Summary, settings: Settings) -> None:
 
 
 def _delete(run: Run, name: str, settings: Settings) -> None:
-    with widgets.keep_refusal(state.OWNER_REFUSAL, run.id):  # training again
-        runs.discard(run, settings)
-        st.session_state.setdefault(state.DELETED, []).append((run.id, name))
-        if state.parameter(state.RUN) == run.id:
-            state.show_run()
-
-
-def _undo(run_id: str, settings: Settings) -> None:
-    with widgets.keep_refusal(state.UNDO_REFUSAL):
-        runs.restore(run_id, settings)
+    runs.discard(run, settings)
+    st.session_state.setdefault(state.DELETED, []).append((run.id, name))
+    if state.parameter(state.RUN) == run.id:
+        state.show_run()

@@ -42,12 +42,9 @@ def show(settings: Settings) -> None:
     _head(matching, runs, comparable=comparable)
     if not matching:
         st.info("No run matches.", icon=":material/search_off:")
-        st.button(
-            "Show all runs",
-            icon=":material/filter_alt_off:",
-            on_click=st.session_state.update,
-            args=({state.FIND: "", state.STATE: ANY, state.TAG: []},),
-        )
+        unfiltered = {state.FIND: "", state.STATE: ANY, state.TAG: []}
+        update = st.session_state.update
+        widgets.button("Show all runs", update, unfiltered, icon="filter_alt_off")
     pages = -(-len(matching) // SHOWN)
     page = st.pagination(pages, key=state.LIST_PAGE, bind="query-params") if pages > 1 else 1
     for run in matching[(page - 1) * SHOWN : page * SHOWN]:
@@ -58,7 +55,7 @@ def show(settings: Settings) -> None:
 
 def explain_unknown(refusal: str) -> None:
     """The page of a link that leads to no run."""
-    st.button("All runs", on_click=state.show_run, icon=":material/arrow_back:")
+    widgets.button("All runs", state.show_run, icon="arrow_back")
     st.title("This run is not here")
     st.warning(text.plain(refusal, 400), icon=":material/link_off:")
     st.markdown(
@@ -69,8 +66,7 @@ def explain_unknown(refusal: str) -> None:
 
 def _explain_empty(settings: Settings) -> None:
     st.info("You have not trained a model yet.", icon=":material/school:")
-    if st.button("Train your own classes", type="primary", icon=":material/school:"):
-        st.switch_page("pages/train.py")
+    widgets.lead_to("train", "Train your own classes", "school", {}, type="primary")
     if settings.mode == "public":
         _explain_visibility(settings)
     st.markdown("Until then, here is a finished report to read:")
@@ -150,16 +146,16 @@ def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> 
     # Always in sight, however long the list is.
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         enough = len(ticked) > 1
-        st.button(
+        widgets.button(
             f"Compare {len(ticked)} runs" if enough else "Compare",
-            icon=":material/compare_arrows:",
+            st.query_params.update,
+            {state.COMPARE: ",".join(ticked)},
+            icon="compare_arrows",
             type="primary",
             disabled=not enough,
-            on_click=st.query_params.update,
-            args=({state.COMPARE: ",".join(ticked)},),
         )
         unticked = {CHOSEN.format(run_id): False for run_id in ticked}
-        st.button("Clear", on_click=st.session_state.update, args=(unticked,))
+        widgets.button("Clear", st.session_state.update, unticked)
         st.caption(
             f"{text.count(len(ticked), 'run')} ticked"
             if enough
@@ -182,14 +178,14 @@ def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
                         persist_state="session",
                     )
                 # A link to the page that is shown already would lose the run from the address.
-                st.button(
+                widgets.button(
                     f"**{name}**",
+                    state.show_run,
+                    run.id,
+                    icon="chevron_right",
+                    icon_position="right",
                     key=f"open {run.id}",
                     type="tertiary",
-                    icon=":material/chevron_right:",
-                    icon_position="right",
-                    on_click=state.show_run,
-                    args=(run.id,),
                 )
                 run_line.badges(run)
             st.caption(run_line.details(run))

@@ -31,18 +31,19 @@ def offer(
     seconds = compare.seconds(round(share * len(examined.dataset.examples)), rows, settings)
     duration = "" if last else f" About {text.duration(seconds)}."
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        widgets.button(
             "Compare again" if last else "Compare backbones",
-            icon=":material/balance:",
+            _start,
+            *(upload, examined, config, settings),
+            icon="balance",
             disabled=config is None,
-            on_click=_start,
-            args=(upload, examined, config, settings),
+            about=("comparison", upload.id),
         )
         st.caption(
             f"Which backbone suits your pictures? Tries {tried} on them, without "
             f"the test pictures.{duration}"
         )
-    widgets.show_refusal(state.COMPARE_REFUSAL, upload.id)
+    widgets.show_refusal("comparison", upload.id)
     if status is not None and status.state in (State.FAILED, State.INTERRUPTED):
         widgets.error(status.sentence)
     if last is not None and config is not None:
@@ -55,9 +56,8 @@ def offer(
 
 
 def _start(upload: Upload, examined: Intake, config: TrainingConfig, settings: Settings) -> None:
-    with widgets.keep_refusal(state.COMPARE_REFUSAL, upload.id):
-        uploads.get(settings, upload.id)
-        job.start(upload, examined.dataset, config, settings, by=state.mark(settings))
+    uploads.get(settings, upload.id)
+    job.start(upload, examined.dataset, config, settings, by=state.mark(settings))
 
 
 def _show(compared: Comparison, chosen: str) -> None:
@@ -85,13 +85,13 @@ def _row(candidate: Candidate, chosen: str) -> None:
         st.markdown(f"**{title}**  \n{candidate.megabytes:.1f} MB", width=190)
         st.markdown(f"{describe(candidate.accuracy)}  \naccuracy", width=130)
         st.markdown(f"{candidate.milliseconds:.0f} ms  \nper picture", width=90)
-        st.button(
+        widgets.button(
             "In use" if in_use else "Use this",
+            st.session_state.update,
+            {state.BACKBONE: candidate.backbone},
+            icon="check" if in_use else "",
             key=f"use {candidate.backbone}",
-            icon=":material/check:" if in_use else None,
             disabled=in_use,
             width=120,
             help=None if in_use else f"Train on {title}.",
-            on_click=st.session_state.update,
-            args=({state.BACKBONE: candidate.backbone},),
         )

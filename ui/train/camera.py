@@ -1,6 +1,8 @@
 """Capture pictures with the camera, add files to the same classes, and train on them."""
 
 import time
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -46,33 +48,31 @@ def _below(settings: Settings) -> None:
     )
     problem = missing(session)
     with st.container(horizontal=True):
-        st.button(
+        more: dict[str, Any] = {"disabled": bool(problem), "about": ("capture",)}
+        widgets.button(
             "Train and save",
+            partial(_save, settings, at_once=True),
+            icon="bookmark_add",
             type="primary",
-            icon=":material/bookmark_add:",
-            disabled=bool(problem),
             help="A run with a report, a link and files to download.",
-            on_click=widgets.once(_save),
-            args=(settings, True),
+            **more,
         )
-        st.button(
+        widgets.button(
             "Choose how to train",
-            icon=":material/tune:",
-            disabled=bool(problem),
+            partial(_save, settings, at_once=False),
+            icon="tune",
             help="Continue with steps 2 and 3, as if you had uploaded the pictures.",
-            on_click=widgets.once(_save),
-            args=(settings, False),
+            **more,
         )
         widgets.download(
             "Download the pictures",
             lambda: as_zip(session),
             "captured.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
+            icon="folder_zip",
             disabled=not session.count,
         )
         with st.popover("Discard all", icon=":material/delete:", disabled=not session.count):
-            st.button(f"Discard {text.count(session.count, 'picture')}", on_click=session.clear)
+            widgets.button(f"Discard {text.count(session.count, 'picture')}", session.clear)
     if problem:
         st.caption(text.plain(problem, 300))
     elif captured_once := single_burst_classes(session):
@@ -81,7 +81,7 @@ def _below(settings: Settings) -> None:
             "test pictures are then nearly the same as the training pictures, and the figures are "
             "too good. Capture each class three times."
         )
-    widgets.show_refusal(state.CAPTURE_REFUSAL)
+    widgets.show_refusal("capture")
 
 
 def _add_files(settings: Settings) -> None:
@@ -130,12 +130,11 @@ def _take(class_id: int, files: list[Uploaded]) -> None:
     st.session_state[state.CAPTURE_PROBLEMS] = problems[:NAMED] + remaining
 
 
-def _save(settings: Settings, at_once: bool) -> None:
-    with widgets.keep_refusal(state.CAPTURE_REFUSAL):
-        upload = save(capture_view.session(), settings, by=state.mark(settings))
-        st.query_params[state.UPLOAD] = upload.id
-        if at_once:
-            st.session_state[state.TRAIN_AT_ONCE] = upload.id
+def _save(settings: Settings, *, at_once: bool) -> None:
+    upload = save(capture_view.session(), settings, by=state.mark(settings))
+    st.query_params[state.UPLOAD] = upload.id
+    if at_once:
+        st.session_state[state.TRAIN_AT_ONCE] = upload.id
 
 
 def start_at_once(upload: Upload, examined: Intake, settings: Settings) -> bool:
@@ -146,5 +145,6 @@ def start_at_once(upload: Upload, examined: Intake, settings: Settings) -> bool:
         del st.session_state[state.TRAIN_AT_ONCE]
         if any(finding.severity is Severity.BLOCKS for finding in examined.findings):
             return False
-        launch.start(upload, examined, config.preset("quick"), settings)
+        with widgets.keep_refusal("start", upload.id):
+            launch.start(upload, examined, config.preset("quick"), settings)
         return bool(state.parameter(state.RUN))

@@ -5,13 +5,10 @@ from collections.abc import Callable
 from core.intake import choices, uploads
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
-from ui import resources, state, widgets
+from ui import resources
 
 
-def change(upload: Upload, update: Callable[[Choices], Choices]) -> bool:
-    """Save changed choices. Returns whether it was done; if not, the page shows why."""
-    with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
-        uploads.get(resources.settings(), upload.id)
-        choices.change(upload.path, update)
-        return True
-    return False
+def change(upload: Upload, update: Callable[[Choices], Choices]) -> None:
+    """Save changed choices. Raises TuskerError if the upload has been deleted."""
+    uploads.get(resources.settings(), upload.id)
+    choices.change(upload.path, update)

@@ -15,7 +15,7 @@ from core.intake import Intake, choices, uploads
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.settings import MEGABYTE, Settings
-from ui import gallery, job_progress, resources, state, widgets
+from ui import gallery, job_progress, resources, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
 from ui.train import changes
@@ -31,7 +31,7 @@ def complete(upload: Upload, settings: Settings) -> bool:
         if not current.arriving:  # another tab has added them
             return current
         remedies: list[Remedy] = []
-        with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
+        with widgets.keep_refusal("change", upload.id):
             addition = uploads.get(settings, current.arriving)
             if not job_progress.finished(addition.job, settings):
                 return current
@@ -58,7 +58,7 @@ def change(upload: Upload, examined: Intake, settings: Settings) -> None:
     Nothing on disk changes.
     """
     alone = len(examined.dataset.classes) < 2
-    widgets.show_refusal(state.CHANGE_REFUSAL, upload.id)
+    widgets.show_refusal("change", upload.id)
     box = st.expander(
         "Change classes and pictures",
         icon=":material/edit:",
@@ -86,7 +86,7 @@ def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
         disabled=["Pictures"],
         hide_index=True,
         key=key,
-        on_change=_edit,
+        on_change=widgets.keep_refusal("change", upload.id)(_edit),
         args=(upload, names, key, {}),
     )
     st.caption("Double-click a name to change it. Two classes with the same name are merged.")
@@ -104,6 +104,7 @@ def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
             "Table of groups",
             "groups",
             partial(_take_table, upload),
+            about=("change", upload.id),
             type=["csv", "tsv"],
             max_upload_size=tables.LARGEST // MEGABYTE,
         )
@@ -119,8 +120,8 @@ def _edit(
     """
     edited = st.session_state[key]["edited_rows"]
     new = {row: cells for row, cells in edited.items() if done.get(row) != cells}
-    if changes.change(upload, lambda current: current.changing(*choices.edited(names, new))):
-        done |= new
+    changes.change(upload, lambda current: current.changing(*choices.edited(names, new)))
+    done |= new
 
 
 def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
@@ -137,6 +138,7 @@ def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
             "Pictures, or an archive of them",
             "added pictures",
             lambda files: _take(upload, names, "" if label == OWN else label, files, settings),
+            about=("change", upload.id),
             accept_multiple_files=True,
             max_upload_size=settings.archive_megabytes,
         )
@@ -149,21 +151,17 @@ def _take(
     files: list[Uploaded],
     settings: Settings,
 ) -> None:
-    with widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id):
-        uploads.get(settings, upload.id)
-        label = label and choices.named(label, names)
-        choices.read(upload.path).expecting("", label)  # may refuse, before anything is stored
-        scale = intake.load(upload.path).dataset.scale
-        addition = pile.store(files, settings, one_class=bool(label), scale=scale)
-        choices.change(upload.path, lambda current: current.expecting(addition.id, label))
+    uploads.get(settings, upload.id)
+    label = label and choices.named(label, names)
+    choices.read(upload.path).expecting("", label)  # may refuse, before anything is stored
+    scale = intake.load(upload.path).dataset.scale
+    addition = pile.store(files, settings, one_class=bool(label), scale=scale)
+    choices.change(upload.path, lambda current: current.expecting(addition.id, label))
 
 
 def _take_table(upload: Upload, files: list[Uploaded]) -> None:
     (table,) = files
-    with (
-        widgets.keep_refusal(state.CHANGE_REFUSAL, upload.id),
-        tempfile.TemporaryDirectory(prefix="tusker-") as scratch,
-    ):
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         uploads.get(resources.settings(), upload.id)
         path = Path(scratch) / "table.csv"
         with table.open() as stream, path.open("wb") as out:
@@ -191,10 +189,10 @@ def _move(upload: Upload, examined: Intake) -> None:
         lambda name: (intake.thumbnail(upload.path, examples[name]), name),
         [*(name for name in dataset.classes if name != chosen), ""],
         partial(_moved, upload, dataset.classes),
+        ("change", upload.id),
     )
 
 
-def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> bool:
-    return changes.change(
-        upload, lambda current: current.changing(choices.moved(names, label, classes))
-    )
+def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> None:
+    remedy = choices.moved(names, label, classes)
+    changes.change(upload, lambda current: current.changing(remedy))

@@ -28,16 +28,19 @@ class Forecast:
     settings: Settings
     start: ImportedModel | None = None
 
+    def preset(self, name: str) -> TrainingConfig:
+        """A preset with the chosen backbone, or with that of the model to start from."""
+        if self.start is None:
+            backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
+            return training_config.preset(name, backbone=backbone)
+        config = training_config.preset(name, backbone=self.start.model().backbone)
+        return config.model_copy(update={"alternatives": ()})
+
     def captions(self) -> list[str]:
         """What each preset does, and about how long it takes with the chosen backbone."""
-        backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
-        if self.start is not None:
-            backbone = self.start.model().backbone
         captions = []
         for preset in training_config.PRESETS:
-            config = training_config.preset(preset, backbone=backbone)
-            if self.start is not None:
-                config = config.model_copy(update={"alternatives": ()})
+            config = self.preset(preset)
             description = _describe(config)
             if preset == "best":
                 minutes = st.session_state.get(BUDGET, budget.MINUTES)

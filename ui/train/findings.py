@@ -1,5 +1,6 @@
 """Findings about an upload, with pictures, and the remedies that one click applies."""
 
+from functools import partial
 from operator import methodcaller
 
 import streamlit as st
@@ -63,13 +64,14 @@ def show(upload: Upload, examined: Intake) -> None:
         line.markdown(
             f":material/task_alt: {text.plain(f'{applied.remedy.label}: done.{why}', 300)}"
         )
-        undo.button(
-            "Undo",
-            key=f"undo {number}",
-            icon=":material/undo:",
-            on_click=widgets.once(changes.change),
-            args=(upload, methodcaller("without", number, applied)),
-        )
+        with undo:
+            widgets.button(
+                "Undo",
+                partial(changes.change, upload, methodcaller("without", number, applied)),
+                icon="undo",
+                key=f"undo {number}",
+                about=("change", upload.id),
+            )
     by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:
         if finding.code == GROUPS:
@@ -86,13 +88,13 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
     blocks = finding.severity is Severity.BLOCKS
     with st.expander(sentence, expanded=blocks):
         if finding.remedy is not None:
-            st.button(
+            widgets.button(
                 text.plain(finding.remedy.label, 200),
+                partial(changes.change, upload, methodcaller("applying", finding)),
+                icon="healing",
                 key=f"remedy {finding.code}",
-                icon=":material/healing:",
                 type="primary" if blocks else "secondary",
-                on_click=widgets.once(changes.change),
-                args=(upload, methodcaller("applying", finding)),
+                about=("change", upload.id),
             )
         gallery.show(
             examples,

@@ -45,19 +45,20 @@ def offer(upload: Upload, examined: Intake) -> None:
     """The ways to group that were detected, and a description of the chosen groups."""
     if not examined.groupings:
         return
+
+    def choose(by: str) -> None:
+        changes.change(upload, lambda now: now.model_copy(update={"group": by}))
+
     titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
     options = ["", *titles]
     current = choices.read(upload.path)
-    key = f"grouping {upload.id}"
-    widgets.show_stored(key, current.group if current.group in options else "")
+    by = current.group if current.group in options else ""
     st.selectbox(
         "Keep together in training or test",
         options,
         format_func=lambda by: text.short(titles[by], 100) if by else NONE,
-        key=key,
         help=WHY,
-        on_change=_choose,
-        args=(upload, key),
+        **widgets.stored(f"grouping {upload.id}", by, choose, "change", upload.id),
     )
     described = [finding for finding in examined.findings if finding.code == GROUPS]
     for finding in described:
@@ -65,8 +66,3 @@ def offer(upload: Upload, examined: Intake) -> None:
     if not described:
         first = text.plain(examined.groupings[0].sentence, 200)
         st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
-
-
-def _choose(upload: Upload, key: str) -> None:
-    by = st.session_state[key]
-    changes.change(upload, lambda now: now.model_copy(update={"group": by}))

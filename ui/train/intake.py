@@ -58,14 +58,8 @@ def current(settings: Settings) -> Upload | None:
 
 def offer(settings: Settings) -> None:
     """The ways to upload pictures. The page continues by itself once an upload is complete."""
-    mark = state.mark(settings)
-    source = st.radio(
-        "How do you bring them?",
-        UPLOAD_BY,
-        key="upload by",
-        persist_state="session",
-        label_visibility="collapsed",
-        horizontal=True,
+    source = widgets.choice(
+        "How do you bring them?", UPLOAD_BY, key="upload by", persist_state="session"
     )
     if source == CAMERA:
         camera.offer(settings)
@@ -73,7 +67,7 @@ def offer(settings: Settings) -> None:
     if source == UNSORTED:
         pile.offer(settings)
         return
-    widgets.show_refusal(state.REFUSAL)
+    widgets.show_refusal("upload")
     pictures, sample = st.columns([3, 2], gap="large")
     with pictures:
         caption, label, more = UPLOADERS[source]
@@ -81,7 +75,8 @@ def offer(settings: Settings) -> None:
         widgets.uploader(
             label,
             source,
-            lambda files: _upload(partial(pile.store, files, settings)),
+            lambda files: _take(pile.store(files, settings)),
+            about=("upload",),
             max_upload_size=settings.archive_megabytes,
             **more,
         )
@@ -90,13 +85,11 @@ def offer(settings: Settings) -> None:
             f"No pictures at hand? {samples.PER_CLASS * 10} handwritten digits in ten classes, "
             "drawn on this machine:"
         )
-        digits = partial(uploads.store, samples.digits, samples.DIGITS, settings, by=mark)
-        st.button(
-            "Use the sample",
-            icon=":material/science:",
-            on_click=widgets.once(_upload),
-            args=(digits,),
-        )
+
+        def use_digits() -> None:
+            _take(uploads.store(samples.digits, samples.DIGITS, settings, by=state.mark(settings)))
+
+        widgets.button("Use the sample", use_digits, icon="science", about=("upload",))
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
         "A run keeps small copies of the test pictures and of pictures whose label may be wrong, "
@@ -113,9 +106,8 @@ def show_later_steps() -> None:
     st.caption("Watch it train, then see how good the model is and where it fails.")
 
 
-def _upload(take: Callable[[], Upload]) -> None:
-    with widgets.keep_refusal(state.REFUSAL):
-        st.query_params[state.UPLOAD] = take().id
+def _take(upload: Upload) -> None:
+    st.query_params[state.UPLOAD] = upload.id
 
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
@@ -125,7 +117,7 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
             return findings.resolved(upload, settings)
     except TuskerError as refusal:
         widgets.error(str(refusal))
-        st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
+        widgets.button("Choose other pictures", leave, icon="arrow_back")
         if scheduling.status(upload.job, settings).state is State.FAILED:
             pile.offer_instead(upload, settings)
     return None
@@ -146,7 +138,7 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
             + (" · has its own test set" if dataset.predefined else ""),
             width="stretch",
         )
-        st.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
+        widgets.button("Choose other pictures", leave, icon="swap_horiz")
     findings.show(upload, examined)
     classes.change(upload, examined, settings)
     grouping.offer(upload, examined)

@@ -9,14 +9,12 @@ import numpy as np
 import streamlit as st
 
 from core import backbones
-from core.dataset import Dataset
 from core.errors import TuskerError
 from core.estimating import budget
 from core.intake import samples
-from core.model.storage import ModelFile
 from core.runs import comparison
 from core.training import views
-from core.training.config import PRESETS, TrainingConfig, parse, preset
+from core.training.config import PRESETS, TrainingConfig, parse
 from ui import state, widgets
 from ui.train import controls
 from ui.train.estimate import BUDGET, Forecast
@@ -33,15 +31,13 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     Args:
         sample: decodes one of the pictures, to preview how they are varied.
     """
-    chosen = st.radio(
+    chosen = widgets.choice(
         "How thoroughly?",
         PRESETS,
         format_func=str.capitalize,
         captions=forecast.captions(),
-        horizontal=True,
         key="preset",
         persist_state="session",
-        label_visibility="collapsed",
     )
     minutes = None
     if chosen == "best":
@@ -56,8 +52,7 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
             width=220,
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
-    start = forecast.start.model() if forecast.start else None
-    settings = Entered(chosen, forecast.dataset, start)
+    settings = Entered(chosen, forecast)
     config = settings.config
     box = st.expander("Advanced", icon=":material/tune:", key="advanced", on_change="rerun")
     if box.open:  # a browser draws the rest of the page in half the time
@@ -91,22 +86,21 @@ class Entered:
         config: None if there is a problem.
     """
 
-    def __init__(self, chosen: str, dataset: Dataset, start: ModelFile | None) -> None:
-        self.start = start
-        backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
-        defaults = preset(chosen, backbone=start.backbone if start else backbone)
+    def __init__(self, chosen: str, forecast: Forecast) -> None:
+        dataset = forecast.dataset
+        self.start = forecast.start.model() if forecast.start else None
+        defaults = forecast.preset(chosen)
         # The mirror image of a digit is another sign.
         flip = defaults.augmentation.flip and dataset.name != samples.DIGITS
         augmentation = defaults.augmentation.model_copy(update={"flip": flip})
-        update = {"augmentation": augmentation} | ({"alternatives": ()} if start else {})
-        self.defaults = defaults.model_copy(update=update)
+        self.defaults = defaults.model_copy(update={"augmentation": augmentation})
         nested = self.defaults.model_dump()
         values = dict(comparison.flat(nested))
         # A field keeps what was entered as long as its default is the same.
         self.keys = {path: f"{chosen} {path} {value}" for path, value in values.items()}
-        self.keys["alternatives"] += f" {backbone}"
+        self.keys["alternatives"] += f" {defaults.backbone}"
         entered = {path: st.session_state.get(key, values[path]) for path, key in self.keys.items()}
-        self.idle = controls.without_effect(entered, dataset, start)
+        self.idle = controls.without_effect(entered, dataset, self.start)
         self.problems: dict[str, str] = {}
         self.config: TrainingConfig | None = None
         for path in values.keys() - self.idle.keys():

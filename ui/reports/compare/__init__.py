@@ -11,24 +11,17 @@ from core.jobs import State
 from core.runs.comparison import MOST
 from core.runs.run import Run
 from core.settings import Settings
-from ui import resources, run_line, state, text
+from ui import models, resources, run_line, state, text, widgets
 from ui.reports.compare import changes, figures
 from ui.reports.compare.figures import Column
 
 
 def current(settings: Settings) -> list[Run]:
     """The runs that the address names, which this visit may list from now on."""
-    named: list[Run] = []
-    refusals: list[str] = []
-    for run_id in dict.fromkeys(_run_ids()):
-        try:
-            run = runs.get(settings, run_id)
-        except TuskerError as refusal:
-            refusals.append(str(refusal))
-            continue
-        state.remember_opened(run.id)
-        named.append(run)
-    for sentence in dict.fromkeys(refusals):
+    missing: list[str] = []
+    opened = [models.opened(run_id, settings, missing.append) for run_id in _run_ids()]
+    named = [run for run in opened if run is not None]
+    for sentence in dict.fromkeys(missing):
         st.warning(sentence)
     if len(named) > MOST:
         st.warning(
@@ -68,7 +61,8 @@ def leave() -> None:
 
 
 def _run_ids() -> list[str]:
-    return [part.strip() for part in state.parameter(state.COMPARE).split(",") if part.strip()]
+    parts = map(str.strip, state.parameter(state.COMPARE).split(","))
+    return list(dict.fromkeys(filter(None, parts)))
 
 
 def _readable(compared: Sequence[Run], settings: Settings) -> list[Run]:
@@ -102,27 +96,23 @@ def _explain_unfinished(run: Run, settings: Settings) -> str:
 
 def _card(column: Column, *, reference: bool) -> None:
     # Not `st.page_link`: a link to the page that is shown does not change the address.
-    st.button(
+    run_id = column.run.id
+    widgets.button(
         f"**{column.letter}** · {text.plain(column.title, 40)}",
-        icon=":material/fact_check:",
+        state.show_run,
+        run_id,
+        icon="fact_check",
         type="tertiary",
-        key=f"open {column.run.id}",
+        key=f"open {run_id}",
         help="Read its report.",
-        on_click=state.show_run,
-        args=(column.run.id,),
     )
     summary = runs.summarise(column.run, resources.settings())
     st.caption(f"{run_line.preset(summary.preset)} · {run_line.date(summary.at)}")
     if reference:
         st.caption(":material/flag: Reference")
         return
-    st.button(
-        "Make it the reference",
-        icon=":material/flag:",
-        key=f"reference {column.run.id}",
-        on_click=_make_reference,
-        args=(column.run.id,),
-    )
+    key = f"reference {run_id}"
+    widgets.button("Make it the reference", _make_reference, run_id, icon="flag", key=key)
 
 
 def _make_reference(run_id: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.evaluation.paired import Position
-from ui import gallery, text
+from ui import gallery, text, widgets
 from ui.reports.compare.figures import Column, comparable
 
 
@@ -31,14 +31,12 @@ def show(columns: Sequence[Column]) -> None:
         "Now correct": f"wrong in {first.letter}, correct in {letter}",
         "Now wrong": f"correct in {first.letter}, wrong in {letter}",
     }
-    chosen = st.radio(
+    chosen = widgets.choice(
         "Changed",
         list(lists),
         index=int(bool(pairing.broken and not pairing.fixed)),
         format_func=lambda name: f"{name} ({len(lists[name]):,})",
         key=f"changes {first.run.id} {second.run.id}",
-        label_visibility="collapsed",
-        horizontal=True,
     )
     predictions = second.report.predictions
     positions = sorted(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.runs.run import Run
 from core.settings import Settings
-from ui import resources, state, text
+from ui import resources, state, text, widgets
 from ui.reports.views import certainty, confusions, data, export, pictures, summary, training
 from ui.reports.views.complete_run import CompleteRun
 
@@ -27,14 +27,8 @@ def show(run: Run, settings: Settings) -> None:
     view = CompleteRun(run, resources.report(run), settings, may_change)
     headline, action = st.columns([5, 1], vertical_alignment="center")
     headline.header(text.unbroken(text.plain(view.report.headline, 400)))
-    if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
-        st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
-    name = st.radio(
-        "View",
-        list(VIEWS),
-        key=state.VIEW,
-        bind="query-params",
-        label_visibility="collapsed",
-        horizontal=True,
-    )
+    with action:
+        query = {state.RUN: run.id}
+        widgets.lead_to("predict", "Try it", "image_search", query, type="primary", width="stretch")
+    name = widgets.choice("View", list(VIEWS), key=state.VIEW, bind="query-params")
     VIEWS[name](view)

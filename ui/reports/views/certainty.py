@@ -1,5 +1,8 @@
 """How far the probabilities can be trusted, and when the answer is “Not sure” or “One of”."""
 
+from functools import partial
+from operator import methodcaller
+
 import streamlit as st
 
 from core.evaluation import describe, prediction_sets
@@ -7,7 +10,7 @@ from core.evaluation.report import Certainty, SetCoverage, Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
 from core.system import prose
-from ui import state, text, widgets
+from ui import text, widgets
 from ui.charts import certainty
 from ui.reports.views import picture
 from ui.reports.views.complete_run import CompleteRun
@@ -15,7 +18,7 @@ from ui.reports.views.complete_run import CompleteRun
 
 def show(view: CompleteRun) -> None:
     """Reliability, a threshold and a level to choose, and pictures that the OOD detector flags."""
-    widgets.show_refusal(state.ANSWERS_REFUSAL, view.run.id)
+    widgets.show_refusal("answers", view.run.id)
     left, right = st.columns(2, gap="large")
     with left:
         _reliability(view)
@@ -65,11 +68,12 @@ def _threshold(view: CompleteRun) -> None:
         return
     if view.may_change:
         share = text.share(chosen.value)
-        st.button(
+        update = {"threshold": chosen.value, "target_coverage": chosen.target_coverage}
+        widgets.button(
             "Always answer" if chosen.value <= 0 else f"Say “not sure” below {share}",
-            icon=":material/rule:",
-            on_click=_put_in_force,
-            args=(view, chosen),
+            partial(view.run.annotate, methodcaller("model_copy", update=update)),
+            icon="rule",
+            about=("answers", view.run.id),
         )
     st.caption(_in_force(annotations))
 
@@ -113,12 +117,6 @@ def _in_force(annotations: Annotations) -> str:
     return f"At present the model says “not sure” below {text.share(annotations.threshold)}."
 
 
-def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:
-    update = {"threshold": chosen.value, "target_coverage": chosen.target_coverage}
-    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id):
-        view.run.annotate(lambda annotations: annotations.model_copy(update=update))
-
-
 def _sets(view: CompleteRun) -> None:
     """Prediction sets: a level to choose, and whether its promise holds on the test pictures."""
     st.header("If it may name several classes, is the right one among them?", divider="gray")
@@ -132,26 +130,21 @@ def _sets(view: CompleteRun) -> None:
             "Where its likeliest class is not likely enough, the model can name several: “One of: "
             "tulip, rose”. The higher the share you choose, the larger the sets."
         )
-        key = f"level {view.run.id}"
-        widgets.show_stored(key, in_force.level if in_force else 0.0)
+
+        def save(level: float) -> None:
+            view.run.annotate(methodcaller("model_copy", update={"level": level}))
+
+        level = in_force.level if in_force else 0.0
         st.radio(
             "Share of pictures whose set must have the right class",
             [0.0, *(level.level for level in measured.sets)],
             format_func=lambda level: f"{100 * level:.0f} %" if level else "No sets",
             disabled=not view.may_change,
-            key=key,
-            on_change=_choose_level,
-            args=(view, key),
             horizontal=True,
+            **widgets.stored(f"level {view.run.id}", level, save, "answers", view.run.id),
         )
         st.markdown(_describe_sets(in_force))
     st.caption(_offered(measured))
-
-
-def _choose_level(view: CompleteRun, key: str) -> None:
-    level = st.session_state[key]
-    with widgets.keep_refusal(state.ANSWERS_REFUSAL, view.run.id):
-        view.run.annotate(lambda annotations: annotations.model_copy(update={"level": level}))
 
 
 def _describe_sets(level: SetCoverage | None) -> str:

@@ -88,13 +88,13 @@ def _worst(view: CompleteRun, chosen: Cell | None) -> None:
     for mistake in mistakes:
         cell = (mistake.label, mistake.predicted)
         actual, predicted = (text.plain(classes[label], 24) for label in cell)
-        st.button(
+        widgets.button(
             f"{actual} → {predicted} · {mistake.count}",
+            _choose,
+            cell,
             key=f"worst {cell}",
             width="stretch",
             type="primary" if cell == chosen else "secondary",
-            on_click=_choose,
-            args=(cell,),
             help=f"{text.count(mistake.count, 'picture')} of {actual}, predicted {predicted}.",
         )
 
@@ -147,7 +147,5 @@ def _choose(cell: Cell) -> None:
 
 def _label(view: CompleteRun, name: str) -> int | None:
     """The class that a query parameter names; None where it names none of this report."""
-    number = state.parameter(name)
-    if not (number.isascii() and number.isdecimal()) or len(number) > 6:
-        return None
-    return int(number) if int(number) < len(view.report.classes) else None
+    labels = {str(label): label for label in range(len(view.report.classes))}
+    return labels.get(state.parameter(name))

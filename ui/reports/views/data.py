@@ -37,11 +37,9 @@ def _origin(view: CompleteRun) -> None:
     if not state.listing(view.settings)(runs.folder(view.settings) / origin.run):
         return
     with st.container(horizontal=True):
-        if st.button("Open that run", icon=":material/fact_check:"):
-            st.switch_page("pages/reports.py", query_params={state.RUN: origin.run})
-        if st.button("Compare with it", icon=":material/compare_arrows:"):
-            both = f"{origin.run},{view.run.id}"
-            st.switch_page("pages/reports.py", query_params={state.COMPARE: both})
+        both = f"{origin.run},{view.run.id}"
+        widgets.lead_to("reports", "Open that run", "fact_check", {state.RUN: origin.run})
+        widgets.lead_to("reports", "Compare with it", "compare_arrows", {state.COMPARE: both})
 
 
 def _counts(dataset: Dataset) -> None:

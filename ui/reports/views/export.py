@@ -5,7 +5,6 @@ import re
 import streamlit as st
 
 from core import runs
-from core.errors import TuskerError
 from core.evaluation.report import Footprint
 from core.export import packing, programs
 from core.export.formats import FORMATS, INT8, ONNX
@@ -19,7 +18,6 @@ TEMPLATES = {
     "JavaScript, ONNX": (ONNX, "predict.js.j2", "javascript"),
     "Kotlin, LiteRT": (storage.LITERT, "Classifier.kt.j2", "kotlin"),
 }
-DELETED = "This run was deleted meanwhile, so there is no report. Reload the page of the report."
 
 
 def show(view: CompleteRun) -> None:
@@ -89,31 +87,18 @@ def _report(view: CompleteRun) -> None:
     with st.container(horizontal=True):
         widgets.download(
             "Report as one HTML file",
-            lambda: _html(run),
+            lambda: html_report.render(run),
             f"{prefix}-report.html",
-            "text/html",
-            icon=":material/description:",
+            icon="description",
             key=f"html {run.id}",
         )
         widgets.download(
             "Report as JSON",
             view.report.model_dump_json,
             f"{prefix}-report.json",
-            "application/json",
-            icon=":material/data_object:",
+            icon="data_object",
             key=f"json {run.id}",
         )
-
-
-def _html(run: Run) -> str:
-    """The report, or a page that says in a sentence why there is none.
-
-    A file that is made at a press cannot refuse on the page: Streamlit would show its own words.
-    """
-    try:
-        return html_report.render(run)
-    except TuskerError as refusal:
-        return html_report.refusal(str(refusal) if run.path.is_dir() else DELETED)
 
 
 def _card(run: Run) -> None:
@@ -122,6 +107,4 @@ def _card(run: Run) -> None:
     with st.expander("Read it", icon=":material/article:"):
         # Two levels down: the page has its own headings. No name begins a line with this sign.
         st.markdown(re.sub(r"^#", "###", card, flags=re.MULTILINE))
-    widgets.download(
-        f"Download {packing.CARD}", card, packing.CARD, "text/markdown", key=f"card {run.id}"
-    )
+    widgets.download(f"Download {packing.CARD}", card, packing.CARD, key=f"card {run.id}")

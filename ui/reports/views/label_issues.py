@@ -1,5 +1,8 @@
 """Training pictures whose label may be wrong: correct them, and train again."""
 
+from functools import partial
+from operator import methodcaller
+
 import streamlit as st
 
 from core.checks.labels import LabelIssue
@@ -27,7 +30,7 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
         "In cross-validation, another class was predicted."
         + (" Correct what is wrong; test pictures stay as they are." if view.may_change else "")
     )
-    widgets.show_refusal(state.LABELS_REFUSAL, view.run.id)
+    widgets.show_refusal("labels", view.run.id)
     hashes = {e.name: e.sha256 for e in dataset.examples if e.split == "train"}
     annotations = view.run.annotations()
     gallery.show(
@@ -67,43 +70,37 @@ def _show_issue(
         correction.sha256: correction.label or OUT for correction in annotations.corrections
     }.get(sha256)
     key = f"label issue {view.run.id} {sha256}"
-    widgets.show_stored(key, corrected if corrected in options else None)
+    shown = corrected if corrected in options else None
+    save = partial(_correct, view, issue.name, sha256)
     st.selectbox(
         f"What is {text.spoken(issue.name)}?",
         options,
         index=None,  # so that the box can be emptied again
         format_func=lambda name: f"It is {text.short(name, 30)}" if name else "Leave it out",
         placeholder="Correct as it is",
-        key=key,
-        on_change=_correct,
-        args=(view, issue.name, sha256),
         label_visibility="collapsed",
+        **widgets.stored(key, shown, save, "labels", view.run.id),
     )
 
 
-def _correct(view: CompleteRun, name: str, sha256: str) -> None:
-    chosen = st.session_state[f"label issue {view.run.id} {sha256}"]
-    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
-        if chosen is None:
-            view.run.annotate(lambda annotations: annotations.without(sha256))
-            return
-        correction = Correction(sha256=sha256, name=name, label=chosen or None)
-        view.run.annotate(lambda annotations: annotations.corrected(correction))
+def _correct(view: CompleteRun, name: str, sha256: str, chosen: str | None) -> None:
+    if chosen is None:
+        view.run.annotate(methodcaller("without", sha256))
+        return
+    correction = Correction(sha256=sha256, name=name, label=chosen or None)
+    view.run.annotate(methodcaller("corrected", correction))
 
 
 def _train_again(view: CompleteRun, annotations: Annotations) -> None:
+    about = ("labels", view.run.id)
     for correction in annotations.corrections:
         line, undo = st.columns([5, 1], vertical_alignment="center")
         label = correction.label
         change = "left out" if label is None else f"is {text.plain(label, 40)}"
         line.markdown(f":material/edit: {text.plain(correction.name)}: {change}")
-        undo.button(
-            "Undo",
-            key=f"undo {correction.sha256}",
-            icon=":material/undo:",
-            on_click=_undo,
-            args=(view, correction.sha256),
-        )
+        with undo:
+            without, key = methodcaller("without", correction.sha256), f"undo {correction.sha256}"
+            widgets.button("Undo", view.run.annotate, without, icon="undo", key=key, about=about)
     if view.run.pictures is None:
         st.info(
             "The pictures of this run are no longer on this host. Correct the files themselves, "
@@ -111,24 +108,19 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
             icon=":material/info:",
         )
         return
-    st.button(
+    widgets.button(
         f"Train again with {text.count(len(annotations.corrections), 'correction')}",
+        _train,
+        view,
+        icon="model_training",
         type="primary",
-        icon=":material/model_training:",
-        on_click=widgets.once(_train),
-        args=(view,),
+        about=about,
         help="Same settings, same test pictures. Extracted features are used again, so only the "
         "head is trained where the backbone is frozen.",
     )
 
 
-def _undo(view: CompleteRun, sha256: str) -> None:
-    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
-        view.run.annotate(lambda annotations: annotations.without(sha256))
-
-
 def _train(view: CompleteRun) -> None:
-    with widgets.keep_refusal(state.LABELS_REFUSAL, view.run.id):
-        run = corrections.train_again(view.run, view.settings, by=state.mark(view.settings))
-        state.remember_opened(run.id)
-        state.show_run(run.id)
+    run = corrections.train_again(view.run, view.settings, by=state.mark(view.settings))
+    state.remember_opened(run.id)
+    state.show_run(run.id)

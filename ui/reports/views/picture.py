@@ -50,8 +50,7 @@ def _gallery(
         if draw(view, index, f"open {key} {index}"):
             pressed.append(index)
 
-    in_address = key == state.PAGE  # that of the view of all pictures
-    gallery.show(indices, key, item, page_size=page_size, width=width, bind=in_address)
+    gallery.show(indices, key, item, page_size=page_size, width=width)
     if pressed:
         st.session_state[state.PICTURE] = pressed[0]
         _dialog(view, list(map(int, indices)))
@@ -111,13 +110,8 @@ def _dialog(view: CompleteRun, indices: Sequence[int]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, step, icon in (("Previous", -1, "arrow_back"), ("Next", 1, "arrow_forward")):
             exists = 0 <= at + step < len(indices)
-            st.button(
-                label,
-                icon=f":material/{icon}:",
-                disabled=not exists,
-                on_click=st.session_state.update,
-                args=({state.PICTURE: indices[at + step] if exists else index},),
-            )
+            go = {state.PICTURE: indices[at + step] if exists else index}
+            widgets.button(label, st.session_state.update, go, icon=icon, disabled=not exists)
         st.caption(f"{at + 1:,} of {len(indices):,} · {text.plain(prediction.name)}")
 
 

@@ -134,14 +134,9 @@ def _pair(view: CompleteRun, mistake: Mistake) -> None:
                     st.caption(caption)
                 else:
                     st.caption(f"No picture of {predicted} was classified correctly.")
-    st.button(
-        f"{text.count(mistake.count, 'picture')} of {actual} predicted {predicted}",
-        key=f"pair {mistake.label} {mistake.predicted}",
-        icon=":material/grid_on:",
-        width="stretch",
-        on_click=confusions.go_to,
-        args=(cell,),
-    )
+    label = f"{text.count(mistake.count, 'picture')} of {actual} predicted {predicted}"
+    go, key = confusions.go_to, f"pair {mistake.label} {mistake.predicted}"
+    widgets.button(label, go, cell, icon="grid_on", key=key, width="stretch")
 
 
 def _classes(report: Report) -> None:
@@ -151,13 +146,10 @@ def _classes(report: Report) -> None:
     scrolls = len(scores) > SCROLLS
     # The choice is inside, so that the keyboard can reach a container that scrolls.
     with left, st.container(height=TABLE_HEIGHT if scrolls else "content", border=False):
-        measure: bars.Measure = st.radio(
+        measure: bars.Measure = widgets.choice(
             "Bars show",
             list(bars.TITLES),
             format_func=bars.TITLES.__getitem__,
-            index=list(bars.TITLES).index("f1"),
-            horizontal=True,
-            label_visibility="collapsed",
         )
         widgets.chart(bars.per_class(report, measure))
     columns: dict[str, list[object]] = {
@@ -206,12 +198,8 @@ def interval(estimate: Estimate | None) -> str:
 
 
 def _curves(report: Report) -> None:
-    kind: certainty.Kind = st.radio(
-        "Curve",
-        list(certainty.CURVES),
-        format_func=certainty.CURVES.__getitem__,
-        label_visibility="collapsed",
-        horizontal=True,
+    kind: certainty.Kind = widgets.choice(
+        "Curve", list(certainty.CURVES), format_func=certainty.CURVES.__getitem__
     )
     curves = certainty.curves_by_class(report, kind)
     labels = st.multiselect(
