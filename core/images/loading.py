@@ -9,7 +9,7 @@ import struct
 import sys
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -65,21 +65,6 @@ class Loaded(NamedTuple):
     depth: Depth | None
     cut_short: bool
     has_frames: bool
-
-
-class _Plan(NamedTuple):
-    """How a picture is decoded.
-
-    Attributes:
-        kind, size: as in `Loaded`.
-        lower: tiles with the lower bytes of colours of 16 bits.
-        cost: pixels that it takes from the budget.
-    """
-
-    kind: str
-    size: tuple[int, int]
-    lower: list[Any]
-    cost: float
 
 
 class _File(io.BytesIO):
@@ -145,26 +130,40 @@ def _load(
     """Load a picture whose headers have been checked; arguments as above."""
     with _identified(content) as opened:
         corrections.correct_decoder(opened)
-        plan = _plan(opened, content, shorter_edge, scale, limits)
-        held.enter_context(BUDGET.hold(plan.cost))
+        kind, size, lower = opened.format or "", opened.size, lower_bytes(opened)
+        copies = 2 if lower and scale.gain > 1 else 1
+        cost = copies * _plan(opened, kind, content, shorter_edge, limits)
+        held.enter_context(BUDGET.hold(cost))
         frames = _has_frames(opened, content)
-        cut_short = _read_pixels(opened, plan, limits)
-        image, depth = _as_stored(opened, content, plan, scale)
-        size, turn = plan.size, tags.orientation(opened.info)
-        if plan.kind == "TIFF":  # Pillow has already turned it
+        cut_short = _read_pixels(opened, kind, size, limits)
+        # A bare image, so that the buffers of the decoder are freed before the next copy.
+        image = corrections.correct_values(opened._new(opened.im), opened)
+        depth = depth_of(image, declared_range(opened), colours=bool(lower))
+        if copies > 1:
+            with _identified(content) as low:
+                corrections.correct_decoder(low)
+                low.tile = lower
+                low.load()
+                image = stretched(image, low, scale.gain)
+        turn = tags.orientation(opened.info)
+        if kind == "TIFF":  # Pillow has already turned it
             size, turn = image.size, 1
-        return Loaded(image, plan.kind, size, turn, depth, cut_short, frames)
+        return Loaded(image, kind, size, turn, depth, cut_short, frames)
 
 
 def _plan(
     opened: ImageFile.ImageFile,
+    kind: str,
     content: bytes,
     shorter_edge: int | None,
-    scale: Scale,
     limits: Settings,
-) -> _Plan:
-    """Choose the size at which a picture is decoded, and refuse what would cost too much."""
-    kind, size = opened.format or "", opened.size
+) -> float:
+    """Choose the size at which a picture is decoded, and refuse what would cost too much.
+
+    Returns:
+        Pixels that it takes from the budget.
+    """
+    size = opened.size
     by_rows = isinstance(opened, _Jpeg) and headers.is_decoded_by_rows(opened, content)
     in_memory = kind == "JPEG" and not by_rows  # all of it, at its full size
     check_size(size, limits, kind, times=REDUCED_AREA if by_rows else 1)
@@ -182,12 +181,8 @@ def _plan(
         tile_size = tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE)
         allocated = max(allocated, tile_size, key=area)
         check_size(allocated, limits)
-    lower = lower_bytes(opened)
-    copies = 2 if lower and scale.gain > 1 else 1
-    cost = copies * area(allocated) / SHARES.get(kind, 1)
-    if kind == "WEBP":
-        cost += headers.cost_of_tables(size, content)
-    return _Plan(kind, size, lower, cost)
+    tables = headers.cost_of_tables(size, content) if kind == "WEBP" else 0
+    return area(allocated) / SHARES.get(kind, 1) + tables
 
 
 def _has_frames(opened: ImageFile.ImageFile, content: bytes) -> bool:
@@ -202,33 +197,19 @@ def _has_frames(opened: ImageFile.ImageFile, content: bytes) -> bool:
     return getattr(opened, "is_animated", False)
 
 
-def _read_pixels(opened: ImageFile.ImageFile, plan: _Plan, limits: Settings) -> bool:
-    """Decode a picture; whether the end of its file is missing, with a small part of it."""
+def _read_pixels(
+    opened: ImageFile.ImageFile, kind: str, size: tuple[int, int], limits: Settings
+) -> bool:
+    """Decode a picture of a size; whether the end of its file is missing, with a small part."""
     try:
         opened.load()
         cut_short = False
     except OSError:
-        cut_short = is_nearly_whole(opened, plan.kind, opened.size[1] / plan.size[1])
+        cut_short = is_nearly_whole(opened, kind, opened.size[1] / size[1])
         if not cut_short:
             raise
-    check_size(opened.size, limits, plan.kind)
+    check_size(opened.size, limits, kind)
     return cut_short
-
-
-def _as_stored(
-    opened: ImageFile.ImageFile, content: bytes, plan: _Plan, scale: Scale
-) -> tuple[Image.Image, Depth | None]:
-    """The decoded picture with its values as the file means them, and what these are."""
-    # A bare image, so that the buffers of the decoder are freed before the next copy.
-    image = corrections.correct_values(opened._new(opened.im), opened)
-    depth = depth_of(image, declared_range(opened), colours=bool(plan.lower))
-    if plan.lower and scale.gain > 1:
-        with _identified(content) as low:
-            corrections.correct_decoder(low)
-            low.tile = plan.lower
-            low.load()
-            image = stretched(image, low, scale.gain)
-    return image, depth
 
 
 def _identified(content: bytes) -> ImageFile.ImageFile:
