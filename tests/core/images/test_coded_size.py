@@ -57,8 +57,11 @@ def test_pictures_are_read_wherever_their_frames_are(form, brand, kind, in_box):
 def test_a_frame_that_is_larger_than_declared_is_found_wherever_it_is(form, brand, kind, in_box):
     properties, frame = lying(form)
     item = Item(kind, frame, (*range(1, len(properties) + 1),))
+    content = build(brand, [item], properties, in_box=in_box)
     with pytest.raises(BadImage, match="declares 100 × 100 pixels and holds 640 × 480"):
-        decode(build(brand, [item], properties, in_box=in_box))
+        decode(content)
+    with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
+        decode(content, limits=LIMITS)
 
 
 def test_a_header_in_pieces_is_read_as_the_decoder_does():
