@@ -206,19 +206,6 @@ def test_a_worker_that_starts_late_does_not_repeat_the_job(
     assert job.recorded() == status
 
 
-def test_a_worker_without_its_dispatcher_can_be_cancelled(
-    job_settings: Settings, no_init_process: None, unresponsive_network: None
-) -> None:
-    job = at_work.enqueue_stalled_preparation(job_settings)
-    at_work.wait_until(lambda: at_work.has_event(job, "Downloading"))
-    at_work.kill(at_work.only_process(job_settings, "dispatch"))
-    # A zombie holds its lock until its last thread has ended.
-    at_work.wait_until(lambda: not Queue("prepare", job_settings).held)
-    recover(job_settings)
-    at_work.wait_until(lambda: at_work.processes(job_settings, "dispatch"))
-    cancel_and_wait(job, job_settings)
-
-
 def test_a_worker_that_the_system_terminates_is_interrupted_not_cancelled(
     job_settings: Settings, unresponsive_network: None
 ) -> None:
