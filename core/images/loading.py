@@ -38,7 +38,7 @@ SCANNED_PIXELS = 18_000_000
 REDUCED_AREA = 4
 
 READS = 200_000
-"""How often a picture may read from its file: parsers and some decoders of Pillow are in Python."""
+"""How often a picture may read from its file, mostly in parsers of Pillow that are in Python."""
 JPEG_HEADER_BYTES = 16 << 20
 """Bytes before the first scan: Pillow joins parts of metadata one by one, and searches them."""
 _TILE_SIZE = 322, 323  # tags of TIFF
@@ -218,7 +218,13 @@ def _identified(content: bytes) -> ImageFile.ImageFile:
     try:
         if content.startswith(b"\xff\xd8\xff"):
             return _Jpeg(file)
-        return Image.open(file, formats=FORMATS)
+        opened = Image.open(file, formats=FORMATS)
+        if opened.format in (
+            "BMP",
+            "PPM",
+        ):  # decoders that read pixel by pixel have their own limit
+            file.pieces_left = sys.maxsize
+        return opened
     except (Image.UnidentifiedImageError, SyntaxError) as error:
         if kind := foreign.kind(content):
             raise BadImage(

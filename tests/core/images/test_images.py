@@ -252,6 +252,11 @@ def test_headers_that_would_take_much_time_or_memory_are_refused(content, words)
         decode(content)
 
 
+def test_pictures_whose_decoder_reads_pixel_by_pixel_are_read():
+    odd_depth = b"P6\n520 500\n100\n" + bytes(3 * 520 * 500)
+    assert decode(odd_depth).shape == (500, 520, 3)
+
+
 def test_bytes_between_the_segments_of_a_jpeg_hide_nothing():
     content = jpeg_of_many_scans()
     with pytest.raises(BadImage, match="times over"):
