@@ -1,4 +1,4 @@
-"""Read the size of the frames inside AVIF and HEIC files, which may differ from the declared one.
+"""Check the size of the frames inside AVIF and HEIC files, which may differ from the declared one.
 
 A decoder allocates memory for the coded frame before it compares the sizes.
 """
@@ -6,12 +6,13 @@ A decoder allocates memory for the coded frame before it compares the sizes.
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from core.errors import BadImage
 from core.images.boxes import UNUSUAL, Boxes
+from core.images.budget import SCAN_PIXELS, check_size
 from core.images.frame_headers import HEADER_BYTES, Size, av1_size, hevc_size
 from core.images.tags import TAG_NUMBERS, check_tags, without_headings
+from core.settings import Settings
 
 PADDING = 64
 """Pixels by which a codec may pad each edge: its largest block."""
@@ -25,61 +26,17 @@ EXIF_STEPS = 10_000
 _PQ = b"\0\x10"  # transfer characteristics of ITU-T H.273, table 3
 
 
-class Frames(NamedTuple):
-    """What a decoder may have to decode.
-
-    Attributes:
-        declared: sizes by the container.
-        coded: sizes of the frames.
-        composed: sizes of pictures that are put together from tiles.
-        pixels: the most that one picture takes: those of its tiles, layers and hidden frames.
-    """
-
-    declared: list[Size]
-    coded: list[Size]
-    composed: list[Size]
-    pixels: int
-
-
-def frames(file: bytes) -> Frames:
-    """The frames in a file.
+def check(file: bytes, limits: Settings) -> None:
+    """Check what a decoder may have to decode of an AVIF or a HEIC.
 
     Raises:
-        BadImage: the boxes are damaged, too many, or describe something else than frames and tiles,
-            the colours need a display of HDR, or the tags of EXIF are too many.
+        BadImage: frames are larger than allowed or than declared, or too many; the boxes are
+            damaged, too many, or describe something else than frames and tiles; the colours need a
+            display of HDR; or EXIF has too many numbers.
     """
     try:
         boxes = Boxes(file)
-        grids = _grids(boxes)
-        exif = {item for item, kind in boxes.kinds if kind == b"Exif"}
-        units = _Units(boxes)
-        # Properties, and entries of sequences, by their offset.
-        described = {at: list(units.av1_sizes(record[4:])) for at, record in boxes.av1.items()}
-        for at, record in boxes.hevc.items():
-            described[at] = list(map(hevc_size, units.parameter_sets(record)))
-        coded = [size for sizes in described.values() for size in sizes]
-        composed: list[Size] = []
-        pixels: defaultdict[int, int] = defaultdict(int)
-        for item, content in boxes.items():
-            if item in exif and len(content) > TAG_NUMBERS:  # Pillow makes an object of each
-                boxes.step(EXIF_STEPS)
-                check_tags(without_headings(content[4:]))
-            if item in grids:
-                form = ">II" if content[1] & 1 else ">HH"
-                composed.append(struct.unpack_from(form, content, 4))
-            own: list[Size] = []
-            units.frames = 0
-            if boxes.av1:
-                own += units.av1_sizes(content)
-            if boxes.hevc:
-                own += units.hevc_sizes(content)
-            coded += own
-            for at in boxes.properties(item) & described.keys() or described:
-                own += described[at]
-            largest = max((width * height for width, height in own), default=0)
-            pixels[item] = max(pixels[item], max(1, units.frames) * largest)
-        for item, tiles in grids.items():
-            pixels[item] = sum(pixels[tile] for tile in tiles)
+        sizes, pixels = _frames(boxes)
     except (struct.error, IndexError) as error:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
     if boxes.transfers == {_PQ}:  # a gain map may have it beside a picture that has not
@@ -87,7 +44,60 @@ def frames(file: bytes) -> Frames:
             "Found a picture of high dynamic range (PQ), which Tusker does not read. Save it with "
             "standard dynamic range (SDR)."
         )
-    return Frames(boxes.declared, coded, composed, max(pixels.values(), default=0))
+    widest = max((width for width, _ in boxes.declared), default=0)
+    highest = max((height for _, height in boxes.declared), default=0)
+    for (width, height), kind in sizes.items():
+        check_size((width, height), limits, kind)
+        if boxes.declared and (width > widest + PADDING or height > highest + PADDING):
+            raise BadImage(
+                f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
+                "Save it again."
+            )
+    if pixels > SCAN_PIXELS:
+        raise BadImage(
+            f"The frames of this picture have {pixels / 1e6:,.0f} million pixels, far more than it "
+            "has. Save it again."
+        )
+
+
+def _frames(boxes: Boxes) -> tuple[dict[Size, str], int]:
+    """Sizes of frames and of pictures of tiles, each with the kind whose limit it has.
+
+    Returns:
+        Also the most pixels that one picture takes: those of its tiles, layers and hidden frames.
+    """
+    grids = _grids(boxes)
+    exif = {item for item, kind in boxes.kinds if kind == b"Exif"}
+    units = _Units(boxes)
+    # Properties, and entries of sequences, by their offset.
+    described = {at: list(units.av1_sizes(record[4:])) for at, record in boxes.av1.items()}
+    for at, record in boxes.hevc.items():
+        described[at] = list(map(hevc_size, units.parameter_sets(record)))
+    coded = [size for sizes in described.values() for size in sizes]
+    composed: list[Size] = []
+    pixels: defaultdict[int, int] = defaultdict(int)
+    for item, content in boxes.items():
+        if item in exif and len(content) > TAG_NUMBERS:  # Pillow makes an object of each
+            boxes.step(EXIF_STEPS)
+            check_tags(without_headings(content[4:]))
+        if item in grids:
+            form = ">II" if content[1] & 1 else ">HH"
+            composed.append(struct.unpack_from(form, content, 4))
+        own: list[Size] = []
+        units.frames = 0
+        if boxes.av1:
+            own += units.av1_sizes(content)
+        if boxes.hevc:
+            own += units.hevc_sizes(content)
+        coded += own
+        for at in boxes.properties(item) & described.keys() or described:
+            own += described[at]
+        largest = max((width * height for width, height in own), default=0)
+        pixels[item] = max(pixels[item], max(1, units.frames) * largest)
+    for item, tiles in grids.items():
+        pixels[item] = sum(pixels[tile] for tile in tiles)
+    kinds = dict.fromkeys(composed, "") | dict.fromkeys(coded, "AVIF")
+    return kinds, max(pixels.values(), default=0)
 
 
 def _grids(boxes: Boxes) -> dict[int, list[int]]:

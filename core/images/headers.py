@@ -6,20 +6,15 @@ from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from core.errors import BadImage
-from core.images import foreign
-from core.images.coded_size import PADDING, frames
+from core.images import coded_size, foreign
+from core.images.budget import SCAN_PIXELS, area, check_size
 from core.images.tags import check_raw, check_tags
 from core.settings import Settings
 
-# Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
-SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG, or frames of AVIF and HEIC
 PLAIN_PIXELS = 500_000  # decoders in Python: plain PPM, odd depths of PPM, run-length BMP
-# Share of the pixel limit for decoders that keep several copies.
-SHARES = {"WEBP": 0.5, "AVIF": 0.7}
 # Of lossless WebP, which may have a group of tables for each 4 × 4 pixels (RFC 9649, 6.2.2).
 GROUP_AREA, GROUP_BITS, MOST_GROUPS = 16, 20, 65_536
 GROUP_COST = 800  # pixels that take as much memory as a group
-LONGEST_EDGE = 65_535  # the most that JPEG allows
 
 _LONGEST_START = 512
 _IN_PYTHON = {"ppm", "ppm_plain", "bmp_rle"}
@@ -41,52 +36,7 @@ def check(content: bytes, limits: Settings) -> None:
     elif not head.startswith((b"\xff\xd8", b"\x89PNG\r\n")):
         foreign.check(head)
         if head[4:8] == b"ftyp":
-            _check_frames(content, limits)
-
-
-def _check_frames(content: bytes, limits: Settings) -> None:
-    """Refuse AVIF and HEIC whose frames are larger than allowed or than declared, or too many."""
-    found = frames(content)
-    widest = max((width for width, _ in found.declared), default=0)
-    highest = max((height for _, height in found.declared), default=0)
-    kinds = dict.fromkeys(found.composed, "") | dict.fromkeys(found.coded, "AVIF")
-    for (width, height), kind in kinds.items():
-        check_size((width, height), limits, kind)
-        if found.declared and (width > widest + PADDING or height > highest + PADDING):
-            raise BadImage(
-                f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
-                "Save it again."
-            )
-    if found.pixels > SCAN_PIXELS:
-        raise BadImage(
-            f"The frames of this picture have {found.pixels / 1e6:,.0f} million pixels, far more "
-            "than it has. Save it again."
-        )
-
-
-def check_size(size: tuple[int, int], limits: Settings, kind: str = "", *, times: int = 1) -> None:
-    """Check width and height against the pixel limit of a format, or some times that limit.
-
-    Raises:
-        BadImage: there are more pixels than allowed.
-    """
-    if max(size) > LONGEST_EDGE:
-        raise BadImage(
-            f"Pictures may be up to {LONGEST_EDGE:,} pixels wide and high; this one has "
-            f"{size[0]:,} × {size[1]:,}. Make it smaller."
-        )
-    most = limits.picture_pixels * SHARES.get(kind, 1) * times
-    if area(size) > most:
-        raise BadImage(
-            f"Pictures like this may have up to {most / 1e6:g} million pixels; this one has "
-            f"{size[0]} × {size[1]}. Make it smaller, or raise "
-            f"{Settings.variable('picture_pixels')}."
-        )
-
-
-def area(size: tuple[int, int]) -> int:
-    """Width times height."""
-    return size[0] * size[1]
+            coded_size.check(content, limits)
 
 
 def check_decoder(opened: ImageFile.ImageFile, content: bytes) -> None:

@@ -17,7 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
 from core.images import corrections, foreign, headers, tags
-from core.images.budget import BUDGET
+from core.images.budget import BUDGET, SHARES, area, check_size
 from core.images.depth import (
     Depth,
     Scale,
@@ -27,7 +27,6 @@ from core.images.depth import (
     stretched,
 )
 from core.images.formats import FORMATS
-from core.images.headers import SHARES, area, check_size
 from core.images.pixels import is_nearly_whole
 from core.settings import Settings
 

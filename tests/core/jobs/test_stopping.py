@@ -62,23 +62,19 @@ def make_job(settings: Settings) -> JobFolder:
 
 
 @pytest.mark.slow
-def test_a_training_is_cancelled_while_tensorflow_is_imported(
-    job_settings: Settings, tmp_path: Path
-) -> None:
-    options = {"preset": "balanced", "unfreeze": {"stages": 1}}
-    run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **options)
-    at_work.wait_until(lambda: at_work.has_event(run.job, "TensorFlow"))
-    cancel_and_wait(run.job, job_settings)
-    assert_nothing_is_left(run, job_settings)
-
-
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "event"),
+    [
+        ({"preset": "balanced"}, "TensorFlow"),  # while it is imported
+        ({"backbone": "tiny", "fine_tune_phase": LONG}, '"fine-tune"'),
+    ],
+)
 def test_a_training_is_cancelled_while_it_fine_tunes(
-    job_settings: Settings, tiny: Backbone, tmp_path: Path
+    job_settings: Settings, tiny: Backbone, tmp_path: Path, options: dict[str, object], event: str
 ) -> None:
-    options = {"backbone": tiny.name, "unfreeze": {"stages": 1}, "fine_tune_phase": LONG}
+    options |= {"unfreeze": {"stages": 1}}
     run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **options)
-    at_work.wait_until(lambda: any(epoch.phase == "fine-tune" for epoch in run.epochs()))
+    at_work.wait_until(lambda: at_work.has_event(run.job, event))
     cancel_and_wait(run.job, job_settings)
     assert_nothing_is_left(run, job_settings)
 
