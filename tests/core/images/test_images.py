@@ -315,10 +315,13 @@ def test_numbers_in_exif_do_not_become_objects(kind):
         box(b"iloc", bytes(4) + b"\0\0\xea\x60" + b"\0\1\0\0\xff\xff" * 60_000),
         # The same in small boxes, each within the limit.
         box(b"iloc", bytes(4) + b"\0\0\0\1\0\1\0\0\xc0\0") * 40,
+        # A few items, each of the whole file twice.
+        box(b"iloc", bytes(4) + b"\x44\0\0\xc8" + (b"\0\1\0\0\0\2" + bytes(16)) * 200)
+        + bytes(1 << 18),
         box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
         box(b"hvcC", bytes(22) + b"\2" + (b"\x20\x75\x30" + bytes(60_000)) * 2),
     ],
-    ids=["boxes", "extents", "boxes of extents", "units", "parameter sets"],
+    ids=["boxes", "extents", "boxes of extents", "pieces", "units", "parameter sets"],
 )
 def test_an_avif_of_endless_blocks_is_refused(inside):
     head = box(b"ftyp", b"avif\0\0\0\0avifmif1")
