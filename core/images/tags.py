@@ -34,17 +34,10 @@ Block = TypeVar("Block", bytes, memoryview)
 
 def check_tags(file: Content) -> None:
     """Add up the sizes of all tags of a directory and its subdirectories."""
-    tiff = _Tiff(file)
     total = numbers = 0
-    todo: list[int | None] = [None]
-    for start in todo:
-        for tag, kind, count, where in tiff.entries(start):
-            size = _TYPE_BYTES.get(kind, 0) * count
-            total += size
-            numbers += 0 if kind in (1, 2, 7) else count
-            if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
-                with suppress(struct.error):
-                    todo.append(tiff.number(tiff.long, where))
+    for _, kind, count, _ in _Tiff(file).all_entries():
+        total += _TYPE_BYTES.get(kind, 0) * count
+        numbers += 0 if kind in (1, 2, 7) else count
     if total > TAG_BYTES or numbers > TAG_NUMBERS:
         raise BadImage(
             f"The tags of this picture would take {total / 2**20:.0f} MB. Save it again without "
@@ -117,6 +110,17 @@ class _Tiff:
             entries.append((tag, kind, number, where))
         return entries
 
+    def all_entries(self) -> Iterator[Entry]:
+        """The entries of the first directory, then those of its subdirectories."""
+        starts: list[int | None] = [None]
+        for start in starts:
+            for entry in self.entries(start):
+                yield entry
+                tag, _, count, where = entry
+                if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(starts) < 8:
+                    with suppress(struct.error):
+                        starts.append(self.number(self.long, where))
+
     def directories(self) -> list[int]:
         """Offsets of the directories, one after the other, until one leads back."""
         starts: list[int] = []
@@ -177,16 +181,10 @@ def capture(info: Mapping[Any, Any]) -> tuple[str, str]:
     Source: EXIF 2.32, tags 0x010F, 0x0110, 0x9003 and 0xA431.
     """
     block = _exif_block(info)
-    tiff = _Tiff(block)
     texts: dict[int, str] = {}
-    starts: list[int | None] = [None]
-    for start in starts:
-        for tag, kind, count, where in tiff.entries(start):
-            if tag in (_MAKE, _MODEL, _TAKEN, _SERIAL) and kind == 2:
-                texts.setdefault(tag, _text(block[where : where + min(count, _LONGEST)]))
-            elif tag == _EXIF and len(starts) == 1:
-                with suppress(struct.error):
-                    starts.append(tiff.number(tiff.long, where))
+    for tag, kind, count, where in _Tiff(block).all_entries():
+        if tag in (_MAKE, _MODEL, _TAKEN, _SERIAL) and kind == 2:
+            texts.setdefault(tag, _text(block[where : where + min(count, _LONGEST)]))
     make, model = texts.get(_MAKE, ""), texts.get(_MODEL, "")
     device = model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()
     if device and (serial := texts.get(_SERIAL)):
