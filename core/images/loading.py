@@ -78,7 +78,9 @@ class _File(io.BytesIO):
         self.pieces_left -= 1
         self.bytes_left -= len(piece)
         if self.pieces_left < 0 or self.bytes_left < 0:
-            raise BadImage("This picture consists of too many blocks. Save it again.")
+            raise BadImage(
+                "This picture consists of too many blocks, or has too much metadata. Save it again."
+            )
         return piece
 
 

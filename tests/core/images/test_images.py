@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import tracemalloc
-import warnings
 import zlib
 from functools import partial
 from pathlib import Path
@@ -190,12 +189,19 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-@pytest.mark.parametrize("size", [(5_001, 5_000), (12_000, 12_000), (60_000, 60_000)])
-def test_too_many_pixels_are_refused_from_the_header(size):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(BadImage, match="pixels"):
-            decode(png_header(*size))
+@pytest.mark.filterwarnings("ignore:Image size")
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((5_001, 5_000), "TUSKER_PICTURE_PIXELS"),
+        ((12_000, 12_000), "TUSKER_PICTURE_PIXELS"),
+        ((60_000, 60_000), "Too many pixels"),
+        ((1, 70_000), "65,535 pixels wide"),
+    ],
+)
+def test_too_many_pixels_are_refused_from_the_header(size, words):
+    with pytest.raises(BadImage, match=words):
+        decode(png_header(*size))
 
 
 def test_the_limits_are_the_settings():
@@ -327,11 +333,6 @@ def test_an_avif_of_endless_blocks_is_refused(inside):
     head = box(b"ftyp", b"avif\0\0\0\0avifmif1")
     with pytest.raises(BadImage, match="too many blocks"):
         decode(head + box(b"meta", bytes(4) + inside))
-
-
-def test_the_longer_edge_is_limited():
-    with pytest.raises(BadImage, match="65,535 pixels wide"):
-        decode(png_header(1, 70_000))
 
 
 def test_a_jpeg_of_up_to_four_times_the_pixel_limit_is_read_at_half_its_size():
