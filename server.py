@@ -7,6 +7,8 @@ import threading
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 import api
 import ui
@@ -14,6 +16,9 @@ from api import connections
 from core.intake.arrivals import Arrivals
 from core.system import log
 from ui import frame, internals, resources
+
+METRICS = Route("/{base:path}_stcore/metrics", PlainTextResponse("Not found.", 404))
+"""In place of Streamlit's, which counts sessions and their memory for everybody."""
 
 
 def import_pages() -> None:
@@ -35,9 +40,8 @@ internals.hide_path()
 threading.Thread(target=import_pages, name="import pages", daemon=True).start()
 app = st.App(
     "app.py",
-    routes=api.routes(host),
+    routes=[METRICS, *api.routes(host)],
     middleware=[
-        Middleware(api.Hidden),
         Middleware(api.Downloads),
         Middleware(api.SocketLimits),
         Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts),

@@ -3,7 +3,6 @@
 from api.connections import SocketLimits
 from api.cookie import VisitorCookie
 from api.downloads import Downloads
-from api.hidden import Hidden
 from api.local_hosts import LocalHosts
 from api.routes import routes
 from api.uploads import SpooledUploads

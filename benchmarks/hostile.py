@@ -35,7 +35,7 @@ from PIL import Image
 from benchmarks import crowd
 from benchmarks.crowd import MEGABYTE
 from benchmarks.report import Figure, argument_parser, show
-from core.images.headers import SHARES
+from core.images.budget import SHARES
 from tests import shapes
 from tests.api import test_hostile as requests
 from tests.api.client import FORM, Client, form, picture

@@ -62,9 +62,9 @@ def draw(label: int, seed: int = 0, size: int = 48) -> Image.Image:
 
 
 def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
-    """Encode a picture; `options` are passed to Pillow."""
+    """Encode a picture; `options` are passed to Pillow. JPEG has a quality of 92 by default."""
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=92, **options)
+    picture.save(buffer, kind, **({"quality": 92} if kind == "JPEG" else {}) | options)
     return buffer.getvalue()
 
 

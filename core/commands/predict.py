@@ -14,7 +14,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, GroupBy, host
-from core.commands.terminal import Watcher, cancelling, complain, print_json, say
+from core.commands.terminal import Watcher, complain, print_json, say
 from core.errors import BadInput
 from core.system import prose
 
@@ -76,7 +76,7 @@ def predict(
     labels: Counter[str] = Counter()
     verdicts: Counter[Verdict | None] = Counter()  # None: the picture could not be read
     began = time.monotonic()
-    with cancelling(lambda: None), tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         pictures = sources.find(images, Path(scratch), settings, watch.step)
         watch.step(f"Predicting on {len(pictures):,} files", 0, len(pictures))
         rows = batch.answers(

@@ -57,24 +57,17 @@ def divert(path: Path) -> None:
 def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C and `kill` call `cancel` during the block and raise KeyboardInterrupt.
 
-    The exception is lost if Python happens to be in the callback of a weak reference; then the
-    work ends when it next checks whether it was cancelled.
+    A library may swallow the exception; then the work ends when it next checks for a cancel.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         cancel()
         raise KeyboardInterrupt
 
-    def ignore_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
-        if unraisable.exc_type is not KeyboardInterrupt:
-            sys.__unraisablehook__(unraisable)
-
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    hook, sys.unraisablehook = sys.unraisablehook, ignore_interrupt
     try:
         yield
     finally:
-        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

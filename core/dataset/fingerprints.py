@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from core import images
-from core.images.tags import has_pages
 from core.settings import Settings
 from core.system import files
 
@@ -162,7 +161,7 @@ def fingerprint(
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
-        has_pages=decoded.has_frames or (decoded.format == "TIFF" and has_pages(path)),
+        has_pages=decoded.has_frames,
         depth=decoded.depth,
     )
 

@@ -1,4 +1,4 @@
-"""Read the size of the frames inside AVIF and HEIC files, which may differ from the declared one.
+"""Check the size of the frames inside AVIF and HEIC files, which may differ from the declared one.
 
 A decoder allocates memory for the coded frame before it compares the sizes.
 """
@@ -6,12 +6,13 @@ A decoder allocates memory for the coded frame before it compares the sizes.
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from core.errors import BadImage
-from core.images.boxes import BOX_BYTES, UNUSUAL, Boxes
+from core.images.boxes import UNUSUAL, Boxes
+from core.images.budget import SCAN_PIXELS, check_size
 from core.images.frame_headers import HEADER_BYTES, Size, av1_size, hevc_size
-from core.images.tags import Reader
+from core.images.tags import TAG_NUMBERS, check_tags, without_headings
+from core.settings import Settings
 
 PADDING = 64
 """Pixels by which a codec may pad each edge: its largest block."""
@@ -20,59 +21,22 @@ _FRAMES, _GRID, _UNREAD = {b"av01", b"hvc1"}, b"grid", {b"iovl", b"unci"}
 # Kinds of units: of AV1, and of HEVC, where those below are slices.
 _SEQUENCE_HEADER, _FRAME_HEADERS = 1, (3, 6)
 _SPS, _SLICES = 33, 32
+EXIF_STEPS = 10_000
+"""Steps that a large block of EXIF counts for."""
 _PQ = b"\0\x10"  # transfer characteristics of ITU-T H.273, table 3
 
 
-class Frames(NamedTuple):
-    """What a decoder may have to decode.
-
-    Attributes:
-        declared: sizes by the container.
-        coded: sizes of the frames.
-        composed: sizes of pictures that are put together from tiles.
-        pixels: the most that one picture takes: those of its tiles, layers and hidden frames.
-    """
-
-    declared: list[Size]
-    coded: list[Size]
-    composed: list[Size]
-    pixels: int
-
-
-def frames(read: Reader, length: int) -> Frames:
-    """The frames in a file.
-
-    Args:
-        length: of the file in bytes.
+def check(file: bytes, limits: Settings) -> None:
+    """Check what a decoder may have to decode of an AVIF or a HEIC.
 
     Raises:
-        BadImage: the boxes are damaged, too many, or describe something else than frames and tiles,
-            or the colours need a display of HDR.
+        BadImage: frames are larger than allowed or than declared, or too many; the boxes are
+            damaged, too many, or describe something else than frames and tiles; the colours need a
+            display of HDR; or EXIF has too many numbers.
     """
     try:
-        boxes = Boxes(read, length)
-        grids = _grids(boxes)
-        units = _Units(boxes)
-        described = _described(boxes, units, read)
-        coded = [size for sizes in described.values() for size in sizes]
-        composed: list[Size] = []
-        pixels: defaultdict[int, int] = defaultdict(int)
-        for item, content, end in boxes.items():
-            if item in grids:
-                composed.append(_grid_size(content(0, 12)))
-            own: list[Size] = []
-            units.frames = 0
-            if boxes.av1:
-                own += units.av1_sizes(content, 0, end)
-            if boxes.hevc:
-                own += units.hevc_sizes(content, 0, end)
-            coded += own
-            for at in boxes.properties(item) & described.keys() or described:
-                own += described[at]
-            largest = max((width * height for width, height in own), default=0)
-            pixels[item] = max(pixels[item], max(1, units.frames) * largest)
-        for item, tiles in grids.items():
-            pixels[item] = sum(pixels[tile] for tile in tiles)
+        boxes = Boxes(file)
+        sizes, pixels = _frames(boxes)
     except (struct.error, IndexError) as error:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
     if boxes.transfers == {_PQ}:  # a gain map may have it beside a picture that has not
@@ -80,16 +44,60 @@ def frames(read: Reader, length: int) -> Frames:
             "Found a picture of high dynamic range (PQ), which Tusker does not read. Save it with "
             "standard dynamic range (SDR)."
         )
-    return Frames(boxes.declared, coded, composed, max(pixels.values(), default=0))
+    widest = max((width for width, _ in boxes.declared), default=0)
+    highest = max((height for _, height in boxes.declared), default=0)
+    for (width, height), kind in sizes.items():
+        check_size((width, height), limits, kind)
+        if boxes.declared and (width > widest + PADDING or height > highest + PADDING):
+            raise BadImage(
+                f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
+                "Save it again."
+            )
+    if pixels > SCAN_PIXELS:
+        raise BadImage(
+            f"The frames of this picture have {pixels / 1e6:,.0f} million pixels, far more than it "
+            "has. Save it again."
+        )
 
 
-def _described(boxes: Boxes, units: "_Units", read: Reader) -> dict[int, list[Size]]:
-    """Sizes in what describes frames, by its offset: properties, and entries of sequences."""
-    sizes = {at: list(units.av1_sizes(read, at + 4, at + size)) for at, size in boxes.av1}
-    for at, size in boxes.hevc:
-        record = read(at, min(size, BOX_BYTES))
-        sizes[at] = list(map(hevc_size, units.parameter_sets(record)))
-    return sizes
+def _frames(boxes: Boxes) -> tuple[dict[Size, str], int]:
+    """Sizes of frames and of pictures of tiles, each with the kind whose limit it has.
+
+    Returns:
+        Also the most pixels that one picture takes: those of its tiles, layers and hidden frames.
+    """
+    grids = _grids(boxes)
+    exif = {item for item, kind in boxes.kinds if kind == b"Exif"}
+    units = _Units(boxes)
+    # Properties, and entries of sequences, by their offset.
+    described = {at: list(units.av1_sizes(record[4:])) for at, record in boxes.av1.items()}
+    for at, record in boxes.hevc.items():
+        described[at] = list(map(hevc_size, units.parameter_sets(record)))
+    coded = [size for sizes in described.values() for size in sizes]
+    composed: list[Size] = []
+    pixels: defaultdict[int, int] = defaultdict(int)
+    for item, content in boxes.items():
+        if item in exif and len(content) > TAG_NUMBERS:  # Pillow makes an object of each
+            boxes.step(EXIF_STEPS)
+            check_tags(without_headings(content[4:]))
+        if item in grids:
+            form = ">II" if content[1] & 1 else ">HH"
+            composed.append(struct.unpack_from(form, content, 4))
+        own: list[Size] = []
+        units.frames = 0
+        if boxes.av1:
+            own += units.av1_sizes(content)
+        if boxes.hevc:
+            own += units.hevc_sizes(content)
+        coded += own
+        for at in boxes.properties(item) & described.keys() or described:
+            own += described[at]
+        largest = max((width * height for width, height in own), default=0)
+        pixels[item] = max(pixels[item], max(1, units.frames) * largest)
+    for item, tiles in grids.items():
+        pixels[item] = sum(pixels[tile] for tile in tiles)
+    kinds = dict.fromkeys(composed, "") | dict.fromkeys(coded, "AVIF")
+    return kinds, max(pixels.values(), default=0)
 
 
 def _grids(boxes: Boxes) -> dict[int, list[int]]:
@@ -107,12 +115,6 @@ def _grids(boxes: Boxes) -> dict[int, list[int]]:
     return grids
 
 
-def _grid_size(content: bytes) -> Size:
-    """Width and height of a picture that is put together from tiles."""
-    width, height = struct.unpack_from(">II" if content[1] & 1 else ">HH", content, 4)
-    return width, height
-
-
 class _Units:
     """Steps through the units of frames.
 
@@ -124,15 +126,16 @@ class _Units:
         self._step = boxes.step
         self.frames = 0
 
-    def av1_sizes(self, read: Reader, at: int, end: int) -> Iterator[Size]:
+    def av1_sizes(self, content: memoryview) -> Iterator[Size]:
         """Largest frame size in each sequence header of a series of AV1 units."""
-        while at < end:
+        at = 0
+        while at < len(content):
             self._step()
-            head = read(at, 10)
-            if not head or head[0] & 0x81:  # a forbidden or reserved bit: no AV1
+            head = content[at : at + 10]
+            if head[0] & 0x81:  # a forbidden or reserved bit: no AV1
                 return
             kind, start = head[0] >> 3 & 15, 2 if head[0] & 4 else 1
-            size = end - at - start
+            size = len(content) - at - start
             if head[0] & 2:
                 size = shift = 0
                 while True:
@@ -141,33 +144,36 @@ class _Units:
                     if not head[start - 1] & 128:
                         break
             self.frames += kind in _FRAME_HEADERS
+            at += start
             if kind == _SEQUENCE_HEADER:
-                yield av1_size(read(at + start, min(size, HEADER_BYTES)))
-            at += start + size
+                yield av1_size(content[at : at + min(size, HEADER_BYTES)])
+            at += size
 
-    def hevc_sizes(self, read: Reader, at: int, end: int) -> Iterator[Size]:
+    def hevc_sizes(self, content: memoryview) -> Iterator[Size]:
         """Frame size in each parameter set of a series of HEVC units with their lengths."""
-        while at + 6 <= end:
+        at = 0
+        while at + 6 <= len(content):
             self._step()
-            head = read(at, 7).ljust(7, b"\0")
-            size = struct.unpack_from(">I", head)[0]
-            if not 2 <= size <= end - at - 4:
+            (size,) = struct.unpack_from(">I", content, at)
+            unit = content[at + 4 : at + 4 + size]
+            if not 2 <= size == len(unit):
                 return
-            kind = head[4] >> 1 & 63
-            self.frames += kind < _SLICES and head[6] >> 7  # the first slice of a frame
+            kind = unit[0] >> 1 & 63
+            # The first slice of a frame.
+            self.frames += kind < _SLICES and len(unit) > 2 and unit[2] >> 7
             if kind == _SPS:
-                yield hevc_size(read(at + 4, min(size, HEADER_BYTES)))
+                yield hevc_size(unit)
             at += 4 + size
 
-    def parameter_sets(self, content: bytes) -> Iterator[bytes]:
+    def parameter_sets(self, record: memoryview) -> Iterator[memoryview]:
         """The sequence parameter sets in a decoder configuration record."""
         at = 23
-        for _ in range(content[22]):
-            kind, count = content[at] & 63, struct.unpack_from(">H", content, at + 1)[0]
+        for _ in range(record[22]):
+            kind, count = record[at] & 63, struct.unpack_from(">H", record, at + 1)[0]
             at += 3
             self._step(count)
             for _ in range(count):
-                size = struct.unpack_from(">H", content, at)[0]
+                size = struct.unpack_from(">H", record, at)[0]
                 if kind == _SPS:
-                    yield content[at + 2 : at + 2 + size]
+                    yield record[at + 2 : at + 2 + size]
                 at += 2 + size

@@ -10,7 +10,7 @@ from PIL import Image
 from core.images import colour, tags
 from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale
-from core.images.formats import open_file, refusals
+from core.images.formats import read, refusals
 from core.images.loading import load
 from core.images.pixels import to_rgb
 from core.settings import Settings
@@ -36,7 +36,7 @@ class DecodedImage:
         width, height: of the whole picture, upright, in pixels.
         day, device: when and with what it was taken, as by `tags.capture`.
         cut_short: whether the end of the file is missing, with up to 5 % of the picture.
-        has_frames: whether an animation or a sequence has more pictures, which are not read.
+        has_frames: whether the file has more pages or frames, which are not read.
         depth: its values as stored, if it has more than 8 bits.
     """
 
@@ -92,9 +92,10 @@ def decode_with_info(
     for_screen: bool = False,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
-    with refusals(), open_file(source, limits) as file, ExitStack() as held:
+    with refusals(), ExitStack() as held:
+        content = read(source, limits)
         image, kind, (width, height), turn, deep, cut, frames = load(
-            file, shorter_edge, scale, limits, held
+            content, shorter_edge, scale, limits, held
         )
         factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
         pixels = to_rgb(image, kind, deep, scale, max(1, factor))
@@ -138,8 +139,9 @@ def decode_squares(
     """Decode a picture once and fit it as `decode_and_crop` does, with several sizes and crops."""
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = max(int(np.ceil(size / crop)) for size, crop in squares)
-    with refusals(), open_file(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, deep, *_ = load(file, shorter_edge, scale, limits, held)
+    with refusals(), ExitStack() as held:
+        content = read(source, limits)
+        image, kind, _, turn, deep, *_ = load(content, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None

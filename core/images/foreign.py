@@ -1,7 +1,6 @@
 """Recognise files that are no pictures, or of a format that is not read."""
 
 import re
-from typing import IO
 
 from core.errors import BadImage
 from core.images.formats import FORMATS
@@ -60,9 +59,7 @@ def check(head: bytes) -> None:
             raise BadImage(f"Found {name if name.endswith('.') else unread}")
 
 
-def kind(file: IO[bytes]) -> str:
+def kind(content: bytes) -> str:
     """What a file claims to be that Pillow does not open; empty if it is no picture."""
-    file.seek(0)
-    start = file.read(12)
-    claimed = (name for magic, name in _STARTS.items() if re.match(magic, start, re.DOTALL))
+    claimed = (name for magic, name in _STARTS.items() if re.match(magic, content, re.DOTALL))
     return next(claimed, "")

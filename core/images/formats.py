@@ -1,11 +1,9 @@
 """The formats that are read, and the files of pictures."""
 
 import ctypes
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from PIL import Image
 
@@ -53,34 +51,29 @@ def refusals() -> Iterator[None]:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
 
 
-@contextmanager
-def open_file(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
-    """Open a picture of a size within the limits.
-
-    As a file object: Pillow would map a named file into memory, where it can change.
+def read(source: bytes | Path, limits: Settings) -> bytes:
+    """The content of a picture file of a size within the limits.
 
     Raises:
         BadImage: it cannot be read, or it is empty or too large.
     """
-    if isinstance(source, Path):
-        try:
-            if not source.is_file():  # opening a pipe might wait for ever
-                raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
-            file: IO[bytes] = source.open("rb")
-        except OSError as error:
-            why = error.strerror or error
-            raise BadImage(f"The picture {source.name} cannot be read: {why}.") from error
-    else:
-        file = io.BytesIO(source)
-    with file:
-        count = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        if not count:
+    try:
+        if not isinstance(source, Path):
+            size = len(source)
+        elif source.is_file():  # opening a pipe might wait for ever
+            size = source.stat().st_size
+        else:
+            raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
+        if not size:
             raise BadImage("Empty file. Export or download the picture again.")
-        if count > limits.picture_megabytes * MEGABYTE:
+        if size > limits.picture_megabytes * MEGABYTE:
             raise BadImage(
                 f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
-                f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
+                f"{size / MEGABYTE:.0f}. Save it smaller, or raise "
                 f"{Settings.variable('picture_megabytes')}."
             )
-        yield file
+        return source.read_bytes() if isinstance(source, Path) else source
+    except OSError as error:
+        assert isinstance(source, Path)
+        why = error.strerror or error
+        raise BadImage(f"The picture {source.name} cannot be read: {why}.") from error

@@ -12,7 +12,7 @@ HEADER_BYTES = 256
 class _Bits:
     """Reads numbers of some bits, most significant first."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | memoryview) -> None:
         self._number = int.from_bytes(content, "big")
         self._left = 8 * len(content)
 
@@ -29,7 +29,7 @@ class _Bits:
         return (1 << zeros) - 1 + self.read(zeros)
 
 
-def av1_size(header: bytes) -> Size:
+def av1_size(header: memoryview) -> Size:
     """The largest frame size in a sequence header of AV1. Raises IndexError if it ends early."""
     bits = _Bits(header)
     bits.read(4)
@@ -57,9 +57,9 @@ def av1_size(header: bytes) -> Size:
     return bits.read(width_bits) + 1, bits.read(height_bits) + 1
 
 
-def hevc_size(unit: bytes) -> Size:
+def hevc_size(unit: memoryview) -> Size:
     """The frame size in a sequence parameter set of HEVC. Raises IndexError if it ends early."""
-    bits = _Bits(unit[2:HEADER_BYTES].replace(b"\0\0\3", b"\0\0"))
+    bits = _Bits(bytes(unit[2:HEADER_BYTES]).replace(b"\0\0\3", b"\0\0"))
     bits.read(4)
     layers = bits.read(3)
     bits.read(1 + 96)

@@ -6,16 +6,18 @@ Nothing else decodes files from outside.
 import io
 import re
 import struct
+import sys
 from contextlib import ExitStack
 from itertools import islice
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
 from core.images import corrections, foreign, headers, tags
-from core.images.budget import BUDGET
+from core.images.budget import BUDGET, SHARES, area, check_size
 from core.images.depth import (
     Depth,
     Scale,
@@ -25,7 +27,6 @@ from core.images.depth import (
     stretched,
 )
 from core.images.formats import FORMATS
-from core.images.headers import SHARES, area, check_size
 from core.images.pixels import is_nearly_whole
 from core.settings import Settings
 
@@ -35,7 +36,13 @@ SCANNED_PIXELS = 18_000_000
 # Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
 REDUCED_AREA = 4
 
+READS = 200_000
+"""How often a picture may read from its file, mostly in parsers of Pillow that are in Python."""
+JPEG_HEADER_BYTES = 16 << 20
+"""Bytes before the first scan: Pillow joins parts of metadata one by one, and searches them."""
 _TILE_SIZE = 322, 323  # tags of TIFF
+GIF_FRAMES = 50_000
+"""Places that may be further frames and are looked at."""
 _GIF_FRAME = re.compile(rb"\0,(?=(.{8}))", re.DOTALL)
 """The end of a block and the start of a frame, followed by its place and size."""
 
@@ -59,28 +66,44 @@ class Loaded(NamedTuple):
     has_frames: bool
 
 
-class _Plan(NamedTuple):
-    """How a picture is decoded.
+class _File(io.BytesIO):
+    """A file in memory that is read in a limited number of pieces, and of bytes if that is set."""
 
-    Attributes:
-        kind, size: as in `Loaded`.
-        lower: tiles with the lower bytes of colours of 16 bits.
-        cost: pixels that it takes from the budget.
-    """
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.pieces_left, self.bytes_left = READS, sys.maxsize
 
-    kind: str
-    size: tuple[int, int]
-    lower: list[Any]
-    cost: float
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        self.pieces_left -= 1
+        self.bytes_left -= len(piece)
+        if self.pieces_left < 0 or self.bytes_left < 0:
+            raise BadImage(
+                "This picture consists of too many blocks, or has too much metadata. Save it again."
+            )
+        return piece
+
+
+class _Jpeg(JpegImageFile):
+    """A JPEG whose metadata are bounded, and not searched for its resolution or other pictures."""
+
+    fp: _File
+
+    def _open(self) -> None:
+        self.fp.bytes_left = JPEG_HEADER_BYTES
+        super()._open()
+        self.fp.bytes_left = sys.maxsize
+
+    def _read_dpi_from_exif(self) -> None:
+        """Each of its numbers would become an object."""
 
 
 def load(
-    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
+    content: bytes, shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> Loaded:
     """Load the first picture of a file; the decoder may raise any exception if it is damaged.
 
     Args:
-        file: at its start.
         shorter_edge, scale: as in `decode`.
         held: keeps the picture's part of the budget as long as its pixels are used.
 
@@ -88,66 +111,64 @@ def load(
         BadImage: it is beyond the limits, or cannot be read.
         NotEnoughResources: as in `Budget.hold`.
     """
-    headers.check(file, limits)
-    file = _without_padding(file)
-    loaded = _load(file, shorter_edge, scale, limits, held)
+    headers.check(content, limits)
+    if content.startswith((b"\xff\xd8", b"\x89P")):
+        # They end in a marker; zeros after it, as of an interrupted copy, would become pixels.
+        content = content.rstrip(b"\0")
+    loaded = _load(content, shorter_edge, scale, limits, held)
     if not (loaded.cut_short and loaded.kind == "JPEG"):
         return loaded
     del loaded
     held.close()  # the next attempt takes its part of the budget again
-    file.seek(0)
     # With an end marker, the decoder also gives its last rows.
-    ended = io.BytesIO(file.read() + b"\xff\xd9")
+    ended = content + b"\xff\xd9"
     return _load(ended, shorter_edge, scale, limits, held)._replace(cut_short=True)
 
 
-def _without_padding(file: IO[bytes]) -> IO[bytes]:
-    """A file without the zeros at its end, as of an interrupted copy: they would become pixels.
-
-    Only of JPEG and PNG, which end in a marker without zeros.
-    """
-    file.seek(0)
-    has_marker = file.read(2) in (b"\xff\xd8", b"\x89P")
-    file.seek(-1, io.SEEK_END)
-    is_padded = file.read() == b"\0"
-    if not (has_marker and is_padded):
-        return file
-    file.seek(0)
-    return io.BytesIO(file.read().rstrip(b"\0"))
-
-
 def _load(
-    file: IO[bytes], shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
+    content: bytes, shorter_edge: int | None, scale: Scale, limits: Settings, held: ExitStack
 ) -> Loaded:
     """Load a picture whose headers have been checked; arguments as above."""
-    file.seek(0)
-    with _identified(file) as opened:
+    with _identified(content) as opened:
         corrections.correct_decoder(opened)
-        plan = _plan(opened, file, shorter_edge, scale, limits)
-        held.enter_context(BUDGET.hold(plan.cost))
-        frames = _has_frames(opened, file)
-        cut_short = _read_pixels(opened, plan, limits)
-        image, depth = _as_stored(opened, file, plan, scale)
-        size, turn = plan.size, tags.orientation(opened.info)
-        if plan.kind == "TIFF":  # Pillow has already turned it
+        kind, size, lower = opened.format or "", opened.size, lower_bytes(opened)
+        copies = 2 if lower and scale.gain > 1 else 1
+        cost = copies * _plan(opened, kind, content, shorter_edge, limits)
+        held.enter_context(BUDGET.hold(cost))
+        frames = _has_frames(opened, content)
+        cut_short = _read_pixels(opened, kind, size, limits)
+        # A bare image, so that the buffers of the decoder are freed before the next copy.
+        image = corrections.correct_values(opened._new(opened.im), opened)
+        depth = depth_of(image, declared_range(opened), colours=bool(lower))
+        if copies > 1:
+            with _identified(content) as low:
+                corrections.correct_decoder(low)
+                low.tile = lower
+                low.load()
+                image = stretched(image, low, scale.gain)
+        turn = tags.orientation(opened.info)
+        if kind == "TIFF":  # Pillow has already turned it
             size, turn = image.size, 1
-        return Loaded(image, plan.kind, size, turn, depth, cut_short, frames)
+        return Loaded(image, kind, size, turn, depth, cut_short, frames)
 
 
 def _plan(
     opened: ImageFile.ImageFile,
-    file: IO[bytes],
+    kind: str,
+    content: bytes,
     shorter_edge: int | None,
-    scale: Scale,
     limits: Settings,
-) -> _Plan:
-    """Choose the size at which a picture is decoded, and refuse what would cost too much."""
-    kind = "JPEG" if opened.format == "MPO" else opened.format or ""
+) -> float:
+    """Choose the size at which a picture is decoded, and refuse what would cost too much.
+
+    Returns:
+        Pixels that it takes from the budget.
+    """
     size = opened.size
-    by_rows = kind == "JPEG" and headers.is_decoded_by_rows(file)
+    by_rows = isinstance(opened, _Jpeg) and headers.is_decoded_by_rows(opened, content)
     in_memory = kind == "JPEG" and not by_rows  # all of it, at its full size
     check_size(size, limits, kind, times=REDUCED_AREA if by_rows else 1)
-    headers.check_decoder(opened, file)
+    headers.check_decoder(opened, content)
     if area(size) > (SCANNED_PIXELS if in_memory else limits.picture_pixels):
         shorter_edge = min(shorter_edge or min(size), min(size) // 2)
     if kind == "JPEG" and shorter_edge:
@@ -161,61 +182,52 @@ def _plan(
         tile_size = tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE)
         allocated = max(allocated, tile_size, key=area)
         check_size(allocated, limits)
-    lower = lower_bytes(opened)
-    copies = 2 if lower and scale.gain > 1 else 1
-    cost = copies * area(allocated) / SHARES.get(kind, 1)
-    if kind == "WEBP":
-        cost += headers.cost_of_tables(size, file)
-    return _Plan(kind, size, lower, cost)
+    tables = headers.cost_of_tables(size, content) if kind == "WEBP" else 0
+    return area(allocated) / SHARES.get(kind, 1) + tables
 
 
-def _has_frames(opened: ImageFile.ImageFile, file: IO[bytes]) -> bool:
-    """Whether an animation or a sequence has more pictures than the first."""
+def _has_frames(opened: ImageFile.ImageFile, content: bytes) -> bool:
+    """Whether a file has more pages or frames than the first; copies of it are none."""
     if opened.format == "GIF":  # Pillow would step through all blocks of the first in Python
-        file.seek(opened.tile[0].offset)
-        found = islice(_GIF_FRAME.finditer(file.read()), headers.MAXIMUM_BLOCKS)
+        found = islice(_GIF_FRAME.finditer(content, opened.tile[0].offset), GIF_FRAMES)
         boxes = (struct.unpack("<4H", match[1]) for match in found)
         width, height = opened.size
         return any(0 < w <= width - x and 0 < h <= height - y for x, y, w, h in boxes)
-    return opened.format not in ("MPO", "TIFF") and getattr(opened, "is_animated", False)
+    if opened.format == "TIFF":
+        return tags.has_pages(content)
+    return getattr(opened, "is_animated", False)
 
 
-def _read_pixels(opened: ImageFile.ImageFile, plan: _Plan, limits: Settings) -> bool:
-    """Decode a picture; whether the end of its file is missing, with a small part of it."""
+def _read_pixels(
+    opened: ImageFile.ImageFile, kind: str, size: tuple[int, int], limits: Settings
+) -> bool:
+    """Decode a picture of a size; whether the end of its file is missing, with a small part."""
     try:
         opened.load()
         cut_short = False
     except OSError:
-        cut_short = is_nearly_whole(opened, plan.kind, opened.size[1] / plan.size[1])
+        cut_short = is_nearly_whole(opened, kind, opened.size[1] / size[1])
         if not cut_short:
             raise
-    check_size(opened.size, limits, plan.kind)
+    check_size(opened.size, limits, kind)
     return cut_short
 
 
-def _as_stored(
-    opened: ImageFile.ImageFile, file: IO[bytes], plan: _Plan, scale: Scale
-) -> tuple[Image.Image, Depth | None]:
-    """The decoded picture with its values as the file means them, and what these are."""
-    # A bare image, so that the buffers of the decoder are freed before the next copy.
-    image = corrections.correct_values(opened._new(opened.im), opened)
-    depth = depth_of(image, declared_range(opened), colours=bool(plan.lower))
-    if plan.lower and scale.gain > 1:
-        file.seek(0)
-        with _identified(file) as low:
-            corrections.correct_decoder(low)
-            low.tile = plan.lower
-            low.load()
-            image = stretched(image, low, scale.gain)
-    return image, depth
-
-
-def _identified(file: IO[bytes]) -> ImageFile.ImageFile:
+def _identified(content: bytes) -> ImageFile.ImageFile:
     """The picture in a file, not yet loaded."""
+    file = _File(content)
     try:
-        return Image.open(file, formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
-        if kind := foreign.kind(file):
+        if content.startswith(b"\xff\xd8\xff"):
+            return _Jpeg(file)
+        opened = Image.open(file, formats=FORMATS)
+        if opened.format in (
+            "BMP",
+            "PPM",
+        ):  # decoders that read pixel by pixel have their own limit
+            file.pieces_left = sys.maxsize
+        return opened
+    except (Image.UnidentifiedImageError, SyntaxError) as error:
+        if kind := foreign.kind(content):
             raise BadImage(
                 f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
                 "it as PNG of 8 bits."

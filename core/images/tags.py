@@ -4,10 +4,9 @@ import datetime
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeVar
 
 from core.errors import BadImage
 
@@ -29,22 +28,16 @@ _LONGEST = 60
 Entry = tuple[int, int, int, int]  # tag, type, count, offset of the value
 RAW = "a camera raw file"
 
-Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
+Content = bytes | memoryview
+Block = TypeVar("Block", bytes, memoryview)
 
 
-def check_tags(read: Reader) -> None:
+def check_tags(file: Content) -> None:
     """Add up the sizes of all tags of a directory and its subdirectories."""
-    tiff = _Tiff(read)
     total = numbers = 0
-    todo: list[int | None] = [None]
-    for start in todo:
-        for tag, kind, count, where in tiff.entries(start):
-            size = _TYPE_BYTES.get(kind, 0) * count
-            total += size
-            numbers += 0 if kind in (1, 2, 7) else count
-            if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
-                with suppress(struct.error):
-                    todo.append(tiff.number(tiff.long, where))
+    for _, kind, count, _ in _Tiff(file).all_entries():
+        total += _TYPE_BYTES.get(kind, 0) * count
+        numbers += 0 if kind in (1, 2, 7) else count
     if total > TAG_BYTES or numbers > TAG_NUMBERS:
         raise BadImage(
             f"The tags of this picture would take {total / 2**20:.0f} MB. Save it again without "
@@ -52,16 +45,16 @@ def check_tags(read: Reader) -> None:
         )
 
 
-def check_raw(read: Reader) -> None:
+def check_raw(file: bytes) -> None:
     """Refuse camera raw, and other TIFFs that begin with a small preview or a mask of a picture.
 
     Source: Adobe DNG 1.7, tags NewSubfileType and DNGVersion; TIFF/EP, SubIFDs.
     """
-    tiff = _Tiff(read)
+    tiff = _Tiff(file)
     entries = tiff.entries()
     tags = {tag for tag, *_ in entries}
     partial = tiff.subfile_type(entries) & _COPY_OR_MASK
-    if _DNG_VERSION in tags or (partial and _SUB_IFDS in tags) or read(8, 2) == b"CR":
+    if _DNG_VERSION in tags or (partial and _SUB_IFDS in tags) or file[8:10] == b"CR":
         raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
     if partial and tiff.has_pages():
         raise BadImage(
@@ -70,20 +63,19 @@ def check_raw(read: Reader) -> None:
         )
 
 
-def has_pages(path: Path) -> bool:
+def has_pages(file: bytes) -> bool:
     """Whether a TIFF has more than one picture, apart from smaller copies and masks."""
-    with path.open("rb") as file:
-        return _Tiff(within_file(file)).has_pages()
+    return _Tiff(file).has_pages()
 
 
 class _Tiff:
     """Reads the directories of a TIFF, a BigTIFF or an EXIF block."""
 
-    def __init__(self, read: Reader) -> None:
-        head = read(0, 4)
+    def __init__(self, file: Content) -> None:
+        head = bytes(file[:4])
         order = ">" if head[:2] == b"MM" else "<"
         is_big = head[2:4] in (b"+\0", b"\0+")
-        self._read = read
+        self._file = file
         self.short, self.long = struct.Struct(f"{order}H"), struct.Struct(f"{order}I")
         self._pointer = struct.Struct(f"{order}Q") if is_big else self.long
         self._count = self._pointer if is_big else self.short
@@ -97,7 +89,7 @@ class _Tiff:
         Raises:
             struct.error: the file ends before.
         """
-        return int(form.unpack(self._read(at, form.size))[0])
+        return int(form.unpack(self._file[at : at + form.size])[0])
 
     def entries(self, start: int | None = None, most: int = MOST_ENTRIES) -> list[Entry]:
         """The first entries of a directory, or of the first directory; empty if there is none."""
@@ -107,7 +99,7 @@ class _Tiff:
         except struct.error:
             return []
         first = start + self._count.size
-        block = self._read(first, min(count, most) * self._width)
+        block = self._file[first : first + min(count, most) * self._width]
         entries: list[Entry] = []
         for at in range(0, len(block) - self._width + 1, self._width):
             tag, kind, number = self._entry.unpack_from(block, at)
@@ -117,6 +109,17 @@ class _Tiff:
                 (where,) = self._pointer.unpack_from(block, value)
             entries.append((tag, kind, number, where))
         return entries
+
+    def all_entries(self) -> Iterator[Entry]:
+        """The entries of the first directory, then those of its subdirectories."""
+        starts: list[int | None] = [None]
+        for start in starts:
+            for entry in self.entries(start):
+                yield entry
+                tag, _, count, where = entry
+                if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(starts) < 8:
+                    with suppress(struct.error):
+                        starts.append(self.number(self.long, where))
 
     def directories(self) -> list[int]:
         """Offsets of the directories, one after the other, until one leads back."""
@@ -154,7 +157,7 @@ def orientation(info: Mapping[Any, Any]) -> int:
 
     Source: EXIF 2.32, tag 0x0112.
     """
-    tiff = _Tiff(within_block(_exif_block(info)))
+    tiff = _Tiff(_exif_block(info))
     for value in tiff.numbers(_ORIENTATION, tiff.entries()):
         if 1 <= value <= 8:
             return value
@@ -178,16 +181,10 @@ def capture(info: Mapping[Any, Any]) -> tuple[str, str]:
     Source: EXIF 2.32, tags 0x010F, 0x0110, 0x9003 and 0xA431.
     """
     block = _exif_block(info)
-    tiff = _Tiff(within_block(block))
     texts: dict[int, str] = {}
-    starts: list[int | None] = [None]
-    for start in starts:
-        for tag, kind, count, where in tiff.entries(start):
-            if tag in (_MAKE, _MODEL, _TAKEN, _SERIAL) and kind == 2:
-                texts.setdefault(tag, _text(block[where : where + min(count, _LONGEST)]))
-            elif tag == _EXIF and len(starts) == 1:
-                with suppress(struct.error):
-                    starts.append(tiff.number(tiff.long, where))
+    for tag, kind, count, where in _Tiff(block).all_entries():
+        if tag in (_MAKE, _MODEL, _TAKEN, _SERIAL) and kind == 2:
+            texts.setdefault(tag, _text(block[where : where + min(count, _LONGEST)]))
     make, model = texts.get(_MAKE, ""), texts.get(_MODEL, "")
     device = model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()
     if device and (serial := texts.get(_SERIAL)):
@@ -195,22 +192,11 @@ def capture(info: Mapping[Any, Any]) -> tuple[str, str]:
     return _day(texts.get(_TAKEN, "")), device
 
 
-def within_block(block: bytes) -> Reader:
-    """A reader of bytes in memory."""
-    return lambda at, count: block[at : at + count]
-
-
-def within_file(file: IO[bytes]) -> Reader:
-    """A reader of a file; it reads nothing where no file can reach."""
-
-    def read(offset: int, count: int) -> bytes:
-        try:
-            file.seek(offset)
-        except (OSError, OverflowError, ValueError):
-            return b""
-        return file.read(max(count, 0))
-
-    return read
+def without_headings(block: Block) -> Block:
+    """A block of EXIF without its heading; Pillow adds another one to that of some programs."""
+    for _ in range(2):
+        block = block[6:] if block[:6] == b"Exif\0\0" else block
+    return block
 
 
 def _unpacked_profile(text: object) -> bytes | None:
@@ -226,8 +212,7 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes:
     block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
     if not isinstance(block, bytes):
         return b""
-    # Pillow adds a heading to the one that some programs write; more are not worth the time.
-    return block.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
+    return without_headings(block)
 
 
 def _text(value: bytes) -> str:

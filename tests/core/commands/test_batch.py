@@ -6,31 +6,16 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core.__main__ import main
 from core.jobs.workers import ROOT
 from core.predict import lookup
 from core.settings import Settings
+from tests.core.commands.conftest import Command, Refusal
 from tests.core.jobs.at_work import wait_until
 from tests.shapes import draw, encoded
-
-RunCommand = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run_command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> RunCommand:
-    """`said("predict", …)`: exit code, standard output, standard error."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        return code, *capfd.readouterr()
-
-    monkeypatch.chdir(ROOT)
-    return run
 
 
 @pytest.fixture
@@ -48,13 +33,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_folders_zips_and_pictures_become_one_table_in_their_order(
-    run_command: RunCommand, folder: Path, tmp_path: Path, settings: Settings
+    command: Command, folder: Path, tmp_path: Path, settings: Settings
 ) -> None:
     tables = {form: tmp_path / f"out.{form}" for form in ("csv", "jsonl", "xlsx")}
     inputs = [folder / "8.jpg", tmp_path / "flat.zip", folder]
     options = [word for form, path in tables.items() for word in (f"--{form}", path)]
-    code, out, err = run_command("predict", *inputs, *options)
-    assert code == 2
+    answer = command("predict", *inputs, *options)
+    assert answer.returncode == 2
+    out, err = answer.stdout, answer.stderr
     assert out.startswith("7 pictures: ") and out.count("\n") == 1
     assert "1 not readable" in out and "pictures/s" in out
     assert [line.partition(": ")[0] for line in err.splitlines()] == [str(folder / "bad.jpg")]
@@ -76,25 +62,24 @@ def test_folders_zips_and_pictures_become_one_table_in_their_order(
     assert zipfile.is_zipfile(tables["xlsx"])
 
 
-def test_the_summary_can_be_json(run_command: RunCommand, folder: Path, tmp_path: Path) -> None:
+def test_the_summary_can_be_json(command: Command, folder: Path, tmp_path: Path) -> None:
     (folder / "bad.jpg").unlink()
-    code, out, err = run_command("predict", folder, "--csv", tmp_path / "out.csv", "--json")
-    summary = json.loads(out)
-    assert (code, err) == (0, "")
+    answer = command("predict", folder, "--csv", tmp_path / "out.csv", "--json")
+    summary = json.loads(answer.stdout)
+    assert (answer.returncode, answer.stderr) == (0, "")
     assert summary["pictures"] == sum(summary["labels"].values()) + summary["not_sure"] == 4
     assert summary["unreadable"] == 0
 
 
 def test_a_folder_without_pictures_is_refused_in_a_sentence(
-    run_command: RunCommand, tmp_path: Path
+    refusal: Refusal, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("none of it")
-    code, out, err = run_command("predict", tmp_path)
-    assert (code, out) == (2, "") and "found none" in err
+    assert "found none" in refusal("predict", tmp_path)
 
 
 def test_a_table_is_written_only_to_a_separate_file(
-    run_command: RunCommand, folder: Path, tmp_path: Path
+    refusal: Refusal, folder: Path, tmp_path: Path
 ) -> None:
     picture, table = folder / "7.jpg", tmp_path / "out"
     before = picture.read_bytes()
@@ -105,8 +90,7 @@ def test_a_table_is_written_only_to_a_separate_file(
         (("--xlsx", picture), "which is an input."),
         (("--csv", table, "--jsonl", table), "which is another table."),
     ):
-        code, out, err = run_command("predict", picture, *options)
-        assert (code, out) == (2, "") and err.endswith(f"{sentence}\n") and err.count("\n") == 1
+        assert refusal("predict", picture, *options).endswith(sentence)
     assert picture.read_bytes() == before
     assert not table.exists()
     assert Path("/dev/null").is_char_device()

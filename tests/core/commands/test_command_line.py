@@ -32,6 +32,7 @@ from core.settings import Settings
 from core.training.cache import cache_folder
 from tests import shapes
 from tests.core import trainings
+from tests.core.commands.conftest import Command, Refusal
 from tests.core.jobs.at_work import PATIENCE, has_event, hidden_files, wait_until
 from tests.core.trainings import TrainedRun
 
@@ -42,8 +43,6 @@ ENDLESS = {
 }
 
 BanImports = Callable[..., dict[str, str]]
-Command = Callable[..., subprocess.CompletedProcess[str]]
-Refusal = Callable[..., str]
 
 
 def tusker(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -57,32 +56,6 @@ def tusker(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:
         timeout=280,
         check=False,
     )
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """`command("predict", …)`: the same in this process, which is much faster."""
-
-    def run(*words: object) -> subprocess.CompletedProcess[str]:
-        arguments = [str(word) for word in words]
-        code = main(arguments)
-        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
-
-    monkeypatch.chdir(ROOT)
-    return run
-
-
-@pytest.fixture
-def refusal(command: Command) -> Refusal:
-    """`refusal("predict", …)`: the one sentence that is all that is said to bad input."""
-
-    def refused(*words: object) -> str:
-        answer = command(*words)
-        assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
-        assert answer.stderr.count("\n") == 1, answer.stderr
-        return answer.stderr.strip()
-
-    return refused
 
 
 @pytest.fixture
@@ -234,24 +207,6 @@ def test_an_unreadable_picture_is_reported_and_the_others_are_predicted(
     assert complaints[1].endswith("Expected a picture, found no such file.")
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
-        (("--model", "0" * 32), "No run with this id is on this machine."),
-        (("--model", "resnet50"), "Run: python -m core prepare resnet50"),
-        (("--model", "core"), "Expected a run folder at core"),
-        (("--top", "0"), "--top"),
-        (("--top", "three"), "--top"),
-        (("--colour",), "--colour"),
-    ],
-)
-def test_bad_arguments_of_predict_are_refused(
-    refusal: Refusal, photographs: list[Path], words: tuple[str, ...], sentence: str
-) -> None:
-    assert sentence in refusal("predict", photographs[0], *words)
-
-
 def test_the_version_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capfd.readouterr().out == f"tusker {__version__}\n"
@@ -282,23 +237,6 @@ def test_backbones_are_compared_in_a_table_or_as_json(
     assert head.split()[0] == "backbone"
     assert row.split()[0] == tiny.name
     assert sentence.startswith("Tiny, the only one available, was correct on ")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (("paint",), "paint"),
-        (("predict",), "images"),
-        (("prepare", "resnet51"), "resnet51"),
-        (("compare", "gone.zip"), "found nothing there"),
-        (("card", "docs"), "Expected a run folder"),
-        (("card", "0" * 32), "No run with this id"),
-    ],
-)
-def test_other_bad_arguments_are_refused(
-    refusal: Refusal, arguments: tuple[str, ...], word: str
-) -> None:
-    assert word in refusal(*arguments)
 
 
 # a trained model
@@ -381,22 +319,6 @@ def test_a_training_can_start_from_a_bundle(
     for name in trunk:
         np.testing.assert_array_equal(after[name], before[name])
     assert f"knows {len(run.dataset().classes)} of these classes" in answer.stderr
-
-
-def test_bad_start_models_are_refused(refusal: Refusal, two_classes: Path, tmp_path: Path) -> None:
-    assert "does not exist" in refusal("train", two_classes, "--from", tmp_path / "gone.zip")
-    assert "found a zip without model.json" in refusal("train", two_classes, "--from", two_classes)
-    both = ("--from", two_classes, "--backbone", "tiny")
-    assert "found both" in refusal("train", two_classes, *both)
-    settings = tmp_path / "config.json"
-    settings.write_text(json.dumps({"start": "0" * 64}))
-    assert "Import its bundle again" in refusal("train", two_classes, "--config", settings)
-
-
-def test_bad_arguments_of_evaluate_are_refused(refusal: Refusal, two_classes: Path) -> None:
-    for words in ((two_classes,), ("--model", "tiny", two_classes, two_classes)):
-        assert "Expected a model and an archive or folder" in refusal("evaluate", *words)
-    assert "found circle and square" in refusal("evaluate", "efficientnet-lite0", two_classes)
 
 
 # train
@@ -545,38 +467,59 @@ def test_a_leak_is_reported_and_changes_the_headline(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("nowhere.zip",), "Expected an archive or a folder at nowhere.zip, found nothing there."),
-        (("x" * 300,), "found nothing there."),
-        (("README.md",), "This is not a zip."),
-        (("docs/decisions",), "No readable pictures in decisions."),
-        (("{zip}", "--preset", "fast"), "presets quick, balanced, best"),
-        (("{zip}", "--backbone", "resnet51"), "resnet51"),
-        (("{zip}", "--seed", "-1"), "--seed"),
-        (("{zip}", "--seed", "99999999999"), "seed"),
-        (("{zip}", "--out", "core"), "Expected a new or empty folder at core, but it holds"),
-        (("{zip}", "--out", "README.md"), "none can be made there"),
-        (("{zip}", "--out", "README.md/run"), "none can be made there"),
-        (("{folder}", "--out", "{folder}/run"), "outside the pictures"),
-        (("{zip}", "--config", "nowhere.json"), "Expected a JSON file of settings"),
-        (("{zip}", "--config", "README.md"), "README.md is not JSON"),
-        (("{zip}", "--config", "{config}"), "head_phase.epochs: "),
-        (("{zip}", "--config", "{config}", "--preset", "quick"), "--preset or --config"),
+        ("paint", "paint"),
+        ("prepare resnet51", "resnet51"),
+        ("compare gone.zip", "found nothing there"),
+        ("card docs", "Expected a run folder"),
+        ("card {id}", "No run with this id"),
+        ("predict", "images"),
+        ("predict {picture} --model resnet51", "No backbone, run, run folder or bundle is called"),
+        ("predict {picture} --model {id}", "No run with this id is on this machine."),
+        ("predict {picture} --model resnet50", "Run: python -m core prepare resnet50"),
+        ("predict {picture} --model core", "Expected a run folder at core"),
+        ("predict {picture} --top 0", "--top"),
+        ("predict {picture} --top three", "--top"),
+        ("predict {picture} --colour", "--colour"),
+        ("evaluate {zip}", "Expected a model and an archive or folder"),
+        ("evaluate --model tiny {zip} {zip}", "Expected a model and an archive or folder"),
+        ("evaluate efficientnet-lite0 {zip}", "found circle and square"),
+        ("train nowhere.zip", "Expected an archive or a folder at nowhere.zip, found nothing"),
+        ("train " + "x" * 300, "found nothing there."),
+        ("train README.md", "This is not a zip."),
+        ("train docs/decisions", "No readable pictures in decisions."),
+        ("train {zip} --preset fast", "presets quick, balanced, best"),
+        ("train {zip} --backbone resnet51", "resnet51"),
+        ("train {zip} --seed -1", "--seed"),
+        ("train {zip} --seed 99999999999", "seed"),
+        ("train {zip} --out core", "Expected a new or empty folder at core, but it holds"),
+        ("train {zip} --out README.md", "none can be made there"),
+        ("train {zip} --out README.md/run", "none can be made there"),
+        ("train {folder} --out {folder}/run", "outside the pictures"),
+        ("train {zip} --config nowhere.json", "Expected a JSON file of settings"),
+        ("train {zip} --config README.md", "README.md is not JSON"),
+        ("train {zip} --config {config}", "head_phase.epochs: "),
+        ("train {zip} --config {config} --preset quick", "--preset or --config"),
+        ("train {zip} --config {started}", "Import its bundle again"),
+        ("train {zip} --from gone.zip", "does not exist"),
+        ("train {zip} --from {zip}", "found a zip without model.json"),
+        ("train {zip} --from {zip} --backbone tiny", "found both"),
     ],
 )
-def test_bad_arguments_of_train_are_refused(
+def test_bad_arguments_are_refused(
     refusal: Refusal,
-    words: tuple[str, ...],
+    words: str,
     sentence: str,
+    photographs: list[Path],
     two_classes: Path,
     tmp_path: Path,
     settings: Settings,
 ) -> None:
-    config = tmp_path / "config.json"
-    config.write_text('{"head_phase": {"epochs": -3}}')
-    folder = tmp_path / "folder"
-    shutil.unpack_archive(two_classes, folder)
-    names = {"zip": two_classes, "config": config, "folder": folder}
-    assert sentence in refusal("train", *(word.format(**names) for word in words))
+    names = {"zip": two_classes, "picture": photographs[0], "id": "0" * 32}
+    names |= {name: tmp_path / name for name in ("folder", "config", "started")}
+    (tmp_path / "config").write_text('{"head_phase": {"epochs": -3}}')
+    (tmp_path / "started").write_text(json.dumps({"start": "0" * 64}))
+    shutil.unpack_archive(two_classes, tmp_path / "folder")
+    assert sentence in refusal(*words.format(**names).split())
     assert not settings.home.exists() or not runs.list_runs(settings)
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -66,26 +65,6 @@ def test_a_signal_requests_a_cancel_and_interrupts() -> None:
         time.sleep(5)
     assert cancel_calls == [True]
     assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_ctrl_c_in_a_callback_that_swallows_exceptions_requests_a_cancel(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    class Collected:
-        pass
-
-    def interrupt(_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.1)
-
-    cancel_calls = []
-    collected = Collected()
-    reference = weakref.ref(collected, interrupt)
-    with terminal.cancelling(lambda: cancel_calls.append(True)):
-        del collected
-    assert reference() is None
-    assert cancel_calls == [True]
-    assert capfd.readouterr().err == ""
 
 
 EVENTS = (

@@ -1,6 +1,5 @@
 """Pictures that Pillow takes otherwise than their formats define them."""
 
-import io
 import struct
 import zlib
 from functools import partial
@@ -16,6 +15,7 @@ from core.images import formats
 from core.settings import Settings
 from tests.core.profiles import GREY
 from tests.core.tiffs import DEFLATE, tiff
+from tests.shapes import encoded as saved
 
 decode = partial(images.decode, limits=Settings())
 decode_with_info = partial(images.decode_with_info, limits=Settings())
@@ -42,12 +42,6 @@ def png(rows: np.ndarray, bits: int, colour: int, *chunks: tuple[bytes, bytes]) 
     pixels = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())
     parts = [(b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-
-
-def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("order", "<>")

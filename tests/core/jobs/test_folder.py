@@ -40,18 +40,12 @@ def test_a_job_measures_its_time(job: JobFolder) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"state": "dancing"}', b"\xff\xfe"])
-def test_a_damaged_status_is_a_failed_job(job: JobFolder, content: bytes) -> None:
-    (job.path / "status.json").write_bytes(content)
-    assert job.recorded().state is State.FAILED
-
-
-def test_a_damaged_status_keeps_the_kind_of_the_job(tmp_path: Path) -> None:
-    folder = JobFolder(tmp_path / "job")
-    folder.open(JobSpec(kind="prepare"))
-    (folder.path / "status.json").write_text("{")
-    assert folder.recorded().kind == "prepare"
-    (folder.path / "order.json").write_text("{")
-    assert (folder.recorded().kind, folder.recorded().state) == ("train", State.FAILED)
+def test_a_damaged_status_is_a_failed_job_of_its_kind(tmp_path: Path, content: bytes) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(JobSpec(kind="prepare"))
+    for file, kind in (("status.json", "prepare"), ("order.json", "train")):
+        (job.path / file).write_bytes(content)
+        assert (job.recorded().state, job.recorded().kind) == (State.FAILED, kind)
 
 
 def test_files_of_older_versions_are_read(job: JobFolder) -> None:

@@ -14,7 +14,7 @@ from core.errors import LimitExceeded
 from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, scheduling
 from core.jobs.events import Epoch, Step
 from core.jobs.folder import JobSpec
-from core.jobs.queue import Queue, slot
+from core.jobs.queue import Queue
 from core.jobs.workers import LOWEST, ROOT, WORKER, worker_environment
 from core.settings import Settings
 from core.system import capacity
@@ -198,29 +198,6 @@ def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
     assert waiting.recorded().state is State.CANCELLED
 
 
-def test_there_are_only_as_many_slots_as_the_host_allows(settings: Settings) -> None:
-    two = settings.model_copy(update={"jobs_at_once": 2})
-    running, most, lock = 0, 0, threading.Lock()
-    (settings.home / "queue").mkdir(parents=True)
-
-    def work() -> None:
-        nonlocal running, most
-        with slot(two):
-            with lock:
-                running += 1
-                most = max(most, running)
-            time.sleep(0.1)
-            with lock:
-                running -= 1
-
-    threads = [threading.Thread(target=work) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
-    assert most == 2
-
-
 def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
     job_settings: Settings, unresponsive_network: None, tmp_path: Path
 ) -> None:
@@ -269,16 +246,6 @@ def test_concurrent_dispatchers_run_each_job_once_and_in_order(
         assert job.recorded().state is State.FINISHED
         assert job.log_tail().count("intake begins") == 1
     assert jobs[0].recorded().ended_at <= jobs[1].recorded().started_at
-
-
-def test_a_second_dispatcher_runs_no_job(job_settings: Settings, small_zip: Path) -> None:
-    queue = Queue("intake", job_settings)
-    job = opened(job_settings, "waits", small_zip)
-    queue.add(job.path)
-    with queue.lock():
-        dispatcher.dispatch("intake", job_settings)
-    assert job.recorded().state is State.QUEUED
-    assert len(queue.tickets()) == 1
 
 
 def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(

@@ -62,23 +62,19 @@ def make_job(settings: Settings) -> JobFolder:
 
 
 @pytest.mark.slow
-def test_a_training_is_cancelled_while_tensorflow_is_imported(
-    job_settings: Settings, tmp_path: Path
-) -> None:
-    options = {"preset": "balanced", "unfreeze": {"stages": 1}}
-    run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **options)
-    at_work.wait_until(lambda: at_work.has_event(run.job, "TensorFlow"))
-    cancel_and_wait(run.job, job_settings)
-    assert_nothing_is_left(run, job_settings)
-
-
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "event"),
+    [
+        ({"preset": "balanced"}, "TensorFlow"),  # while it is imported
+        ({"backbone": "tiny", "fine_tune_phase": LONG}, '"fine-tune"'),
+    ],
+)
 def test_a_training_is_cancelled_while_it_fine_tunes(
-    job_settings: Settings, tiny: Backbone, tmp_path: Path
+    job_settings: Settings, tiny: Backbone, tmp_path: Path, options: dict[str, object], event: str
 ) -> None:
-    options = {"backbone": tiny.name, "unfreeze": {"stages": 1}, "fine_tune_phase": LONG}
+    options |= {"unfreeze": {"stages": 1}}
     run = at_work.enqueue_training(job_settings, tmp_path / "pictures", **options)
-    at_work.wait_until(lambda: any(epoch.phase == "fine-tune" for epoch in run.epochs()))
+    at_work.wait_until(lambda: at_work.has_event(run.job, event))
     cancel_and_wait(run.job, job_settings)
     assert_nothing_is_left(run, job_settings)
 
@@ -204,19 +200,6 @@ def test_a_worker_that_starts_late_does_not_repeat_the_job(
         assert late.wait(at_work.PATIENCE) == 0
     assert status.state is State.FINISHED
     assert job.recorded() == status
-
-
-def test_a_worker_without_its_dispatcher_can_be_cancelled(
-    job_settings: Settings, no_init_process: None, unresponsive_network: None
-) -> None:
-    job = at_work.enqueue_stalled_preparation(job_settings)
-    at_work.wait_until(lambda: at_work.has_event(job, "Downloading"))
-    at_work.kill(at_work.only_process(job_settings, "dispatch"))
-    # A zombie holds its lock until its last thread has ended.
-    at_work.wait_until(lambda: not Queue("prepare", job_settings).held)
-    recover(job_settings)
-    at_work.wait_until(lambda: at_work.processes(job_settings, "dispatch"))
-    cancel_and_wait(job, job_settings)
 
 
 def test_a_worker_that_the_system_terminates_is_interrupted_not_cancelled(

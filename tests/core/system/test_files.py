@@ -1,5 +1,3 @@
-import hashlib
-import os
 import threading
 from pathlib import Path
 
@@ -42,9 +40,3 @@ def test_an_error_keeps_the_old_file_and_removes_the_temporary_one(
         raise error
     assert path.read_bytes() == "Käse\n".encode()
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_hash_of_a_large_file_is_that_of_its_bytes(tmp_path: Path) -> None:
-    content = os.urandom(2_000_017)
-    (tmp_path / "large").write_bytes(content)
-    assert files.sha256(tmp_path / "large") == hashlib.sha256(content).hexdigest()
