@@ -30,10 +30,10 @@ class Figure:
 
     @property
     def required(self) -> str:
-        """The bound as text; empty without one."""
-        if self.at_least is not None:
-            return f"required: at least {self.at_least:g}"
-        return "" if self.at_most is None else f"required: at most {self.at_most:g}"
+        """The bounds as text; empty without any."""
+        bounds = {"at least": self.at_least, "at most": self.at_most}
+        texts = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        return f"required: {', '.join(texts)}" if texts else ""
 
 
 def argument_parser(doc: str | None) -> argparse.ArgumentParser:
