@@ -3,9 +3,8 @@
 import stat
 import struct
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from functools import partial
 from typing import IO
 
 from core.archive import coders, sevenzip_header
@@ -25,62 +24,13 @@ _EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES = 0x0E, 0x0F, 0x11, 0x15
 _UNIX, _REPARSE_POINT = 0x8000, 0x400  # flags of attributes
 
 
-class Unpacked:
-    """The unpacked bytes of all blocks, one after another; what is damaged ends early.
-
-    The files of a block are packed together: to read one, those before it are unpacked.
-    """
-
-    def __init__(self, file: IO[bytes], blocks: Sequence[Block]) -> None:
-        self._file = file
-        self._blocks = blocks
-        self._ends = list(accumulate(block.size for block in blocks))
-        self._chunks: Iterator[bytes] = iter(())
-        self._rest = b""
-        self._at = self._end = self._wanted = 0
-
-    def seek(self, at: int) -> None:
-        """Continue from this offset."""
-        self._wanted = at
-
-    def read(self, count: int) -> bytes:
-        """At most `count` bytes; none at the end of a block."""
-        if not self._at <= self._wanted < self._end:
-            self._open()
-        while self._at < self._wanted and self._fill():
-            self._take(self._wanted - self._at)
-        if self._at != self._wanted or not self._fill():
-            return b""
-        taken = self._take(count)
-        self._wanted = self._at
-        return taken
-
-    def _open(self) -> None:
-        """Start the block that holds the wanted offset."""
-        index = bisect_right(self._ends, self._wanted)
-        if index < len(self._blocks):
-            block, end = self._blocks[index], self._ends[index]
-            packed = coders.pieces(self._file, block.start, block.packed)
-            self._chunks = coders.decoded(packed, block.coders, block.size)
-            self._rest, self._at, self._end = b"", end - block.size, end
-
-    def _fill(self) -> bool:
-        self._rest = self._rest or next(self._chunks, b"")
-        return bool(self._rest)
-
-    def _take(self, count: int) -> bytes:
-        taken, self._rest = self._rest[:count], self._rest[count:]
-        self._at += len(taken)
-        return taken
-
-
 def is_one(file: IO[bytes]) -> bool:
     """Whether a file is a 7z archive."""
     file.seek(0)
     return file.read(len(SIGNATURE)) == SIGNATURE
 
 
-def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, list[Entry]]:
+def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[coders.Unpacked, list[Entry]]:
     """The unpacked bytes of an archive, and its entries; their offsets are in these bytes.
 
     Args:
@@ -103,7 +53,7 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, 
         header = Header(_content(file, block, most), settings)
         if header.is_whole():
             blocks, entries = _listed(header, length)
-            return Unpacked(file, blocks), entries
+            return _unpacked(file, blocks), entries
         blocks = sevenzip_header.blocks(header, length)
         if len(blocks) != 1 or len(blocks[0].files) != 1:
             break
@@ -111,12 +61,22 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, 
     raise BadArchive(DAMAGED)
 
 
+def _unpacked(file: IO[bytes], blocks: Sequence[Block]) -> coders.Unpacked:
+    """The unpacked bytes of all blocks."""
+
+    def start(block: Block) -> Iterator[bytes]:
+        packed = coders.pieces(file, block.start, block.packed)
+        return coders.decoded(packed, block.coders, block.size)
+
+    return coders.Unpacked([(block.size, partial(start, block)) for block in blocks])
+
+
 def _content(file: IO[bytes], block: Block, most: int) -> bytes:
     """The bytes of a header."""
     ((size, checksum),) = block.files
     if size > most:
         raise BadArchive("The header of this archive is too large. Pack the pictures into a zip.")
-    content = b"".join(coders.pieces(Unpacked(file, [block]), 0, size))
+    content = b"".join(coders.pieces(_unpacked(file, [block]), 0, size))
     if len(content) < size or checksum not in (None, zlib.crc32(content)):
         raise BadArchive(DAMAGED)
     return content

@@ -3,14 +3,13 @@
 `tarfile` is not used here: it reads extended headers of any size into memory.
 """
 
-import io
 import re
 import stat
-import zlib
+import sys
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
-from core.archive.coders import CHUNK, Stream
+from core.archive.coders import Stream, Unpacked, gunzipped, pieces
 from core.archive.entry import MAKE_AGAIN, Entry, check_count, decode_name
 from core.archive.inspection import check_total
 from core.errors import BadArchive
@@ -19,16 +18,8 @@ from core.settings import Settings
 BLOCK = 512
 EXTENDED_BYTES = 1 << 20
 """Largest extended header: the attributes that macOS adds are far smaller."""
-EXTENDED_HEADERS = 8
-"""Extended headers before one file."""
 EXTENDED_TOTAL = 128 << 20
-"""Bytes of all extended headers of an archive."""
-EXTENDED_RECORDS = 10_000
-"""Records of one extended header."""
-MEMBERS = 100_000
-"""Parts of a gzip file that have headers of their own: usually one, or one per 64 KB."""
-DAMAGED = "This archive is damaged or incomplete. Upload it again."
-_GZIP = 16 + zlib.MAX_WBITS
+"""Bytes of all extended headers of an archive: more take too long to read."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _EXTENSIONS = _LONG_NAME, _EXTENDED, _GLOBAL, b"K", b"N"
 """Extended headers; the last two are a long target of a link and an old form of long names."""
@@ -42,7 +33,7 @@ _PADDING = b" " * 8
 def is_one(file: IO[bytes]) -> bool:
     """Whether a file is a tar."""
     try:
-        return _is_header(_unpacked(file).read(BLOCK))
+        return _is_header(_bytes(_unpacked(file), 0, BLOCK))
     except BadArchive:
         return False
 
@@ -73,119 +64,40 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, li
     return stream, entries
 
 
-class _Gunzipped:
-    """The unpacked bytes of a gzip file."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._start()
-
-    def seek(self, offset: int) -> None:
-        """Continue from this offset."""
-        if offset < self._at:
-            self._start()
-        while self._at < offset and self.read(min(offset - self._at, CHUNK)):
-            pass
-
-    def read(self, count: int) -> bytes:
-        """At most `count` bytes; none at the end."""
-        taken = self._stream.read(count)
-        self._at += len(taken)
-        return taken
-
-    def _start(self) -> None:
-        self._file.seek(0)
-        self._stream, self._at = io.BufferedReader(_Members(self._file), CHUNK), 0
-
-
-class _Members(io.RawIOBase):
-    """The unpacked bytes of all members of a gzip file.
-
-    `gzip` is not used here: it reads names byte by byte, and any number of empty members.
-
-    Raises:
-        BadArchive: it is damaged.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._piece = b""
-        self._engine: Any = None  # of a member that has begun
-        self._count = 0
-
-    def readable(self) -> bool:
-        """Whether it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a part of a buffer. Returns its size, 0 at the end."""
-        while True:
-            self._piece = self._piece or self._file.read(CHUNK)
-            is_end = not self._piece
-            if self._engine is None:
-                self._piece = self._piece.lstrip(b"\0")  # padding
-                if is_end:
-                    return 0
-                if not self._piece:
-                    continue
-                self._begin()
-            try:
-                chunk = self._engine.decompress(self._piece, len(buffer))
-            except zlib.error as error:
-                raise BadArchive(DAMAGED) from error
-            self._piece = self._engine.unconsumed_tail
-            if self._engine.eof:
-                self._piece, self._engine = self._engine.unused_data, None
-            if chunk:
-                buffer[: len(chunk)] = chunk
-                return len(chunk)
-            if is_end and self._engine:
-                raise BadArchive(DAMAGED)
-
-    def _begin(self) -> None:
-        self._count += 1
-        if self._count > MEMBERS:
-            raise BadArchive(f"This archive consists of too many parts. {MAKE_AGAIN}")
-        self._engine = zlib.decompressobj(_GZIP)
-
-
 def _unpacked(file: IO[bytes]) -> Stream:
-    file.seek(0)
-    is_packed = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return _Gunzipped(file) if is_packed else file
+    if _bytes(file, 0, 2) != b"\x1f\x8b":
+        return file
+    return Unpacked([(sys.maxsize, lambda: gunzipped(pieces(file, 0, sys.maxsize)))])
+
+
+def _bytes(stream: Stream, at: int, size: int) -> bytes:
+    return b"".join(pieces(stream, at, size))
 
 
 def _entries(stream: Stream) -> Iterator[Entry]:
     """The files, folders and links of a tar, with what extended headers say of them."""
-    at = extended = passed = 0
+    at = extended = 0
     said: dict[bytes, bytes] = {}
     while head := _header(stream, at):
         at += BLOCK
         kind, size = _kind(head), _size(head)
         if kind in _EXTENSIONS:
-            extended += 1
-            passed += size
-            if size > EXTENDED_BYTES or extended > EXTENDED_HEADERS:
-                raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
-            said |= _said(kind, stream.read(size))
+            extended += BLOCK + size
+            if size > EXTENDED_BYTES or extended > EXTENDED_TOTAL:
+                raise BadArchive(f"The headers of this archive are too large. {MAKE_AGAIN}")
+            said |= _said(kind, _bytes(stream, at, size))
+        elif kind == _SPARSE and head[482]:  # more about its holes follows
+            raise BadArchive("This archive has sparse files. Make it without `--sparse`.")
         else:
-            map_size = _map_size(stream) if kind == _SPARSE and head[482] else 0
-            at += map_size
-            passed += map_size
             entry = _entry(head, said, at)
             yield entry
-            size = entry.size
-            said, extended = {}, 0
-        if passed > EXTENDED_TOTAL:
-            raise BadArchive(f"The headers of this archive are too large. {MAKE_AGAIN}")
+            size, said = entry.size, {}
         at += -(-size // BLOCK) * BLOCK
 
 
 def _header(stream: Stream, at: int) -> bytes:
     """The header at an offset; empty at the end of the archive."""
-    stream.seek(at)
-    head = stream.read(BLOCK)
+    head = _bytes(stream, at, BLOCK)
     if len(head) < BLOCK or not head.strip(b"\0"):
         return b""
     if not _is_header(head):
@@ -230,14 +142,6 @@ def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
     )
 
 
-def _map_size(stream: Stream) -> int:
-    """Bytes of the blocks that follow the header of a sparse file, before its data."""
-    for blocks in range(1, EXTENDED_BYTES // BLOCK):
-        if not any(stream.read(BLOCK)[504:505]):
-            return blocks * BLOCK
-    raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
-
-
 def _kind(head: bytes) -> bytes:
     return head[156:157]
 
@@ -266,16 +170,13 @@ def _number(field: bytes) -> int:
 
 
 def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keywords and values of an extended header: lines such as `18 path=rose/1.jpg`."""
-    at = count = 0
+    """Path and size in an extended header of lines such as `18 path=rose/1.jpg`."""
+    at = 0
     while match := re.compile(rb"(\d{1,7}) ([^=]{1,255})=").match(content, at):
-        count += 1
-        if count > EXTENDED_RECORDS:
-            raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
         end = at + int(match[1])
         if not match.end() < end <= len(content) + 1:
             return
         keyword, value = match[2], content[match.end() : end - 1]
-        if keyword != b"size" or re.fullmatch(rb"\d{1,15}", value):
+        if keyword == b"path" or (keyword == b"size" and re.fullmatch(rb"\d{1,15}", value)):
             yield keyword, value
         at = end

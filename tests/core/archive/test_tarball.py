@@ -119,27 +119,16 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [b"x", b"L", b"g", b"K"])
-def test_extended_headers_are_bounded(tmp_path, kind):
+@pytest.mark.parametrize(
+    ("size", "count"), [(1 << 30, 1), (1 << 20, 150), (0, 1 << 19)], ids=["one", "large", "many"]
+)
+def test_extended_headers_are_bounded(tmp_path, kind, size, count):
     head = tarfile.TarInfo("long")
-    head.type, head.size = kind, 1 << 30
+    head.type, head.size = kind, size
+    entry = head.tobuf(tarfile.GNU_FORMAT) + bytes(size if count > 1 else 0)
+    at_once = min(count, 1024)
     path = tmp_path / "a"
-    path.write_bytes(head.tobuf(tarfile.GNU_FORMAT))
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
-    head.size = 0
-    path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) * 1000)
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
-    records = b"6 a=b\n" * 11_000
-    if kind == b"x":
-        head.size = len(records)
-        path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) + records.ljust(129 * 512, b"\0"))
-        with pytest.raises(BadArchive, match="too large"):
-            extract(path, tmp_path / "out", Settings())
-    head.size = 1 << 20
-    picture = tarfile.TarInfo("a/1.jpg")
-    entry = head.tobuf(tarfile.GNU_FORMAT) + bytes(head.size) + picture.tobuf(tarfile.GNU_FORMAT)
-    path.write_bytes(gzip.compress(entry * 200, 1))
+    path.write_bytes(gzip.compress(entry * at_once, 1) * (count // at_once))
     with pytest.raises(BadArchive, match="too large"):
         extract(path, tmp_path / "out", Settings())
 
@@ -187,39 +176,16 @@ def test_data_of_unusual_entries_are_passed_over(tmp_path, mode, kind):
         contents(tar(tmp_path / "b", files, mode), tmp_path / "out", expanded_megabytes=2)
 
 
-def test_a_sparse_file_with_a_long_map_is_passed_over(tmp_path):
-    sparse = tarfile.TarInfo("a/2")
-    sparse.type = tarfile.GNUTYPE_SPARSE
-    more = bytes(504) + b"\1" + bytes(7)  # a block of the map, and another one follows
-    path = tar(tmp_path / "a", [("a/1.jpg", b"1"), (sparse, b"\1" * 600), ("a/3.jpg", b"3")])
-    blocks = bytearray(path.read_bytes())
-    at = 2 * 512
-    blocks[at + 482] = 1
-    blocks[at + 148 : at + 156] = b" " * 8
-    blocks[at + 148 : at + 156] = b"%06o\0 " % sum(blocks[at : at + 512])
-    blocks[at + 512 : at + 512] = more + bytes(512)
-    path.write_bytes(blocks)
-    assert contents(path, tmp_path / "out")[1] == {"a/1.jpg": b"1", "a/3.jpg": b"3"}
-    blocks[at + 512 : at + 512] = more * 5_000
-    path.write_bytes(blocks)
-    with pytest.raises(BadArchive, match="too large"):
-        contents(path, tmp_path / "again")
-
-
-def test_long_maps_of_many_sparse_files_are_bounded_together(tmp_path):
+def test_a_sparse_file_with_a_long_map_refuses_the_tar(tmp_path):
     sparse = tarfile.TarInfo("a/2")
     sparse.type = tarfile.GNUTYPE_SPARSE
     head = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
     head[482] = 1
     head[148:156] = b" " * 8
     head[148:156] = b"%06o\0 " % sum(head)
-    block = bytes(504) + b"\1" + bytes(7)
-    path = tmp_path / "a"
-    with gzip.open(path, "wb", 1) as file:
-        for _ in range(150):
-            file.write(bytes(head) + block * 2_000 + bytes(512))
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
+    (tmp_path / "a").write_bytes(head + bytes(2048))
+    with pytest.raises(BadArchive, match="sparse"):
+        extract(tmp_path / "a", tmp_path / "out", Settings())
 
 
 def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path):
