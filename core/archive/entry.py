@@ -49,15 +49,15 @@ class Entry:
 
 
 def check_count(count: int, limits: Settings) -> None:
-    """Check the number of entries.
+    """Check the number of entries of an archive or folder.
 
     Raises:
         LimitExceeded: more than allowed.
     """
     if count > limits.archive_entries:
         raise LimitExceeded(
-            f"An archive may have up to {limits.archive_entries:,} entries; this one has {count:,}."
-            f" Leave some out, or raise {Settings.variable('archive_entries')}."
+            f"An archive or folder may have up to {limits.archive_entries:,} entries; this one has "
+            f"{count:,} or more. Leave some out, or raise {Settings.variable('archive_entries')}."
         )
 
 

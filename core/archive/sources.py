@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,30 +73,42 @@ def find(
     return tuple(result)
 
 
+def walk(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """The files and folders below a folder, without following links.
+
+    Yields:
+        Its path, and why a file, or what is in a folder, is left out; empty for a file that is not,
+        None for a folder.
+    """
+    errors: list[OSError] = []
+    for base, folders, names in os.walk(folder, onerror=errors.append):
+        folders.sort()
+        for name in sorted([*names, *folders]):
+            path = Path(base, name)
+            reason: str | None = "" if path.is_file() and not path.is_symlink() else LINK
+            if name in folders:
+                reason = LINKED_FOLDER if path.is_symlink() else None
+            is_left_out = reason is not None and is_clutter(path.relative_to(folder).as_posix())
+            yield path, CLUTTER if is_left_out else reason
+    for path in (Path(error.filename) for error in errors):
+        yield path, CLUTTER if is_clutter(path.relative_to(folder).as_posix()) else CLOSED
+
+
 def in_folder(folder: Path) -> list[Source]:
     """List the files of a folder and its subfolders, in natural order.
 
     Folders that are links or cannot be opened, and links of pictures that lead nowhere, are part of
     the list.
     """
-    errors: list[OSError] = []
-    walk = os.walk(folder, onerror=errors.append)
-    walked = [(Path(base), [*names, *folders]) for base, folders, names in walk]
-    closed = {Path(error.filename) for error in errors}
-    paths = [base / name for base, names in walked for name in names]
-    paths += closed & {folder}
     found: list[Source] = []
-    for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder)))):
-        if is_clutter(path.relative_to(folder).as_posix()):
-            continue
-        if path.is_file():
-            found.append(Source(readable_path(path), path, required=is_picture(path.name)))
-        elif path.is_dir() and path.is_symlink():
-            found.append(Source(readable_path(path), None, LINKED_FOLDER))
-        elif path.is_symlink() and is_picture(path.name):
-            found.append(Source(readable_path(path), None, LINK))
-        elif path in closed:
-            found.append(Source(readable_path(path), None, CLOSED))
+    for path, reason in sorted(
+        walk(folder), key=lambda each: _natural(str(each[0].relative_to(folder)))
+    ):
+        is_named = is_picture(path.name)
+        if reason == "" or (reason == LINK and path.is_file()):
+            found.append(Source(readable_path(path), path, required=is_named))
+        elif reason in (LINKED_FOLDER, CLOSED) or (reason == LINK and is_named):
+            found.append(Source(readable_path(path), None, reason))
     return found
 
 

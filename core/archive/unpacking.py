@@ -19,7 +19,7 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, with_names
+from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, check_count, with_names
 from core.archive.inspection import (
     Listing,
     check_sizes,
@@ -179,11 +179,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
             for number, (name, stream) in enumerate(files, 1):
-                if number > settings.archive_entries:
-                    raise LimitExceeded(
-                        f"A folder may have up to {settings.archive_entries:,} files. Leave some "
-                        f"out, or raise {Settings.variable('archive_entries')}."
-                    )
+                check_count(number, settings)
                 info = zipfile.ZipInfo(clean(name))
                 with target.open(info, "w", force_zip64=True) as out:
                     size = copy(stream, out, settings, size)
