@@ -11,9 +11,8 @@ from core.archive.entry import DEFLATED, MAKE_AGAIN, STORED, Entry
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 
-# Up to these sizes, a high ratio comes from an empty picture rather than from an attack.
-RATIO_ENTRY_BYTES = 4 * MEGABYTE
-RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
+RATIO_BYTES = 64 * MEGABYTE
+"""Up to this size, a high ratio comes from empty pictures rather than from an attack."""
 AVERAGE_NAME_BYTES = 256
 """In an archive with as many entries as allowed: names are compared in many ways."""
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
@@ -120,7 +119,7 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
 
     Raises:
         BadArchive: all names together are too long.
-        LimitExceeded: the sizes are too large, together or compared with the packed sizes.
+        LimitExceeded: the sizes are too large.
     """
     names = sum(len(entry.raw_name) for entry in entries)
     if names > (most := AVERAGE_NAME_BYTES * settings.archive_entries):
@@ -129,9 +128,6 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
             "Shorten them."
         )
     check_total(sum(entry.size for entry in entries), length, settings)
-    large = (entry for entry in entries if entry.size > RATIO_ENTRY_BYTES)
-    ratios = (entry.size / max(entry.packed, 1) for entry in large)
-    _check_ratio(max(ratios, default=0), settings)
 
 
 def check_total(total: int, length: int, settings: Settings) -> None:
@@ -146,15 +142,10 @@ def check_total(total: int, length: int, settings: Settings) -> None:
             f"have {total / MEGABYTE:,.0f}. Leave some pictures out, or raise "
             f"{Settings.variable('expanded_megabytes')}."
         )
-    if total > RATIO_ARCHIVE_BYTES:
-        _check_ratio(total / length, settings)
-
-
-def _check_ratio(ratio: float, settings: Settings) -> None:
-    if ratio > settings.expansion_ratio:
+    if total > RATIO_BYTES and total > length * settings.expansion_ratio:
         raise LimitExceeded(
-            f"Files in an archive may have up to {settings.expansion_ratio} times their packed "
-            f"size; here they would have {ratio:,.0f} times. Pack ordinary pictures, or raise "
+            f"Files in an archive may have up to {settings.expansion_ratio} times its size; here "
+            f"they would have {total / length:,.0f} times. Pack ordinary pictures, or raise "
             f"{Settings.variable('expansion_ratio')}."
         )
 
