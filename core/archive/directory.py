@@ -17,6 +17,7 @@ from core.settings import Settings
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
 _END_BYTES, _COMMENT_BYTES, _LOCAL_BYTES = 22, 65_535, 30
+_ENCRYPTED = 1 | 1 << 6 | 1 << 13
 _ZIP64, _UNICODE_PATH = 1, 0x7075  # kinds of extra fields
 _ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
 OTHER_FORMATS = {
@@ -127,6 +128,8 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
             size, packed, offset, disk = _zip64(extra, size, packed, offset, disk)
         if disk:
             raise BadArchive("This zip comes in several parts. Make it as a single file.")
+        if flags & _ENCRYPTED:
+            raise BadArchive("This zip is encrypted. Make it without a password.")
         system = made_by >> 8
         name, encoding = _name(raw_name, flags, extra)
         yield Entry(
@@ -138,7 +141,6 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
             size=size,
             checksum=checksum,
             method=method,
-            flags=flags,
             mode=attributes >> 16 if system in (3, 19) else 0,
         )
     if at != end:

@@ -15,7 +15,6 @@ RATIO_BYTES = 64 * MEGABYTE
 """Up to this size, a high ratio comes from empty pictures rather than from an attack."""
 AVERAGE_NAME_BYTES = 256
 """In an archive with as many entries as allowed: names are compared in many ways."""
-ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
 LINK = "A link or a device. Put the picture itself in its place."
@@ -156,8 +155,6 @@ def _check(entry: Entry) -> str:
     Raises:
         BadArchive: the entry is unsafe or cannot be read.
     """
-    if entry.flags & ENCRYPTED:
-        raise BadArchive("This zip is encrypted. Make it without a password.")
     kinds = (0, stat.S_IFREG, stat.S_IFDIR) if entry.is_folder else (0, stat.S_IFREG)
     if stat.S_IFMT(entry.mode) not in kinds:
         return LINK
