@@ -188,6 +188,16 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
+def write_zip(file: IO[bytes] | Path, pictures: Iterable[tuple[str, bytes | Path]]) -> None:
+    """Write pictures, each with its name and its content or path, into an uncompressed zip."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
+        for name, content in pictures:
+            if isinstance(content, Path):
+                target.write(content, name)
+            else:
+                target.writestr(name, content)
+
+
 def copy(stream: IO[bytes], target: IO[bytes], settings: Settings, size: int = 0) -> int:
     """Copy an uploaded file in chunks.
 

@@ -1,11 +1,9 @@
 """Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
 import io
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
 
+from core.archive import unpacking
 from core.capture.frames import Frame
 from core.capture.session import CaptureSession, Class
 from core.capture.splitting import split_by_burst
@@ -23,14 +21,12 @@ NAME = "Captured by camera"
 def as_zip(session: CaptureSession) -> bytes:
     """Class folders with all pictures: `mug/burst 1, 00003.jpg`."""
     buffer = io.BytesIO()
-    _write(
-        buffer,
-        (
-            (f"{cls.name}/{name}", frame)
-            for cls in session.shown
-            for name, frame in _named_frames(cls)
-        ),
+    pictures = (
+        (f"{cls.name}/{name}", frame.content)
+        for cls in session.shown
+        for name, frame in _named_frames(cls)
     )
+    unpacking.write_zip(buffer, pictures)
     return buffer.getvalue()
 
 
@@ -47,11 +43,7 @@ def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload
     """
     if problem := missing(session):
         raise BadDataset(problem)
-
-    def write(path: Path) -> None:
-        with path.open("wb") as file:
-            _write(file, _split_frames(session))
-
+    write = lambda path: unpacking.write_zip(path, _split_frames(session))  # noqa: E731
     return uploads.store(write, NAME, settings, _findings(session), by=by)
 
 
@@ -91,12 +83,12 @@ def _findings(session: CaptureSession) -> tuple[Finding, ...]:
     )
 
 
-def _split_frames(session: CaptureSession) -> Iterator[tuple[str, Frame]]:
+def _split_frames(session: CaptureSession) -> Iterator[tuple[str, bytes]]:
     for cls in session.shown:
         splits = split_by_burst(cls.pictures).splits
         for name, frame in _named_frames(cls):
             if frame.id in splits:
-                yield f"{splits[frame.id]}/{cls.name}/{name}", frame
+                yield f"{splits[frame.id]}/{cls.name}/{name}", frame.content
 
 
 def _named_frames(cls: Class) -> Iterator[tuple[str, Frame]]:
@@ -105,9 +97,3 @@ def _named_frames(cls: Class) -> Iterator[tuple[str, Frame]]:
     for frame in cls.pictures:
         number = bursts.setdefault(frame.burst, len(bursts) + 1)
         yield f"burst {number}, {frame.id:05}.jpg", frame
-
-
-def _write(file: IO[bytes], named: Iterator[tuple[str, Frame]]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # JPEGs do not compress
-        for name, frame in named:
-            archive.writestr(name, frame.content)

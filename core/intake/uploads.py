@@ -106,8 +106,14 @@ def unpack(
     with _new_upload(settings, by) as upload:
         path = upload.path / ZIP
         copy(stream, path, settings)
-        with _turn():
+        if not _UNPACKING.acquire(timeout=PATIENCE_SECONDS):
+            raise NotEnoughResources(
+                "This host is busy with other archives. Try again in a minute."
+            )
+        try:
             pictures = sources.in_archive(path, upload.pictures, settings, prefix=prefix)
+        finally:
+            _UNPACKING.release()
         path.unlink()
     return upload, pictures
 
@@ -142,16 +148,6 @@ def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
     quotas.check_pictures(by, settings)
     with folders.create(_folder(settings), "The pictures", settings, by=by) as path:
         yield Upload(path)
-
-
-@contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    if not _UNPACKING.acquire(timeout=PATIENCE_SECONDS):
-        raise NotEnoughResources("This host is busy with other archives. Try again in a minute.")
-    try:
-        yield
-    finally:
-        _UNPACKING.release()
 
 
 def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
