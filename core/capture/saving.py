@@ -1,6 +1,7 @@
 """Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 from core.archive import unpacking
@@ -53,20 +54,15 @@ def missing(session: CaptureSession) -> str:
     if len(classes) < 2:
         return "Capture pictures of at least two classes."
     for cls in classes:
-        partition = split_by_burst(cls.pictures)
-        enough = (
-            partition.count("train") >= MINIMUM_PER_CLASS
-            and partition.count("validation")
-            and partition.count("test")
-        )
-        if not enough:
+        counts = Counter(split_by_burst(cls.pictures).values())
+        if counts["train"] < MINIMUM_PER_CLASS or not (counts["validation"] and counts["test"]):
             return f"More pictures of {cls.name} are needed: some to train on and some to test on."
     return ""
 
 
 def single_burst_classes(session: CaptureSession) -> tuple[str, ...]:
     """Names of the classes whose test pictures come from the burst that is trained on."""
-    return tuple(cls.name for cls in session.shown if split_by_burst(cls.pictures).single_burst)
+    return tuple(cls.name for cls in session.shown if len({p.burst for p in cls.pictures}) == 1)
 
 
 def _findings(session: CaptureSession) -> tuple[Finding, ...]:
@@ -85,7 +81,7 @@ def _findings(session: CaptureSession) -> tuple[Finding, ...]:
 
 def _split_frames(session: CaptureSession) -> Iterator[tuple[str, bytes]]:
     for cls in session.shown:
-        splits = split_by_burst(cls.pictures).splits
+        splits = split_by_burst(cls.pictures)
         for name, frame in _named_frames(cls):
             if frame.id in splits:
                 yield f"{splits[frame.id]}/{cls.name}/{name}", frame.content
