@@ -19,7 +19,7 @@ HEADER_BYTES = MEGABYTE
 ENTRY_BYTES = 1_024
 MOST_HEADERS = 4
 """A header may be packed, and so may the header that says how."""
-_PROPERTIES, _STREAMS, _FILES = 2, 4, 5
+_STREAMS, _FILES = 4, 5
 _EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES = 0x0E, 0x0F, 0x11, 0x15
 _UNIX, _REPARSE_POINT = 0x8000, 0x400  # flags of attributes
 
@@ -83,18 +83,11 @@ def _content(file: IO[bytes], block: Block, most: int) -> bytes:
 
 
 def _listed(header: Header, length: int) -> tuple[list[Block], list[Entry]]:
-    """The blocks of an archive, and its entries; their offsets are in the unpacked bytes of all.
-
-    Args:
-        header: behind its first number.
-        length: of the archive, in bytes.
-    """
+    """The blocks and entries of an archive of `length` bytes; the first number has been read."""
     packed: list[Block] = []
     entries: list[Entry] = []
-    for section in header.sections(_PROPERTIES, _STREAMS, _FILES):
-        if section == _PROPERTIES:
-            list(header.properties())
-        elif section == _STREAMS:
+    for section in header.sections(_STREAMS, _FILES):
+        if section == _STREAMS:
             packed = sevenzip_header.blocks(header, length)
         else:
             entries = _entries(header, [file for block in packed for file in block.files])
@@ -109,12 +102,7 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
         files: those with bytes, in order.
     """
     count = header.count()
-    sections: dict[int, Header] = {}
-    for kind, content in header.properties():
-        if kind in sections:
-            raise BadArchive(DAMAGED)
-        if kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES):
-            sections[kind] = content
+    sections = dict(header.properties())
     empty = sections[_EMPTY].flags(count) if _EMPTY in sections else [False] * count
     empty_file = [False] * sum(empty)
     if _EMPTY_FILE in sections:
@@ -136,24 +124,21 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
     for name, is_empty, attribute in zip(names, empty, attributes, strict=False):
         size, checksum = (0, None) if is_empty else next(of_files)
         is_folder = is_empty and not next(of_empty)
-        found.append(_entry(name, offset, size, checksum, attribute or 0, is_folder=is_folder))
+        flags = attribute or 0
+        mode = flags >> 16 if flags & _UNIX else 0
+        if flags & _REPARSE_POINT:
+            mode = stat.S_IFLNK
+        raw = (f"{name}/" if is_folder else name).encode()
+        found.append(
+            Entry(
+                name=decode_name(raw)[0],
+                raw_name=raw,
+                offset=offset,
+                packed=size,
+                size=size,
+                checksum=checksum,
+                mode=stat.S_IFDIR if is_folder else mode,
+            )
+        )
         offset += size
     return found
-
-
-def _entry(
-    name: str, offset: int, size: int, checksum: int | None, attributes: int, *, is_folder: bool
-) -> Entry:
-    raw = f"{name}/" if is_folder else name
-    mode = attributes >> 16 if attributes & _UNIX else 0
-    if attributes & _REPARSE_POINT:
-        mode = stat.S_IFLNK
-    return Entry(
-        name=decode_name(raw.encode())[0],
-        raw_name=raw.encode(),
-        offset=offset,
-        packed=size,
-        size=size,
-        checksum=checksum,
-        mode=stat.S_IFDIR if is_folder else mode,
-    )

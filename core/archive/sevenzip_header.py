@@ -14,7 +14,7 @@ HEAD = 32
 MOST_CODERS = 4
 """In one block."""
 MOST_PROPERTIES = 100
-"""Of an archive, or of its files."""
+"""Of the files of an archive."""
 DAMAGED = "The header of this archive is damaged. Make the archive again."
 INCOMPLETE = (
     "The end of this archive is missing. If it comes in several parts, make it as a single file; "

@@ -178,19 +178,9 @@ def test_two_decompressors_in_a_row_are_refused(tmp_path):
         extract(write(tmp_path / "a", archive(content, head)), tmp_path / "out", Settings())
 
 
-def test_a_property_that_comes_twice_is_refused(tmp_path):
-    content = packed(b"".join(FILES.values()))
-    head = header(FILES, [LZMA2], len(content))
-    assert head.endswith(b"\0\0")
-    twice = head[:-2] + (b"\x15" + number(1) + b"\0") * 2 + b"\0\0"
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(write(tmp_path / "a", archive(content, twice)), tmp_path / "out", Settings())
-
-
-@pytest.mark.parametrize("begin", [b"\1\2", b"\1\5\0"], ids=["archive", "files"])
-def test_endless_properties_are_refused(tmp_path, begin):
+def test_endless_properties_are_refused(tmp_path):
     """A few bytes of LZMA unpack to millions of them."""
-    bomb = begin + b"\x20\0" * 100_000 + b"\0"
+    bomb = b"\1\5\0" + b"\x20\0" * 100_000 + b"\0"
     content = packed(bomb)
     head = b"\x17" + streams(0, len(content), [LZMA2], [len(bomb)]) + b"\0\0"
     with pytest.raises(BadArchive, match="damaged"):
