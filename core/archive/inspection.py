@@ -17,6 +17,7 @@ AVERAGE_NAME_BYTES = 256
 """In an archive with as many entries as allowed: names are compared in many ways."""
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
+CLUTTER = "A file that the operating system or a photo service keeps for itself."
 LINK = "A link or a device. Put the picture itself in its place."
 LINKED_FOLDER = "A link to a folder, which is not followed. Put the folder itself in its place."
 CLOSED = "A folder that may not be opened. Change its permissions, or move the pictures."
@@ -53,7 +54,7 @@ def list_files(entries: Sequence[Entry]) -> Listing:
     names: set[str] = set()
     for entry in entries:
         name = clean(entry.name)
-        reason = _check(entry)
+        reason = _check(entry) or (CLUTTER if is_clutter(name) else "")
         if not name:
             continue
         if entry.is_folder:
@@ -63,7 +64,7 @@ def list_files(entries: Sequence[Entry]) -> Listing:
         if reason or key in names:
             listing.left_out[name] = reason or SAME_NAME
             continue
-        if entry.is_misplaced and not is_clutter(name):
+        if entry.is_misplaced:
             raise BadArchive(f"This zip contradicts itself about {name}. {MAKE_AGAIN}")
         names.add(key)
         listing.files.append(replace(entry, name=name))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.inspection import CLOSED, LINK, LINKED_FOLDER, is_clutter
-from core.archive.unpacking import CLUTTER, Progress, extract
+from core.archive.inspection import CLOSED, CLUTTER, LINK, LINKED_FOLDER, is_clutter
+from core.archive.unpacking import Progress, extract
 from core.errors import BadInput
 from core.settings import Settings
 

@@ -20,13 +20,7 @@ from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
 from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, check_count, with_names
-from core.archive.inspection import (
-    Listing,
-    check_sizes,
-    clean,
-    is_clutter,
-    list_files,
-)
+from core.archive.inspection import Listing, check_sizes, clean, is_clutter, list_files
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 from core.system import capacity
@@ -37,7 +31,6 @@ Progress = Callable[[str, int, int], None]
 
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
-CLUTTER = "A file that the operating system or a photo service keeps for itself."
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
@@ -99,9 +92,7 @@ def extract(
         with archive.open("rb") as file:
             stream, listing, encodings = _checked_files(file, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
-            clutter = [entry.name for entry in listing.files if is_clutter(entry.name)]
-            skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
-            files = [entry for entry in listing.files if not is_clutter(entry.name)]
+            files = listing.files
             destination.mkdir(parents=True, exist_ok=True)
             capacity.require_disk(destination, sum(entry.size for entry in files))
             for number, entry in enumerate(files):
@@ -123,8 +114,8 @@ def extract(
     return Extraction(
         members=tuple(members),
         skipped=tuple(skipped),
-        empty_folders=empty_folders(listing.folders, [entry.name for entry in listing.files]),
-        unmarked=frozenset(entry.name for entry in listing.files if entry.encoding),
+        empty_folders=empty_folders(listing.folders, [entry.name for entry in files]),
+        unmarked=frozenset(entry.name for entry in files if entry.encoding),
         encodings=tuple(encodings),
     )
 

@@ -250,7 +250,7 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
     )
     assert names(unpacked) == ["a/1.jpg", "PKW.csv"]
     assert {s.name: s.reason for s in unpacked.skipped} == {
-        **dict.fromkeys(clutter, unpacking.CLUTTER),
+        **dict.fromkeys(clutter, inspection.CLUTTER),
         "a/more.jpg": unpacking.NESTED,
         "Labels.XLSX": unpacking.SPREADSHEET,
     }

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive.inspection import LINK
-from core.archive.unpacking import CLUTTER, DAMAGED, NESTED, extract
+from core.archive.inspection import CLUTTER, LINK
+from core.archive.unpacking import DAMAGED, NESTED, extract
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 from tests.core.sevenzips import AES, COPY, LZMA2, archive, build, header, number, packed, streams

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive.inspection import LINK, SAME_NAME
-from core.archive.unpacking import CLUTTER, DAMAGED, NESTED, extract
+from core.archive.inspection import CLUTTER, LINK, SAME_NAME
+from core.archive.unpacking import DAMAGED, NESTED, extract
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
