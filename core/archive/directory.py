@@ -4,6 +4,7 @@
 be checked, and not all supported versions detect overlapping entries.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -58,17 +59,13 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
     at, record = _end_record(file, length)
     disk, start_disk, here, count, size, start = struct.unpack_from("<4H2I", record, 4)
     end = at
-    if at >= 20 and _read(file, at - 20, 4) == _LOCATOR64:
-        where = struct.unpack("<Q", _read(file, at - 12, 8))[0]
-        end64 = _read(file, where, 56)
-        # Bytes before the archive shift all offsets; the record is then just before its locator.
-        if end64[:4] != _END64 and at >= 76:
-            where = at - 76
-            end64 = _read(file, where, 56)
-        if end64[:4] != _END64 or len(end64) < 56:
+    if at >= 76 and _read(file, at - 20, 4) == _LOCATOR64:
+        # It says where the record is, but not if bytes precede the archive; it is just before it.
+        end = at - 76
+        end64 = _read(file, end, 56)
+        if end64[:4] != _END64:
             raise BadArchive(f"The end of this zip contradicts itself. {MAKE_AGAIN}")
         disk, start_disk, here, count, size, start = struct.unpack_from("<2I4Q", end64, 16)
-        end = where
     if disk or start_disk or here != count:
         raise BadArchive("This zip comes in several parts. Make it as a single file.")
     check_count(count, limits)
@@ -169,18 +166,14 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
     """
     first = max(0, length - _END_BYTES - _COMMENT_BYTES)
     tail = _read(file, first, length - first)
-    at = len(tail)
-    followed = -1
-    while (at := tail.rfind(_END, 0, at)) >= 0:
-        if len(tail) - at >= _END_BYTES:
-            comment = struct.unpack_from("<H", tail, at + 20)[0]
-            if at + _END_BYTES + comment == len(tail):
-                return first + at, tail[at : at + _END_BYTES]
-            if at + _END_BYTES + comment < len(tail) and followed < 0:
-                followed = at
-        at += 3  # `rfind` ends before a match that would reach `at`
-    if followed >= 0:
-        return first + followed, tail[followed : followed + _END_BYTES]
+    ends = {}
+    for match in re.finditer(_END, tail[: 4 - _END_BYTES]):
+        comment = struct.unpack_from("<H", tail, match.start() + 20)[0]
+        ends[match.start()] = match.start() + _END_BYTES + comment
+    complete = [at for at, end in ends.items() if end <= len(tail)]
+    if complete:
+        at = max(complete, key=lambda at: (ends[at] == len(tail), at))
+        return first + at, tail[at : at + _END_BYTES]
     head = _read(file, 0, 8)
     for magic, found in OTHER_FORMATS.items():
         if head.startswith(magic):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core import images
 from core.model.classifier import Classifier
@@ -90,8 +90,8 @@ def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame: 
 
 def _smaller(pixels: np.ndarray) -> bytes:
     picture = Image.fromarray(pixels)
-    share = min(1.0, EDGE / min(picture.size))
-    size = (max(1, round(picture.width * share)), max(1, round(picture.height * share)))
+    if min(picture.size) > EDGE:
+        picture = ImageOps.cover(picture, (EDGE, EDGE))
     buffer = io.BytesIO()
-    picture.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=QUALITY)
+    picture.save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()

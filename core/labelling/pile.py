@@ -197,18 +197,19 @@ def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
     """The dataset without pictures whose pixels equal those of one before them."""
     fingerprints = Fingerprints.load(pictures)
     assert fingerprints is not None  # `datasets.read` wrote them
-    first: dict[str, str] = {}
-    distinct: list[Example] = []
-    duplicates: list[Skipped] = []
-    for example in dataset.examples:
-        pixels = str(fingerprints.rows["pixels"][fingerprints.place[example.sha256]])
-        if pixels in first:
-            duplicates.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
-        else:
-            first[pixels] = example.name
-            distinct.append(example)
+    pixels = fingerprints.rows["pixels"]
+    first: dict[str, Example] = {}
+    originals = [
+        first.setdefault(str(pixels[fingerprints.place[example.sha256]]), example)
+        for example in dataset.examples
+    ]
+    copies = (
+        Skipped(name=example.name, reason=f"The same as {original.name}.")
+        for example, original in zip(dataset.examples, originals, strict=True)
+        if example is not original
+    )
     return dataset.model_copy(
-        update={"examples": tuple(distinct), "skipped": (*dataset.skipped, *duplicates)}
+        update={"examples": tuple(first.values()), "skipped": (*dataset.skipped, *copies)}
     )
 
 
