@@ -78,10 +78,6 @@ class Header:
         check_count(count + others, self._settings)
         return count
 
-    def part(self, count: int) -> "Header":
-        """The next bytes as a header."""
-        return Header(self.take(count), self._settings)
-
     def rest(self) -> bytes:
         """All bytes that follow."""
         return self.take(len(self._content) - self._at)
@@ -104,7 +100,7 @@ class Header:
         for _ in range(MOST_PROPERTIES):
             if not (kind := self.number()):
                 return
-            yield kind, self.part(self.number())
+            yield kind, Header(self.take(self.number()), self._settings)
         raise BadArchive(DAMAGED)
 
     def sections(self, *kinds: int) -> Iterator[int]:

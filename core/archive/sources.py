@@ -57,7 +57,7 @@ def find(
     result: list[Source] = []
     for path in paths:
         name = readable_path(path)
-        if not _exists(path):
+        if not os.path.exists(path):  # noqa: PTH110  # takes names of any length
             result.append(Source(name, None, "Expected a picture, found no such file."))
         elif path.is_dir():
             files = in_folder(path)
@@ -171,10 +171,3 @@ def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
         if place % 2 or part
     ]
     return keys, name
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the name is too long
-        return False

@@ -80,7 +80,7 @@ def _entries(stream: Stream) -> Iterator[Entry]:
     said: dict[bytes, bytes] = {}
     while head := _header(stream, at):
         at += BLOCK
-        kind, size = _kind(head), _size(head)
+        kind, size = head[156:157], _number(head[124:136])
         if kind in _EXTENSIONS:
             extended += BLOCK + size
             if size > EXTENDED_BYTES or extended > EXTENDED_TOTAL:
@@ -119,10 +119,10 @@ def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
         said: by extended headers.
         at: offset of its data.
     """
-    kind = _kind(head)
+    kind = head[156:157]
     prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
     raw = said.get(b"path") or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
-    size = int(said[b"size"]) if b"size" in said else _size(head)
+    size = int(said[b"size"]) if b"size" in said else _number(head[124:136])
     is_regular = kind in _REGULAR
     is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (is_regular and raw.endswith(b"/"))
     if kind in _WITHOUT_DATA or (is_regular and is_folder):
@@ -140,14 +140,6 @@ def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
         checksum=None,
         mode=stat.S_IFDIR if is_folder else mode,
     )
-
-
-def _kind(head: bytes) -> bytes:
-    return head[156:157]
-
-
-def _size(head: bytes) -> int:
-    return _number(head[124:136])
 
 
 def _is_header(head: bytes) -> bool:

@@ -68,7 +68,7 @@ def show(upload: Upload, examined: Intake) -> None:
             key=f"undo {number}",
             icon=":material/undo:",
             on_click=widgets.once(changes.change),
-            args=(upload, methodcaller("without", number, applied)),
+            args=(upload, methodcaller("without", applied)),
         )
     by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:
