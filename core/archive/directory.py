@@ -7,7 +7,7 @@ be checked, and not all supported versions detect overlapping entries.
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO
 
 from core.archive import names
@@ -30,30 +30,39 @@ OTHER_FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Position of the central directory, in bytes from the file's start.
-
-    Attributes:
-        count: declared number of entries.
-        start, size: of the directory.
-        shift: bytes before the archive, such as the program of a self-extractor.
-    """
-
-    count: int
-    start: int
-    size: int
-    shift: int
-
-
-def find(file: IO[bytes], limits: Settings) -> Directory:
-    """Find the directory by the record at the end of the file.
+def entries(file: IO[bytes], settings: Settings) -> list[Entry]:
+    """List the entries of a zip, with the offsets of their packed bytes.
 
     Raises:
-        BadArchive: not a zip, a damaged one or one in several parts.
+        BadArchive: not a zip, or one that is damaged, encrypted or in several parts, has a name
+            that cannot be decoded, or entries that overlap.
         LimitExceeded: more entries than allowed.
 
+    Source: APPNOTE.TXT 6.3.10, section 4.3.12; D. Fifield, "A better zip bomb", 2019.
+    """
+    place = _directory(file, settings)
+    found = list(_entries(file, *place))
+    _, limit, *_ = place  # where an entry has to end: at the next entry or the directory
+    for index in sorted(range(len(found)), key=lambda n: found[n].offset, reverse=True):
+        entry = found[index]
+        least = entry.offset + _LOCAL_BYTES + len(entry.raw_name)
+        if least + entry.packed > limit:
+            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+        start = _data_start(file, entry)
+        is_misplaced = start is None or start + entry.packed > limit
+        found[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
+        limit = entry.offset
+    return found
+
+
+def _directory(file: IO[bytes], limits: Settings) -> tuple[int, int, int, int]:
+    """Where the directory is, by the record at the end of the file.
+
     Source: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
+
+    Returns:
+        Its number of entries, its start and size, and the number of bytes before the archive, such
+        as the program of a self-extractor.
     """
     length = file.seek(0, 2)
     at, record = _end_record(file, length)
@@ -72,41 +81,13 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
     shift = end - size - start
     if shift < 0 or size > count * (46 + NAME_BYTES + 2 * _COMMENT_BYTES):
         raise BadArchive(f"The directory of this zip does not fit into it. {MAKE_AGAIN}")
-    return Directory(count, start + shift, size, shift)
+    return count, start + shift, size, shift
 
 
-def opened(file: IO[bytes], settings: Settings) -> tuple[IO[bytes], list[Entry]]:
-    """The file and its entries; errors as of `find` and `entries`."""
-    return file, entries(file, find(file, settings))
-
-
-def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
-    """List the entries of a directory, with the offsets of their packed bytes.
-
-    Raises:
-        BadArchive: the directory is damaged or has a name that cannot be decoded, or entries
-            overlap.
-
-    Source: APPNOTE.TXT 6.3.10, section 4.3.12; D. Fifield, "A better zip bomb", 2019.
-    """
-    found = list(_entries(file, directory))
-    limit = directory.start  # where an entry has to end: at the next entry or the directory
-    for index in sorted(range(len(found)), key=lambda n: found[n].offset, reverse=True):
-        entry = found[index]
-        least = entry.offset + _LOCAL_BYTES + len(entry.raw_name)
-        if least + entry.packed > limit:
-            raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
-        start = _data_start(file, entry)
-        is_misplaced = start is None or start + entry.packed > limit
-        found[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
-        limit = entry.offset
-    return found
-
-
-def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
-    at, end = directory.start, directory.start + directory.size
+def _entries(file: IO[bytes], count: int, start: int, size: int, shift: int) -> Iterator[Entry]:
+    at, end = start, start + size
     file.seek(at)
-    for _ in range(directory.count):
+    for _ in range(count):
         head = file.read(46)
         if len(head) < 46 or head[:4] != _CENTRAL:
             raise BadArchive(f"The directory of this zip is damaged. {MAKE_AGAIN}")
@@ -133,7 +114,7 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
             name=name,
             raw_name=raw_name,
             encoding=encoding,
-            offset=offset + directory.shift,
+            offset=offset + shift,
             packed=packed,
             size=size,
             checksum=checksum,

@@ -7,9 +7,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.archive.entry import check_count
 from core.archive.inspection import CLOSED, CLUTTER, LINK, LINKED_FOLDER, is_clutter
-from core.archive.unpacking import Progress, extract
-from core.errors import BadInput
+from core.archive.unpacking import (
+    Extraction,
+    Member,
+    Progress,
+    Skipped,
+    empty_folders,
+    extract,
+)
+from core.errors import BadDataset, BadInput
 from core.settings import Settings
 
 # Extensions of pictures, including formats that cannot be read, which are then reported.
@@ -71,6 +79,46 @@ def find(
         else:
             result.append(Source(name, path))
     return tuple(result)
+
+
+def list_files(folder: Path, pictures: Path, settings: Settings) -> Extraction:
+    """List the files of a folder, sorted, without following links.
+
+    A path that is not valid Unicode cannot be stored as text; its file gets a link in `pictures`.
+
+    Raises:
+        BadDataset: the folder cannot be opened.
+        LimitExceeded: it has more files than allowed.
+    """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise BadDataset(f"{folder.name} may not be opened: {error.strerror}.") from error
+    members: list[Member] = []
+    skipped: list[Skipped] = []
+    folders: list[str] = []
+    for path, reason in walk(folder):
+        name = readable_path(path.relative_to(folder))
+        if reason is None:
+            folders.append(name)
+        elif reason:
+            skipped.append(Skipped(name=name, reason=reason))
+        else:
+            check_count(len(members) + 1, settings)
+            path = path.absolute()
+            if readable_path(path) != str(path):
+                pictures.mkdir(parents=True, exist_ok=True)
+                link = pictures.absolute() / f"{len(members):06d}"
+                link.symlink_to(path)
+                path = link
+            members.append(Member(name=name, path=path))
+    closed = {each.name for each in skipped}
+    opened = [name for name in folders if name not in closed]
+    return Extraction(
+        members=tuple(members),
+        skipped=tuple(skipped),
+        empty_folders=empty_folders(opened, [member.name for member in members]),
+    )
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, str | None]]:

@@ -203,31 +203,30 @@ def copy(stream: IO[bytes], target: IO[bytes], settings: Settings, size: int = 0
     """
     while chunk := stream.read(CHUNK):
         size += len(chunk)
-        if size > settings.archive_megabytes * MEGABYTE:
-            raise LimitExceeded(
-                f"Uploads may have up to {settings.archive_megabytes} MB; this one has more. Make "
-                f"the pictures smaller, or raise {Settings.variable('archive_megabytes')}."
-            )
+        _check_size(size, settings)
         target.write(chunk)
     return size
+
+
+def _check_size(size: int, settings: Settings) -> None:
+    if size > settings.archive_megabytes * MEGABYTE:
+        raise LimitExceeded(
+            f"An archive or upload may have up to {settings.archive_megabytes} MB; this one has "
+            f"more. Make the pictures smaller, or raise {Settings.variable('archive_megabytes')}."
+        )
 
 
 def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
     """What `read` reads from, the checked files, and the encodings of their names."""
     length = file.seek(0, 2)
-    if length > settings.archive_megabytes * MEGABYTE:
-        raise LimitExceeded(
-            f"An archive may have up to {settings.archive_megabytes} MB; this one has "
-            f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
-            f"{Settings.variable('archive_megabytes')}."
-        )
+    _check_size(length, settings)
     stream: coders.Stream
     if tarball.is_one(file):
         stream, entries = tarball.opened(file, length, settings)
     elif sevenzip.is_one(file):
         stream, entries = sevenzip.opened(file, length, settings)
     else:
-        stream, entries = directory.opened(file, settings)
+        stream, entries = file, directory.entries(file, settings)
     check_sizes(entries, length, settings)
     entries, encodings = with_names(entries)
     return stream, list_files(entries), encodings

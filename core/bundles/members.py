@@ -69,13 +69,13 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             "Expected a bundle, the zip that a report offers to download; found another kind of "
             "file."
         )
-    located = directory.find(file, settings)
-    if located.count > ENTRIES:
+    entries = directory.entries(file, settings)
+    if len(entries) > ENTRIES:
         raise BadBundle(
-            f"Expected a bundle of at most {ENTRIES} files, found {located.count:,}. Leave all but "
+            f"Expected a bundle of at most {ENTRIES} files, found {len(entries):,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    listing = list_files(directory.entries(file, located))
+    listing = list_files(entries)
     for name, reason in listing.left_out.items():
         if reason != CLUTTER:
             raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
