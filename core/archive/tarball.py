@@ -28,12 +28,13 @@ _LISTED_FOLDER = b"D"
 """A folder with a list of its files, in incremental backups."""
 _SPARSE = b"S"
 _PADDING = b" " * 8
+_RECORD = re.compile(rb"(\d{1,7}) ([^=]{1,255})=")
 
 
 def is_one(file: IO[bytes]) -> bool:
     """Whether a file is a tar."""
     try:
-        return _is_header(_bytes(_unpacked(file), 0, BLOCK))
+        return bool(_header(_unpacked(file), 0))
     except BadArchive:
         return False
 
@@ -100,16 +101,29 @@ def _header(stream: Stream, at: int) -> bytes:
     head = _bytes(stream, at, BLOCK)
     if len(head) < BLOCK or not head.strip(b"\0"):
         return b""
-    if not _is_header(head):
+    if _number(head[148:156]) != sum(head[:148] + _PADDING + head[156:]):
         raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
     return head
 
 
 def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
-    """What an extended header says of the next entry, by the keywords of pax."""
+    """What an extended header says of path and size of the next entry, by the keywords of pax.
+
+    It has lines such as `18 path=rose/1.jpg`.
+    """
     if kind == _LONG_NAME:
         return {b"path": content.rstrip(b"\0")}
-    return dict(_records(content)) if kind == _EXTENDED else {}
+    said: dict[bytes, bytes] = {}
+    at = 0
+    while kind == _EXTENDED and (match := _RECORD.match(content, at)):
+        end = at + int(match[1])
+        if not match.end() < end <= len(content) + 1:
+            break
+        keyword, value = match[2], content[match.end() : end - 1]
+        if keyword == b"path" or (keyword == b"size" and re.fullmatch(rb"\d{1,15}", value)):
+            said[keyword] = value
+        at = end
+    return said
 
 
 def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
@@ -142,15 +156,6 @@ def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
     )
 
 
-def _is_header(head: bytes) -> bool:
-    """Whether a block has the checksum of a header."""
-    try:
-        declared = _number(head[148:156])
-    except BadArchive:
-        return False
-    return len(head) == BLOCK and declared == sum(head[:148] + _PADDING + head[156:])
-
-
 def _number(field: bytes) -> int:
     """An octal number, or a binary one with the highest bit set."""
     if field[:1] == b"\x80":
@@ -159,16 +164,3 @@ def _number(field: bytes) -> int:
     if not re.fullmatch(rb"[0-7]*", digits):
         raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
     return int(digits or b"0", 8)
-
-
-def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Path and size in an extended header of lines such as `18 path=rose/1.jpg`."""
-    at = 0
-    while match := re.compile(rb"(\d{1,7}) ([^=]{1,255})=").match(content, at):
-        end = at + int(match[1])
-        if not match.end() < end <= len(content) + 1:
-            return
-        keyword, value = match[2], content[match.end() : end - 1]
-        if keyword == b"path" or (keyword == b"size" and re.fullmatch(rb"\d{1,15}", value)):
-            yield keyword, value
-        at = end

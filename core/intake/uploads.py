@@ -63,7 +63,7 @@ def store(
     """Store pictures as a zip and queue their examination.
 
     Args:
-        write: called with the path of the zip, for example `copy` or `unpacking.pack`.
+        write: called with the path of the zip; for example, `unpacking.pack` writes it.
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
         unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
@@ -105,7 +105,8 @@ def unpack(
     """
     with _new_upload(settings, by) as upload:
         path = upload.path / ZIP
-        copy(stream, path, settings)
+        with path.open("wb") as target:
+            unpacking.copy(stream, target, settings)
         if not _UNPACKING.acquire(timeout=PATIENCE_SECONDS):
             raise NotEnoughResources(
                 "This host is busy with other archives. Try again in a minute."
@@ -148,16 +149,6 @@ def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
     quotas.check_pictures(by, settings)
     with folders.create(_folder(settings), "The pictures", settings, by=by) as path:
         yield Upload(path)
-
-
-def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
-    """Copy an uploaded zip to a path, in chunks.
-
-    Raises:
-        LimitExceeded: the upload is too large.
-    """
-    with path.open("wb") as target:
-        unpacking.copy(stream, target, settings)
 
 
 def _folder(settings: Settings) -> Path:

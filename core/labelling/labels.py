@@ -114,7 +114,7 @@ class Labels:
                 "press Undo again."
             )
         self._steps = self._steps[:-1]
-        self._write()
+        files.write_text(self._path, "".join(map(_line, self._steps)))
         self._replay()
 
     def unnamed(self) -> list[tuple[int, list[int]]]:
@@ -149,9 +149,6 @@ class Labels:
         """The name of an existing class that differs only in case, or else the name itself."""
         name = class_names.checked(name)
         return next((n for n in self.classes if n.casefold() == name.casefold()), name)
-
-    def _write(self) -> None:
-        files.write_text(self._path, "".join(map(_line, self._steps)))
 
     def _add(self, step: Step) -> None:
         with self._path.open("a", encoding="utf-8") as file:

@@ -46,7 +46,11 @@ def picture(label: int, number: int) -> io.BytesIO:
 
 
 def store_zip(stream: IO[bytes], name: str, host: Settings) -> Upload:
-    return uploads.store(lambda path: uploads.copy(stream, path, host), name, host)
+    def write(path: Path) -> None:
+        with path.open("wb") as target:
+            unpacking.copy(stream, target, host)
+
+    return uploads.store(write, name, host)
 
 
 def store_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, host: Settings) -> Upload:
