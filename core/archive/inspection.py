@@ -112,10 +112,7 @@ def is_clutter(name: str) -> bool:
 
 
 def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> None:
-    """Check the names and the declared unpacked sizes of all entries of an archive.
-
-    Args:
-        length: of the archive, in bytes.
+    """Check names and declared unpacked sizes of all entries of an archive with `length` bytes.
 
     Raises:
         BadArchive: all names together are too long.

@@ -31,10 +31,7 @@ def is_one(file: IO[bytes]) -> bool:
 
 
 def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[coders.Unpacked, list[Entry]]:
-    """The unpacked bytes of an archive, and its entries; their offsets are in these bytes.
-
-    Args:
-        length: of the file, in bytes.
+    """The unpacked bytes of an archive of `length` bytes; its entries, with offsets in these.
 
     Raises:
         BadArchive: it is damaged, encrypted, in several parts, or packed by another method.

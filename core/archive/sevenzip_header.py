@@ -212,12 +212,7 @@ def _coders(header: Header) -> tuple[list[Coder], list[int]]:
 
 
 def _substreams(header: Header, whole: list[list[Sized]]) -> list[list[Sized]]:
-    """The files of each block.
-
-    Args:
-        header: behind the number of the section.
-        whole: size and checksum of each block.
-    """
+    """The files of each block, by the size and checksum of each whole block."""
     counts = [1] * len(whole)
     firsts: list[list[int]] = [[] for _ in whole]  # the size of the last file is what remains
     checksums: list[int | None] = []

@@ -53,11 +53,9 @@ class Source:
 def find(
     paths: Iterable[Path], scratch: Path, settings: Settings, progress: Progress | None = None
 ) -> tuple[Source, ...]:
-    """List the pictures that paths lead to, in order. Problems are part of the list.
+    """List the pictures that paths of pictures, folders and archives lead to, in order.
 
-    Args:
-        paths: pictures, folders and archives.
-        scratch: folder for the pictures of archives.
+    Problems are part of the list. Archives are unpacked in `scratch`.
 
     Raises:
         NotEnoughResources: an archive does not fit on the disk.
@@ -168,10 +166,7 @@ def in_archive(
     *,
     prefix: str = "",
 ) -> list[Source]:
-    """Unpack a zip, tar or 7z and list its files, in natural order.
-
-    Args:
-        prefix: put before the names.
+    """Unpack a zip, tar or 7z and list its files, in natural order, with a prefix to their names.
 
     Raises:
         BadArchive, LimitExceeded, NotEnoughResources: as in `unpacking.extract`.

@@ -40,12 +40,9 @@ def is_one(file: IO[bytes]) -> bool:
 
 
 def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, list[Entry]]:
-    """The unpacked bytes of a tar, and its entries; their offsets are in these bytes.
+    """The unpacked bytes of a tar in a file of `length` bytes; its entries, with offsets in these.
 
     The sizes are checked before their data are passed over.
-
-    Args:
-        length: of the file, in bytes.
 
     Raises:
         BadArchive: it is damaged.
@@ -127,12 +124,7 @@ def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
 
 
 def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
-    """The entry of a header.
-
-    Args:
-        said: by extended headers.
-        at: offset of its data.
-    """
+    """The entry of a header, by what was said in extended ones; its data is at an offset."""
     kind = head[156:157]
     prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
     raw = said.get(b"path") or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))

@@ -156,11 +156,9 @@ def read(stream: coders.Stream, entry: Entry) -> Iterator[bytes]:
 
 
 def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
-    """Write the files of an uploaded folder into an uncompressed zip.
+    """Write names and streams of an uploaded folder into an uncompressed zip, removed on an error.
 
-    Args:
-        files: names with their folders, and streams; each stream is read once, in chunks.
-        archive: the zip to write; removed on an error.
+    Each stream is read once, in chunks.
 
     Raises:
         BadArchive: a name is absolute or contains `..`.

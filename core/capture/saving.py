@@ -32,10 +32,7 @@ def as_zip(session: CaptureSession) -> bytes:
 
 
 def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload:
-    """Store the pictures as an upload, split by burst; they are examined as any upload.
-
-    Args:
-        by: mark of the visitor.
+    """Store the pictures as an upload of a visitor, split by burst, which is examined as any other.
 
     Raises:
         BadDataset: there are too few pictures.

@@ -145,11 +145,7 @@ class CaptureSession:
         self._next()
 
     def first(self, request: int) -> bool:
-        """Whether a request is new, not a repetition of the last one.
-
-        Args:
-            request: number given by the browser; 0 for none.
-        """
+        """Whether a number given by the browser is not that of the last request; 0 is for none."""
         repeated = request != 0 and request == self._request
         self._request = request
         return not repeated

@@ -40,12 +40,7 @@ def split_by_burst(pictures: Iterable[Frame]) -> dict[int, Split]:
 
 
 def _cut(ids: Sequence[int], held_out: Sequence[Split]) -> dict[int, Split]:
-    """Cut a burst in time: the first pictures are for training; the others follow after gaps.
-
-    Args:
-        ids: of the pictures, in the order of capture.
-        held_out: the other splits, in the order of their pictures.
-    """
+    """Cut a burst in time: the first pictures are for training; the others follow after gaps."""
     gap = max(1, round(GAP * len(ids))) if len(ids) >= FEWEST_FOR_GAP else 0
     splits: dict[int, Split] = {}
     end = len(ids)

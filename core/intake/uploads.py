@@ -91,12 +91,7 @@ def store(
 def unpack(
     stream: IO[bytes], settings: Settings, *, prefix: str = "", by: str = ""
 ) -> tuple[Upload, list[Source]]:
-    """Store and unpack a zip of pictures to predict, without examining them.
-
-    Args:
-        stream: the zip, read in chunks.
-        settings, by: as in `store`.
-        prefix: put before the names of the pictures.
+    """Store and unpack a zip of pictures to predict, with a prefix to their names, unexamined.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.

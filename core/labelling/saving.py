@@ -30,10 +30,7 @@ def missing(labels: Labels) -> str:
 
 
 def save(labels: Labels, settings: Settings, *, by: str = "") -> Upload:
-    """Store the labelled pictures as an upload, which is examined as any other.
-
-    Args:
-        by: mark of the visitor.
+    """Store the labelled pictures as an upload of a visitor, which is examined as any other.
 
     Raises:
         BadDataset: there are too few labels.
