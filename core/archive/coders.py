@@ -211,15 +211,13 @@ def _applied(packed: Iterator[bytes], coder: Coder, size: int) -> Iterator[bytes
     if method == _BZIP2:
         return _decompressed(packed, bz2.BZ2Decompressor())
 
-    def kept() -> int:  # more than the result would be of no use
-        return max(min(_dictionary(coder), size), 1 << 12)
-
-    if method == _LZMA:
-        lc, lp, pb = _bits(coder)
-        lzma1 = {"id": lzma.FILTER_LZMA1, "dict_size": kept(), "lc": lc, "lp": lp, "pb": pb}
-        return _decompressed(packed, _raw(lzma1))
-    if method == _LZMA2:
-        return _decompressed(packed, _raw({"id": lzma.FILTER_LZMA2, "dict_size": kept()}))
+    if method in (_LZMA, _LZMA2):
+        # A larger dictionary than the result would be of no use.
+        options = {"dict_size": max(min(_dictionary(coder), size), 1 << 12)}
+        if method == _LZMA:
+            options |= zip(("lc", "lp", "pb"), _bits(coder), strict=True)
+        lzma_id = lzma.FILTER_LZMA1 if method == _LZMA else lzma.FILTER_LZMA2
+        return _decompressed(packed, _raw({"id": lzma_id, **options}))
     plain = {"id": lzma.FILTER_LZMA2, "dict_size": CHUNK}
     before = {"id": _FILTERS[method]}
     if before["id"] == lzma.FILTER_DELTA:

@@ -172,16 +172,6 @@ def test_a_skipped_group_comes_last(labels: Labels) -> None:
     ]
 
 
-def test_a_group_is_split_once(labels: Labels) -> None:
-    labels.regroup(2)
-    group = next(group for group in labels.groups if labels.pile.children(group))
-    labels.split(group)
-    parts = labels.groups
-    assert len(parts) == 3
-    labels.split(group)
-    assert labels.groups == Labels(labels.pile).groups == parts
-
-
 def test_every_label_is_on_disk_and_can_be_undone(labels: Labels) -> None:
     labels.regroup(5)
     node, members = labels.unnamed()[0]
