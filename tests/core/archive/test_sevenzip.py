@@ -95,12 +95,9 @@ def test_each_usual_method_is_read(tmp_path, coders, filters):
         ((LZMA2[0], b""), "21"),
     ],
 )
-def test_other_methods_are_refused_by_name_before_anything_is_unpacked(tmp_path, method, named):
+def test_other_methods_are_refused_by_name_before_anything_is_unpacked(refused, method, named):
     content = packed(b"".join(FILES.values()))
-    path = write(tmp_path / "a", archive(content, header(FILES, [method, LZMA2], len(content))))
-    with pytest.raises(BadArchive, match=named):
-        extract(path, tmp_path / "out", Settings())
-    assert not (tmp_path / "out").exists()
+    refused(archive(content, header(FILES, [method, LZMA2], len(content))), named)
 
 
 def test_links_are_left_out(tmp_path):
@@ -110,60 +107,53 @@ def test_links_are_left_out(tmp_path):
         assert (read, found.skipped[0].reason) == ({}, LINK)
 
 
-def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
-    head = header({"a/1.jpg": b"1"}, [LZMA2], sizes=[1 << 60])
-    with pytest.raises(LimitExceeded, match="MB; these have"):
-        extract(write(tmp_path / "b", archive(b"1", head)), tmp_path / "out", Settings())
-    many = header(FILES).replace(b"\x08\x0d" + number(3), b"\x08\x0d" + number(1 << 50))
-    with pytest.raises(LimitExceeded, match="entries"):
-        extract(write(tmp_path / "c", archive(b"1", many)), tmp_path / "out", Settings())
-    dictionary = header(FILES, [(b"\x21", b"\x28")], 1)  # 4 GB
-    with pytest.raises(LimitExceeded, match="up to 256 MB"):
-        extract(write(tmp_path / "d", archive(b"1", dictionary)), tmp_path / "out", Settings())
+MANY = header(FILES).replace(b"\x08\x0d" + number(3), b"\x08\x0d" + number(1 << 50))
 
 
-def test_a_header_is_bounded_packed_or_not(tmp_path):
-    few = Settings(archive_entries=1)
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (header({"a/1.jpg": b"1"}, [LZMA2], sizes=[1 << 60]), "MB; these have"),
+        (MANY, "entries"),
+        (header(FILES, [(b"\x21", b"\x28")], 1), "up to 256 MB"),  # a dictionary of 4 GB
+    ],
+)
+def test_bombs_are_refused_before_they_are_unpacked(refused, head, words):
+    refused(archive(b"1", head), words, LimitExceeded)
+
+
+def test_a_header_is_bounded_packed_or_not(refused):
     bomb = packed(bytes(2 << 20))
     head = b"\x17" + streams(0, len(bomb), [LZMA2], [2 << 20]) + b"\0\0"
-    with pytest.raises(BadArchive, match="too large"):
-        extract(write(tmp_path / "a", archive(bomb, head)), tmp_path / "out", few)
+    refused(archive(bomb, head), "too large", archive_entries=1)
     # A bomb that declares less is unpacked as far as it declares.
     head = b"\x17" + streams(0, len(bomb), [LZMA2], [1000]) + b"\0\0"
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(write(tmp_path / "b", archive(bomb, head)), tmp_path / "out", Settings())
+    refused(archive(bomb, head), "damaged")
     itself = b"\x17" + streams(0, 100, [COPY], [100]) + b"\0\0"
     endless = archive(b"", itself.ljust(100, b"\0"))
-    endless = endless[:32].replace(endless[12:20], bytes(8)) + endless[32:]
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(write(tmp_path / "c", endless), tmp_path / "out", Settings())
-    content = bytes(2 << 20)
-    with pytest.raises(BadArchive, match="too large"):
-        extract(write(tmp_path / "d", archive(b"", content)), tmp_path / "out", few)
+    refused(endless[:32].replace(endless[12:20], bytes(8)) + endless[32:], "damaged")
+    refused(archive(b"", bytes(2 << 20)), "too large", archive_entries=1)
 
 
-def test_two_decompressors_in_a_row_are_refused(tmp_path):
+def test_two_decompressors_in_a_row_are_refused(refused):
     """Otherwise a small file could be unpacked to gigabytes between them, within all limits."""
     content = packed(packed(b"one"))
     head = header({"a/1.jpg": b"one"}, [LZMA2, LZMA2], len(content))
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(write(tmp_path / "a", archive(content, head)), tmp_path / "out", Settings())
+    refused(archive(content, head), "damaged")
 
 
-def test_endless_properties_are_refused(tmp_path):
+def test_endless_properties_are_refused(refused):
     """A few bytes of LZMA unpack to millions of them."""
     bomb = b"\1\5\0" + b"\x20\0" * 100_000 + b"\0"
     content = packed(bomb)
     head = b"\x17" + streams(0, len(content), [LZMA2], [len(bomb)]) + b"\0\0"
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(write(tmp_path / "a", archive(content, head)), tmp_path / "out", Settings())
+    refused(archive(content, head), "damaged")
 
 
-def test_several_parts_and_incomplete_uploads_are_refused(tmp_path):
+def test_several_parts_and_incomplete_uploads_are_refused(refused):
     whole = build(FILES)
     for end in (40, len(whole) - 1):
-        with pytest.raises(BadArchive, match="several parts"):
-            extract(write(tmp_path / "a", whole[:end]), tmp_path / "out", Settings())
+        refused(whole[:end], "several parts")
 
 
 def test_what_is_damaged_is_reported_and_what_comes_before_is_read(tmp_path):
@@ -197,9 +187,8 @@ def test_no_damage_of_a_header_ends_in_anything_but_a_refusal(tmp_path):
     assert refused > len(head) / 2
 
 
-def test_an_archive_without_files_is_empty(tmp_path):
+def test_an_archive_without_files_is_empty(tmp_path, refused):
     path = write(tmp_path / "a", archive(b"", b"\1\0"))
     assert contents(path, tmp_path / "out")[1] == {}
     nothing = b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<I", zlib.crc32(bytes(20))) + bytes(20)
-    with pytest.raises(BadArchive):
-        extract(write(tmp_path / "b", nothing), tmp_path / "out2", Settings())
+    refused(nothing, "damaged")

@@ -78,40 +78,31 @@ def test_names_in_another_encoding_are_words(tmp_path, encoding):
     assert found.encodings
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+def test_a_bomb_is_refused_before_it_is_unpacked(refused):
     head = tarfile.TarInfo("a/1.jpg")
     head.size = 1 << 40
-    path = tmp_path / "bomb.tgz"
-    path.write_bytes(gzip.compress(head.tobuf(tarfile.GNU_FORMAT)))
-    with pytest.raises(LimitExceeded):
-        extract(path, tmp_path / "out", Settings())
+    refused(gzip.compress(head.tobuf(tarfile.GNU_FORMAT)), "MB; these have", LimitExceeded)
 
 
 @pytest.mark.parametrize("kind", [b"x", b"L", b"g", b"K"])
 @pytest.mark.parametrize(
     ("size", "count"), [(1 << 30, 1), (1 << 20, 150), (0, 1 << 19)], ids=["one", "large", "many"]
 )
-def test_extended_headers_are_bounded(tmp_path, kind, size, count):
+def test_extended_headers_are_bounded(refused, kind, size, count):
     head = tarfile.TarInfo("long")
     head.type, head.size = kind, size
     entry = head.tobuf(tarfile.GNU_FORMAT) + bytes(size if count > 1 else 0)
     at_once = min(count, 1024)
-    path = tmp_path / "a"
-    path.write_bytes(gzip.compress(entry * at_once, 1) * (count // at_once))
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
+    refused(gzip.compress(entry * at_once, 1) * (count // at_once), "too large")
 
 
-def test_what_is_cut_short_is_reported(tmp_path):
+def test_what_is_cut_short_is_reported(tmp_path, refused):
     path = tar(tmp_path / "a", [("a/1.jpg", b"1"), ("a/2.jpg", b"2" * 5000)])
     path.write_bytes(path.read_bytes()[:4000])
     found, read = contents(path, tmp_path / "out")
     assert read == {"a/1.jpg": b"1"}
     assert [(each.name, each.reason) for each in found.skipped] == [("a/2.jpg", DAMAGED)]
-    packed = tmp_path / "b"
-    packed.write_bytes(gzip.compress(path.read_bytes())[:-20])
-    with pytest.raises(BadArchive, match="damaged or incomplete"):
-        extract(packed, tmp_path / "out2", Settings())
+    refused(gzip.compress(path.read_bytes())[:-20], "damaged or incomplete")
 
 
 def test_no_damage_ends_in_anything_but_a_refusal(tmp_path):
@@ -138,19 +129,17 @@ def test_data_of_unusual_entries_are_passed_over(tmp_path, mode, kind):
         contents(tar(tmp_path / "b", files, mode), tmp_path / "out", expanded_megabytes=2)
 
 
-def test_a_sparse_file_with_a_long_map_refuses_the_tar(tmp_path):
+def test_a_sparse_file_with_a_long_map_refuses_the_tar(refused):
     sparse = tarfile.TarInfo("a/2")
     sparse.type = tarfile.GNUTYPE_SPARSE
     head = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
     head[482] = 1
     head[148:156] = b" " * 8
     head[148:156] = b"%06o\0 " % sum(head)
-    (tmp_path / "a").write_bytes(head + bytes(2048))
-    with pytest.raises(BadArchive, match="sparse"):
-        extract(tmp_path / "a", tmp_path / "out", Settings())
+    refused(bytes(head) + bytes(2048), "sparse")
 
 
-def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path):
+def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path, refused):
     whole = tar(tmp_path / "a", [("a/1.jpg", b"1" * 5_000), ("a/2.jpg", b"2")]).read_bytes()
     named = io.BytesIO()
     with gzip.GzipFile("a name.tar", "wb", fileobj=named) as file:
@@ -158,14 +147,9 @@ def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path):
     path = tmp_path / "b"
     path.write_bytes(gzip.compress(whole[:1_000]) + bytes(70_000) + named.getvalue() + bytes(9))
     assert contents(path, tmp_path / "out")[1] == {"a/1.jpg": b"1" * 5_000, "a/2.jpg": b"2"}
-    path.write_bytes(gzip.compress(whole[:1_000]) + b"more")
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(path, tmp_path / "out2", Settings())
+    refused(gzip.compress(whole[:1_000]) + b"more", "damaged")
 
 
-def test_a_gzip_file_of_very_many_members_is_refused(tmp_path):
-    path = tmp_path / "a"
+def test_a_gzip_file_of_very_many_members_is_refused(tmp_path, refused):
     whole = tar(tmp_path / "b", [("a/1.jpg", b"1")]).read_bytes()
-    path.write_bytes(gzip.compress(whole[:512]) + gzip.compress(b"") * 100_001)
-    with pytest.raises(BadArchive, match="too many parts"):
-        extract(path, tmp_path / "out", Settings())
+    refused(gzip.compress(whole[:512]) + gzip.compress(b"") * 100_001, "too many parts")
