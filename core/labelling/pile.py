@@ -129,11 +129,14 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         thumbnails=folder / intake.THUMBNAILS,
         classes="none",
     ).dataset
-    _check_enough(dataset)
     dataset = _without_duplicates(
         checks.examine(dataset, pictures, settings, progress)[0], pictures
     )
-    _check_enough(dataset)
+    if (count := len(dataset.examples)) < MINIMUM_PICTURES:
+        raise BadDataset(
+            f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
+            f"{count} in {dataset.name}. Add some."
+        )
     embeddings = _embeddings(dataset, pictures, settings, progress)
     progress("Grouping pictures", 0, 1)
     groups = splitting.groups(dataset.examples)
@@ -183,14 +186,6 @@ def list_piles(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
     paths = folders.list_folders(settings.home / quotas.UPLOADS)
     piles = [path for path in paths if (path / FILE).is_file() and owned(path)]
     return sorted(piles, key=files.modified, reverse=True)
-
-
-def _check_enough(dataset: Dataset) -> None:
-    if (count := len(dataset.examples)) < MINIMUM_PICTURES:
-        raise BadDataset(
-            f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
-            f"{count} in {dataset.name}. Add some."
-        )
 
 
 def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
