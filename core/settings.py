@@ -35,7 +35,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     )
     expanded_megabytes: int = Field(2_000, ge=1, description="Maximum unpacked size of an archive.")
     expansion_ratio: int = Field(
-        100, ge=2, description="Maximum ratio of unpacked to packed size of an entry."
+        100, ge=2, description="Maximum ratio of unpacked to packed size of an archive."
     )
     picture_megabytes: int = Field(50, ge=1, description="Maximum size of a picture file.")
     picture_pixels: int = Field(

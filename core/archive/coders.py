@@ -1,15 +1,20 @@
-"""Decode packed bytes chunk by chunk: deflate for zips, and the coders of 7z archives."""
+"""Decode packed bytes chunk by chunk: deflate of zips, gzip of tars, and the coders of 7z."""
 
 import bz2
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
+from core.archive.entry import MAKE_AGAIN
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE
 
 CHUNK = 1 << 16
+MEMBERS = 100_000
+"""Parts of a gzip file that have headers of their own: usually one, or one per 64 KB."""
 DICTIONARY_BYTES = 256 * MEGABYTE
 """Most unpacked bytes that LZMA may keep in memory."""
 MOST_BITS = 4
@@ -50,6 +55,56 @@ class Stream(Protocol):
         """At most `count` bytes; none at the end."""
 
 
+class Unpacked:
+    """Unpacked bytes of parts, one after another; what is damaged ends early.
+
+    To read a file of a part, those before it are unpacked.
+
+    Args:
+        parts: the size of each in bytes, and what starts to unpack it.
+    """
+
+    def __init__(self, parts: Sequence[tuple[int, Callable[[], Iterator[bytes]]]]) -> None:
+        self._parts = parts
+        self._ends = list(accumulate(size for size, _ in parts))
+        self._chunks: Iterator[bytes] = iter(())
+        self._rest = memoryview(b"")
+        self._at = self._end = self._wanted = 0
+
+    def seek(self, offset: int) -> None:
+        """Continue from this offset."""
+        self._wanted = offset
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes; none at the end of a part."""
+        if not self._at <= self._wanted < self._end:
+            self._start()
+        while self._at < self._wanted and self._fill():
+            self._take(self._wanted - self._at)
+        if self._at != self._wanted or not self._fill():
+            return b""
+        taken = self._take(count)
+        self._wanted = self._at
+        return taken.tobytes()
+
+    def _start(self) -> None:
+        """Start the part that holds the wanted offset."""
+        index = bisect_right(self._ends, self._wanted)
+        if index < len(self._parts):
+            size, start = self._parts[index]
+            self._end = self._ends[index]
+            self._chunks, self._rest, self._at = start(), memoryview(b""), self._end - size
+
+    def _fill(self) -> bool:
+        self._rest = self._rest or memoryview(next(self._chunks, b""))
+        return bool(self._rest)
+
+    def _take(self, count: int) -> memoryview:
+        taken, self._rest = self._rest[:count], self._rest[count:]
+        self._at += len(taken)
+        return taken
+
+
 def pieces(stream: Stream, start: int, size: int) -> Iterator[bytes]:
     """Yield the bytes of a part of a stream; fewer if it ends before."""
     stream.seek(start)
@@ -73,6 +128,39 @@ def inflated(packed: Iterator[bytes]) -> Iterator[bytes]:
             yield rest
     except zlib.error:
         return
+
+
+def gunzipped(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack gzip.
+
+    `gzip` is not used here: it reads names byte by byte, and any number of empty members.
+
+    Raises:
+        BadArchive: it is damaged, or has very many members.
+    """
+    damaged = "This archive is damaged or incomplete. Upload it again."
+    engine: Any = None  # of a member that has begun
+    count = 0
+    for piece in packed:
+        while piece:
+            if engine is None:
+                piece = piece.lstrip(b"\0")  # padding
+                count += bool(piece)
+                if count > MEMBERS:
+                    raise BadArchive(f"This archive consists of too many parts. {MAKE_AGAIN}")
+                engine = zlib.decompressobj(16 + zlib.MAX_WBITS) if piece else None
+                continue
+            try:
+                chunk = engine.decompress(piece, CHUNK)
+            except zlib.error as error:
+                raise BadArchive(damaged) from error
+            piece = engine.unconsumed_tail
+            if engine.eof:
+                piece, engine = engine.unused_data, None
+            if chunk:
+                yield chunk
+    if engine is not None:
+        raise BadArchive(damaged)
 
 
 def check(coder: Coder) -> None:
@@ -123,15 +211,13 @@ def _applied(packed: Iterator[bytes], coder: Coder, size: int) -> Iterator[bytes
     if method == _BZIP2:
         return _decompressed(packed, bz2.BZ2Decompressor())
 
-    def kept() -> int:  # more than the result would be of no use
-        return max(min(_dictionary(coder), size), 1 << 12)
-
-    if method == _LZMA:
-        lc, lp, pb = _bits(coder)
-        lzma1 = {"id": lzma.FILTER_LZMA1, "dict_size": kept(), "lc": lc, "lp": lp, "pb": pb}
-        return _decompressed(packed, _raw(lzma1))
-    if method == _LZMA2:
-        return _decompressed(packed, _raw({"id": lzma.FILTER_LZMA2, "dict_size": kept()}))
+    if method in (_LZMA, _LZMA2):
+        # A larger dictionary than the result would be of no use.
+        options = {"dict_size": max(min(_dictionary(coder), size), 1 << 12)}
+        if method == _LZMA:
+            options |= zip(("lc", "lp", "pb"), _bits(coder), strict=True)
+        lzma_id = lzma.FILTER_LZMA1 if method == _LZMA else lzma.FILTER_LZMA2
+        return _decompressed(packed, _raw({"id": lzma_id, **options}))
     plain = {"id": lzma.FILTER_LZMA2, "dict_size": CHUNK}
     before = {"id": _FILTERS[method]}
     if before["id"] == lzma.FILTER_DELTA:

@@ -4,9 +4,10 @@
 be checked, and not all supported versions detect overlapping entries.
 """
 
+import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO
 
 from core.archive import names
@@ -17,6 +18,7 @@ from core.settings import Settings
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
 _END_BYTES, _COMMENT_BYTES, _LOCAL_BYTES = 22, 65_535, 30
+_ENCRYPTED = 1 | 1 << 6 | 1 << 13
 _ZIP64, _UNICODE_PATH = 1, 0x7075  # kinds of extra fields
 _ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
 OTHER_FORMATS = {
@@ -28,71 +30,19 @@ OTHER_FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """Position of the central directory, in bytes from the file's start.
-
-    Attributes:
-        count: declared number of entries.
-        start, size: of the directory.
-        shift: bytes before the archive, such as the program of a self-extractor.
-    """
-
-    count: int
-    start: int
-    size: int
-    shift: int
-
-
-def find(file: IO[bytes], limits: Settings) -> Directory:
-    """Find the directory by the record at the end of the file.
+def entries(file: IO[bytes], settings: Settings) -> list[Entry]:
+    """List the entries of a zip, with the offsets of their packed bytes.
 
     Raises:
-        BadArchive: not a zip, a damaged one or one in several parts.
+        BadArchive: not a zip, or one that is damaged, encrypted or in several parts, has a name
+            that cannot be decoded, or entries that overlap.
         LimitExceeded: more entries than allowed.
-
-    Source: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
-    """
-    length = file.seek(0, 2)
-    at, record = _end_record(file, length)
-    disk, start_disk, here, count, size, start = struct.unpack_from("<4H2I", record, 4)
-    end = at
-    if at >= 20 and _read(file, at - 20, 4) == _LOCATOR64:
-        where = struct.unpack("<Q", _read(file, at - 12, 8))[0]
-        end64 = _read(file, where, 56)
-        # Bytes before the archive shift all offsets; the record is then just before its locator.
-        if end64[:4] != _END64 and at >= 76:
-            where = at - 76
-            end64 = _read(file, where, 56)
-        if end64[:4] != _END64 or len(end64) < 56:
-            raise BadArchive(f"The end of this zip contradicts itself. {MAKE_AGAIN}")
-        disk, start_disk, here, count, size, start = struct.unpack_from("<2I4Q", end64, 16)
-        end = where
-    if disk or start_disk or here != count:
-        raise BadArchive("This zip comes in several parts. Make it as a single file.")
-    check_count(count, limits)
-    shift = end - size - start
-    if shift < 0 or size > count * (46 + NAME_BYTES + 2 * _COMMENT_BYTES):
-        raise BadArchive(f"The directory of this zip does not fit into it. {MAKE_AGAIN}")
-    return Directory(count, start + shift, size, shift)
-
-
-def opened(file: IO[bytes], settings: Settings) -> tuple[IO[bytes], list[Entry]]:
-    """The file and its entries; errors as of `find` and `entries`."""
-    return file, entries(file, find(file, settings))
-
-
-def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
-    """List the entries of a directory, with the offsets of their packed bytes.
-
-    Raises:
-        BadArchive: the directory is damaged or has a name that cannot be decoded, or entries
-            overlap.
 
     Source: APPNOTE.TXT 6.3.10, section 4.3.12; D. Fifield, "A better zip bomb", 2019.
     """
-    found = list(_entries(file, directory))
-    limit = directory.start  # where an entry has to end: at the next entry or the directory
+    place = _directory(file, settings)
+    found = list(_entries(file, *place))
+    _, limit, *_ = place  # where an entry has to end: at the next entry or the directory
     for index in sorted(range(len(found)), key=lambda n: found[n].offset, reverse=True):
         entry = found[index]
         least = entry.offset + _LOCAL_BYTES + len(entry.raw_name)
@@ -105,10 +55,39 @@ def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
     return found
 
 
-def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
-    at, end = directory.start, directory.start + directory.size
+def _directory(file: IO[bytes], limits: Settings) -> tuple[int, int, int, int]:
+    """Where the directory is, by the record at the end of the file.
+
+    Source: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
+
+    Returns:
+        Its number of entries, its start and size, and the number of bytes before the archive, such
+        as the program of a self-extractor.
+    """
+    length = file.seek(0, 2)
+    at, record = _end_record(file, length)
+    disk, start_disk, here, count, size, start = struct.unpack_from("<4H2I", record, 4)
+    end = at
+    if at >= 76 and _read(file, at - 20, 4) == _LOCATOR64:
+        # It says where the record is, but not if bytes precede the archive; it is just before it.
+        end = at - 76
+        end64 = _read(file, end, 56)
+        if end64[:4] != _END64:
+            raise BadArchive(f"The end of this zip contradicts itself. {MAKE_AGAIN}")
+        disk, start_disk, here, count, size, start = struct.unpack_from("<2I4Q", end64, 16)
+    if disk or start_disk or here != count:
+        raise BadArchive("This zip comes in several parts. Make it as a single file.")
+    check_count(count, limits)
+    shift = end - size - start
+    if shift < 0 or size > count * (46 + NAME_BYTES + 2 * _COMMENT_BYTES):
+        raise BadArchive(f"The directory of this zip does not fit into it. {MAKE_AGAIN}")
+    return count, start + shift, size, shift
+
+
+def _entries(file: IO[bytes], count: int, start: int, size: int, shift: int) -> Iterator[Entry]:
+    at, end = start, start + size
     file.seek(at)
-    for _ in range(directory.count):
+    for _ in range(count):
         head = file.read(46)
         if len(head) < 46 or head[:4] != _CENTRAL:
             raise BadArchive(f"The directory of this zip is damaged. {MAKE_AGAIN}")
@@ -127,18 +106,19 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
             size, packed, offset, disk = _zip64(extra, size, packed, offset, disk)
         if disk:
             raise BadArchive("This zip comes in several parts. Make it as a single file.")
+        if flags & _ENCRYPTED:
+            raise BadArchive("This zip is encrypted. Make it without a password.")
         system = made_by >> 8
         name, encoding = _name(raw_name, flags, extra)
         yield Entry(
             name=name,
             raw_name=raw_name,
             encoding=encoding,
-            offset=offset + directory.shift,
+            offset=offset + shift,
             packed=packed,
             size=size,
             checksum=checksum,
             method=method,
-            flags=flags,
             mode=attributes >> 16 if system in (3, 19) else 0,
         )
     if at != end:
@@ -167,18 +147,14 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
     """
     first = max(0, length - _END_BYTES - _COMMENT_BYTES)
     tail = _read(file, first, length - first)
-    at = len(tail)
-    followed = -1
-    while (at := tail.rfind(_END, 0, at)) >= 0:
-        if len(tail) - at >= _END_BYTES:
-            comment = struct.unpack_from("<H", tail, at + 20)[0]
-            if at + _END_BYTES + comment == len(tail):
-                return first + at, tail[at : at + _END_BYTES]
-            if at + _END_BYTES + comment < len(tail) and followed < 0:
-                followed = at
-        at += 3  # `rfind` ends before a match that would reach `at`
-    if followed >= 0:
-        return first + followed, tail[followed : followed + _END_BYTES]
+    ends = {}
+    for match in re.finditer(_END, tail[: 4 - _END_BYTES]):
+        comment = struct.unpack_from("<H", tail, match.start() + 20)[0]
+        ends[match.start()] = match.start() + _END_BYTES + comment
+    complete = [at for at, end in ends.items() if end <= len(tail)]
+    if complete:
+        at = max(complete, key=lambda at: (ends[at] == len(tail), at))
+        return first + at, tail[at : at + _END_BYTES]
     head = _read(file, 0, 8)
     for magic, found in OTHER_FORMATS.items():
         if head.startswith(magic):

@@ -26,7 +26,6 @@ class Entry:
         checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
         mode: Unix file type and permissions; 0 where the archive was made on another system.
         method: compression method of a zip.
-        flags: general purpose bit flags of a zip.
         is_misplaced: whether what is in its place in a zip contradicts the directory.
     """
 
@@ -38,7 +37,6 @@ class Entry:
     checksum: int | None
     mode: int
     method: int = STORED
-    flags: int = 0
     encoding: str = ""
     is_misplaced: bool = False
 
@@ -49,15 +47,15 @@ class Entry:
 
 
 def check_count(count: int, limits: Settings) -> None:
-    """Check the number of entries.
+    """Check the number of entries of an archive or folder.
 
     Raises:
         LimitExceeded: more than allowed.
     """
     if count > limits.archive_entries:
         raise LimitExceeded(
-            f"An archive may have up to {limits.archive_entries:,} entries; this one has {count:,}."
-            f" Leave some out, or raise {Settings.variable('archive_entries')}."
+            f"An archive or folder may have up to {limits.archive_entries:,} entries; this one has "
+            f"{count:,} or more. Leave some out, or raise {Settings.variable('archive_entries')}."
         )
 
 

@@ -11,14 +11,13 @@ from core.archive.entry import DEFLATED, MAKE_AGAIN, STORED, Entry
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 
-# Up to these sizes, a high ratio comes from an empty picture rather than from an attack.
-RATIO_ENTRY_BYTES = 4 * MEGABYTE
-RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
+RATIO_BYTES = 64 * MEGABYTE
+"""Up to this size, a high ratio comes from empty pictures rather than from an attack."""
 AVERAGE_NAME_BYTES = 256
 """In an archive with as many entries as allowed: names are compared in many ways."""
-ENCRYPTED = 1 | 1 << 6 | 1 << 13
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
+CLUTTER = "A file that the operating system or a photo service keeps for itself."
 LINK = "A link or a device. Put the picture itself in its place."
 LINKED_FOLDER = "A link to a folder, which is not followed. Put the folder itself in its place."
 CLOSED = "A folder that may not be opened. Change its permissions, or move the pictures."
@@ -55,7 +54,7 @@ def list_files(entries: Sequence[Entry]) -> Listing:
     names: set[str] = set()
     for entry in entries:
         name = clean(entry.name)
-        reason = _check(entry)
+        reason = _check(entry) or (CLUTTER if is_clutter(name) else "")
         if not name:
             continue
         if entry.is_folder:
@@ -65,7 +64,7 @@ def list_files(entries: Sequence[Entry]) -> Listing:
         if reason or key in names:
             listing.left_out[name] = reason or SAME_NAME
             continue
-        if entry.is_misplaced and not is_clutter(name):
+        if entry.is_misplaced:
             raise BadArchive(f"This zip contradicts itself about {name}. {MAKE_AGAIN}")
         names.add(key)
         listing.files.append(replace(entry, name=name))
@@ -113,14 +112,11 @@ def is_clutter(name: str) -> bool:
 
 
 def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> None:
-    """Check the names and the declared unpacked sizes of all entries of an archive.
-
-    Args:
-        length: of the archive, in bytes.
+    """Check names and declared unpacked sizes of all entries of an archive with `length` bytes.
 
     Raises:
         BadArchive: all names together are too long.
-        LimitExceeded: the sizes are too large, together or compared with the packed sizes.
+        LimitExceeded: the sizes are too large.
     """
     names = sum(len(entry.raw_name) for entry in entries)
     if names > (most := AVERAGE_NAME_BYTES * settings.archive_entries):
@@ -129,9 +125,6 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
             "Shorten them."
         )
     check_total(sum(entry.size for entry in entries), length, settings)
-    large = (entry for entry in entries if entry.size > RATIO_ENTRY_BYTES)
-    ratios = (entry.size / max(entry.packed, 1) for entry in large)
-    _check_ratio(max(ratios, default=0), settings)
 
 
 def check_total(total: int, length: int, settings: Settings) -> None:
@@ -146,15 +139,10 @@ def check_total(total: int, length: int, settings: Settings) -> None:
             f"have {total / MEGABYTE:,.0f}. Leave some pictures out, or raise "
             f"{Settings.variable('expanded_megabytes')}."
         )
-    if total > RATIO_ARCHIVE_BYTES:
-        _check_ratio(total / length, settings)
-
-
-def _check_ratio(ratio: float, settings: Settings) -> None:
-    if ratio > settings.expansion_ratio:
+    if total > RATIO_BYTES and total > length * settings.expansion_ratio:
         raise LimitExceeded(
-            f"Files in an archive may have up to {settings.expansion_ratio} times their packed "
-            f"size; here they would have {ratio:,.0f} times. Pack ordinary pictures, or raise "
+            f"Files in an archive may have up to {settings.expansion_ratio} times its size; here "
+            f"they would have {total / length:,.0f} times. Pack ordinary pictures, or raise "
             f"{Settings.variable('expansion_ratio')}."
         )
 
@@ -165,8 +153,6 @@ def _check(entry: Entry) -> str:
     Raises:
         BadArchive: the entry is unsafe or cannot be read.
     """
-    if entry.flags & ENCRYPTED:
-        raise BadArchive("This zip is encrypted. Make it without a password.")
     kinds = (0, stat.S_IFREG, stat.S_IFDIR) if entry.is_folder else (0, stat.S_IFREG)
     if stat.S_IFMT(entry.mode) not in kinds:
         return LINK

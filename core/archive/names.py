@@ -1,5 +1,6 @@
 """Find the encoding of names in an archive that does not say how they are encoded."""
 
+import contextlib
 import unicodedata
 import zlib
 from collections.abc import Sequence
@@ -91,28 +92,18 @@ def fitting(names: Sequence[bytes]) -> list[str]:
         confidence[encoding] = weight * each["confidence"]
     likely: dict[tuple[str, ...], str] = {}
     for encoding in sorted(ENCODINGS, key=lambda each: -confidence[each]):
-        if all(_consists_of_words(part, encoding) for part in sample) and all(
-            _can_write(part, encoding) for part in parts
-        ):
-            likely.setdefault(tuple(part.decode(encoding) for part in sample), encoding)
+        with contextlib.suppress(UnicodeDecodeError):
+            for part in parts:
+                part.decode(encoding)
+            texts = tuple(part.decode(encoding) for part in sample)
+            if all(map(_consists_of_words, texts)):
+                likely.setdefault(texts, encoding)
     found = list(likely.values())
     return [each for each in found if confidence[each] >= PLAUSIBLE * confidence[found[0]]]
 
 
-def _can_write(raw: bytes, encoding: str) -> bool:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _consists_of_words(raw: bytes, encoding: str) -> bool:
+def _consists_of_words(text: str) -> bool:
     """Whether a name is words and the symbols that people use, such as `20 °C`."""
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
     around = zip(f" {text[:-1]}", text, f"{text[1:]} ", strict=True)
     if any(
         char not in _SYMBOLS or (_is_letter(before) and _is_letter(after))

@@ -3,9 +3,8 @@
 import stat
 import struct
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from functools import partial
 from typing import IO
 
 from core.archive import coders, sevenzip_header
@@ -20,58 +19,9 @@ HEADER_BYTES = MEGABYTE
 ENTRY_BYTES = 1_024
 MOST_HEADERS = 4
 """A header may be packed, and so may the header that says how."""
-_PROPERTIES, _STREAMS, _FILES = 2, 4, 5
+_STREAMS, _FILES = 4, 5
 _EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES = 0x0E, 0x0F, 0x11, 0x15
 _UNIX, _REPARSE_POINT = 0x8000, 0x400  # flags of attributes
-
-
-class Unpacked:
-    """The unpacked bytes of all blocks, one after another; what is damaged ends early.
-
-    The files of a block are packed together: to read one, those before it are unpacked.
-    """
-
-    def __init__(self, file: IO[bytes], blocks: Sequence[Block]) -> None:
-        self._file = file
-        self._blocks = blocks
-        self._ends = list(accumulate(block.size for block in blocks))
-        self._chunks: Iterator[bytes] = iter(())
-        self._rest = b""
-        self._at = self._end = self._wanted = 0
-
-    def seek(self, at: int) -> None:
-        """Continue from this offset."""
-        self._wanted = at
-
-    def read(self, count: int) -> bytes:
-        """At most `count` bytes; none at the end of a block."""
-        if not self._at <= self._wanted < self._end:
-            self._open()
-        while self._at < self._wanted and self._fill():
-            self._take(self._wanted - self._at)
-        if self._at != self._wanted or not self._fill():
-            return b""
-        taken = self._take(count)
-        self._wanted = self._at
-        return taken
-
-    def _open(self) -> None:
-        """Start the block that holds the wanted offset."""
-        index = bisect_right(self._ends, self._wanted)
-        if index < len(self._blocks):
-            block, end = self._blocks[index], self._ends[index]
-            packed = coders.pieces(self._file, block.start, block.packed)
-            self._chunks = coders.decoded(packed, block.coders, block.size)
-            self._rest, self._at, self._end = b"", end - block.size, end
-
-    def _fill(self) -> bool:
-        self._rest = self._rest or next(self._chunks, b"")
-        return bool(self._rest)
-
-    def _take(self, count: int) -> bytes:
-        taken, self._rest = self._rest[:count], self._rest[count:]
-        self._at += len(taken)
-        return taken
 
 
 def is_one(file: IO[bytes]) -> bool:
@@ -80,11 +30,8 @@ def is_one(file: IO[bytes]) -> bool:
     return file.read(len(SIGNATURE)) == SIGNATURE
 
 
-def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, list[Entry]]:
-    """The unpacked bytes of an archive, and its entries; their offsets are in these bytes.
-
-    Args:
-        length: of the file, in bytes.
+def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[coders.Unpacked, list[Entry]]:
+    """The unpacked bytes of an archive of `length` bytes; its entries, with offsets in these.
 
     Raises:
         BadArchive: it is damaged, encrypted, in several parts, or packed by another method.
@@ -103,7 +50,7 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, 
         header = Header(_content(file, block, most), settings)
         if header.is_whole():
             blocks, entries = _listed(header, length)
-            return Unpacked(file, blocks), entries
+            return _unpacked(file, blocks), entries
         blocks = sevenzip_header.blocks(header, length)
         if len(blocks) != 1 or len(blocks[0].files) != 1:
             break
@@ -111,30 +58,33 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Unpacked, 
     raise BadArchive(DAMAGED)
 
 
+def _unpacked(file: IO[bytes], blocks: Sequence[Block]) -> coders.Unpacked:
+    """The unpacked bytes of all blocks."""
+
+    def start(block: Block) -> Iterator[bytes]:
+        packed = coders.pieces(file, block.start, block.packed)
+        return coders.decoded(packed, block.coders, block.size)
+
+    return coders.Unpacked([(block.size, partial(start, block)) for block in blocks])
+
+
 def _content(file: IO[bytes], block: Block, most: int) -> bytes:
     """The bytes of a header."""
     ((size, checksum),) = block.files
     if size > most:
         raise BadArchive("The header of this archive is too large. Pack the pictures into a zip.")
-    content = b"".join(coders.pieces(Unpacked(file, [block]), 0, size))
+    content = b"".join(coders.pieces(_unpacked(file, [block]), 0, size))
     if len(content) < size or checksum not in (None, zlib.crc32(content)):
         raise BadArchive(DAMAGED)
     return content
 
 
 def _listed(header: Header, length: int) -> tuple[list[Block], list[Entry]]:
-    """The blocks of an archive, and its entries; their offsets are in the unpacked bytes of all.
-
-    Args:
-        header: behind its first number.
-        length: of the archive, in bytes.
-    """
+    """The blocks and entries of an archive of `length` bytes; the first number has been read."""
     packed: list[Block] = []
     entries: list[Entry] = []
-    for section in header.sections(_PROPERTIES, _STREAMS, _FILES):
-        if section == _PROPERTIES:
-            list(header.properties())
-        elif section == _STREAMS:
+    for section in header.sections(_STREAMS, _FILES):
+        if section == _STREAMS:
             packed = sevenzip_header.blocks(header, length)
         else:
             entries = _entries(header, [file for block in packed for file in block.files])
@@ -149,12 +99,7 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
         files: those with bytes, in order.
     """
     count = header.count()
-    sections: dict[int, Header] = {}
-    for kind, content in header.properties():
-        if kind in sections:
-            raise BadArchive(DAMAGED)
-        if kind in (_EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES):
-            sections[kind] = content
+    sections = dict(header.properties())
     empty = sections[_EMPTY].flags(count) if _EMPTY in sections else [False] * count
     empty_file = [False] * sum(empty)
     if _EMPTY_FILE in sections:
@@ -176,24 +121,21 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
     for name, is_empty, attribute in zip(names, empty, attributes, strict=False):
         size, checksum = (0, None) if is_empty else next(of_files)
         is_folder = is_empty and not next(of_empty)
-        found.append(_entry(name, offset, size, checksum, attribute or 0, is_folder=is_folder))
+        flags = attribute or 0
+        mode = flags >> 16 if flags & _UNIX else 0
+        if flags & _REPARSE_POINT:
+            mode = stat.S_IFLNK
+        raw = (f"{name}/" if is_folder else name).encode()
+        found.append(
+            Entry(
+                name=decode_name(raw)[0],
+                raw_name=raw,
+                offset=offset,
+                packed=size,
+                size=size,
+                checksum=checksum,
+                mode=stat.S_IFDIR if is_folder else mode,
+            )
+        )
         offset += size
     return found
-
-
-def _entry(
-    name: str, offset: int, size: int, checksum: int | None, attributes: int, *, is_folder: bool
-) -> Entry:
-    raw = f"{name}/" if is_folder else name
-    mode = attributes >> 16 if attributes & _UNIX else 0
-    if attributes & _REPARSE_POINT:
-        mode = stat.S_IFLNK
-    return Entry(
-        name=decode_name(raw.encode())[0],
-        raw_name=raw.encode(),
-        offset=offset,
-        packed=size,
-        size=size,
-        checksum=checksum,
-        mode=stat.S_IFDIR if is_folder else mode,
-    )

@@ -14,7 +14,7 @@ HEAD = 32
 MOST_CODERS = 4
 """In one block."""
 MOST_PROPERTIES = 100
-"""Of an archive, or of its files."""
+"""Of the files of an archive."""
 DAMAGED = "The header of this archive is damaged. Make the archive again."
 INCOMPLETE = (
     "The end of this archive is missing. If it comes in several parts, make it as a single file; "
@@ -78,10 +78,6 @@ class Header:
         check_count(count + others, self._settings)
         return count
 
-    def part(self, count: int) -> "Header":
-        """The next bytes as a header."""
-        return Header(self.take(count), self._settings)
-
     def rest(self) -> bytes:
         """All bytes that follow."""
         return self.take(len(self._content) - self._at)
@@ -104,7 +100,7 @@ class Header:
         for _ in range(MOST_PROPERTIES):
             if not (kind := self.number()):
                 return
-            yield kind, self.part(self.number())
+            yield kind, Header(self.take(self.number()), self._settings)
         raise BadArchive(DAMAGED)
 
     def sections(self, *kinds: int) -> Iterator[int]:
@@ -216,12 +212,7 @@ def _coders(header: Header) -> tuple[list[Coder], list[int]]:
 
 
 def _substreams(header: Header, whole: list[list[Sized]]) -> list[list[Sized]]:
-    """The files of each block.
-
-    Args:
-        header: behind the number of the section.
-        whole: size and checksum of each block.
-    """
+    """The files of each block, by the size and checksum of each whole block."""
     counts = [1] * len(whole)
     firsts: list[list[int]] = [[] for _ in whole]  # the size of the last file is what remains
     checksums: list[int | None] = []

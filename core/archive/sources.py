@@ -3,13 +3,21 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.inspection import CLOSED, LINK, LINKED_FOLDER, is_clutter
-from core.archive.unpacking import CLUTTER, Progress, extract
-from core.errors import BadInput
+from core.archive.entry import check_count
+from core.archive.inspection import CLOSED, CLUTTER, LINK, LINKED_FOLDER, is_clutter
+from core.archive.unpacking import (
+    Extraction,
+    Member,
+    Progress,
+    Skipped,
+    empty_folders,
+    extract,
+)
+from core.errors import BadDataset, BadInput
 from core.settings import Settings
 
 # Extensions of pictures, including formats that cannot be read, which are then reported.
@@ -45,11 +53,9 @@ class Source:
 def find(
     paths: Iterable[Path], scratch: Path, settings: Settings, progress: Progress | None = None
 ) -> tuple[Source, ...]:
-    """List the pictures that paths lead to, in order. Problems are part of the list.
+    """List the pictures that paths of pictures, folders and archives lead to, in order.
 
-    Args:
-        paths: pictures, folders and archives.
-        scratch: folder for the pictures of archives.
+    Problems are part of the list. Archives are unpacked in `scratch`.
 
     Raises:
         NotEnoughResources: an archive does not fit on the disk.
@@ -57,7 +63,7 @@ def find(
     result: list[Source] = []
     for path in paths:
         name = readable_path(path)
-        if not _exists(path):
+        if not os.path.exists(path):  # noqa: PTH110  # takes names of any length
             result.append(Source(name, None, "Expected a picture, found no such file."))
         elif path.is_dir():
             files = in_folder(path)
@@ -73,30 +79,82 @@ def find(
     return tuple(result)
 
 
+def list_files(folder: Path, pictures: Path, settings: Settings) -> Extraction:
+    """List the files of a folder, sorted, without following links.
+
+    A path that is not valid Unicode cannot be stored as text; its file gets a link in `pictures`.
+
+    Raises:
+        BadDataset: the folder cannot be opened.
+        LimitExceeded: it has more files than allowed.
+    """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise BadDataset(f"{folder.name} may not be opened: {error.strerror}.") from error
+    members: list[Member] = []
+    skipped: list[Skipped] = []
+    folders: list[str] = []
+    for path, reason in walk(folder):
+        name = readable_path(path.relative_to(folder))
+        if reason is None:
+            folders.append(name)
+        elif reason:
+            skipped.append(Skipped(name=name, reason=reason))
+        else:
+            check_count(len(members) + 1, settings)
+            path = path.absolute()
+            if readable_path(path) != str(path):
+                pictures.mkdir(parents=True, exist_ok=True)
+                link = pictures.absolute() / f"{len(members):06d}"
+                link.symlink_to(path)
+                path = link
+            members.append(Member(name=name, path=path))
+    closed = {each.name for each in skipped}
+    opened = [name for name in folders if name not in closed]
+    return Extraction(
+        members=tuple(members),
+        skipped=tuple(skipped),
+        empty_folders=empty_folders(opened, [member.name for member in members]),
+    )
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """The files and folders below a folder, without following links.
+
+    Yields:
+        Its path, and why a file, or what is in a folder, is left out; empty for a file that is not,
+        None for a folder.
+    """
+    errors: list[OSError] = []
+    for base, folders, names in os.walk(folder, onerror=errors.append):
+        folders.sort()
+        for name in sorted([*names, *folders]):
+            path = Path(base, name)
+            reason: str | None = "" if path.is_file() and not path.is_symlink() else LINK
+            if name in folders:
+                reason = LINKED_FOLDER if path.is_symlink() else None
+            is_left_out = reason is not None and is_clutter(path.relative_to(folder).as_posix())
+            yield path, CLUTTER if is_left_out else reason
+    for path in (Path(error.filename) for error in errors):
+        yield path, CLUTTER if is_clutter(path.relative_to(folder).as_posix()) else CLOSED
+
+
 def in_folder(folder: Path) -> list[Source]:
     """List the files of a folder and its subfolders, in natural order.
 
     Folders that are links or cannot be opened, and links of pictures that lead nowhere, are part of
     the list.
     """
-    errors: list[OSError] = []
-    walk = os.walk(folder, onerror=errors.append)
-    walked = [(Path(base), [*names, *folders]) for base, folders, names in walk]
-    closed = {Path(error.filename) for error in errors}
-    paths = [base / name for base, names in walked for name in names]
-    paths += closed & {folder}
     found: list[Source] = []
-    for path in sorted(paths, key=lambda path: _natural(str(path.relative_to(folder)))):
-        if is_clutter(path.relative_to(folder).as_posix()):
-            continue
-        if path.is_file():
-            found.append(Source(readable_path(path), path, required=is_picture(path.name)))
-        elif path.is_dir() and path.is_symlink():
-            found.append(Source(readable_path(path), None, LINKED_FOLDER))
-        elif path.is_symlink() and is_picture(path.name):
-            found.append(Source(readable_path(path), None, LINK))
-        elif path in closed:
-            found.append(Source(readable_path(path), None, CLOSED))
+    for path, reason in sorted(
+        walk(folder), key=lambda each: _natural(str(each[0].relative_to(folder)))
+    ):
+        is_named = is_picture(path.name)
+        if reason == "" or (reason == LINK and path.is_file()):
+            found.append(Source(readable_path(path), path, required=is_named))
+        elif reason in (LINKED_FOLDER, CLOSED) or (reason == LINK and is_named):
+            found.append(Source(readable_path(path), None, reason))
     return found
 
 
@@ -108,10 +166,7 @@ def in_archive(
     *,
     prefix: str = "",
 ) -> list[Source]:
-    """Unpack a zip, tar or 7z and list its files, in natural order.
-
-    Args:
-        prefix: put before the names.
+    """Unpack a zip, tar or 7z and list its files, in natural order, with a prefix to their names.
 
     Raises:
         BadArchive, LimitExceeded, NotEnoughResources: as in `unpacking.extract`.
@@ -159,10 +214,3 @@ def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
         if place % 2 or part
     ]
     return keys, name
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the name is too long
-        return False

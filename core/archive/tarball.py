@@ -3,14 +3,13 @@
 `tarfile` is not used here: it reads extended headers of any size into memory.
 """
 
-import io
 import re
 import stat
-import zlib
+import sys
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
-from core.archive.coders import CHUNK, Stream
+from core.archive.coders import Stream, Unpacked, gunzipped, pieces
 from core.archive.entry import MAKE_AGAIN, Entry, check_count, decode_name
 from core.archive.inspection import check_total
 from core.errors import BadArchive
@@ -19,16 +18,8 @@ from core.settings import Settings
 BLOCK = 512
 EXTENDED_BYTES = 1 << 20
 """Largest extended header: the attributes that macOS adds are far smaller."""
-EXTENDED_HEADERS = 8
-"""Extended headers before one file."""
 EXTENDED_TOTAL = 128 << 20
-"""Bytes of all extended headers of an archive."""
-EXTENDED_RECORDS = 10_000
-"""Records of one extended header."""
-MEMBERS = 100_000
-"""Parts of a gzip file that have headers of their own: usually one, or one per 64 KB."""
-DAMAGED = "This archive is damaged or incomplete. Upload it again."
-_GZIP = 16 + zlib.MAX_WBITS
+"""Bytes of all extended headers of an archive: more take too long to read."""
 _REGULAR, _FOLDER, _LONG_NAME, _EXTENDED, _GLOBAL = b"0\0" + b"7", b"5", b"L", b"x", b"g"
 _EXTENSIONS = _LONG_NAME, _EXTENDED, _GLOBAL, b"K", b"N"
 """Extended headers; the last two are a long target of a link and an old form of long names."""
@@ -37,23 +28,21 @@ _LISTED_FOLDER = b"D"
 """A folder with a list of its files, in incremental backups."""
 _SPARSE = b"S"
 _PADDING = b" " * 8
+_RECORD = re.compile(rb"(\d{1,7}) ([^=]{1,255})=")
 
 
 def is_one(file: IO[bytes]) -> bool:
     """Whether a file is a tar."""
     try:
-        return _is_header(_unpacked(file).read(BLOCK))
+        return bool(_header(_unpacked(file), 0))
     except BadArchive:
         return False
 
 
 def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, list[Entry]]:
-    """The unpacked bytes of a tar, and its entries; their offsets are in these bytes.
+    """The unpacked bytes of a tar in a file of `length` bytes; its entries, with offsets in these.
 
     The sizes are checked before their data are passed over.
-
-    Args:
-        length: of the file, in bytes.
 
     Raises:
         BadArchive: it is damaged.
@@ -73,144 +62,73 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, li
     return stream, entries
 
 
-class _Gunzipped:
-    """The unpacked bytes of a gzip file."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._start()
-
-    def seek(self, offset: int) -> None:
-        """Continue from this offset."""
-        if offset < self._at:
-            self._start()
-        while self._at < offset and self.read(min(offset - self._at, CHUNK)):
-            pass
-
-    def read(self, count: int) -> bytes:
-        """At most `count` bytes; none at the end."""
-        taken = self._stream.read(count)
-        self._at += len(taken)
-        return taken
-
-    def _start(self) -> None:
-        self._file.seek(0)
-        self._stream, self._at = io.BufferedReader(_Members(self._file), CHUNK), 0
-
-
-class _Members(io.RawIOBase):
-    """The unpacked bytes of all members of a gzip file.
-
-    `gzip` is not used here: it reads names byte by byte, and any number of empty members.
-
-    Raises:
-        BadArchive: it is damaged.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._piece = b""
-        self._engine: Any = None  # of a member that has begun
-        self._count = 0
-
-    def readable(self) -> bool:
-        """Whether it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a part of a buffer. Returns its size, 0 at the end."""
-        while True:
-            self._piece = self._piece or self._file.read(CHUNK)
-            is_end = not self._piece
-            if self._engine is None:
-                self._piece = self._piece.lstrip(b"\0")  # padding
-                if is_end:
-                    return 0
-                if not self._piece:
-                    continue
-                self._begin()
-            try:
-                chunk = self._engine.decompress(self._piece, len(buffer))
-            except zlib.error as error:
-                raise BadArchive(DAMAGED) from error
-            self._piece = self._engine.unconsumed_tail
-            if self._engine.eof:
-                self._piece, self._engine = self._engine.unused_data, None
-            if chunk:
-                buffer[: len(chunk)] = chunk
-                return len(chunk)
-            if is_end and self._engine:
-                raise BadArchive(DAMAGED)
-
-    def _begin(self) -> None:
-        self._count += 1
-        if self._count > MEMBERS:
-            raise BadArchive(f"This archive consists of too many parts. {MAKE_AGAIN}")
-        self._engine = zlib.decompressobj(_GZIP)
-
-
 def _unpacked(file: IO[bytes]) -> Stream:
-    file.seek(0)
-    is_packed = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return _Gunzipped(file) if is_packed else file
+    if _bytes(file, 0, 2) != b"\x1f\x8b":
+        return file
+    return Unpacked([(sys.maxsize, lambda: gunzipped(pieces(file, 0, sys.maxsize)))])
+
+
+def _bytes(stream: Stream, at: int, size: int) -> bytes:
+    return b"".join(pieces(stream, at, size))
 
 
 def _entries(stream: Stream) -> Iterator[Entry]:
     """The files, folders and links of a tar, with what extended headers say of them."""
-    at = extended = passed = 0
+    at = extended = 0
     said: dict[bytes, bytes] = {}
     while head := _header(stream, at):
         at += BLOCK
-        kind, size = _kind(head), _size(head)
+        kind, size = head[156:157], _number(head[124:136])
         if kind in _EXTENSIONS:
-            extended += 1
-            passed += size
-            if size > EXTENDED_BYTES or extended > EXTENDED_HEADERS:
-                raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
-            said |= _said(kind, stream.read(size))
+            extended += BLOCK + size
+            if size > EXTENDED_BYTES or extended > EXTENDED_TOTAL:
+                raise BadArchive(f"The headers of this archive are too large. {MAKE_AGAIN}")
+            said |= _said(kind, _bytes(stream, at, size))
+        elif kind == _SPARSE and head[482]:  # more about its holes follows
+            raise BadArchive("This archive has sparse files. Make it without `--sparse`.")
         else:
-            map_size = _map_size(stream) if kind == _SPARSE and head[482] else 0
-            at += map_size
-            passed += map_size
             entry = _entry(head, said, at)
             yield entry
-            size = entry.size
-            said, extended = {}, 0
-        if passed > EXTENDED_TOTAL:
-            raise BadArchive(f"The headers of this archive are too large. {MAKE_AGAIN}")
+            size, said = entry.size, {}
         at += -(-size // BLOCK) * BLOCK
 
 
 def _header(stream: Stream, at: int) -> bytes:
     """The header at an offset; empty at the end of the archive."""
-    stream.seek(at)
-    head = stream.read(BLOCK)
+    head = _bytes(stream, at, BLOCK)
     if len(head) < BLOCK or not head.strip(b"\0"):
         return b""
-    if not _is_header(head):
+    if _number(head[148:156]) != sum(head[:148] + _PADDING + head[156:]):
         raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
     return head
 
 
 def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
-    """What an extended header says of the next entry, by the keywords of pax."""
+    """What an extended header says of path and size of the next entry, by the keywords of pax.
+
+    It has lines such as `18 path=rose/1.jpg`.
+    """
     if kind == _LONG_NAME:
         return {b"path": content.rstrip(b"\0")}
-    return dict(_records(content)) if kind == _EXTENDED else {}
+    said: dict[bytes, bytes] = {}
+    at = 0
+    while kind == _EXTENDED and (match := _RECORD.match(content, at)):
+        end = at + int(match[1])
+        if not match.end() < end <= len(content) + 1:
+            break
+        keyword, value = match[2], content[match.end() : end - 1]
+        if keyword == b"path" or (keyword == b"size" and re.fullmatch(rb"\d{1,15}", value)):
+            said[keyword] = value
+        at = end
+    return said
 
 
 def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
-    """The entry of a header.
-
-    Args:
-        said: by extended headers.
-        at: offset of its data.
-    """
-    kind = _kind(head)
+    """The entry of a header, by what was said in extended ones; its data is at an offset."""
+    kind = head[156:157]
     prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
     raw = said.get(b"path") or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
-    size = int(said[b"size"]) if b"size" in said else _size(head)
+    size = int(said[b"size"]) if b"size" in said else _number(head[124:136])
     is_regular = kind in _REGULAR
     is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (is_regular and raw.endswith(b"/"))
     if kind in _WITHOUT_DATA or (is_regular and is_folder):
@@ -230,31 +148,6 @@ def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
     )
 
 
-def _map_size(stream: Stream) -> int:
-    """Bytes of the blocks that follow the header of a sparse file, before its data."""
-    for blocks in range(1, EXTENDED_BYTES // BLOCK):
-        if not any(stream.read(BLOCK)[504:505]):
-            return blocks * BLOCK
-    raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
-
-
-def _kind(head: bytes) -> bytes:
-    return head[156:157]
-
-
-def _size(head: bytes) -> int:
-    return _number(head[124:136])
-
-
-def _is_header(head: bytes) -> bool:
-    """Whether a block has the checksum of a header."""
-    try:
-        declared = _number(head[148:156])
-    except BadArchive:
-        return False
-    return len(head) == BLOCK and declared == sum(head[:148] + _PADDING + head[156:])
-
-
 def _number(field: bytes) -> int:
     """An octal number, or a binary one with the highest bit set."""
     if field[:1] == b"\x80":
@@ -263,19 +156,3 @@ def _number(field: bytes) -> int:
     if not re.fullmatch(rb"[0-7]*", digits):
         raise BadArchive(f"A header of this archive is damaged. {MAKE_AGAIN}")
     return int(digits or b"0", 8)
-
-
-def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keywords and values of an extended header: lines such as `18 path=rose/1.jpg`."""
-    at = count = 0
-    while match := re.compile(rb"(\d{1,7}) ([^=]{1,255})=").match(content, at):
-        count += 1
-        if count > EXTENDED_RECORDS:
-            raise BadArchive(f"A header of this archive is too large. {MAKE_AGAIN}")
-        end = at + int(match[1])
-        if not match.end() < end <= len(content) + 1:
-            return
-        keyword, value = match[2], content[match.end() : end - 1]
-        if keyword != b"size" or re.fullmatch(rb"\d{1,15}", value):
-            yield keyword, value
-        at = end

@@ -19,14 +19,8 @@ from typing import IO
 from pydantic import BaseModel
 
 from core.archive import coders, directory, sevenzip, tarball
-from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, with_names
-from core.archive.inspection import (
-    Listing,
-    check_sizes,
-    clean,
-    is_clutter,
-    list_files,
-)
+from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, check_count, with_names
+from core.archive.inspection import Listing, check_sizes, clean, is_clutter, list_files
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 from core.system import capacity
@@ -37,7 +31,6 @@ Progress = Callable[[str, int, int], None]
 
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
-CLUTTER = "A file that the operating system or a photo service keeps for itself."
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
@@ -99,9 +92,7 @@ def extract(
         with archive.open("rb") as file:
             stream, listing, encodings = _checked_files(file, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
-            clutter = [entry.name for entry in listing.files if is_clutter(entry.name)]
-            skipped += [Skipped(name=name, reason=CLUTTER) for name in clutter]
-            files = [entry for entry in listing.files if not is_clutter(entry.name)]
+            files = listing.files
             destination.mkdir(parents=True, exist_ok=True)
             capacity.require_disk(destination, sum(entry.size for entry in files))
             for number, entry in enumerate(files):
@@ -123,8 +114,8 @@ def extract(
     return Extraction(
         members=tuple(members),
         skipped=tuple(skipped),
-        empty_folders=empty_folders(listing.folders, [entry.name for entry in listing.files]),
-        unmarked=frozenset(entry.name for entry in listing.files if entry.encoding),
+        empty_folders=empty_folders(listing.folders, [entry.name for entry in files]),
+        unmarked=frozenset(entry.name for entry in files if entry.encoding),
         encodings=tuple(encodings),
     )
 
@@ -165,11 +156,9 @@ def read(stream: coders.Stream, entry: Entry) -> Iterator[bytes]:
 
 
 def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
-    """Write the files of an uploaded folder into an uncompressed zip.
+    """Write names and streams of an uploaded folder into an uncompressed zip, removed on an error.
 
-    Args:
-        files: names with their folders, and streams; each stream is read once, in chunks.
-        archive: the zip to write; removed on an error.
+    Each stream is read once, in chunks.
 
     Raises:
         BadArchive: a name is absolute or contains `..`.
@@ -179,17 +168,23 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
             for number, (name, stream) in enumerate(files, 1):
-                if number > settings.archive_entries:
-                    raise LimitExceeded(
-                        f"A folder may have up to {settings.archive_entries:,} files. Leave some "
-                        f"out, or raise {Settings.variable('archive_entries')}."
-                    )
+                check_count(number, settings)
                 info = zipfile.ZipInfo(clean(name))
                 with target.open(info, "w", force_zip64=True) as out:
                     size = copy(stream, out, settings, size)
     except BaseException:
         archive.unlink(missing_ok=True)
         raise
+
+
+def write_zip(file: IO[bytes] | Path, pictures: Iterable[tuple[str, bytes | Path]]) -> None:
+    """Write pictures, each with its name and its content or path, into an uncompressed zip."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
+        for name, content in pictures:
+            if isinstance(content, Path):
+                target.write(content, name)
+            else:
+                target.writestr(name, content)
 
 
 def copy(stream: IO[bytes], target: IO[bytes], settings: Settings, size: int = 0) -> int:
@@ -206,31 +201,30 @@ def copy(stream: IO[bytes], target: IO[bytes], settings: Settings, size: int = 0
     """
     while chunk := stream.read(CHUNK):
         size += len(chunk)
-        if size > settings.archive_megabytes * MEGABYTE:
-            raise LimitExceeded(
-                f"Uploads may have up to {settings.archive_megabytes} MB; this one has more. Make "
-                f"the pictures smaller, or raise {Settings.variable('archive_megabytes')}."
-            )
+        _check_size(size, settings)
         target.write(chunk)
     return size
+
+
+def _check_size(size: int, settings: Settings) -> None:
+    if size > settings.archive_megabytes * MEGABYTE:
+        raise LimitExceeded(
+            f"An archive or upload may have up to {settings.archive_megabytes} MB; this one has "
+            f"more. Make the pictures smaller, or raise {Settings.variable('archive_megabytes')}."
+        )
 
 
 def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
     """What `read` reads from, the checked files, and the encodings of their names."""
     length = file.seek(0, 2)
-    if length > settings.archive_megabytes * MEGABYTE:
-        raise LimitExceeded(
-            f"An archive may have up to {settings.archive_megabytes} MB; this one has "
-            f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
-            f"{Settings.variable('archive_megabytes')}."
-        )
+    _check_size(length, settings)
     stream: coders.Stream
     if tarball.is_one(file):
         stream, entries = tarball.opened(file, length, settings)
     elif sevenzip.is_one(file):
         stream, entries = sevenzip.opened(file, length, settings)
     else:
-        stream, entries = directory.opened(file, settings)
+        stream, entries = file, directory.entries(file, settings)
     check_sizes(entries, length, settings)
     entries, encodings = with_names(entries)
     return stream, list_files(entries), encodings

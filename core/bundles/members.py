@@ -5,7 +5,7 @@ from typing import IO
 
 from core.archive import directory, unpacking
 from core.archive.entry import Entry
-from core.archive.inspection import list_files
+from core.archive.inspection import CLUTTER, list_files
 from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
 from core.settings import MEGABYTE, Settings
@@ -69,15 +69,16 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             "Expected a bundle, the zip that a report offers to download; found another kind of "
             "file."
         )
-    located = directory.find(file, settings)
-    if located.count > ENTRIES:
+    entries = directory.entries(file, settings)
+    if len(entries) > ENTRIES:
         raise BadBundle(
-            f"Expected a bundle of at most {ENTRIES} files, found {located.count:,}. Leave all but "
+            f"Expected a bundle of at most {ENTRIES} files, found {len(entries):,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    listing = list_files(directory.entries(file, located))
+    listing = list_files(entries)
     for name, reason in listing.left_out.items():
-        raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
+        if reason != CLUTTER:
+            raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
     members = {entry.name: Member(entry.name, file, entry) for entry in listing.files}
     missing = [name for name in (storage.MODEL, storage.WEIGHTS) if name not in members]
     if missing:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core import images
 from core.model.classifier import Classifier
@@ -73,7 +73,12 @@ def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame: 
     decoded = images.decode_with_info(content, limits=network.limits, shorter_edge=EDGE)
     large = min(decoded.width, decoded.height) > EDGE or len(content) > MOST_BYTES
     if decoded.format != "JPEG" or large:
-        content = _smaller(decoded.pixels)
+        picture = Image.fromarray(decoded.pixels)
+        if min(picture.size) > EDGE:
+            picture = ImageOps.cover(picture, (EDGE, EDGE))
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=QUALITY)
+        content = buffer.getvalue()
     small_grey = (
         Image.fromarray(decoded.pixels).convert("L").resize((GREY, GREY), Image.Resampling.BOX)
     )
@@ -86,12 +91,3 @@ def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame: 
         grey - grey.mean(),
         network.answer(network.load(content)).embedding,
     )
-
-
-def _smaller(pixels: np.ndarray) -> bytes:
-    picture = Image.fromarray(pixels)
-    share = min(1.0, EDGE / min(picture.size))
-    size = (max(1, round(picture.width * share)), max(1, round(picture.height * share)))
-    buffer = io.BytesIO()
-    picture.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()

@@ -27,9 +27,7 @@ class FittedHead:
     total: int
 
 
-def fit(
-    embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, seed: int = 0
-) -> FittedHead:
+def fit(embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray) -> FittedHead:
     """Fit the head of a Quick training, in well under a second for hundreds of pictures.
 
     The regularisation strength is chosen by the loss on held-out bursts; with few bursts it is the
@@ -39,7 +37,6 @@ def fit(
         embeddings: (n, d) float32.
         labels: (n,) int64; every class occurs, and there are two or more.
         bursts: (n,) int64; pictures of one burst are nearly the same.
-        seed: for the folds.
     """
     strength, correct = convex.DEFAULT_STRENGTH, None
     count = folds.feasible(labels, bursts, cross_validation.FOLDS)
@@ -48,7 +45,7 @@ def fit(
         validated = cross_validation.cross_validate(
             embeddings,
             labels,
-            folds.assign(labels, bursts, count, seed),
+            folds.assign(labels, bursts, count, seed=0),
             strengths=(strength,) if few else cross_validation.STRENGTHS,
         )
         strength = validated.strength

@@ -1,11 +1,10 @@
 """Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
 import io
-import zipfile
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
 
+from core.archive import unpacking
 from core.capture.frames import Frame
 from core.capture.session import CaptureSession, Class
 from core.capture.splitting import split_by_burst
@@ -23,22 +22,17 @@ NAME = "Captured by camera"
 def as_zip(session: CaptureSession) -> bytes:
     """Class folders with all pictures: `mug/burst 1, 00003.jpg`."""
     buffer = io.BytesIO()
-    _write(
-        buffer,
-        (
-            (f"{cls.name}/{name}", frame)
-            for cls in session.shown
-            for name, frame in _named_frames(cls)
-        ),
+    pictures = (
+        (f"{cls.name}/{name}", frame.content)
+        for cls in session.shown
+        for name, frame in _named_frames(cls)
     )
+    unpacking.write_zip(buffer, pictures)
     return buffer.getvalue()
 
 
 def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload:
-    """Store the pictures as an upload, split by burst; they are examined as any upload.
-
-    Args:
-        by: mark of the visitor.
+    """Store the pictures as an upload of a visitor, split by burst, which is examined as any other.
 
     Raises:
         BadDataset: there are too few pictures.
@@ -47,11 +41,7 @@ def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload
     """
     if problem := missing(session):
         raise BadDataset(problem)
-
-    def write(path: Path) -> None:
-        with path.open("wb") as file:
-            _write(file, _split_frames(session))
-
+    write = lambda path: unpacking.write_zip(path, _split_frames(session))  # noqa: E731
     return uploads.store(write, NAME, settings, _findings(session), by=by)
 
 
@@ -61,20 +51,15 @@ def missing(session: CaptureSession) -> str:
     if len(classes) < 2:
         return "Capture pictures of at least two classes."
     for cls in classes:
-        partition = split_by_burst(cls.pictures)
-        enough = (
-            partition.count("train") >= MINIMUM_PER_CLASS
-            and partition.count("validation")
-            and partition.count("test")
-        )
-        if not enough:
+        counts = Counter(split_by_burst(cls.pictures).values())
+        if counts["train"] < MINIMUM_PER_CLASS or not (counts["validation"] and counts["test"]):
             return f"More pictures of {cls.name} are needed: some to train on and some to test on."
     return ""
 
 
 def single_burst_classes(session: CaptureSession) -> tuple[str, ...]:
     """Names of the classes whose test pictures come from the burst that is trained on."""
-    return tuple(cls.name for cls in session.shown if split_by_burst(cls.pictures).single_burst)
+    return tuple(cls.name for cls in session.shown if len({p.burst for p in cls.pictures}) == 1)
 
 
 def _findings(session: CaptureSession) -> tuple[Finding, ...]:
@@ -91,12 +76,12 @@ def _findings(session: CaptureSession) -> tuple[Finding, ...]:
     )
 
 
-def _split_frames(session: CaptureSession) -> Iterator[tuple[str, Frame]]:
+def _split_frames(session: CaptureSession) -> Iterator[tuple[str, bytes]]:
     for cls in session.shown:
-        splits = split_by_burst(cls.pictures).splits
+        splits = split_by_burst(cls.pictures)
         for name, frame in _named_frames(cls):
             if frame.id in splits:
-                yield f"{splits[frame.id]}/{cls.name}/{name}", frame
+                yield f"{splits[frame.id]}/{cls.name}/{name}", frame.content
 
 
 def _named_frames(cls: Class) -> Iterator[tuple[str, Frame]]:
@@ -105,9 +90,3 @@ def _named_frames(cls: Class) -> Iterator[tuple[str, Frame]]:
     for frame in cls.pictures:
         number = bursts.setdefault(frame.burst, len(bursts) + 1)
         yield f"burst {number}, {frame.id:05}.jpg", frame
-
-
-def _write(file: IO[bytes], named: Iterator[tuple[str, Frame]]) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # JPEGs do not compress
-        for name, frame in named:
-            archive.writestr(name, frame.content)

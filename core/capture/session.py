@@ -63,10 +63,7 @@ class CaptureSession:
     def __init__(self, network: Classifier, settings: Settings) -> None:
         self._network, self._settings = network, settings
         self.id = secrets.token_hex(8)
-        self.classes: list[Class] = []
         self.version = 0
-        self.alike = 0
-        self._ids = 0
         self.fitted = 0
         self._request = 0
         self._learned: FittedHead | None = None
@@ -74,7 +71,7 @@ class CaptureSession:
 
     def clear(self) -> None:
         """Delete all pictures and start with two classes."""
-        self.classes = []
+        self.classes: list[Class] = []
         self.alike = 0
         self._next()
         for _ in range(2):
@@ -133,7 +130,7 @@ class CaptureSession:
         cls, before = self.named(class_id), self.alike
         for content in contents:
             self._check_limits()
-            picture = take(content, self._network, id=self._ids + 1, burst=burst)
+            picture = take(content, self._network, id=self.version + 1, burst=burst)
             if picture.is_like(cls.pictures):
                 self.alike += 1
                 continue
@@ -148,11 +145,7 @@ class CaptureSession:
         self._next()
 
     def first(self, request: int) -> bool:
-        """Whether a request is new, not a repetition of the last one.
-
-        Args:
-            request: number given by the browser; 0 for none.
-        """
+        """Whether a number given by the browser is not that of the last request; 0 is for none."""
         repeated = request != 0 and request == self._request
         self._request = request
         return not repeated
@@ -198,9 +191,8 @@ class CaptureSession:
 
     def _next(self) -> int:
         """A new number for an id, which becomes the version."""
-        self._ids += 1
-        self.version = self._ids
-        return self._ids
+        self.version += 1
+        return self.version
 
     def _check_limits(self) -> None:
         for count, limit, unit in (

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,29 +16,15 @@ FEWEST_FOR_GAP = 8
 """Fewest pictures of a burst of which some are left out."""
 
 
-@dataclass(frozen=True)
-class Partition:
-    """The split of the pictures of a class.
-
-    Attributes:
-        splits: id of a picture → its split; without the pictures left out at a cut.
-        single_burst: whether test pictures come from the burst that is trained on.
-    """
-
-    splits: dict[int, Split]
-    single_burst: bool
-
-    def count(self, split: Split) -> int:
-        """Number of pictures in a split."""
-        return list(self.splits.values()).count(split)
-
-
-def split_by_burst(pictures: Iterable[Frame]) -> Partition:
+def split_by_burst(pictures: Iterable[Frame]) -> dict[int, Split]:
     """Split the pictures of one class.
 
     Of three or more bursts, each goes to one split as a whole. Of two, the smaller one is the test
     set, and the other is cut in time for validation. A single burst is cut in time into all three
     splits, with a gap at each cut.
+
+    Returns:
+        Id of a picture → its split; without the pictures left out at a cut.
     """
     bursts: defaultdict[int, list[int]] = defaultdict(list)
     for picture in sorted(pictures, key=lambda frame: frame.id):
@@ -47,22 +32,15 @@ def split_by_burst(pictures: Iterable[Frame]) -> Partition:
     units = list(bursts.values())
     if len(units) > 2:
         dealt = assign(units, SHARES, np.random.default_rng(0))
-        splits = {number: split for split, ids in dealt.items() for number in ids}
-        return Partition(splits, single_burst=False)
+        return {number: split for split, ids in dealt.items() for number in ids}
     if len(units) == 2:
         larger, smaller = sorted(units, key=len, reverse=True)
-        splits = _cut(larger, ("validation",)) | dict.fromkeys(smaller, "test")
-        return Partition(splits, single_burst=False)
-    return Partition(_cut(units[0], ("validation", "test")) if units else {}, single_burst=True)
+        return _cut(larger, ("validation",)) | dict.fromkeys(smaller, "test")
+    return _cut(units[0], ("validation", "test")) if units else {}
 
 
 def _cut(ids: Sequence[int], held_out: Sequence[Split]) -> dict[int, Split]:
-    """Cut a burst in time: the first pictures are for training; the others follow after gaps.
-
-    Args:
-        ids: of the pictures, in the order of capture.
-        held_out: the other splits, in the order of their pictures.
-    """
+    """Cut a burst in time: the first pictures are for training; the others follow after gaps."""
     gap = max(1, round(GAP * len(ids))) if len(ids) >= FEWEST_FOR_GAP else 0
     splits: dict[int, Split] = {}
     end = len(ids)

@@ -7,8 +7,7 @@ from functools import partial
 import numpy as np
 
 from core import images
-from core.archive.inspection import CLOSED, LINKED_FOLDER
-from core.archive.unpacking import CLUTTER
+from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
 from core.checks.findings import LEFT_OUT, CheckInput
 from core.checks.near_duplicates import COMPARABLE
 from core.dataset import repeats, splitting

@@ -234,7 +234,7 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
 
 def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:
     """Say what was left out and why, a line for each reason."""
-    from core.archive.unpacking import CLUTTER
+    from core.archive.inspection import CLUTTER
 
     reasons: defaultdict[str, list[str]] = defaultdict(list)
     for skipped in examined.dataset.skipped:

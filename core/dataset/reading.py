@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from core.archive import folders
-from core.archive.sources import is_archive, is_picture
+from core.archive.sources import is_archive, is_picture, list_files
 from core.archive.unpacking import (
     NESTED,
     SPREADSHEET,
@@ -83,7 +82,7 @@ def read(
     """
     deadline = time.monotonic() + settings.intake_seconds
     if source.is_dir():
-        files, base = folders.list_files(source, pictures, settings), None
+        files, base = list_files(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     stretched: tuple[Finding, ...] = ()

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from core.archive.inspection import CLOSED, LINKED_FOLDER
+from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
 from core.archive.names import ENCODINGS, read_again
-from core.archive.unpacking import CLUTTER, Extraction
+from core.archive.unpacking import Extraction
 from core.dataset import folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.system import prose

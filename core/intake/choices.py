@@ -75,18 +75,14 @@ class Choices(BaseModel, frozen=True):
         )
         return self.model_copy(update={"applied": self.applied + remedies})
 
-    def without(self, index: int, applied: Applied) -> "Choices":
+    def without(self, applied: Applied) -> "Choices":
         """These choices without a remedy, which is then declined; the same if it is not applied.
 
         Without a new name for a class, later remedies for the class of that name go, too.
-
-        Args:
-            index: of the remedy as it was shown. It may have moved, as after another undo.
         """
         if applied not in self.applied:
             return self
-        if self.applied[index : index + 1] != (applied,):
-            index = self.applied.index(applied)
+        index = len(self.applied) - 1 - self.applied[::-1].index(applied)
         remaining = list(self.applied[:index])
         names = _new_names(applied.remedy)
         for later in self.applied[index + 1 :]:

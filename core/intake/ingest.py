@@ -201,10 +201,7 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
 
 
 def add_table(folder: Path, table: Path, name: str) -> str:
-    """Add the columns of a table beside an upload to those that group its pictures.
-
-    Args:
-        name: of the table, for messages and titles.
+    """Add the columns of a table of some name beside an upload to those that group its pictures.
 
     Returns:
         The column to group by, as in `dataset.grouping`.

@@ -26,13 +26,7 @@ CREDIT = (
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample picture.
-
-    Attributes:
-        name: on its button.
-        content: JPEG bytes.
-        alt: what it shows.
-    """
+    """A sample picture: the name on its button, JPEG bytes, and what it shows."""
 
     name: str
     content: bytes

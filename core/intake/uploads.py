@@ -63,7 +63,7 @@ def store(
     """Store pictures as a zip and queue their examination.
 
     Args:
-        write: called with the path of the zip, for example `copy` or `unpacking.pack`.
+        write: called with the path of the zip; for example, `unpacking.pack` writes it.
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
         unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
@@ -91,12 +91,7 @@ def store(
 def unpack(
     stream: IO[bytes], settings: Settings, *, prefix: str = "", by: str = ""
 ) -> tuple[Upload, list[Source]]:
-    """Store and unpack a zip of pictures to predict, without examining them.
-
-    Args:
-        stream: the zip, read in chunks.
-        settings, by: as in `store`.
-        prefix: put before the names of the pictures.
+    """Store and unpack a zip of pictures to predict, with a prefix to their names, unexamined.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -105,9 +100,16 @@ def unpack(
     """
     with _new_upload(settings, by) as upload:
         path = upload.path / ZIP
-        copy(stream, path, settings)
-        with _turn():
+        with path.open("wb") as target:
+            unpacking.copy(stream, target, settings)
+        if not _UNPACKING.acquire(timeout=PATIENCE_SECONDS):
+            raise NotEnoughResources(
+                "This host is busy with other archives. Try again in a minute."
+            )
+        try:
             pictures = sources.in_archive(path, upload.pictures, settings, prefix=prefix)
+        finally:
+            _UNPACKING.release()
         path.unlink()
     return upload, pictures
 
@@ -142,26 +144,6 @@ def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
     quotas.check_pictures(by, settings)
     with folders.create(_folder(settings), "The pictures", settings, by=by) as path:
         yield Upload(path)
-
-
-@contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    if not _UNPACKING.acquire(timeout=PATIENCE_SECONDS):
-        raise NotEnoughResources("This host is busy with other archives. Try again in a minute.")
-    try:
-        yield
-    finally:
-        _UNPACKING.release()
-
-
-def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
-    """Copy an uploaded zip to a path, in chunks.
-
-    Raises:
-        LimitExceeded: the upload is too large.
-    """
-    with path.open("wb") as target:
-        unpacking.copy(stream, target, settings)
 
 
 def _folder(settings: Settings) -> Path:

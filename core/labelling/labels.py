@@ -1,10 +1,9 @@
 """The labels that a visitor gives to a pile, saved step by step, so that a reload loses nothing."""
 
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -115,7 +114,7 @@ class Labels:
                 "press Undo again."
             )
         self._steps = self._steps[:-1]
-        self._write()
+        files.write_text(self._path, "".join(map(_line, self._steps)))
         self._replay()
 
     def unnamed(self) -> list[tuple[int, list[int]]]:
@@ -151,14 +150,9 @@ class Labels:
         name = class_names.checked(name)
         return next((n for n in self.classes if n.casefold() == name.casefold()), name)
 
-    def _write(self) -> None:
-        files.write_text(self._path, "".join(map(_line, self._steps)))
-
     def _add(self, step: Step) -> None:
-        with self._path.open("ab+") as file:
-            if file.tell() and not _ends_a_line(file):
-                file.write(b"\n")  # a crash cut the last line short
-            file.write(_line(step).encode())
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_line(step))
         self._steps.append(step)
         self._apply(len(self._steps), step)
 
@@ -188,21 +182,15 @@ class Labels:
                 self.classes.append(step.name)
 
 
-def _ends_a_line(file: IO[bytes]) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
-
-
 def _line(step: Step) -> str:
-    return step.model_dump_json(exclude_defaults=True) + "\n"
+    # It starts a line, too: a crash may have cut the one before short.
+    return f"\n{step.model_dump_json(exclude_defaults=True)}\n"
 
 
 def _read(path: Path) -> list[Step]:
-    """The steps in a file; a last line that a crash cut short is left out."""
-    with contextlib.suppress(FileNotFoundError):
-        steps = []
-        for line in path.read_bytes().split(b"\n"):
-            with contextlib.suppress(ValidationError):
-                steps.append(Step.model_validate_json(line))
-        return steps
-    return []
+    """The steps in a file; a line that a crash cut short is left out."""
+    steps: list[Step] = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        with contextlib.suppress(ValidationError):
+            steps.append(Step.model_validate_json(line))
+    return steps

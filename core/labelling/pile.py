@@ -129,11 +129,14 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         thumbnails=folder / intake.THUMBNAILS,
         classes="none",
     ).dataset
-    _check_enough(dataset)
     dataset = _without_duplicates(
         checks.examine(dataset, pictures, settings, progress)[0], pictures
     )
-    _check_enough(dataset)
+    if (count := len(dataset.examples)) < MINIMUM_PICTURES:
+        raise BadDataset(
+            f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
+            f"{count} in {dataset.name}. Add some."
+        )
     embeddings = _embeddings(dataset, pictures, settings, progress)
     progress("Grouping pictures", 0, 1)
     groups = splitting.groups(dataset.examples)
@@ -185,30 +188,23 @@ def list_piles(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
     return sorted(piles, key=files.modified, reverse=True)
 
 
-def _check_enough(dataset: Dataset) -> None:
-    if (count := len(dataset.examples)) < MINIMUM_PICTURES:
-        raise BadDataset(
-            f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
-            f"{count} in {dataset.name}. Add some."
-        )
-
-
 def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
     """The dataset without pictures whose pixels equal those of one before them."""
     fingerprints = Fingerprints.load(pictures)
     assert fingerprints is not None  # `datasets.read` wrote them
-    first: dict[str, str] = {}
-    distinct: list[Example] = []
-    duplicates: list[Skipped] = []
-    for example in dataset.examples:
-        pixels = str(fingerprints.rows["pixels"][fingerprints.place[example.sha256]])
-        if pixels in first:
-            duplicates.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
-        else:
-            first[pixels] = example.name
-            distinct.append(example)
+    pixels = fingerprints.rows["pixels"]
+    first: dict[str, Example] = {}
+    originals = [
+        first.setdefault(str(pixels[fingerprints.place[example.sha256]]), example)
+        for example in dataset.examples
+    ]
+    copies = (
+        Skipped(name=example.name, reason=f"The same as {original.name}.")
+        for example, original in zip(dataset.examples, originals, strict=True)
+        if example is not original
+    )
     return dataset.model_copy(
-        update={"examples": tuple(distinct), "skipped": (*dataset.skipped, *duplicates)}
+        update={"examples": tuple(first.values()), "skipped": (*dataset.skipped, *copies)}
     )
 
 

@@ -1,10 +1,10 @@
 """Save a labelled pile as an ordinary dataset: a zip of class folders with its own test set."""
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from core.archive import unpacking
 from core.dataset.findings import Finding, informs
 from core.errors import BadDataset
 from core.intake import uploads
@@ -16,9 +16,7 @@ from core.system import files, prose
 
 def write_zip(labels: Labels, file: IO[bytes] | Path) -> None:
     """Write the labelled pictures as `train/rose/00012 IMG_1.jpg`, those of the test in `test`."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # pictures do not compress
-        for name, picture in _named(labels):
-            archive.write(labels.pile.path(picture), name)
+    unpacking.write_zip(file, _named(labels))
 
 
 def missing(labels: Labels) -> str:
@@ -32,10 +30,7 @@ def missing(labels: Labels) -> str:
 
 
 def save(labels: Labels, settings: Settings, *, by: str = "") -> Upload:
-    """Store the labelled pictures as an upload, which is examined as any other.
-
-    Args:
-        by: mark of the visitor.
+    """Store the labelled pictures as an upload of a visitor, which is examined as any other.
 
     Raises:
         BadDataset: there are too few labels.
@@ -48,14 +43,14 @@ def save(labels: Labels, settings: Settings, *, by: str = "") -> Upload:
     return uploads.store(write, labels.pile.name, settings, [_finding(labels)], by=by)
 
 
-def _named(labels: Labels) -> Iterator[tuple[str, int]]:
+def _named(labels: Labels) -> Iterator[tuple[str, Path]]:
     test = set(labels.pile.test)
     for picture, label in enumerate(labels.names):
         if label:
             name = labels.pile.pictures[picture].name.rpartition("/")[2]
             split = "test" if picture in test else "train"
             file = files.portable_name(name)
-            yield f"{split}/{label}/{picture:05} {file}", picture
+            yield f"{split}/{label}/{picture:05} {file}", labels.pile.path(picture)
 
 
 def _finding(labels: Labels) -> Finding:

@@ -178,7 +178,7 @@ def test_an_edited_table_renames_merges_and_leaves_out(tmp_path: Path, settings:
     assert counts(after) == {"Disc": 4, third: 8}
     assert len(after.skipped) == 4
     undone = intake.apply_remedies(
-        folder, changed.without(1, changed.applied[1]).remedies, settings
+        folder, changed.without(changed.applied[1]).remedies, settings
     ).dataset
     assert counts(undone) == {"Disc": 4, second: 4, third: 4}
     with pytest.raises(BadDataset, match="folder"):

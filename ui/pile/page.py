@@ -114,8 +114,8 @@ def store(files: list[Uploaded], settings: Settings, **more: Any) -> Upload:
 
     def write(path: Path) -> None:
         if only:
-            with files[0].open() as stream:
-                uploads.copy(stream, path, settings)
+            with files[0].open() as stream, path.open("wb") as target:
+                unpacking.copy(stream, target, settings)
         else:
             unpacking.pack(_named(files), path, settings)
 

@@ -67,7 +67,7 @@ def show(upload: Upload, examined: Intake) -> None:
         with undo:
             widgets.button(
                 "Undo",
-                partial(changes.change, upload, methodcaller("without", number, applied)),
+                partial(changes.change, upload, methodcaller("without", applied)),
                 icon="undo",
                 key=f"undo {number}",
                 about=("change", upload.id),

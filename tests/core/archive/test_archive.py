@@ -70,14 +70,17 @@ class Unseekable(io.BytesIO):
 
 
 @pytest.mark.parametrize("make", [io.BytesIO, Unseekable])
-def test_zips_with_64_bit_fields_and_streamed_zips_are_read(make, tmp_path):
+@pytest.mark.parametrize("before", [b"", b"MZ program"])
+def test_zips_with_64_bit_fields_and_streamed_zips_are_read(make, before, tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 0)
     target = make()
     with (
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as written,
         written.open("a.jpg", "w", force_zip64=True) as out,
     ):
         out.write(b"content")
-    unpacked = extract(target.getvalue(), tmp_path)
+    assert b"PK\6\6" in target.getvalue()
+    unpacked = extract(before + target.getvalue(), tmp_path)
     assert unpacked.members[0].path.read_bytes() == b"content"
 
 
@@ -91,6 +94,22 @@ def test_zips_with_64_bit_fields_and_streamed_zips_are_read(make, tmp_path):
             ["née", "é"],
             id="UTF-8 without its flag, and code page 437",
         ),
+        pytest.param(build(Part("a/B"), Part("A/b")), ["a/B", "A/b"], id="differ by case"),
+        pytest.param(build(Part("a"), Part("b")) + b"more", ["a", "b"], id="followed by some"),
+        pytest.param(build(Part("a"), Part("b")) + bytes(5_000), ["a", "b"], id="by more"),
+        pytest.param(
+            build(Part(b"a\\b.jpg", local_name=b"a/b.jpg")), ["a/b.jpg"], id="two separators"
+        ),
+        pytest.param(
+            build(Part("a"), Part("b/", b"", local_name=b"c/"), Part("d")),
+            ["a", "d"],
+            id="folder that contradicts the directory",
+        ),
+        pytest.param(
+            build(Part("a"), Part("__MACOSX/._1", local_name=b"__MACOSX/._2"), Part("d")),
+            ["a", "d"],
+            id="clutter that contradicts the directory",
+        ),
     ],
 )
 def test_unusual_but_valid_zips_are_read(content, expected, tmp_path):
@@ -98,12 +117,6 @@ def test_unusual_but_valid_zips_are_read(content, expected, tmp_path):
 
 
 UNSAFE = {
-    "climbing": [Part("../a")],
-    "climbing inside": [Part("a/../../b")],
-    "absolute": [Part("/etc/passwd")],
-    "drive letter": [Part("C:/a")],
-    "drive letter with backslash": [Part("c:\\a", system=0)],
-    "backslash from Unix": [Part("..\\a")],
     "climbing backslash from Windows": [Part("a\\..\\..\\b", system=0)],
     "zero byte": [Part("a\0.jpg")],
     "invalid UTF-8": [Part(b"\xff\xfe")],
@@ -143,13 +156,6 @@ def test_all_headers_are_checked_before_any_file_is_written(last, tmp_path):
         unpacking.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, written)
 
 
-@pytest.mark.parametrize(
-    "part", [Part("b/", b"", local_name=b"c/"), Part("__MACOSX/._1", local_name=b"__MACOSX/._2")]
-)
-def test_a_header_that_nothing_is_read_by_may_contradict_the_directory(part, tmp_path):
-    assert names(extract(build(Part("a"), part, Part("d")), tmp_path)) == ["a", "d"]
-
-
 def test_files_that_were_in_the_destination_before_survive_a_refusal(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("mine")
@@ -176,20 +182,6 @@ def test_what_is_no_file_or_has_a_name_twice_is_left_out(parts, tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-def test_names_that_differ_by_case_are_two_files(tmp_path):
-    assert names(extract(build(Part("a/B"), Part("A/b")), tmp_path)) == ["a/B", "A/b"]
-
-
-@pytest.mark.parametrize("more", [b"more", bytes(5_000)])
-def test_what_follows_the_archive_is_ignored(more, tmp_path):
-    assert names(extract(build(Part("a"), Part("b")) + more, tmp_path)) == ["a", "b"]
-
-
-def test_a_backslash_in_the_directory_and_a_slash_before_the_file_are_one_name(tmp_path):
-    content = build(Part(b"a\\b.jpg", local_name=b"a/b.jpg"))
-    assert names(extract(content, tmp_path)) == ["a/b.jpg"]
-
-
 @pytest.mark.parametrize("count", [1, 3, 60_000])
 def test_a_wrong_number_of_entries_is_refused(count, tmp_path):
     with pytest.raises(BadInput):
@@ -201,19 +193,17 @@ def test_a_wrong_number_of_entries_is_refused(count, tmp_path):
     [
         (b"", "not a zip"),
         (b"Rar!\x1a\x07\0" + bytes(99), "RAR"),
+        (b"\x28\xb5\x2f\xfd" + bytes(99), "Zstandard"),
         (b"\x1f\x8b\x08" + bytes(99), "gzip"),
         (build(Part("a"))[:-9], "missing or damaged"),
     ],
 )
-def test_other_files_are_refused_by_their_format(content, words, tmp_path):
-    with pytest.raises(BadArchive, match=words):
-        extract(content, tmp_path)
+def test_other_files_are_refused_by_their_format(content, words, refused):
+    refused(content, words)
 
 
-def test_a_zip_in_the_comment_is_checked_like_any_other(tmp_path):
-    with pytest.raises(BadArchive):
-        extract(build(Part("a"), comment=build(Part("../evil"))), tmp_path)
-    assert not (tmp_path / "out").exists()
+def test_a_zip_in_the_comment_is_checked_like_any_other(refused):
+    refused(build(Part("a"), comment=build(Part("../evil"))), "lead out")
 
 
 def test_damaged_files_are_skipped_and_the_others_kept(tmp_path):
@@ -250,34 +240,10 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
     )
     assert names(unpacked) == ["a/1.jpg", "PKW.csv"]
     assert {s.name: s.reason for s in unpacked.skipped} == {
-        **dict.fromkeys(clutter, unpacking.CLUTTER),
+        **dict.fromkeys(clutter, inspection.CLUTTER),
         "a/more.jpg": unpacking.NESTED,
         "Labels.XLSX": unpacking.SPREADSHEET,
     }
-
-
-@pytest.mark.parametrize(
-    ("parts", "limits", "variable"),
-    [
-        ([Part(f"{i}", b"") for i in range(101)], LIMITS, "TUSKER_ARCHIVE_ENTRIES"),
-        ([Part("a", bytes(1 << 20))], Settings(archive_megabytes=1), "TUSKER_ARCHIVE_MEGABYTES"),
-        ([Part("a", bytes(1 << 21))], Settings(expanded_megabytes=1), "TUSKER_EXPANDED_MEGABYTES"),
-        ([Part("a", bytes(5 << 20), method=8)], LIMITS, "TUSKER_EXPANSION_RATIO"),
-        (
-            [Part(f"{i}", bytes(3 << 20), method=8) for i in range(40)],
-            Settings(),
-            "TUSKER_EXPANSION_RATIO",
-        ),
-    ],
-)
-def test_the_limits_are_the_settings(parts, limits, variable, tmp_path):
-    with pytest.raises(LimitExceeded, match=variable):
-        extract(build(*parts), tmp_path, limits)
-
-
-def test_a_large_picture_is_skipped(tmp_path):
-    unpacked = extract(build(Part("a", bytes(2 << 20))), tmp_path, Settings(picture_megabytes=1))
-    assert "TUSKER_PICTURE_MEGABYTES" in unpacked.skipped[0].reason
 
 
 def bomb(kind: str) -> bytes:
@@ -403,17 +369,6 @@ def test_no_name_leads_out_of_the_destination(entries, tmp_path_factory):
     for member in members:
         assert not {"", ".", ".."} & set(member.name.split("/"))
         assert "\0" not in member.name
-
-
-@property_settings(max_examples=200, deadline=None)
-@given(name=st.text(max_size=60))
-def test_a_clean_name_is_clean(name):
-    try:
-        cleaned = inspection.clean(name)
-    except BadArchive:
-        return
-    assert inspection.clean(cleaned) == cleaned
-    assert not {"", ".", ".."} & (set(cleaned.split("/")) if cleaned else set())
 
 
 def test_only_the_innermost_empty_folders_are_listed():

@@ -1,39 +1,28 @@
 import os
-import zipfile
 from pathlib import Path
-
-import pytest
 
 from core.archive import sources
 from core.archive.inspection import LINK, LINKED_FOLDER
 from core.settings import Settings
 from tests.core.zips import Part, build
-from tests.shapes import draw, encoded
+
+PICTURE = b"a picture"
 
 
-@pytest.fixture
-def picture() -> bytes:
-    return encoded(draw(0, seed=0))
-
-
-def test_a_folder_is_listed_with_its_subfolders_in_natural_order(
-    tmp_path: Path, picture: bytes
-) -> None:
+def test_a_folder_is_listed_with_its_subfolders_in_natural_order(tmp_path: Path) -> None:
     for name in ("10.jpg", "2.jpg", "B1.jpg", "a/3.jpg", "a/b/1.jpg", ".hidden.jpg", "²x.jpg"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture)
+        path.write_bytes(PICTURE)
     found = [Path(source.name).relative_to(tmp_path) for source in sources.in_folder(tmp_path)]
     assert list(map(str, found)) == ["2.jpg", "10.jpg", "a/3.jpg", "a/b/1.jpg", "B1.jpg", "²x.jpg"]
 
 
-def test_links_to_folders_are_listed_with_the_reason_and_not_followed(
-    tmp_path: Path, picture: bytes
-) -> None:
+def test_links_to_folders_are_listed_with_the_reason_and_not_followed(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
     for each in (folder, elsewhere):
         each.mkdir()
-        (each / "1.jpg").write_bytes(picture)
+        (each / "1.jpg").write_bytes(PICTURE)
     (folder / "2.jpg").symlink_to(elsewhere / "1.jpg")
     (folder / "rose").symlink_to(elsewhere, target_is_directory=True)
     for name in ("gone.jpg", "notes.txt"):
@@ -42,45 +31,26 @@ def test_links_to_folders_are_listed_with_the_reason_and_not_followed(
     assert found == {"1.jpg": "", "2.jpg": "", "gone.jpg": LINK, "rose": LINKED_FOLDER}
 
 
-def test_a_zip_without_folders_is_read(tmp_path: Path, picture: bytes, settings: Settings) -> None:
-    path = tmp_path / "flat.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in ("10.jpg", "9.jpg", "__MACOSX/9.jpg", "inner/1.jpg"):
-            archive.writestr(name, picture)
-    found = sources.in_archive(path, tmp_path / "out", settings)
-    assert [source.name for source in found] == ["9.jpg", "10.jpg", "inner/1.jpg"]
-    assert all(source.content.read_bytes() == picture for source in found)
-
-
-def test_of_the_damaged_files_of_a_zip_only_pictures_are_listed(
-    tmp_path: Path, picture: bytes, settings: Settings
+def test_the_pictures_of_a_zip_are_listed_in_natural_order_also_damaged_ones(
+    tmp_path: Path, settings: Settings
 ) -> None:
     path = tmp_path / "some.zip"
-    damaged = [Part("bad.jpg", picture, checksum=1), Part("bad.txt", b"words", checksum=1)]
-    path.write_bytes(build(*damaged, Part("good.jpg", picture)))
-    bad, good = sources.in_archive(path, tmp_path / "out", settings)
-    assert (bad.name, bad.content) == ("bad.jpg", None)
-    assert "Damaged inside the archive" in bad.problem
-    assert (good.name, good.problem) == ("good.jpg", "")
-
-
-def test_a_name_of_very_many_digits_is_sorted_as_others(
-    tmp_path: Path, picture: bytes, settings: Settings
-) -> None:
-    path = tmp_path / "pictures.zip"
-    path.write_bytes(build(*(Part(f"{name}.jpg", picture) for name in ("10", "2", "001"))))
+    parts = [Part("bad.jpg", PICTURE, checksum=1), Part("bad.txt", b"words", checksum=1)]
+    names = ("10.jpg", "9.jpg", "001.jpg", "__MACOSX/9.jpg", "inner/1.jpg")
+    path.write_bytes(build(*parts, *(Part(name, PICTURE) for name in names)))
     prefix = "9" * 5_000 + "/"
-    found = sources.in_archive(path, tmp_path / "out", settings, prefix=prefix)
-    names = [source.name.removeprefix(prefix) for source in found]
-    assert names == ["001.jpg", "2.jpg", "10.jpg"]
+    *good, bad, inner = sources.in_archive(path, tmp_path / "out", settings, prefix=prefix)
+    listed = [source.name.removeprefix(prefix) for source in (*good, bad, inner)]
+    assert listed == ["001.jpg", "9.jpg", "10.jpg", "bad.jpg", "inner/1.jpg"]
+    assert all(source.content.read_bytes() == PICTURE for source in (*good, inner))
+    assert bad.content is None
+    assert "Damaged inside the archive" in bad.problem
 
 
-def test_unusable_paths_are_listed_with_their_problem(
-    tmp_path: Path, picture: bytes, settings: Settings
-) -> None:
-    (tmp_path / "good.jpg").write_bytes(picture)
+def test_unusable_paths_are_listed_with_their_problem(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "good.jpg").write_bytes(PICTURE)
     (tmp_path / "bad.zip").write_bytes(b"no zip")
-    (tmp_path / "climbing.zip").write_bytes(build(Part("../out.jpg", picture)))
+    (tmp_path / "climbing.zip").write_bytes(build(Part("../out.jpg", PICTURE)))
     (tmp_path / "empty").mkdir()
     paths = ["gone.jpg", "empty", "bad.zip", "climbing.zip", "x" * 5_000, "good.jpg"]
     scratch = tmp_path / "scratch"
@@ -92,9 +62,9 @@ def test_unusable_paths_are_listed_with_their_problem(
     assert not [file for _, _, files in os.walk(scratch) for file in files]
 
 
-def test_an_undecodable_name_is_made_printable(tmp_path: Path, picture: bytes) -> None:
+def test_an_undecodable_name_is_made_printable(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
-    path.write_bytes(picture)
+    path.write_bytes(PICTURE)
     (source,) = sources.in_folder(tmp_path)
     assert source.name.encode().endswith("\ufffd.jpg".encode())
     assert source.content == path

