@@ -55,7 +55,7 @@ def check_count(count: int, limits: Settings) -> None:
     if count > limits.archive_entries:
         raise LimitExceeded(
             f"An archive or folder may have up to {limits.archive_entries:,} entries; this one has "
-            f"{count:,} or more. Leave some out, or raise {Settings.variable('archive_entries')}."
+            f"at least {count:,}. Leave some out, or raise {Settings.variable('archive_entries')}."
         )
 
 
