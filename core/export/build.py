@@ -107,9 +107,9 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
     threshold = annotations.threshold or float(np.median(probabilities.max(axis=1)))
     return HeldOut(
         paths,
+        tuple(examples[index].format for index in indices),
         labels,
         probabilities,
-        settings,
         decision=Decision.of(model.set_levels, threshold, annotations.level or None),
         ood_scores=scores,
         ood_detector=None if scores is None else run.model_folder / storage.OOD,

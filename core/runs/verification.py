@@ -24,8 +24,7 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
         runtime: the library that opened it, with its version.
         thumbnails: whether the pictures were the small copies of the run, since the pictures that
             it was trained on had been deleted.
-        unopened: formats of pictures that its program cannot open; the file was run on their
-            pixels.
+        unopened: formats of pictures that its program cannot open; they were left out.
     """
 
     file: str

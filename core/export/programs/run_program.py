@@ -43,7 +43,7 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
 
     def load(path: str) -> np.ndarray | None:
         try:
-            return np.load(path) if path.endswith(".npy") else program.load(path)
+            return program.load(path)
         except UNREADABLE:  # a format that Pillow alone cannot read, or a file without its end
             return None
 

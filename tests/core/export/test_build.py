@@ -16,7 +16,6 @@ from core.export import build, convert, keras_file, onnx_file, parts, programs, 
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
-from core.settings import Settings
 from core.system import capacity, files
 from tests.shapes import draw, encoded
 
@@ -214,46 +213,23 @@ def test_held_out_pictures_are_test_pictures_with_the_probabilities_of_the_repor
         np.testing.assert_array_equal(probabilities, trained.run.probabilities()[index])
 
 
-def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_run, tmp_path):
+def test_pictures_that_the_program_cannot_open_are_left_out_and_named(trained_run, tmp_path):
     trained = trained_run()
-    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
-    unreadable = tmp_path / "strange.heic"
-    unreadable.write_bytes(b"not for Pillow")
-    mixed = verify.HeldOut(
-        (unreadable, *held_out.paths[1:]), held_out.labels, held_out.probabilities, Settings()
-    )
-    saved, _ = storage.load(trained.run.model_folder)
-    form = FORMATS[0]
-    counted = []
-    paths = {form: trained.run.model_folder / form.file}
-
-    def count(*step):
-        counted.append(step)
-
-    (result,) = verify.verify(paths, saved, mixed, count)
-    assert result.passed
-    assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
+    whole = build.held_out(trained.run, trained.pictures, trained.settings)
     # A PNG whose end is missing: the app reads it, Pillow alone does not.
     (tmp_path / "cut.png").write_bytes(encoded(draw(0, 0, size=96), "PNG")[:-40])
-    classifier = trained.run.classifier(trained.settings)
-    probabilities = classifier.answer(classifier.load(tmp_path / "cut.png")).probabilities[None]
-    for count_whole in (0, 3):
-        part = verify.HeldOut(
-            (tmp_path / "cut.png", *held_out.paths[:count_whole]),
-            np.concatenate([[probabilities.argmax()], held_out.labels[:count_whole]]),
-            np.concatenate([probabilities, held_out.probabilities[:count_whole]]),
-            Settings(),
-        )
-        (result,) = verify.verify(paths, saved, part, count)
-        assert result.passed
-        assert result.unopened == ("PNG",)
-        assert result.difference <= verify.TOLERANCE
-        assert "PNG" in result.reservation
-    only = verify.HeldOut(
-        (unreadable,), held_out.labels[:1], held_out.probabilities[:1], Settings()
-    )
-    (result,) = verify.verify(paths, saved, only, count)
-    assert "could not be verified" in result.reason
+    saved, _ = storage.load(trained.run.model_folder)
+    paths, counted = {FORMATS[0]: trained.run.model_folder / FORMATS[0].file}, []
+    some = replace(whole, paths=(tmp_path / "cut.png", *whole.paths[1:]))
+    (result,) = verify.verify(paths, saved, some, lambda *step: counted.append(step))
+    assert result.passed and result.unopened == (whole.formats[0],)
+    assert whole.formats[0] in result.reservation
+    assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
+    (result,) = verify.verify(paths, saved, whole, lambda *_: None)
+    assert result.passed and not result.unopened
+    none = replace(whole, paths=(tmp_path / "cut.png",) * 6)
+    (result,) = verify.verify(paths, saved, none, lambda *_: None)
+    assert not result.passed and "could not be verified" in result.reason
 
 
 def test_without_the_pictures_the_thumbnails_of_the_run_are_used(trained_run):
