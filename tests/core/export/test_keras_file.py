@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from core.backbones import build, get
-from core.export import convert, keras_file, train_program
+from core.export import convert, keras_file, parts
 from core.model import keras_model
 from core.model.dense import DenseHead
 from core.model.litert_file import LitertFile
@@ -19,10 +19,9 @@ SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=1.0, cu
 
 
 @pytest.fixture
-def base(settings, tmp_path):
+def base(settings):
     """The backbone as a Keras file."""
-    train_program.write_backbone(get("tiny"), tmp_path / "backbone.keras", settings)
-    return tmp_path / "backbone.keras"
+    return parts.backbone_file(get("tiny"), settings)
 
 
 def fine_tuned_trunk():
