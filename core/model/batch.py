@@ -1,7 +1,6 @@
 """Predict on many pictures with all cores, in order, with bounded memory."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -60,7 +59,7 @@ def answers(
         top: number of predictions per picture.
         thumbnail_edge: edge in pixels of a thumbnail of each picture; 0 for none.
 
-    Yields:
+    Returns:
         One row per source, in order; None for files that are not pictures and have no such name.
     """
 
@@ -83,8 +82,7 @@ def answers(
             thumbnail=small,
         )
 
-    with closing(map_parallel(build, sources, predict)) as rows:
-        yield from rows
+    return map_parallel(build, sources, predict)
 
 
 def map_parallel(
