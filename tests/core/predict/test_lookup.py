@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.bundles import imported
 from core.dataset import fingerprints
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
 from core.evaluation.wording import undefined
@@ -206,5 +207,5 @@ def test_the_training_pictures_of_an_earlier_bundle_follow_from_its_split(traine
             if member != "learned.json":
                 old.writestr(member, files.read(member))
     test = {example.sha256 for example in trained.run.dataset().of("test")}
-    learned = lookup.learned(str(tmp_path / "old.zip"), trained.settings)
-    assert learned == {e.sha256 for e in trained.run.dataset().examples} - test
+    model = imported.open_bundle(tmp_path / "old.zip", trained.settings)
+    assert model.learned() == {e.sha256 for e in trained.run.dataset().examples} - test
