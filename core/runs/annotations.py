@@ -14,6 +14,7 @@ from core.errors import RunDamaged
 from core.jobs import JobFolder
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
+from core.model.decision import Decision
 from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, READ_FOR_LISTS
 from core.runs.manifest import Manifest
 from core.settings import Settings
@@ -217,6 +218,14 @@ class AnnotatedFolder:
             annotations.name or listed.name,
             settings,
             open_model,
-            threshold=annotations.threshold,
-            level=annotations.level,
+            self.decision(),
         )
+
+    def decision(self) -> Decision:
+        """The threshold and the level of prediction sets that the owner has chosen.
+
+        Raises:
+            RunDamaged: the description of the model cannot be read.
+        """
+        annotations, model = self.annotations(), storage.load_description(self.model_folder)
+        return Decision.of(model.set_levels, annotations.threshold, annotations.level)

@@ -21,6 +21,8 @@ EXPORT_JOB = "export-"
 """Beginning of the name of the folder of the export job; the run's id follows."""
 OWNED = (filenames.ANNOTATIONS, filenames.ANNOTATIONS_LOCK, visitors.OWNER, filenames.PUBLISHED)
 """Files of the owner, which the manifest does not list."""
+REQUEST = (filenames.CONFIG, filenames.DATASET, filenames.FINDINGS, filenames.ORIGIN)
+"""Files from which a training starts."""
 BUNDLED = {
     filenames.VERIFICATION: "How each exported file answered when it was opened again",
     filenames.REPORT: "The report, as JSON",
@@ -154,18 +156,8 @@ class Run(RunArtifacts):
 
         The manifest lists every file that it finds, so that old results would end up in it.
         """
-        retained = (
-            *PRIVATE,
-            *OWNED,
-            filenames.CONFIG,
-            filenames.DATASET,
-            filenames.FINDINGS,
-            filenames.ORIGIN,
-            EVENTS,
-            LOG,
-        )
         for path in self.path.iterdir():
-            if path.name not in retained:
+            if self._is_result(path) and path.name not in REQUEST:
                 files.remove(path)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
