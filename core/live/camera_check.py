@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import BadInput
-from core.live.frames import pixels
 from core.model import appearance
 from core.model.appearance import Percentiles
 from core.model.classifier import Classifier
@@ -85,7 +84,7 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
         raise BadInput(NOT_KEPT)
     if not 1 <= len(frames) <= FRAMES:
         raise BadInput(f"Expected 1 to {FRAMES} frames, found {len(frames)}. Reload the page.")
-    pictures = [pixels(classifier, frame) for frame in frames]
+    pictures = [classifier.load_frame(frame) for frame in frames]
     medians = np.median([appearance.measure(picture) for picture in pictures], axis=0).tolist()
     measures = [
         _compare(name, value, getattr(usual, name))

@@ -13,7 +13,7 @@ import numpy as np
 
 from core import images
 from core.backbones import Backbone, imagenet_labels, serving
-from core.errors import RunDamaged
+from core.errors import BadImage, RunDamaged
 from core.model import heatmap
 from core.model.appearance import Appearance
 from core.model.decision import ALWAYS_ANSWER, IMAGENET, Decision, PredictionSet, Verdict
@@ -125,14 +125,10 @@ class Classifier:
     """A serving model with the names of its classes.
 
     Attributes:
-        title: its name on the screen.
-        labels: names of the classes, by index.
         crop: edge of the centre crop relative to a picture's shorter edge.
-        limits: of the host, for pictures.
         scale: of pictures of more than 8 bits.
         head: replaces the layers of the serving model above the embedding; None to keep these.
         decision: when the answer is "not sure", and whether there are prediction sets.
-        appearance: statistics of its training pictures; None if unknown.
     """
 
     model: ServingModel
@@ -173,6 +169,21 @@ class Classifier:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
         return images.decode_and_crop(source, self.size, self.crop, self.scale, limits=self.limits)
 
+    def load_frame(self, frame: bytes) -> np.ndarray:
+        """A frame that a browser has cropped and resized, (size, size, 3) uint8.
+
+        Raises:
+            BadImage: it cannot be read, or has another size.
+        """
+        picture = images.decode(frame, limits=self.limits)
+        if picture.shape != (self.size, self.size, 3):
+            height, width = picture.shape[:2]
+            raise BadImage(
+                f"Expected a frame of {self.size} by {self.size} pixels, found {width} by "
+                f"{height}. Reload the page."
+            )
+        return picture
+
     def answer(self, picture: np.ndarray) -> Answer:
         """Predict from (size, size, 3) uint8 RGB.
 
@@ -194,11 +205,11 @@ class Classifier:
         )
 
     def verdict(self, answer: Answer) -> Verdict:
-        """How far to trust an answer."""
+        """See `Decision.verdict`."""
         return self.decision.verdict(answer.probabilities, answer.ood_score)
 
     def prediction_set(self, answer: Answer) -> PredictionSet | None:
-        """Classes one of which is right; None for a single class, or if none are promised."""
+        """See `Decision.prediction_set`."""
         return self.decision.prediction_set(answer.probabilities, answer.ood_score, self.labels)
 
     @property
