@@ -37,7 +37,6 @@ def import_bundle(
 
     Args:
         stream: the zip, seekable.
-        name: what the visitor calls it.
         by: mark of the visitor.
 
     Raises:

@@ -111,9 +111,6 @@ class ImportedModel(AnnotatedFolder):
         A fine-tuned network is built from the table of backbones with the published weights, then
         the arrays of the folder are loaded. Nothing that can be executed comes from outside.
 
-        Args:
-            progress: called with the step, the work done in per cent, and 100; may raise.
-
         Raises:
             WeightsUnavailable: the backbone's weights cannot be had.
             RunDamaged: the folder's arrays cannot be read, or do not fit.

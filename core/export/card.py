@@ -26,7 +26,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class RunDetails:
-    """The details about a complete run that a card or an HTML report shows.
+    """The details of a complete run that a card or an HTML report shows.
 
     Attributes:
         version: of Tusker that trained it; empty if before 1.0.
@@ -37,10 +37,8 @@ class RunDetails:
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
         divided: those of them whose near-duplicate is in another split.
-        inflation: of the score by a split that divides the chosen groups; None without groups.
         origin: the run whose training was repeated. Never show its id: it is a permission.
-        sets: the prediction sets of the current level, on the test pictures; None if off.
-        threshold: the current one, with coverage and error on the test pictures; None if off.
+        sets, threshold: in force, as on the test pictures; None if off.
         undefined: which figures of classes are undefined, as a sentence; empty if none.
         worst: classes with the lowest recall, if below 1.
         few: classes with fewer than `FEW` test pictures.

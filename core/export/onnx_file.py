@@ -27,8 +27,7 @@ def write(source: LitertFile, path: Path, sentence: str, entries: dict[str, str]
 
     Args:
         source: takes one picture, float32 (1, size, size, 3); its outputs have one row each.
-        sentence: description for people.
-        entries: named texts for programs.
+        sentence, entries: as from `formats.describe`.
 
     Raises:
         LookupError: the file has an operation that is not translated.

@@ -83,7 +83,6 @@ def write_bundle(
     It has the same bytes each time, so that Streamlit keeps one copy of all downloads.
 
     Args:
-        file: open for writing, or its path.
         chosen: files of the formats to include; None for all available ones.
 
     Raises:

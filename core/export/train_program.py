@@ -49,9 +49,6 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
     """The program, formatted as ruff would, without anything that this run did not use.
 
     Args:
-        config: of the run.
-        model: gives input size, crop and classes.
-        dataset: with its split.
         fine_tuned: whether the run fine-tuned the backbone and kept the result.
     """
     backbone = backbones.get(model.backbone)

@@ -49,9 +49,7 @@ class HeldOut:
         paths, formats: of the files, n each.
         labels: (n,) indices of their classes.
         probabilities: (n, k), predictions of the model; of original pictures, those in the report.
-        decision: threshold and prediction sets that the programs are verified with.
-        ood_scores: (n,) of the model; None without a detector.
-        ood_detector: its file; None without one.
+        ood_scores, ood_detector: (n,) of the model, and its file; None without a detector.
         thumbnails: whether the files are the small copies that the run keeps.
     """
 
@@ -218,11 +216,10 @@ class _Answers:
     """The answers of a program to m of the held-out pictures.
 
     Attributes:
-        indices: of these pictures, (m,).
-        probabilities: (m, k).
-        ood_scores: (m,); NaN without a detector.
-        seconds, verdicts, sizes: time, value of the `Verdict`, and number of classes in the
-            prediction set of each, (m,).
+        indices: of these pictures, (m,), as the others but for `probabilities`, (m, k).
+        ood_scores: NaN without a detector.
+        verdicts: values of `Verdict`.
+        sizes: numbers of classes in the prediction sets.
     """
 
     indices: np.ndarray

@@ -35,7 +35,6 @@ class MeasureComparison:
     """One measure of the camera beside that of the training pictures.
 
     Attributes:
-        name: of the measure.
         camera: median of the frames.
         training: usual range of the training pictures.
         difference: `darker`, `somewhat darker`, or empty if the camera is in the usual range.
@@ -53,13 +52,7 @@ class MeasureComparison:
 
 @dataclass(frozen=True)
 class CameraCheck:
-    """The result of a camera check.
-
-    Attributes:
-        sentence: the verdict with its numbers.
-        unlike: whether any measure is unlike.
-        measures: all measures.
-    """
+    """The verdict of a camera check with its numbers, and whether any measure is unlike."""
 
     sentence: str
     unlike: bool

@@ -20,10 +20,9 @@ class Row:
     """The prediction for one of many pictures.
 
     Attributes:
-        file: name of the picture.
         predictions: most likely first; empty if the picture could not be read.
-        verdict: how far to trust the first; None if the picture could not be read.
-        prediction_set: classes one of which is right; None for a single class.
+        verdict: of the first; None if the picture could not be read.
+        prediction_set: None for a single class.
         problem: why the picture could not be read; empty if it could.
         nearly_black: whether the model can see little in the picture.
         thumbnail: JPEG bytes of what the model saw, if they were asked for.
@@ -55,7 +54,7 @@ def answers(
     """Predict on every picture; one that cannot be read does not stop the others.
 
     Args:
-        build: creates a classifier; called once per core.
+        build: called once per core.
         top: number of predictions per picture.
         thumbnail_edge: edge in pixels of a thumbnail of each picture; 0 for none.
 
@@ -93,7 +92,7 @@ def map_parallel(
     """Apply `predict` to every item in parallel, with one classifier per core.
 
     Args:
-        build: creates a classifier; called once per core.
+        build: called once per core.
         predict: may decode and predict; its exceptions are raised here.
 
     Yields:

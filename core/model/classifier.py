@@ -39,7 +39,6 @@ class Answer:
         probabilities: (k,) float32, sum 1.
         embedding: (d,) float32, pooled features.
         feature_map: (h, w, c) float32, the last activation before pooling.
-        seconds: time of the prediction.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
         nearly_black: whether the model can see little in the picture.
     """
@@ -56,7 +55,6 @@ class ServingModel:
     """A LiteRT file with the outputs probabilities, embedding and feature map; thread-safe.
 
     Attributes:
-        path: the file.
         size: edge of its square input, in pixels.
         shapes: of the outputs by name, without the batch.
     """

@@ -27,7 +27,6 @@ def activation(
     Args:
         feature_map: (h, w, c) float32, the last one, before pooling.
         head: takes d features, of which the first c are the pooled feature map.
-        classes: indices of the classes to explain.
         embedding: (d,) float32, the features.
 
     Returns:

@@ -82,7 +82,6 @@ class LitertFile:
         """Keep some outputs and the operations that they need; remove all others.
 
         Args:
-            names: existing outputs.
             inside: additional outputs, as name → tensor index.
         """
         self.outputs = {name: self.outputs[name] for name in names} | dict(inside or {})
@@ -158,11 +157,7 @@ class LitertFile:
             self._replace(layer)
 
     def describe(self, sentence: str, entries: Mapping[str, str], *, input_name: str) -> None:
-        """Store a description for people, and named entries for programs.
-
-        Args:
-            input_name: new name of the only input in the signature.
-        """
+        """Store a description for people and named entries for programs, and name the input."""
         (tensor,) = self._model.signatureDefs[0].inputs
         tensor.name = input_name.encode()
         self._model.description = sentence
@@ -175,11 +170,7 @@ class LitertFile:
             self._model.metadata.append(entry)
 
     def change_constants(self, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Replace every float32 constant of the file.
-
-        Args:
-            change: float32 array → float32 array of the same shape.
-        """
+        """Replace every float32 constant of the file by one of the same shape."""
         changed: set[int] = set()
         for index, tensor in enumerate(self.graph.tensors):
             values = self.constant(index)

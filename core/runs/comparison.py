@@ -21,7 +21,6 @@ class ComparedRun:
     """Settings and results of a complete run.
 
     Attributes:
-        evaluated: its report with the hashes of its test pictures.
         learned_from: number of training pictures.
         learned_classes: class of each training and validation picture, by its SHA-256.
     """
@@ -86,7 +85,7 @@ class TrainingDataChanges:
 
 
 def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDataChanges:
-    """How the training and validation pictures of `second` differ from those of `first`."""
+    """See `TrainingDataChanges`."""
     before, after = first.learned_classes, second.learned_classes
     both = before.keys() & after.keys()
     return TrainingDataChanges(
@@ -97,11 +96,7 @@ def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDa
 
 
 def changed_settings(configs: Sequence[TrainingConfig]) -> dict[str, tuple[Any, ...]]:
-    """Settings that differ between configurations, by name, such as `augmentation.views`.
-
-    Returns:
-        For each setting its values, in the order of the configurations.
-    """
+    """Settings that differ between configurations, by name, with a value of each of these."""
     flattened = [dict(flat(config.model_dump(mode="json"))) for config in configs]
     return {
         name: tuple(values[name] for values in flattened)

@@ -93,7 +93,7 @@ class Run(RunArtifacts):
             path.touch() if shown else path.unlink()
 
     def events(self) -> tuple[Event, ...]:
-        """The events of the job so far."""
+        """Those of the job so far."""
         return self.job.events.read()
 
     def epochs(self) -> tuple[Epoch, ...]:
@@ -134,11 +134,7 @@ class Run(RunArtifacts):
         )
 
     def keep_fingerprints(self, pictures: Path) -> None:
-        """Copy the fingerprints of the learned pictures into the run, to keep them for good.
-
-        Args:
-            pictures: folder of the pictures, with the fingerprints of all of them.
-        """
+        """Copy the fingerprints of the learned pictures from their folder, to keep them."""
         if fingerprints := Fingerprints.load(pictures):
             fingerprints.of_files(self.learned()).save(self.path)
 

@@ -26,14 +26,10 @@ class Summary(BaseModel, frozen=True):
     """One line of the list of runs.
 
     Attributes:
-        name: the owner's, or else that of the pictures.
-        data: name of the pictures.
-        sample: whether this is the run that comes with Tusker.
-        published: whether every visitor of this host sees it in their lists.
-        complete: whether its report is finished.
+        name: the owner's, or else that of the pictures, which is `data`.
         damaged: whether a file is missing or differs from the file that the training wrote.
         at: when it was queued, in seconds since 1970.
-        accuracy: with its 95 % confidence interval; None before there is a report.
+        accuracy: None before there is a report.
         fair: whether no test picture nearly equals a training picture.
         megabytes: size of all its files.
     """

@@ -32,12 +32,9 @@ def imported(path: str) -> ModuleType:
 
 
 def answer(program: ModuleType, model: str, answers: str, pictures_before: int) -> None:
-    """Write the answers to all pictures that the program can read.
+    """Write the answers to all pictures that the program can read to a file.
 
     Args:
-        program: with `load`, `load_model` and perhaps more functions.
-        model: path of the model file.
-        answers: path of the file of answers.
         pictures_before: number of pictures that earlier programs were run on, for the progress.
     """
 
