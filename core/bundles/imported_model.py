@@ -1,12 +1,7 @@
-"""The folder of one imported model.
+"""The folder of one imported model: the files of its bundle, what is built of them, and its job.
 
-brought/<id>/              128 random bits in hex: knowing them is the permission, as for a run
-  model.json, weights.safetensors, novelty.safetensors, looks.json    from the bundle
-  serving.tflite           built here, if layers of the backbone were trained
-  manifest.json            SHA-256 of these
-  annotations.json         threshold and level of prediction sets, from the bundle or the owner
-  status.json, …           of the job that built the serving model
-  owner                    mark of the owner, on a public host
+As for a run, its id is the permission, `manifest.json` is written last, and the owner has
+annotations, at first the decision of the bundle.
 """
 
 import contextlib

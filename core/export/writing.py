@@ -124,12 +124,11 @@ class Writer:
 
     def _views(self) -> np.ndarray:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""
+        examples = self.run.dataset().of("test" if self.pictures is None else "train")
+        indices = evenly(len(examples), CALIBRATION_PICTURES)
         if self.pictures is None:
-            tests = len(self.run.dataset().of("test"))
-            paths = [self.run.thumbnail(index) for index in evenly(tests, CALIBRATION_PICTURES)]
+            paths = [self.run.thumbnail(index) for index in indices]
         else:
-            examples = self.run.dataset().of("train")
-            indices = evenly(len(examples), CALIBRATION_PICTURES)
             paths = [self.pictures / examples[index].path for index in indices]
         size, crop, scale = self.model.size, self.model.crop, self.model.scale
         return np.stack(
