@@ -1,11 +1,10 @@
 """Write the training of a run as a plain Keras program, with its split beside it."""
 
 import json
-from typing import Any
 
 from core import backbones
 from core.dataset import Dataset
-from core.dataset.layout import Split, role
+from core.dataset.layout import Split
 from core.export import programs
 from core.model.storage import ModelFile
 from core.training import depth, interpolation
@@ -70,42 +69,11 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         deep=any(example.format in DEEP_FORMATS for example in dataset.examples),
         shipped=not backbone.in_keras,
         recipe=backbone.recipe,
-        **_splitting(config, dataset),
         depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
         cut=backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
         shares=interpolation.SHARES,
     )
-
-
-def _splitting(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
-    """How the program splits pictures that the split file does not list."""
-    folders = _split_folders(dataset) if dataset.predefined else {}
-    share = config.validation
-    if folders:
-        share = round(config.validation / (1 - config.test), 4)
-    return {
-        "given": ", ".join(f"{_literal(name)}: {_literal(part)}" for name, part in folders.items()),
-        "deals_test": not folders,
-        "deals_validation": "validation" not in folders.values(),
-        "validation": share,
-    }
-
-
-def _split_folders(dataset: Dataset) -> dict[str, Split]:
-    """Folder above the classes → its split; a folder that was split further counts as training."""
-    names = [example.name.split("/") for example in dataset.examples]
-    deepest = min(map(len, names))
-    levels = (n for n in range(deepest - 1) if all(role(parts[n]) for parts in names))
-    if (level := next(levels, None)) is None:  # the split comes from a table
-        return {}
-    splits: dict[str, set[Split | None]] = {}
-    for parts, example in zip(names, dataset.examples, strict=True):
-        splits.setdefault(parts[level], set()).add(example.split)
-    return {
-        folder: "train" if "train" in parts else next(part for part in parts if part)
-        for folder, parts in sorted(splits.items())
-    }
 
 
 def _views(augmentation: Augmentation) -> list[str]:

@@ -80,8 +80,7 @@ class Writer:
             trunk = self._quantised()
             if self.int8_path is not None:
                 parts.save_int8(self.int8_path, trunk)
-        path.write_bytes(trunk.content.tobytes())
-        file = LitertFile(path)
+        file = LitertFile(trunk.content.tobytes())
         file.add_head(DenseHead.from_arrays(self.arrays).after(trunk.scale, trunk.shift))
         self._describe(file, path)
 

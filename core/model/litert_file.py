@@ -25,10 +25,14 @@ OTHER_HEAD = "the layers above the embedding are not dense with ReLU in between 
 class LitertFile:
     """One LiteRT file with a single subgraph, in memory."""
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as handle:
-            # Only the parts of a large file that are read get into memory.
-            content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, source: Path | bytes) -> None:
+        content: bytes | mmap.mmap
+        if isinstance(source, bytes):
+            content = source
+        else:
+            with source.open("rb") as handle:
+                # Only the parts of a large file that are read get into memory.
+                content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         (self.graph,) = self._model.subgraphs
         self.outputs: dict[str, int] = {

@@ -67,8 +67,7 @@ def test_the_head_of_an_int8_file_is_not_quantised(base, tmp_path):
     keras_file.write(base, SAVED, arrays | head.arrays(), tmp_path / "whole.keras")
     path = tmp_path / "classifier-int8.tflite"
     rounded = convert.to_int8(tmp_path / "whole.keras", views)
-    path.write_bytes(rounded.content.tobytes())
-    file = LitertFile(path)
+    file = LitertFile(rounded.content.tobytes())
     file.add_head(head.after(rounded.scale, rounded.shift))
     file.write(path)
     signature = Interpreter(str(path)).get_signature_runner()
