@@ -106,6 +106,7 @@ FORMATS = (
     ),
 )
 """How a program opens a file is in the template `programs/predict.py.j2`, by `name`."""
+TITLES = {form.file: form.title for form in FORMATS}
 
 
 def size(path: Path) -> int:

@@ -32,7 +32,7 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
     job, names = run.export_job, [form.name for form in forms]
     job.path.mkdir(exist_ok=True)
     with _orders_lock(job):
-        waiting = at_work(run, settings)
+        waiting = scheduling.at_work(job, settings)
         names = [*(_names(run) if waiting else ()), *names]
         spec = JobSpec(kind="export", arguments={FORMATS: names})
         if not waiting:
@@ -41,14 +41,9 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
         return job
 
 
-def at_work(run: Run, settings: Settings) -> bool:
-    """Whether exports of a run are queued or being prepared."""
-    return scheduling.at_work(run.export_job, settings)
-
-
 def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
     """The formats that are queued or being prepared."""
-    if not at_work(run, settings):
+    if not scheduling.at_work(run.export_job, settings):
         return ()
     available = available_formats(run)
     return tuple(form for form in named(_names(run)) if form not in available)

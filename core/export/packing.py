@@ -56,11 +56,6 @@ def available_formats(run: Run) -> tuple[Format, ...]:
     )
 
 
-def title(file: str) -> str:
-    """Name of a format on the screen."""
-    return next(form.title for form in FORMATS if form.file == file)
-
-
 def sizes(run: Run) -> dict[str, int]:
     """Bytes of each available format."""
     return {form.file: size(run.model_folder / form.file) for form in available_formats(run)}

@@ -109,7 +109,7 @@ class Writer:
         return LitertFile(path)
 
     def _describe(self, file: LitertFile, path: Path) -> None:
-        file.describe(*describe(self.model), input_name="picture")
+        file.describe(*describe(self.model))
         file.write(path)
 
     def _quantised(self) -> Int8Trunk:

@@ -159,10 +159,10 @@ class LitertFile:
         for layer in layers:
             self._replace(layer)
 
-    def describe(self, sentence: str, entries: Mapping[str, str], *, input_name: str) -> None:
-        """Store a description for people and named entries for programs, and name the input."""
+    def describe(self, sentence: str, entries: Mapping[str, str]) -> None:
+        """Describe the file to people and, by named entries, to programs; name its input."""
         (tensor,) = self._model.signatureDefs[0].inputs
-        tensor.name = input_name.encode()
+        tensor.name = b"picture"
         self._model.description = sentence
         self._model.metadata = self._model.metadata or []
         for name, content in entries.items():
