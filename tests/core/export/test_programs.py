@@ -4,7 +4,6 @@ import io
 import struct
 import subprocess
 import sys
-import zipfile
 import zlib
 from itertools import product
 
@@ -88,10 +87,7 @@ def test_a_program_prints_what_the_page_shows_in_any_folder(trained_run, picture
         (tmp_path / name).write_bytes(content)
     classifier = trained.run.classifier(trained.settings)
     choose(trained.run, classifier, [classifier.load(content) for content in pictures.values()])
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
-    ) as archive:
-        archive.extractall(tmp_path / "bundle")
+    trainings.unpack_bundle(trained, tmp_path / "bundle")
     classifier = trained.run.classifier(trained.settings)
     expected, occurred = [], set()
     for name, content in pictures.items():
@@ -255,11 +251,7 @@ def test_programs_are_short_and_pass_ruff(tmp_path):
 
 def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pictures, tmp_path):
     trained = trained_run()
-    folder = tmp_path / "bundle"
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
-    ) as archive:
-        archive.extractall(folder)
+    folder = trainings.unpack_bundle(trained, tmp_path / "bundle", [storage.LITERT])
     (tmp_path / "cut.jpg").write_bytes(pictures["wide.jpg"][:2000])
     (tmp_path / "text.png").write_bytes(b"no picture")
     (tmp_path / "torn.png").write_bytes(pictures["plain.png"][:60])
@@ -281,12 +273,8 @@ def test_the_licences_ask_to_name_changed_weights_only_if_they_were_changed(chan
 
 
 def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):
-    trained = trained_run()
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
-    ) as archive:
-        archive.extractall(tmp_path)
-    command = [sys.executable, "-I", str(tmp_path / "predict.py")]
+    folder = trainings.unpack_bundle(trained_run(), tmp_path, [storage.LITERT])
+    command = [sys.executable, "-I", str(folder / "predict.py")]
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert process.returncode == 1
     assert process.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"

@@ -1,7 +1,6 @@
 """The training as a separate program: what is written, and that it reaches the same accuracy."""
 
 import ast
-import io
 import json
 import operator
 import re
@@ -313,14 +312,6 @@ def test_the_network_of_keras_applications_is_cut_at_the_same_layer(name):
     ]
 
 
-def unpack_bundle(trained, folder):
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
-    ) as archive:
-        archive.extractall(folder)
-    return folder
-
-
 def run_program(folder, *arguments):
     """Run `train.py` in a fresh process that finds nothing of Tusker."""
     command = [sys.executable, "-I", "train.py", *map(str, arguments)]
@@ -361,7 +352,7 @@ def shapes_on_disk(folder, per_class=14):
 @pytest.mark.parametrize("preset", ["quick", "best"])
 def test_the_program_in_the_bundle_tests_on_the_same_pictures(trained_run, tmp_path, preset):
     trained = trained_run(preset)
-    folder = unpack_bundle(trained, tmp_path / "bundle")
+    folder = trainings.unpack_bundle(trained, tmp_path / "bundle")
     pictures = shapes_on_disk(tmp_path / "pictures")
     (pictures / "all" / "circle" / "broken.jpg").write_bytes(b"no picture")
     output = run_program(folder, pictures).stdout
@@ -390,7 +381,7 @@ def test_custom_settings_run_too(tiny, shapes_dataset, settings, tmp_path):
         fine_tune_phase={"optimizer": "adamw", "epochs": 2},
     )
     trained = train(shapes_dataset, run_config, runs.new_path(settings), settings, exports=True)
-    folder = unpack_bundle(trained, tmp_path / "bundle")
+    folder = trainings.unpack_bundle(trained, tmp_path / "bundle")
     hits, total = accuracy(run_program(folder, shapes_on_disk(tmp_path / "pictures")).stdout)
     assert hits / total >= trained.run.report().accuracy.value - 0.2
 
@@ -414,7 +405,7 @@ def test_the_program_runs_with_a_network_of_keras_applications(tmp_path, backbon
 def test_unknown_pictures_are_split_and_unreadable_ones_left_out(
     trained_run, run_in_process, tmp_path
 ):
-    folder = unpack_bundle(trained_run(), tmp_path / "bundle")
+    folder = trainings.unpack_bundle(trained_run(), tmp_path / "bundle")
     (folder / train_program.SPLIT_FILE).unlink()
     program = (folder / "train.py").read_text()
     short, configure = re.subn(r"(HEAD_PATIENCE = \S+), \d+, \d+", r"\1, 2, 2", program)
@@ -435,7 +426,7 @@ def test_unknown_pictures_are_split_and_unreadable_ones_left_out(
 
 
 def test_a_missing_folder_and_missing_classes_are_refused(trained_run, run_in_process, tmp_path):
-    folder = unpack_bundle(trained_run(), tmp_path / "bundle")
+    folder = trainings.unpack_bundle(trained_run(), tmp_path / "bundle")
     with pytest.raises(SystemExit, match=r"^Expected a folder, found nowhere: python train\.py"):
         run_in_process(folder, "nowhere")
     (tmp_path / "empty").mkdir()
@@ -447,7 +438,7 @@ def test_a_missing_folder_and_missing_classes_are_refused(trained_run, run_in_pr
 def test_a_missing_backbone_is_refused_before_any_picture_is_read(
     trained_run, run_in_process, tmp_path
 ):
-    folder = unpack_bundle(trained_run(), tmp_path / "bundle")
+    folder = trainings.unpack_bundle(trained_run(), tmp_path / "bundle")
     (folder / train_program.BACKBONE_FILE).unlink()
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match=r"^Expected backbone\.keras .* Prepare the Keras format"):
@@ -462,7 +453,7 @@ def test_the_accuracy_is_within_two_points_of_the_report(datasets, settings, tmp
     imported = import_dataset(tmp_path / "taken", source)
     run_config = config.preset(preset)
     trained = train(imported, run_config, runs.new_path(settings), settings, exports=True)
-    folder = unpack_bundle(trained, tmp_path / "bundle")
+    folder = trainings.unpack_bundle(trained, tmp_path / "bundle")
     with zipfile.ZipFile(source) as archive:
         archive.extractall(tmp_path / "pictures")
     hits, total = accuracy(run_program(folder, tmp_path / "pictures").stdout)
