@@ -19,18 +19,15 @@ from tests import shapes
 from tests.core import trainings
 
 
-def test_without_a_name_the_default_backbone_is_used(settings):
-    assert lookup.find("", settings).title == "EfficientNet-Lite0"
+@pytest.mark.parametrize(("name", "title"), [("", "EfficientNet-Lite0"), ("tiny", "Tiny")])
+def test_a_backbone_is_found_by_its_name_or_by_default(tiny, settings, name, title):
+    assert lookup.find(name, settings).title == title
 
 
 def test_a_backbone_is_not_sure_of_what_it_gives_less_than_a_fifth(tiny, settings):
     decision = lookup.find("tiny", settings).decision
     assert decision.verdict(np.float32([0.19, *[0.01] * 81]), None) is Verdict.NOT_SURE
     assert decision.verdict(np.float32([0.21, *[0.01] * 79]), None) is Verdict.SURE
-
-
-def test_a_backbone_is_found_by_its_name(tiny, settings):
-    assert lookup.find("tiny", settings).title == "Tiny"
 
 
 def test_a_run_is_found_by_its_id_and_by_its_folder(trained_run):
