@@ -35,10 +35,7 @@ class ImportedModel(AnnotatedFolder):
         Raises:
             RunDamaged: the file cannot be read.
         """
-        try:
-            return storage.load_description(self.path)
-        except RunDamaged as error:
-            raise RunDamaged(DAMAGED) from error
+        return storage.load_description(self.path)
 
     def learned(self) -> frozenset[str]:
         """SHA-256 of the pictures that the model learned from, as far as its bundle says."""

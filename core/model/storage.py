@@ -230,4 +230,4 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def _damaged(reason: str) -> RunDamaged:
-    return RunDamaged(f"The model of this run is damaged: {reason}.")
+    return RunDamaged(f"This model is damaged: {reason}. Train or import it again.")

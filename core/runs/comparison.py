@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.dataset import splitting
 from core.errors import RunDamaged
@@ -66,8 +66,7 @@ def load(run: Run) -> ComparedRun:
     )
 
 
-@dataclass(frozen=True)
-class TrainingDataChanges:
+class TrainingDataChanges(NamedTuple):
     """How the training and validation pictures of a second run differ from those of a first.
 
     Attributes:
@@ -79,9 +78,6 @@ class TrainingDataChanges:
     relabelled: int
     missing: int
     new: int
-
-    def __bool__(self) -> bool:
-        return bool(self.relabelled or self.missing or self.new)
 
 
 def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDataChanges:
