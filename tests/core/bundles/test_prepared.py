@@ -48,15 +48,10 @@ def test_a_bundle_is_built_once_under_any_file_name_but_again_with_another_conte
     assert len(builds) == 2
 
 
-def test_a_frozen_model_needs_no_build(bundle, builds):
+def test_a_frozen_model_needs_no_build_and_is_not_an_imported_model(bundle, builds):
     trained, path = bundle("quick")
     assert lookup.find(str(path), trained.settings).labels == trained.run.dataset().classes
     assert builds == []
-
-
-def test_a_bundle_of_the_command_line_is_not_an_imported_model(bundle):
-    trained, path = bundle("quick")
-    lookup.find(str(path), trained.settings)
     assert not (trained.settings.home / "brought").exists()
 
 
