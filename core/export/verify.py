@@ -118,26 +118,23 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     expected_correct = int((expected.argmax(axis=1) == labels).sum())
     lost = expected_correct - correct
     unopened = {held_out.formats[i] for i in set(range(len(held_out.paths))) - {*indices.tolist()}}
-    reason = ""
+    fault = ""
     if form.exact and not difference <= TOLERANCE:  # a NaN is not
-        reason = (
-            f"{form.file} differs from the report by {difference:.4f} in probability, "
-            f"more than {TOLERANCE}; it was withheld."
-        )
+        fault = f"differs from the report by {difference:.4f} in probability, more than {TOLERANCE}"
     elif form.exact and not decided.all():
-        reason = (
-            f"{form.file} gives another verdict or prediction set than the model for "
-            f"{int((~decided).sum())} of {pictures} held-out pictures; it was withheld."
+        fault = (
+            "gives another verdict or prediction set than the model for "
+            f"{int((~decided).sum())} of {pictures} held-out pictures"
         )
     elif not np.isfinite(probabilities).all() or lost > max(1, pictures // PICTURES_PER_LOSS):
-        reason = (
-            f"{form.file} gets {percent(correct / pictures)} of {pictures} held-out pictures "
-            f"right, the report {percent(expected_correct / pictures)}; it was withheld."
+        fault = (
+            f"gets {percent(correct / pictures)} of {pictures} held-out pictures right, the "
+            f"report {percent(expected_correct / pictures)}"
         )
     return FileVerification(
         file=form.file,
-        passed=not reason,
-        reason=reason,
+        passed=not fault,
+        reason=f"{form.file} {fault}; it was withheld." if fault else "",
         agreement=float((predicted == expected.argmax(axis=1)).mean()),
         verdicts=float(_as_decided(held_out.decision, expected, scores, answers).mean()),
         difference=difference if np.isfinite(difference) else None,
