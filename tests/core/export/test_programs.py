@@ -249,7 +249,9 @@ def test_programs_are_short_and_pass_ruff(tmp_path):
         subprocess.run([*ruff, tmp_path], check=True)
 
 
-def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pictures, tmp_path):
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others_and_none_prints_the_usage(
+    trained_run, pictures, tmp_path
+):
     trained = trained_run()
     folder = trainings.unpack_bundle(trained, tmp_path / "bundle", [storage.LITERT])
     (tmp_path / "cut.jpg").write_bytes(pictures["wide.jpg"][:2000])
@@ -262,6 +264,9 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pic
     assert process.stdout.startswith("plain.png\n1: ")
     unread = [line for line in process.stderr.splitlines() if "cannot be read" in line]
     assert [line.split()[0] for line in unread] == bad
+    process = subprocess.run(command[:3], capture_output=True, text=True)
+    assert process.returncode == 1
+    assert process.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
 
 
 @pytest.mark.parametrize("changed", [True, False])
@@ -270,14 +275,6 @@ def test_the_licences_ask_to_name_changed_weights_only_if_they_were_changed(chan
     text = programs.render("licences.md.j2", backbone=backbone, changed=changed, mit="")
     assert "pass it on with the model" in text
     assert ("say that the weights were changed" in text) == changed
-
-
-def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):
-    folder = trainings.unpack_bundle(trained_run(), tmp_path, [storage.LITERT])
-    command = [sys.executable, "-I", str(folder / "predict.py")]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert process.returncode == 1
-    assert process.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
 
 
 @pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])
