@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import backbones, runs
 from core.export import ordering, packing
-from core.export.formats import FORMATS, Format
+from core.export.formats import FORMATS, TITLES, Format
 from core.jobs import State, scheduling
 from core.model import storage
 from core.runs import Run
@@ -46,7 +46,7 @@ def show(run: Run, settings: Settings) -> None:
         return
 
     def busy() -> bool:
-        return ordering.at_work(run, settings) or run.at_work(settings)
+        return scheduling.at_work(run.export_job, settings) or run.at_work(settings)
 
     if busy():
         job_progress.poll(lambda: not busy(), lambda: _rows(run, settings), SECONDS)
@@ -63,7 +63,7 @@ def show(run: Run, settings: Settings) -> None:
                 "Formats in the bundle",
                 list(sizes),
                 default=list(sizes),
-                format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
+                format_func=lambda file: f"{TITLES[file]}, {text.size(sizes[file])}",
                 key=f"formats {run.id} {len(sizes)}",
             )
     _bundle(run, settings, sizes, chosen)
@@ -139,7 +139,7 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     passed = [proof for proof in verification.results if proof.file in sizes]
     st.dataframe(
         {
-            "Format": [packing.title(proof.file) for proof in passed],
+            "Format": [TITLES[proof.file] for proof in passed],
             "Same class": [text.percent(proof.agreement) for proof in passed],
             "Same verdict": [text.percent(proof.verdicts) for proof in passed],
             "Largest difference": [_difference(proof) for proof in passed],

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -44,6 +44,7 @@ LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header."""
 
 Shapes = dict[str, tuple[int, ...]]
+Described = TypeVar("Described", ModelFile, Appearance)
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,15 @@ def read(file: IO[bytes], settings: Settings) -> Bundle:
         model,
         _read_weights(members[WEIGHTS], model),
         _read_ood_detector(members[OOD], model) if OOD in members else None,
-        _read_appearance(members[APPEARANCE]) if APPEARANCE in members else None,
+        _parsed(members[APPEARANCE], Appearance, APPEARANCE_BYTES)
+        if APPEARANCE in members
+        else None,
         _read_learned(members),
     )
 
 
 def _read_model(member: Member, settings: Settings) -> ModelFile:
-    try:
-        model = ModelFile.model_validate_json(member.read(MODEL_BYTES))
-    except ValidationError as error:
-        raise _invalid(MODEL, _first_error(error)) from error
+    model = _parsed(member, ModelFile, MODEL_BYTES)
     if not backbones.known(model.backbone):
         raise _impossible(f"a backbone called {model.backbone[:60]!r}, which is not known here")
     _check_classes(model.classes, settings)
@@ -164,13 +164,6 @@ def _read_ood_detector(member: Member, model: ModelFile) -> OodDetector:
         return OodDetector.from_arrays(arrays)
     except ValueError as error:
         raise _invalid(member.name, str(error)[:120]) from error
-
-
-def _read_appearance(member: Member) -> Appearance:
-    try:
-        return Appearance.model_validate_json(member.read(APPEARANCE_BYTES))
-    except ValidationError as error:
-        raise _invalid(APPEARANCE, _first_error(error)) from error
 
 
 def _read_learned(members: dict[str, Member]) -> frozenset[str]:
@@ -240,11 +233,15 @@ def _head_shapes(model: ModelFile) -> Shapes:
     return shapes
 
 
-def _first_error(error: ValidationError) -> str:
-    """The first error, short and without the input."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))[:60]
-    return f"{where}: {first['msg'][:120]}" if where else first["msg"][:120]
+def _parsed(member: Member, kind: type[Described], most: int) -> Described:
+    """A file of at most `most` bytes of JSON."""
+    try:
+        return kind.model_validate_json(member.read(most))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))[:60]
+        reason = f"{where}: {first['msg'][:120]}" if where else first["msg"][:120]
+        raise _invalid(member.name, reason) from error
 
 
 def _invalid(name: str, reason: str) -> BadBundle:

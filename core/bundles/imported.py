@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 import threading
-import time
 from pathlib import Path
 from typing import IO
 
@@ -21,9 +20,8 @@ from core.system import capacity, files
 _IMPORTING = threading.Lock()
 """Held while a bundle is in memory, so that only one is."""
 CACHED_BUNDLES = 10
-"""Largest number of bundles from the command line that are kept, the last used ones."""
-ABANDONED_SECONDS = 24 * 3600
-"""Age of the folder of an unfinished import, after which its process no longer runs."""
+"""Largest number of bundles from the command line that are kept, the last used ones; folders of
+imports that were killed are among them."""
 
 
 def folder(settings: Settings) -> Path:
@@ -39,7 +37,6 @@ def import_bundle(
 
     Args:
         stream: the zip, seekable.
-        name: what the visitor calls it.
         by: mark of the visitor.
 
     Raises:
@@ -111,19 +108,12 @@ def open_bundle(
                 model.path.rename(cached.path)
         finally:
             files.remove(model.path)
-        _trim(home, cached.path)
+        # Another process may remove them meanwhile.
+        last_used_first = sorted(home.iterdir(), key=files.modified, reverse=True)
+        for old in last_used_first[CACHED_BUNDLES:]:
+            files.remove(old)
     if not cached.ready(settings):  # its backbone was removed from this machine meanwhile
         cached.build(settings, report)
     with contextlib.suppress(OSError):
         os.utime(cached.path)
     return cached
-
-
-def _trim(home: Path, newest: Path) -> None:
-    # Another process may remove them meanwhile.
-    others = sorted(set(home.iterdir()) - {newest}, key=files.modified, reverse=True)
-    cached = [path for path in others if not path.name.startswith(".")]
-    oldest = (time.time() - ABANDONED_SECONDS) * 1e9
-    abandoned = [path for path in set(others) - set(cached) if files.modified(path)[0] < oldest]
-    for path in cached[CACHED_BUNDLES - 1 :] + abandoned:
-        files.remove(path)

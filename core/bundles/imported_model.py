@@ -1,12 +1,7 @@
-"""The folder of one imported model.
+"""The folder of one imported model: the files of its bundle, what is built of them, and its job.
 
-brought/<id>/              128 random bits in hex: knowing them is the permission, as for a run
-  model.json, weights.safetensors, novelty.safetensors, looks.json    from the bundle
-  serving.tflite           built here, if layers of the backbone were trained
-  manifest.json            SHA-256 of these
-  annotations.json         threshold and level of prediction sets, from the bundle or the owner
-  status.json, …           of the job that built the serving model
-  owner                    mark of the owner, on a public host
+As for a run, its id is the permission, `manifest.json` is written last, and the owner has
+annotations, at first the decision of the bundle.
 """
 
 import contextlib
@@ -40,10 +35,7 @@ class ImportedModel(AnnotatedFolder):
         Raises:
             RunDamaged: the file cannot be read.
         """
-        try:
-            return storage.load_description(self.path)
-        except RunDamaged as error:
-            raise RunDamaged(DAMAGED) from error
+        return storage.load_description(self.path)
 
     def learned(self) -> frozenset[str]:
         """SHA-256 of the pictures that the model learned from, as far as its bundle says."""
@@ -110,9 +102,6 @@ class ImportedModel(AnnotatedFolder):
 
         A fine-tuned network is built from the table of backbones with the published weights, then
         the arrays of the folder are loaded. Nothing that can be executed comes from outside.
-
-        Args:
-            progress: called with the step, the work done in per cent, and 100; may raise.
 
         Raises:
             WeightsUnavailable: the backbone's weights cannot be had.

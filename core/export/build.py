@@ -4,7 +4,6 @@ import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,16 +63,10 @@ def export(
         kept = any(form.file == INT8 for form in group) and writer.kept_int8() is not None
         results = _make(group, writer, sample, emit)
         _record(run, results.values())
-        int8 = results.get(INT8)
-        if kept and int8 and not int8.passed and int8.accuracy is not None:
-            # Its ranges are from the pictures of an earlier run, which may not suit.
-            (form,) = named(["int8"])
-            int8 = _make([form], replace(writer, reuse_int8=False), sample, emit)[INT8]
-            if int8.accuracy is None:
-                emit(Note(sentence=int8.reason))
-            else:
-                results[INT8] = int8
-                _record(run, [int8])
+        if kept and writer.kept_int8() is None:
+            # Its ranges were from the pictures of an earlier run, which do not suit.
+            results |= _make(named(["int8"]), writer, sample, emit)
+            _record(run, results.values())
         for result in results.values():
             if not result.passed:
                 emit(Note(sentence=result.reason))
@@ -107,9 +100,9 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
     threshold = annotations.threshold or float(np.median(probabilities.max(axis=1)))
     return HeldOut(
         paths,
+        tuple(examples[index].format for index in indices),
         labels,
         probabilities,
-        settings,
         decision=Decision.of(model.set_levels, threshold, annotations.level or None),
         ood_scores=scores,
         ood_detector=None if scores is None else run.model_folder / storage.OOD,
@@ -140,8 +133,8 @@ def _make(
         for form, path in written.items():
             if results[form.file].passed:
                 path.rename(folder / form.file)
-                if form.file == INT8:
-                    writer.keep_int8(path)
+            elif form.file == INT8 and writer.int8_path and results[INT8].accuracy is not None:
+                files.remove(writer.int8_path)
     return results
 
 

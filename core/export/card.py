@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass
 from importlib import metadata
 from platform import python_version
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from core import __version__, backbones
 from core.dataset import Dataset, Split, splitting
 from core.evaluation import Report, browsing, calibration, describe, prediction_sets, wording
-from core.evaluation.report import Estimate, Threshold
+from core.evaluation.report import Threshold
 from core.evaluation.wording import figures
 from core.export import programs
 from core.runs.run import Run
@@ -26,46 +25,27 @@ PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "ai-edge-litert", "numpy", 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
-class ClassCount:
-    """A class and its number of pictures in each split."""
-
-    name: str
-    train: int
-    validation: int
-    test: int
-
-
 class RunDetails:
-    """The details about a complete run that a card or an HTML report shows.
+    """The details of a complete run that a card or an HTML report shows.
 
     Attributes:
-        day: when the training finished.
         version: of Tusker that trained it; empty if before 1.0.
         seconds: from the first picture to the report.
         backbone: None if this version of Tusker does not know it.
         kept: what the training kept, as sentences.
-        fine_tuned: whether this training changed the backbone.
-        views: of each picture that the model was trained on.
-        counts: pictures by class, in the order of the report.
+        counts: of each class, its name and its pictures by split, in the order of the report.
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
         divided: those of them whose near-duplicate is in another split.
-        inflation: of the score by a split that divides the chosen groups; None without groups.
         origin: the run whose training was repeated. Never show its id: it is a permission.
-        sets: the prediction sets of the current level, on the test pictures; None if off.
-        threshold: the current one, with coverage and error on the test pictures; None if off.
+        sets, threshold: in force, as on the test pictures; None if off.
         undefined: which figures of classes are undefined, as a sentence; empty if none.
         worst: classes with the lowest recall, if below 1.
         few: classes with fewer than `FEW` test pictures.
     """
 
     def __init__(self, run: Run) -> None:
-        """Gather the details.
-
-        Raises:
-            RunDamaged: the run is not complete, or one of its files cannot be read.
-        """
+        """Raises RunDamaged if the run is not complete, or one of its files cannot be read."""
         manifest = run.manifest()
         self.day, self.seconds = _day(manifest.completed_at), manifest.seconds
         self.version = manifest.tusker
@@ -76,7 +56,11 @@ class RunDetails:
         self.fine_tuned = run.fine_tuned
         effective = self.config if self.fine_tuned else self.config.without_fine_tuning()
         self.views = effective.augmentation.views
-        self.counts = _counts(self.dataset)
+        counted = Counter((example.label, example.split) for example in self.dataset.examples)
+        self.counts = tuple(
+            {"name": name} | {split: counted[label, split] for split in SPLITS}
+            for label, name in enumerate(self.dataset.classes)
+        )
         self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
         self.alike, self.divided = _alike(self.dataset)
         self.inflation = run.inflation()
@@ -96,13 +80,10 @@ class RunDetails:
 
 
 def card(run: Run, details: RunDetails | None = None) -> str:
-    """The model card of a complete run, as Markdown.
+    """The model card of a complete run, as Markdown. Raises as `RunDetails`.
 
     Args:
         details: those of the run, if they were gathered already.
-
-    Raises:
-        RunDamaged: the run is not complete, or one of its files cannot be read.
     """
     details = details or RunDetails(run)
     environment = programs.environment(finalize=_escaped)
@@ -118,7 +99,7 @@ def card(run: Run, details: RunDetails | None = None) -> str:
         few_limit=FEW,
         mistakes=details.report.confusion.worst[:MISTAKES],
         named=NAMED,
-        width=_interval(details.report.accuracy),
+        width=_Trusted("between {1} and {2} %".format(*figures(details.report.accuracy))),
         versions=_versions(),
     )
 
@@ -157,14 +138,6 @@ def _escaped(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else markdown.escaped(str(value))
 
 
-def _counts(dataset: Dataset) -> tuple[ClassCount, ...]:
-    counted = Counter((example.label, example.split) for example in dataset.examples)
-    return tuple(
-        ClassCount(name, *(counted[label, split] for split in SPLITS))
-        for label, name in enumerate(dataset.classes)
-    )
-
-
 def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
     units = splitting.units_of(examples, range(len(examples)), chosen=False)
@@ -185,12 +158,6 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
     return calibration.at_threshold(
         rows.probability, ~rows.correct, groups, annotations.threshold, annotations.target_coverage
     )
-
-
-def _interval(accuracy: Estimate) -> _Trusted:
-    """`between 88 and 97 %`."""
-    _, low, high = figures(accuracy)
-    return _Trusted(f"between {low} and {high} %")
 
 
 def _day(seconds: float) -> str:

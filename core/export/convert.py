@@ -62,20 +62,14 @@ def to_int8(source: Path, views: np.ndarray) -> Int8Trunk:
         converter.representative_dataset = representative_dataset
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         content = converter.convert()
-        if joined:
-            content = _joined(content, Path(scratch) / "parts.tflite", [*parts])
+    if joined:
+        file = LitertFile(content)
+        file.join([*parts], "embedding")
+        content = file.content()
     trunk = keras.Model(network.input, embedding.output, name="trunk")
     embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)
     scale, shift = correction(_embeddings(content, views), embeddings)
     return Int8Trunk(np.frombuffer(content, np.uint8), scale, shift)
-
-
-def _joined(content: bytes, path: Path, parts: list[str]) -> bytes:
-    """The file with some of its outputs concatenated as `embedding`."""
-    path.write_bytes(content)
-    file = LitertFile(path)
-    file.join(parts, "embedding")
-    return file.content()
 
 
 def correction(quantised: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,9 +22,6 @@ class Format:
     Attributes:
         name: on the command line.
         file: name of the file or, for a SavedModel, of the folder.
-        title: name on the screen.
-        meaning: what the file is for.
-        program: name of the program that predicts with it.
         packages: packages that the program needs, by their names on PyPI; the runtime comes last.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
         memory_factor: additional memory that making it takes, in sizes of the network.
@@ -109,6 +106,7 @@ FORMATS = (
     ),
 )
 """How a program opens a file is in the template `programs/predict.py.j2`, by `name`."""
+TITLES = {form.file: form.title for form in FORMATS}
 
 
 def size(path: Path) -> int:

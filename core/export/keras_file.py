@@ -32,7 +32,7 @@ def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Pat
     """Write the whole network: preprocessing, backbone, pooling, head.
 
     Args:
-        base: the backbone without its top, as `train_program.write_backbone` writes it.
+        base: the backbone without its top, as `parts.backbone_file` writes it.
         arrays: the head's layers and the trained weights of the backbone.
 
     Raises:
@@ -72,7 +72,7 @@ def _head(
 
     def add(kind: str, name: str, width: int, *weights: np.ndarray, **options: object) -> None:
         nonlocal tensor
-        rows.append((_layer(kind, name, tensor, options), weights))
+        rows.append((_layer(kind, name, [tensor], options), weights))
         tensor = name, [None, width]
 
     add("GlobalAveragePooling2D", LAST if model.depths else "embedding", backbone.embedding)
@@ -102,23 +102,21 @@ def _head(
 
 
 def _layer(
-    kind: str, name: str, source: Tensor | list[Tensor], options: dict[str, object]
+    kind: str, name: str, sources: list[Tensor], options: dict[str, object]
 ) -> dict[str, Any]:
-    """The configuration of a layer that takes the output of another, or a list of outputs."""
-    argument: Any
-    shape: Any
-    if isinstance(source, list):
-        argument, shape = [_tensor(part) for part in source], [shape for _, shape in source]
-    else:
-        argument, shape = _tensor(source), source[1]
+    """The configuration of a layer that takes the output of another, or a list to concatenate."""
+    arguments: list[Any] = [_tensor(source) for source in sources]
+    shapes: list[Any] = [shape for _, shape in sources]
+    if kind == "Concatenate":
+        arguments, shapes = [arguments], [shapes]
     return {
         "module": "keras.layers",
         "class_name": kind,
         "config": {"name": name} | options,
         "registered_name": None,
-        "build_config": {"input_shape": shape},
+        "build_config": {"input_shape": shapes[0]},
         "name": name,
-        "inbound_nodes": [{"args": [argument], "kwargs": {}}],
+        "inbound_nodes": [{"args": arguments, "kwargs": {}}],
     }
 
 
@@ -132,8 +130,7 @@ def _add_weights(
     layers: h5py.Group, layer: dict[str, Any], weights: tuple[np.ndarray, ...]
 ) -> None:
     """Add the group of a layer, numbered among those of its class."""
-    kind = {"GlobalAveragePooling2D": "global_average_pooling2d"}
-    stem = kind.get(layer["class_name"], layer["class_name"].lower())
+    stem = layer["class_name"].lower().replace("globalaveragepooling", "global_average_pooling")
     count = sum(name == stem or name.removeprefix(f"{stem}_").isdecimal() for name in layers)
     group = layers.create_group(f"{stem}_{count}" if count else stem)
     variables = group.create_group("vars")

@@ -5,6 +5,7 @@ every activation after that has its channels first.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,7 @@ def write(source: LitertFile, path: Path, sentence: str, entries: dict[str, str]
 
     Args:
         source: takes one picture, float32 (1, size, size, 3); its outputs have one row each.
-        sentence: description for people.
-        entries: named texts for programs.
+        sentence, entries: as from `formats.describe`.
 
     Raises:
         LookupError: the file has an operation that is not translated.
@@ -150,18 +150,15 @@ def _convolution(translation: _Translation, operator: Any) -> None:
     )
 
 
-def _pooling(kind: str) -> Callable[[_Translation, Any], None]:
-    def translate(translation: _Translation, operator: Any) -> None:
-        window = [operator.builtinOptions.filterHeight, operator.builtinOptions.filterWidth]
-        translation.finish(
-            kind,
-            [translation.name(operator.inputs[0])],
-            operator,
-            kernel_shape=window,
-            **_window_attributes(translation, operator, window),
-        )
-
-    return translate
+def _pooling(kind: str, translation: _Translation, operator: Any) -> None:
+    window = [operator.builtinOptions.filterHeight, operator.builtinOptions.filterWidth]
+    translation.finish(
+        kind,
+        [translation.name(operator.inputs[0])],
+        operator,
+        kernel_shape=window,
+        **_window_attributes(translation, operator, window),
+    )
 
 
 def _window_attributes(
@@ -180,11 +177,8 @@ def _window_attributes(
     return {"strides": strides, "pads": before + after}
 
 
-def _plain(kind: str) -> Callable[[_Translation, Any], None]:
-    def translate(translation: _Translation, operator: Any) -> None:
-        translation.finish(kind, [*map(translation.argument, operator.inputs)], operator)
-
-    return translate
+def _plain(kind: str, translation: _Translation, operator: Any) -> None:
+    translation.finish(kind, [*map(translation.argument, operator.inputs)], operator)
 
 
 def _mean(translation: _Translation, operator: Any) -> None:
@@ -219,19 +213,19 @@ def _reshape(translation: _Translation, operator: Any) -> None:
 TRANSLATIONS: dict[int, Callable[[_Translation, Any], None]] = {
     BuiltinOperator.CONV_2D: _convolution,
     BuiltinOperator.DEPTHWISE_CONV_2D: _convolution,
-    BuiltinOperator.MAX_POOL_2D: _pooling("MaxPool"),
-    BuiltinOperator.AVERAGE_POOL_2D: _pooling("AveragePool"),
-    BuiltinOperator.ADD: _plain("Add"),
-    BuiltinOperator.SUB: _plain("Sub"),
-    BuiltinOperator.MUL: _plain("Mul"),
+    BuiltinOperator.MAX_POOL_2D: partial(_pooling, "MaxPool"),
+    BuiltinOperator.AVERAGE_POOL_2D: partial(_pooling, "AveragePool"),
+    BuiltinOperator.ADD: partial(_plain, "Add"),
+    BuiltinOperator.SUB: partial(_plain, "Sub"),
+    BuiltinOperator.MUL: partial(_plain, "Mul"),
     BuiltinOperator.MEAN: _mean,
     BuiltinOperator.FULLY_CONNECTED: _dense,
     BuiltinOperator.CONCATENATION: _concatenation,
     BuiltinOperator.PAD: _pad,
     BuiltinOperator.RESHAPE: _reshape,
-    BuiltinOperator.LOGISTIC: _plain("Sigmoid"),
-    BuiltinOperator.RELU: _plain("Relu"),
-    BuiltinOperator.SOFTMAX: _plain("Softmax"),
+    BuiltinOperator.LOGISTIC: partial(_plain, "Sigmoid"),
+    BuiltinOperator.RELU: partial(_plain, "Relu"),
+    BuiltinOperator.SOFTMAX: partial(_plain, "Softmax"),
 }
 """The operations of the backbones in the table: means are over height and width, channels are
 concatenated, and a reshape is between (1, d) and (1, 1, 1, d). Of other networks, the verification

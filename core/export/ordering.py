@@ -24,7 +24,7 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
         by: mark of the visitor.
 
     Raises:
-        BadInput: the run is not complete, or it is the sample.
+        BadInput: as `check`.
         LimitExceeded: the queue is full, or the visitor has no disk space or no job left.
     """
     check(run)
@@ -32,23 +32,18 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
     job, names = run.export_job, [form.name for form in forms]
     job.path.mkdir(exist_ok=True)
     with _orders_lock(job):
-        if at_work(run, settings):
-            names = [*_names(run), *names]
-            job.replace_spec(JobSpec(kind="export", arguments={FORMATS: names}))
-            return job
-        return enqueue(
-            job.path, JobSpec(kind="export", arguments={FORMATS: names}), settings, by=by
-        )
-
-
-def at_work(run: Run, settings: Settings) -> bool:
-    """Whether exports of a run are queued or being prepared."""
-    return scheduling.at_work(run.export_job, settings)
+        waiting = scheduling.at_work(job, settings)
+        names = [*(_names(run) if waiting else ()), *names]
+        spec = JobSpec(kind="export", arguments={FORMATS: names})
+        if not waiting:
+            return enqueue(job.path, spec, settings, by=by)
+        job.replace_spec(spec)
+        return job
 
 
 def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
     """The formats that are queued or being prepared."""
-    if not at_work(run, settings):
+    if not scheduling.at_work(run.export_job, settings):
         return ()
     available = available_formats(run)
     return tuple(form for form in named(_names(run)) if form not in available)
@@ -79,7 +74,7 @@ def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit)
     """Prepare formats in this process, unless the run offers them already, and update its manifest.
 
     Raises:
-        BadInput: the run is not complete, or it is the sample.
+        BadInput: as `check`.
         RunDamaged: the run's own files cannot be read.
         Cancelled: by `emit`.
     """

@@ -13,7 +13,6 @@ from core.export.card import card
 from core.export.formats import FORMATS, LABELS, Format, size
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
 from core.model import storage
-from core.model.decision import Decision
 from core.runs.run import BUNDLED, Run
 from core.settings import Settings
 
@@ -57,11 +56,6 @@ def available_formats(run: Run) -> tuple[Format, ...]:
     )
 
 
-def title(file: str) -> str:
-    """Name of a format on the screen."""
-    return next(form.title for form in FORMATS if form.file == file)
-
-
 def sizes(run: Run) -> dict[str, int]:
     """Bytes of each available format."""
     return {form.file: size(run.model_folder / form.file) for form in available_formats(run)}
@@ -84,7 +78,6 @@ def write_bundle(
     It has the same bytes each time, so that Streamlit keeps one copy of all downloads.
 
     Args:
-        file: open for writing, or its path.
         chosen: files of the formats to include; None for all available ones.
 
     Raises:
@@ -120,26 +113,17 @@ def program(run: Run, form: Format) -> str:
     """The program that predicts with a format, and decides as the owner has chosen."""
     model = storage.load_description(run.model_folder)
     ood = (run.model_folder / storage.OOD).is_file()
-    return programs.prediction(form, model, decision(run), ood=ood)
-
-
-def decision(run: Run) -> Decision:
-    """The threshold and the level of prediction sets that the owner has chosen."""
-    annotations, model = run.annotations(), storage.load_description(run.model_folder)
-    return Decision.of(model.set_levels, annotations.threshold, annotations.level)
+    return programs.prediction(form, model, run.decision(), ood=ood)
 
 
 def _texts(run: Run, forms: Collection[Format]) -> dict[str, str]:
     """The files that are made for a bundle, by name; most depend on the choices of the owner."""
     model = storage.load_description(run.model_folder)
     backbone = backbones.get(model.backbone)
-    annotations = run.annotations()
-    chosen = model.model_copy(
-        update={"threshold": annotations.threshold, "level": annotations.level}
-    )
+    chosen = run.annotations().model_dump(include={"threshold", "level"})
     written = {
         CARD: card(run),
-        storage.MODEL: chosen.model_dump_json(indent=1),
+        storage.MODEL: model.model_copy(update=chosen).model_dump_json(indent=1),
         LICENCES: programs.render(
             "licences.md.j2",
             backbone=backbone,

@@ -3,19 +3,24 @@
 With a frozen backbone, the parts of all runs are the same, and only the head is added to them.
 """
 
-from dataclasses import dataclass
+import contextlib
+import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from core.backbones import Backbone, serving
-from core.export import train_program
+from core.errors import RunDamaged
+from core.export.train_program import BACKBONE_FILE
 from core.settings import Settings
 from core.system import files
 
+TOLERANCE = 1e-4
+"""Largest error of the saved backbone, relative to its largest output."""
 
-@dataclass(frozen=True)
-class Int8Trunk:
+
+class Int8Trunk(NamedTuple):
     """A network up to its embedding in int8.
 
     Attributes:
@@ -29,21 +34,40 @@ class Int8Trunk:
 
 
 def backbone_file(backbone: Backbone, settings: Settings) -> Path:
-    """The pretrained network without its top as a Keras file. Imports TensorFlow to make it.
+    """The pretrained network without its top as a Keras file of plain layers.
+
+    Input is RGB 0–255 (n, size, size, 3), output the last feature map. Layers have the names in
+    the table of backbones. The first time, TensorFlow makes the file, which is opened again and
+    compared before it gets its name.
 
     Raises:
         WeightsUnavailable: the published weights cannot be had.
         RunDamaged: the file does not compute what the network does.
     """
     path = backbone_path(backbone, settings)
-    if not path.is_file():
-        train_program.write_backbone(backbone, path, settings)
+    if path.is_file():
+        return path
+    import keras
+
+    from core.backbones import build
+
+    network = build.trunk(backbone, settings=settings)
+    shape = (1, backbone.size, backbone.size, 3)
+    noise = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    expected = np.asarray(network(noise, training=False))
+    with files.replacing(path) as temporary:
+        network.save(temporary)
+        # This job wrote the file; a Keras file from outside is never opened.
+        loaded = keras.saving.load_model(temporary, compile=False, safe_mode=True)  # noqa: TID251
+        difference = float(np.abs(np.asarray(loaded(noise, training=False)) - expected).max())
+        if not difference <= TOLERANCE * float(np.abs(expected).max()):  # a NaN is not
+            raise RunDamaged(f"{path.name} does not compute what {backbone.title} does.")
     return path
 
 
 def backbone_path(backbone: Backbone, settings: Settings) -> Path:
     """Where `backbone_file` keeps the file."""
-    return _path(backbone, train_program.BACKBONE_FILE, settings)
+    return _path(backbone, BACKBONE_FILE, settings)
 
 
 def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
@@ -55,16 +79,23 @@ def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -
     return _path(backbone, "-".join((*depths, "int8.npz")), settings)
 
 
-def load_int8(path: Path) -> Int8Trunk:
-    """Read a network in int8."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return Int8Trunk(arrays["content"], arrays["scale"], arrays["shift"])
+def load_int8(path: Path) -> Int8Trunk | None:
+    """A network in int8 that is kept; None if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Int8Trunk(**arrays)
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile):
+        return None
 
 
 def save_int8(path: Path, trunk: Int8Trunk) -> None:
-    """Write a network in int8 atomically."""
-    with files.replacing(path) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, content=trunk.content, scale=trunk.scale, shift=trunk.shift)
+    """Keep a network in int8, if the disk has space."""
+    with (
+        contextlib.suppress(OSError),
+        files.replacing(path) as temporary,
+        temporary.open("wb") as handle,
+    ):
+        np.savez(handle, **trunk._asdict())
 
 
 def _path(backbone: Backbone, name: str, settings: Settings) -> Path:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
-from core import images
-from core.errors import BadImage
 from core.evaluation import prediction_sets
 from core.evaluation.wording import percent
 from core.export import programs
@@ -28,7 +25,7 @@ from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
-from core.settings import MEGABYTE, Settings
+from core.settings import MEGABYTE
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +39,6 @@ rounding."""
 PICTURES_PER_LOSS = 50
 """Other formats may get one picture in so many wrong that the report gets right, and always one."""
 ANSWERS = "answers.npz"
-ARRAYS = ("indices", "probabilities", "ood_scores", "seconds", "verdicts", "sizes")
 
 
 @dataclass(frozen=True)
@@ -50,20 +46,17 @@ class HeldOut:
     """Test pictures with their labels and predictions.
 
     Attributes:
-        paths: of the files, n.
+        paths, formats: of the files, n each.
         labels: (n,) indices of their classes.
         probabilities: (n, k), predictions of the model; of original pictures, those in the report.
-        limits: of the host, for pictures.
-        decision: threshold and prediction sets that the programs are verified with.
-        ood_scores: (n,) of the model; None without a detector.
-        ood_detector: its file; None without one.
+        ood_scores, ood_detector: (n,) of the model, and its file; None without a detector.
         thumbnails: whether the files are the small copies that the run keeps.
     """
 
     paths: tuple[Path, ...]
+    formats: tuple[str, ...]
     labels: np.ndarray
     probabilities: np.ndarray
-    limits: Settings
     decision: Decision = ALWAYS_ANSWER
     ood_scores: np.ndarray | None = None
     ood_detector: Path | None = None
@@ -75,27 +68,38 @@ def verify(
 ) -> list[FileVerification]:
     """Compare the predictions of exported files with those of the report, in one fresh process.
 
-    Pictures that a program cannot open are decoded here, and the file is run on their pixels.
+    Pictures that a program cannot open are left out, and the result names their formats.
 
     Args:
         exported: files, or folders of a SavedModel, that are opened with the same library.
         count: called with the number of pictures done; if it raises, the process is ended.
     """
-    results = []
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        _run_programs(exported, model, held_out, held_out.paths, Path(scratch), count)
-        for form, path in exported.items():
-            try:
-                answers = _answers(Path(scratch) / form.name, form, model)
-                pixels = _on_pixels(form, path, model, held_out, answers)
-                if not len(answers.indices) + len(pixels.indices):
-                    raise _VerificationError(
-                        f"{form.file} could not be verified: none of the held-out pictures opens."
-                    )
-                results.append(_compare(form, path, held_out, answers.joined(pixels)))
-            except _VerificationError as error:
-                results.append(FileVerification(file=form.file, passed=False, reason=str(error)))
-    return results
+        _run_programs(exported, model, held_out, Path(scratch), count)
+        return [
+            _verify(form, path, model, held_out, Path(scratch) / form.name)
+            for form, path in exported.items()
+        ]
+
+
+def _verify(
+    form: Format, path: Path, model: ModelFile, held_out: HeldOut, folder: Path
+) -> FileVerification:
+    """The result of a file, from the answers of its program in a folder."""
+    reason = ""
+    try:
+        with np.load(folder / ANSWERS, allow_pickle=False) as file:
+            answers = _Answers(**file)
+    except (OSError, ValueError, BadZipFile):
+        reason = "could not be opened in a fresh process; it was withheld. The log says why."
+    else:
+        if not len(answers.indices):
+            reason = "could not be verified: its program opens none of the held-out pictures."
+        elif answers.probabilities.shape != (len(answers.indices), len(model.classes)):
+            reason = "does not give a probability for each class; it was withheld."
+    if reason:
+        return FileVerification(file=form.file, passed=False, reason=f"{form.file} {reason}")
+    return _compare(form, path, held_out, answers)
 
 
 def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> FileVerification:
@@ -113,26 +117,24 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     correct = int((predicted == labels).sum())
     expected_correct = int((expected.argmax(axis=1) == labels).sum())
     lost = expected_correct - correct
-    reason = ""
+    unopened = {held_out.formats[i] for i in set(range(len(held_out.paths))) - {*indices.tolist()}}
+    fault = ""
     if form.exact and not difference <= TOLERANCE:  # a NaN is not
-        reason = (
-            f"{form.file} differs from the report by {difference:.4f} in probability, "
-            f"more than {TOLERANCE}; it was withheld."
-        )
+        fault = f"differs from the report by {difference:.4f} in probability, more than {TOLERANCE}"
     elif form.exact and not decided.all():
-        reason = (
-            f"{form.file} gives another verdict or prediction set than the model for "
-            f"{int((~decided).sum())} of {pictures} held-out pictures; it was withheld."
+        fault = (
+            "gives another verdict or prediction set than the model for "
+            f"{int((~decided).sum())} of {pictures} held-out pictures"
         )
     elif not np.isfinite(probabilities).all() or lost > max(1, pictures // PICTURES_PER_LOSS):
-        reason = (
-            f"{form.file} gets {percent(correct / pictures)} of {pictures} held-out pictures "
-            f"right, the report {percent(expected_correct / pictures)}; it was withheld."
+        fault = (
+            f"gets {percent(correct / pictures)} of {pictures} held-out pictures right, the "
+            f"report {percent(expected_correct / pictures)}"
         )
     return FileVerification(
         file=form.file,
-        passed=not reason,
-        reason=reason,
+        passed=not fault,
+        reason=f"{form.file} {fault}; it was withheld." if fault else "",
         agreement=float((predicted == expected.argmax(axis=1)).mean()),
         verdicts=float(_as_decided(held_out.decision, expected, scores, answers).mean()),
         difference=difference if np.isfinite(difference) else None,
@@ -141,31 +143,8 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
         megabytes=size(path) / MEGABYTE,
         runtime=f"{form.packages[-1]} {_version(form.packages[-1])}",
         thumbnails=held_out.thumbnails,
-        unopened=answers.unopened,
+        unopened=tuple(sorted(unopened)),
     )
-
-
-def _on_pixels(
-    form: Format, path: Path, model: ModelFile, held_out: HeldOut, answers: _Answers
-) -> _Answers:
-    """Answers to the pictures that the program cannot open, from pixels that are decoded here."""
-    views, indices, kinds = [], [], set()
-    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        for index in sorted(set(range(len(held_out.paths))) - set(answers.indices.tolist())):
-            picture, view = held_out.paths[index], Path(scratch) / f"{index}.npy"
-            with contextlib.suppress(BadImage):
-                kinds.add(images.decode_with_info(picture, limits=held_out.limits).format)
-                pixels = images.decode_and_crop(
-                    picture, model.size, model.crop, model.scale, limits=held_out.limits
-                )
-                np.save(view, pixels)
-                views.append(view)
-                indices.append(index)
-        if not views:
-            return replace(answers, **{name: getattr(answers, name)[:0] for name in ARRAYS})
-        _run_programs({form: path}, model, held_out, views, Path(scratch), Counter(lambda _: None))
-        opened = _answers(Path(scratch) / form.name, form, model)
-    return replace(opened, indices=np.array(indices), unopened=tuple(sorted(kinds)))
 
 
 def _as_decided(
@@ -182,19 +161,14 @@ def _as_decided(
     return (answers.verdicts == np.array(verdicts, str)) & (answers.sizes == np.array(sizes, int))
 
 
-class _VerificationError(Exception):
-    """Why a file could not be run."""
-
-
 def _run_programs(
     exported: Mapping[Format, Path],
     model: ModelFile,
     held_out: HeldOut,
-    pictures: Sequence[Path],
     scratch: Path,
     count: Counter,
 ) -> None:
-    """Run the program of each format on pictures; its answers go to a folder in `scratch`."""
+    """Run the program of each format on the pictures; its answers go to a folder in `scratch`."""
     tasks = []
     for form, path in exported.items():
         folder = scratch / form.name
@@ -208,7 +182,7 @@ def _run_programs(
         task = {"program": folder / form.program, "model": path, "answers": folder / ANSWERS}
         tasks.append({name: str(value) for name, value in task.items()})
     request = scratch / "request.json"
-    names = [str(picture) for picture in pictures]
+    names = [str(path) for path in held_out.paths]
     request.write_text(json.dumps({"pictures": names, "tasks": tasks}), encoding="utf-8")
     step = f"Verifying {' and '.join(form.file for form in exported)}"
     with (
@@ -224,7 +198,7 @@ def _run_programs(
             assert process.stdout is not None
             for line in process.stdout:
                 if line.strip().isdecimal():
-                    count(step, int(line), len(pictures) * len(exported))
+                    count(step, int(line), len(names) * len(exported))
         except BaseException:
             process.kill()
             raise
@@ -239,12 +213,10 @@ class _Answers:
     """The answers of a program to m of the held-out pictures.
 
     Attributes:
-        indices: of these pictures, (m,).
-        probabilities: (m, k).
-        ood_scores: (m,); NaN without a detector.
-        seconds, verdicts, sizes: time, value of the `Verdict`, and number of classes in the
-            prediction set of each, (m,).
-        unopened: formats of the pictures that only the app can open.
+        indices: of these pictures, (m,), as the others but for `probabilities`, (m, k).
+        ood_scores: NaN without a detector.
+        verdicts: values of `Verdict`.
+        sizes: numbers of classes in the prediction sets.
     """
 
     indices: np.ndarray
@@ -253,32 +225,6 @@ class _Answers:
     seconds: np.ndarray
     verdicts: np.ndarray
     sizes: np.ndarray
-    unopened: tuple[str, ...] = ()
-
-    def joined(self, others: _Answers) -> _Answers:
-        """These answers followed by others."""
-        if not len(self.indices) or not len(others.indices):
-            return self if len(self.indices) else others
-        both = {name: [getattr(answers, name) for answers in (self, others)] for name in ARRAYS}
-        arrays = {name: np.concatenate(parts) for name, parts in both.items()}
-        return replace(self, **arrays, unopened=others.unopened)
-
-
-def _answers(folder: Path, form: Format, model: ModelFile) -> _Answers:
-    try:
-        with np.load(folder / ANSWERS, allow_pickle=False) as file:
-            answers = _Answers(**file)
-    except (OSError, ValueError, LookupError, BadZipFile) as error:
-        raise _VerificationError(
-            f"{form.file} could not be opened in a fresh process; it was withheld. "
-            "The log says why."
-        ) from error
-    shape = answers.probabilities.shape
-    if len(answers.indices) and shape != (len(answers.indices), len(model.classes)):
-        raise _VerificationError(
-            f"{form.file} does not give a probability for each class; it was withheld."
-        )
-    return answers
 
 
 def _version(package: str) -> str:

@@ -1,9 +1,7 @@
 """Write a run in each export format."""
 
-import contextlib
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,25 +21,17 @@ from core.settings import Settings
 
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
-INT8_TRUNK = "int8.npz"
-MISSING_OR_DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
-"""Errors of reading a network that is kept."""
 
 
 @dataclass(frozen=True)
 class Writer:
-    """A run with its model, and the functions that write each format from them.
-
-    Attributes:
-        reuse_int8: whether to use the int8 network that is kept for all runs.
-    """
+    """A run with its model, and the functions that write each format from them."""
 
     run: Run
     pictures: Path | None
     settings: Settings
     model: storage.ModelFile
     arrays: dict[str, np.ndarray]
-    reuse_int8: bool = True
 
     def write(self, form: Format, path: Path) -> None:
         """Write a format."""
@@ -64,25 +54,16 @@ class Writer:
             return not parts.backbone_path(self._backbone, self.settings).is_file()
         return form.file == SAVED_MODEL
 
+    @property
+    def int8_path(self) -> Path | None:
+        """Where the int8 network is kept for all runs; None if this run changed the backbone."""
+        if self.model.fine_tuned:
+            return None
+        return parts.int8_path(self._backbone, self.model.depths, self.settings)
+
     def kept_int8(self) -> Int8Trunk | None:
         """The kept int8 network; None if there is none that this run could use."""
-        if self.model.fine_tuned or not self.reuse_int8:
-            return None
-        try:
-            return parts.load_int8(self._int8_path)
-        except MISSING_OR_DAMAGED:
-            return None
-
-    def keep_int8(self, path: Path) -> None:
-        """Keep the int8 network that was made for a file, unless the run changed the backbone."""
-        made = path.with_name(INT8_TRUNK)
-        if made.is_file() and not self.model.fine_tuned:
-            with contextlib.suppress(OSError):  # the next run makes it again
-                parts.save_int8(self._int8_path, parts.load_int8(made))
-
-    @property
-    def _int8_path(self) -> Path:
-        return parts.int8_path(self._backbone, self.model.depths, self.settings)
+        return None if self.int8_path is None else parts.load_int8(self.int8_path)
 
     @property
     def _backbone(self) -> Backbone:
@@ -97,9 +78,9 @@ class Writer:
         trunk = self.kept_int8()
         if trunk is None:
             trunk = self._quantised()
-            parts.save_int8(path.with_name(INT8_TRUNK), trunk)
-        path.write_bytes(trunk.content.tobytes())
-        file = LitertFile(path)
+            if self.int8_path is not None:
+                parts.save_int8(self.int8_path, trunk)
+        file = LitertFile(trunk.content.tobytes())
         file.add_head(DenseHead.from_arrays(self.arrays).after(trunk.scale, trunk.shift))
         self._describe(file, path)
 
@@ -128,7 +109,7 @@ class Writer:
         return LitertFile(path)
 
     def _describe(self, file: LitertFile, path: Path) -> None:
-        file.describe(*describe(self.model), input_name="picture")
+        file.describe(*describe(self.model))
         file.write(path)
 
     def _quantised(self) -> Int8Trunk:
@@ -142,12 +123,11 @@ class Writer:
 
     def _views(self) -> np.ndarray:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""
+        examples = self.run.dataset().of("test" if self.pictures is None else "train")
+        indices = evenly(len(examples), CALIBRATION_PICTURES)
         if self.pictures is None:
-            tests = len(self.run.dataset().of("test"))
-            paths = [self.run.thumbnail(index) for index in evenly(tests, CALIBRATION_PICTURES)]
+            paths = [self.run.thumbnail(index) for index in indices]
         else:
-            examples = self.run.dataset().of("train")
-            indices = evenly(len(examples), CALIBRATION_PICTURES)
             paths = [self.pictures / examples[index].path for index in indices]
         size, crop, scale = self.model.size, self.model.crop, self.model.scale
         return np.stack(

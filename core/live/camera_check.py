@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import BadInput
-from core.live.frames import pixels
 from core.model import appearance
 from core.model.appearance import Percentiles
 from core.model.classifier import Classifier
@@ -36,7 +35,6 @@ class MeasureComparison:
     """One measure of the camera beside that of the training pictures.
 
     Attributes:
-        name: of the measure.
         camera: median of the frames.
         training: usual range of the training pictures.
         difference: `darker`, `somewhat darker`, or empty if the camera is in the usual range.
@@ -54,13 +52,7 @@ class MeasureComparison:
 
 @dataclass(frozen=True)
 class CameraCheck:
-    """The result of a camera check.
-
-    Attributes:
-        sentence: the verdict with its numbers.
-        unlike: whether any measure is unlike.
-        measures: all measures.
-    """
+    """The verdict of a camera check with its numbers, and whether any measure is unlike."""
 
     sentence: str
     unlike: bool
@@ -85,7 +77,7 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
         raise BadInput(NOT_KEPT)
     if not 1 <= len(frames) <= FRAMES:
         raise BadInput(f"Expected 1 to {FRAMES} frames, found {len(frames)}. Reload the page.")
-    pictures = [pixels(classifier, frame) for frame in frames]
+    pictures = [classifier.load_frame(frame) for frame in frames]
     medians = np.median([appearance.measure(picture) for picture in pictures], axis=0).tolist()
     measures = [
         _compare(name, value, getattr(usual, name))

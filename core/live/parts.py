@@ -27,12 +27,7 @@ GZIP_LEVEL = 1
 
 @dataclass(frozen=True)
 class Part:
-    """A compressed part of a model. Browsers cache it under its hash.
-
-    Attributes:
-        sha256: of the content, in hex.
-        content: as `squeeze` returns it.
-    """
+    """A part of a model as `squeeze` returns it. Browsers cache it under its hash."""
 
     sha256: str
     content: bytes
@@ -85,10 +80,7 @@ def reference_picture(size: int) -> np.ndarray:
 
 
 def round_fraction(values: np.ndarray) -> np.ndarray:
-    """Round float32 numbers to 16 bits of fraction: to nearest, ties to even.
-
-    Args:
-        values: float32 of any shape, finite.
+    """Round finite float32 numbers to 16 bits of fraction: to nearest, ties to even.
 
     Returns:
         The same shape, float32, whose lowest byte is zero; off by at most 2⁻¹⁶ of each.

@@ -51,12 +51,6 @@ class Percentiles(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     high: float
     most: float
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.least <= self.low <= self.middle <= self.high <= self.most:
-            raise ValueError("expected least <= low <= middle <= high <= most")
-        return self
-
 
 class Appearance(BaseModel, frozen=True, extra="forbid"):
     """Appearance of the training pictures of a model, saved beside it."""
@@ -68,11 +62,11 @@ class Appearance(BaseModel, frozen=True, extra="forbid"):
     sharpness: Percentiles
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _ordered(self) -> Self:
         for name, (low, high) in BOUNDS.items():
-            percentiles: Percentiles = getattr(self, name)
-            if not low <= percentiles.least <= percentiles.most <= high:
-                raise ValueError(f"{name} must be {low:g} to {high:g}")
+            values = [low, *getattr(self, name).model_dump().values(), high]
+            if values != sorted(values):
+                raise ValueError(f"{name} must be {low:g} to {high:g}, in ascending order")
         return self
 
 

@@ -1,7 +1,6 @@
 """Predict on many pictures with all cores, in order, with bounded memory."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,10 +20,9 @@ class Row:
     """The prediction for one of many pictures.
 
     Attributes:
-        file: name of the picture.
         predictions: most likely first; empty if the picture could not be read.
-        verdict: how far to trust the first; None if the picture could not be read.
-        prediction_set: classes one of which is right; None for a single class.
+        verdict: of the first; None if the picture could not be read.
+        prediction_set: None for a single class.
         problem: why the picture could not be read; empty if it could.
         nearly_black: whether the model can see little in the picture.
         thumbnail: JPEG bytes of what the model saw, if they were asked for.
@@ -56,11 +54,11 @@ def answers(
     """Predict on every picture; one that cannot be read does not stop the others.
 
     Args:
-        build: creates a classifier; called once per core.
+        build: called once per core.
         top: number of predictions per picture.
         thumbnail_edge: edge in pixels of a thumbnail of each picture; 0 for none.
 
-    Yields:
+    Returns:
         One row per source, in order; None for files that are not pictures and have no such name.
     """
 
@@ -83,8 +81,7 @@ def answers(
             thumbnail=small,
         )
 
-    with closing(map_parallel(build, sources, predict)) as rows:
-        yield from rows
+    return map_parallel(build, sources, predict)
 
 
 def map_parallel(
@@ -95,7 +92,7 @@ def map_parallel(
     """Apply `predict` to every item in parallel, with one classifier per core.
 
     Args:
-        build: creates a classifier; called once per core.
+        build: called once per core.
         predict: may decode and predict; its exceptions are raised here.
 
     Yields:

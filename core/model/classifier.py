@@ -13,7 +13,7 @@ import numpy as np
 
 from core import images
 from core.backbones import Backbone, imagenet_labels, serving
-from core.errors import RunDamaged
+from core.errors import BadImage, RunDamaged
 from core.model import heatmap
 from core.model.appearance import Appearance
 from core.model.decision import ALWAYS_ANSWER, IMAGENET, Decision, PredictionSet, Verdict
@@ -39,7 +39,6 @@ class Answer:
         probabilities: (k,) float32, sum 1.
         embedding: (d,) float32, pooled features.
         feature_map: (h, w, c) float32, the last activation before pooling.
-        seconds: time of the prediction.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
         nearly_black: whether the model can see little in the picture.
     """
@@ -56,7 +55,6 @@ class ServingModel:
     """A LiteRT file with the outputs probabilities, embedding and feature map; thread-safe.
 
     Attributes:
-        path: the file.
         size: edge of its square input, in pixels.
         shapes: of the outputs by name, without the batch.
     """
@@ -125,14 +123,10 @@ class Classifier:
     """A serving model with the names of its classes.
 
     Attributes:
-        title: its name on the screen.
-        labels: names of the classes, by index.
         crop: edge of the centre crop relative to a picture's shorter edge.
-        limits: of the host, for pictures.
         scale: of pictures of more than 8 bits.
         head: replaces the layers of the serving model above the embedding; None to keep these.
         decision: when the answer is "not sure", and whether there are prediction sets.
-        appearance: statistics of its training pictures; None if unknown.
     """
 
     model: ServingModel
@@ -173,6 +167,21 @@ class Classifier:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
         return images.decode_and_crop(source, self.size, self.crop, self.scale, limits=self.limits)
 
+    def load_frame(self, frame: bytes) -> np.ndarray:
+        """A frame that a browser has cropped and resized, (size, size, 3) uint8.
+
+        Raises:
+            BadImage: it cannot be read, or has another size.
+        """
+        picture = images.decode(frame, limits=self.limits)
+        if picture.shape != (self.size, self.size, 3):
+            height, width = picture.shape[:2]
+            raise BadImage(
+                f"Expected a frame of {self.size} by {self.size} pixels, found {width} by "
+                f"{height}. Reload the page."
+            )
+        return picture
+
     def answer(self, picture: np.ndarray) -> Answer:
         """Predict from (size, size, 3) uint8 RGB.
 
@@ -194,11 +203,11 @@ class Classifier:
         )
 
     def verdict(self, answer: Answer) -> Verdict:
-        """How far to trust an answer."""
+        """See `Decision.verdict`."""
         return self.decision.verdict(answer.probabilities, answer.ood_score)
 
     def prediction_set(self, answer: Answer) -> PredictionSet | None:
-        """Classes one of which is right; None for a single class, or if none are promised."""
+        """See `Decision.prediction_set`."""
         return self.decision.prediction_set(answer.probabilities, answer.ood_score, self.labels)
 
     @property

@@ -55,12 +55,7 @@ class Decision:
         return cls(threshold, prediction_sets.in_force(offered, level))
 
     def verdict(self, probabilities: np.ndarray, ood_score: float | None) -> Verdict:
-        """How far to trust an answer.
-
-        Args:
-            probabilities: (k,).
-            ood_score: over 1 if the picture is out-of-distribution; None without a detector.
-        """
+        """How far to trust an answer, given (k,) probabilities and the score of `OodDetector`."""
         if ood_score is not None and ood_score > 1:
             return Verdict.UNLIKE
         sure = float(probabilities.max()) >= self.threshold

@@ -41,9 +41,7 @@ def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Setting
 def edited(path: Path, folder: Path, name: str, edit: Callable[[LitertFile], None]) -> Path:
     """A copy of a LiteRT file after an edit, made within a second when it is first needed.
 
-    Args:
-        folder: that keeps copies, under the hash of the file and their names.
-        name: of the edit.
+    Copies are kept in the folder under the hash of the file and the name of the edit.
     """
     copy = folder / f"{(serving.sha256(path) or '')[:12]}-{name}.tflite"
     if not copy.is_file():

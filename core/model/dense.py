@@ -14,8 +14,7 @@ class DenseHead:
     """Dense layers with ReLU in between and a softmax at the end.
 
     Attributes:
-        layers: (kernel (inputs, units) float32, bias (units,) float32) of each layer, first layer
-            first.
+        layers: kernel (inputs, units) and bias (units,), float32, of each layer.
     """
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -64,11 +63,7 @@ class DenseHead:
         return DenseHead((*self.layers[:-1], scaled))
 
     def after(self, scale: np.ndarray, shift: np.ndarray) -> DenseHead:
-        """A head h with h(features) = self(features × `scale` + `shift`).
-
-        Args:
-            scale, shift: (inputs,) each.
-        """
+        """A head h with h(features) = self(features × `scale` + `shift`), (inputs,) each."""
         kernel, bias = self.layers[0]
         first = (
             (kernel * scale[:, None]).astype(np.float32),

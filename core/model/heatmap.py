@@ -27,7 +27,6 @@ def activation(
     Args:
         feature_map: (h, w, c) float32, the last one, before pooling.
         head: takes d features, of which the first c are the pooled feature map.
-        classes: indices of the classes to explain.
         embedding: (d,) float32, the features.
 
     Returns:
@@ -62,7 +61,7 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
 
     Args:
         picture: (H, W, 3) uint8 RGB, the whole picture at any size.
-        heat: (h, w), uint8 or float, clipped to 0 to 1.
+        heat: (h, w) uint8, as `packed` makes it.
         crop: edge of the square relative to the shorter edge, over 0 and up to 1.
         strength: 0 to 1; opacity of the strongest evidence.
 
@@ -73,8 +72,6 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
     edge = max(1, round(crop * min(height, width)))
     top, left = (height - edge) // 2, (width - edge) // 2
     square = Image.fromarray(picture[top : top + edge, left : left + edge])
-    if heat.dtype != np.uint8:
-        heat = np.round(255 * np.clip(heat, 0, 1)).astype(np.uint8)
     evidence = Image.fromarray(heat).resize(square.size, Image.Resampling.BICUBIC)
     # The power makes the edge of the covered area visible.
     cover = strength * np.linspace(0, 1, 256) ** 0.7

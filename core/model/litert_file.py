@@ -19,15 +19,20 @@ from core.model.retrained import Retrained, factors_of, rows_of
 from core.system import files
 
 MAGIC = b"TFL3"
+OTHER_HEAD = "the layers above the embedding are not dense with ReLU in between and a softmax"
 
 
 class LitertFile:
     """One LiteRT file with a single subgraph, in memory."""
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as handle:
-            # Only the parts of a large file that are read get into memory.
-            content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, source: Path | bytes) -> None:
+        content: bytes | mmap.mmap
+        if isinstance(source, bytes):
+            content = source
+        else:
+            with source.open("rb") as handle:
+                # Only the parts of a large file that are read get into memory.
+                content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         (self.graph,) = self._model.subgraphs
         self.outputs: dict[str, int] = {
@@ -57,23 +62,22 @@ class LitertFile:
         Raises:
             LookupError: an output is missing, or the layers are not dense with ReLU and a softmax.
         """
-        if not {"embedding", "probabilities"} <= set(self.outputs):
-            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self.outputs)}")
-        embedding = self.outputs["embedding"]
-        operator, kind = self._producer(self.outputs["probabilities"])
+        embedding = self._output("embedding")
+        operator, kind = self._producer(self._output("probabilities"))
         if kind != schema.BuiltinOperator.SOFTMAX or operator.builtinOptions.beta != 1:
-            raise LookupError("the LiteRT file does not end in a softmax")
+            raise LookupError(OTHER_HEAD)
         layers: list[tuple[np.ndarray, np.ndarray]] = []
         while operator.inputs[0] != embedding:
             operator, kind = self._producer(operator.inputs[0])
-            kernel = self.constant(operator.inputs[1]) if len(operator.inputs) > 1 else None
-            if kind != schema.BuiltinOperator.FULLY_CONNECTED or kernel is None:
-                raise LookupError("not only dense layers are above the embedding")
             activation = schema.ActivationFunctionType
             expected = activation.RELU if layers else activation.NONE
-            if operator.builtinOptions.fusedActivationFunction != expected:
-                raise LookupError("a dense layer has another activation than ReLU")
-            bias = self.constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
+            kernel, bias = (self.constant(index) for index in [*operator.inputs, -1, -1][1:3])
+            if (
+                kind != schema.BuiltinOperator.FULLY_CONNECTED
+                or operator.builtinOptions.fusedActivationFunction != expected
+                or kernel is None
+            ):
+                raise LookupError(OTHER_HEAD)
             bias = np.zeros(len(kernel), np.float32) if bias is None else bias
             layers.insert(0, (kernel.T, bias))
         return DenseHead(tuple(layers))
@@ -82,7 +86,6 @@ class LitertFile:
         """Keep some outputs and the operations that they need; remove all others.
 
         Args:
-            names: existing outputs.
             inside: additional outputs, as name → tensor index.
         """
         self.outputs = {name: self.outputs[name] for name in names} | dict(inside or {})
@@ -101,9 +104,7 @@ class LitertFile:
         Raises:
             LookupError: the file has no output `embedding`.
         """
-        if "embedding" not in self.outputs:
-            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self.outputs)}")
-        tensor = self.outputs["embedding"]
+        tensor = self._output("embedding")
         kinds, activation = schema.BuiltinOperator, schema.ActivationFunctionType
         for number, (kernel, bias) in enumerate(head.layers, 1):
             weights = [self._new(array.shape, array) for array in (kernel.T, bias)]
@@ -122,10 +123,11 @@ class LitertFile:
         Raises:
             LookupError: a layer has no tensor in the file, or the embedding is not a mean.
         """
-        pooling, kind = self._producer(self.outputs["embedding"])
+        embedding = self._output("embedding")
+        pooling, kind = self._producer(embedding)
         if kind != schema.BuiltinOperator.MEAN:
             raise LookupError("the embedding is not a mean of an activation")
-        vectors = [self.outputs["embedding"]]
+        vectors = [embedding]
         for source in map(self.output_of, layers):
             vectors.append(self._new((1, int(self.graph.tensors[source].shape[-1]))))
             options = schema.ReducerOptionsT(keepDims=False)
@@ -157,14 +159,10 @@ class LitertFile:
         for layer in layers:
             self._replace(layer)
 
-    def describe(self, sentence: str, entries: Mapping[str, str], *, input_name: str) -> None:
-        """Store a description for people, and named entries for programs.
-
-        Args:
-            input_name: new name of the only input in the signature.
-        """
+    def describe(self, sentence: str, entries: Mapping[str, str]) -> None:
+        """Describe the file to people and, by named entries, to programs; name its input."""
         (tensor,) = self._model.signatureDefs[0].inputs
-        tensor.name = input_name.encode()
+        tensor.name = b"picture"
         self._model.description = sentence
         self._model.metadata = self._model.metadata or []
         for name, content in entries.items():
@@ -175,11 +173,7 @@ class LitertFile:
             self._model.metadata.append(entry)
 
     def change_constants(self, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Replace every float32 constant of the file.
-
-        Args:
-            change: float32 array → float32 array of the same shape.
-        """
+        """Replace every float32 constant of the file by one of the same shape."""
         changed: set[int] = set()
         for index, tensor in enumerate(self.graph.tensors):
             values = self.constant(index)
@@ -246,6 +240,12 @@ class LitertFile:
             raise LookupError(f"the layer {layer.kernel.shape} has no bias in the file")
         new_bias = bias + factors * (layer.new_bias - layer.bias)
         self._store(operator.inputs[2], new_bias, bias.shape)
+
+    def _output(self, name: str) -> int:
+        """Index of the tensor of an output."""
+        if name not in self.outputs:
+            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self.outputs)}")
+        return self.outputs[name]
 
     def _producer(self, tensor: int) -> tuple[Any, int]:
         """The operation that computes a tensor, and its kind."""

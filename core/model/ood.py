@@ -77,24 +77,33 @@ class OodDetector:
         Of longer embeddings, the features from other depths are ignored: these vary with colour
         and texture, and with them pictures of other things were noticed less often.
         """
-        distances = self._nearest.distances(_unit(embeddings[:, : self.width]))
+        distances = self.distances(_unit(embeddings[:, : self.width]))
         return (distances / self.threshold).astype(np.float32)
 
+    def distances(self, rows: np.ndarray) -> np.ndarray:
+        """Of rows of `_unit`, (n, d), to the nearest mean, (n,)."""
+        along = rows @ self.directions.T
+        norms = (rows**2).sum(axis=1) - (along**2).sum(axis=1)
+        means_along, means_norms = self._of_means
+        products = rows @ self.means.T - along @ means_along.T
+        return np.sqrt(np.maximum(norms + (means_norms - 2 * products).min(axis=1), 0))
+
     @cached_property
-    def _nearest(self) -> _Nearest:
-        return _Nearest(self.means, self.directions)
+    def _of_means(self) -> tuple[np.ndarray, np.ndarray]:
+        """The terms of distances that do not depend on the rows."""
+        along = self.means @ self.directions.T
+        # Of row and mean, |r - m|² - |(r - m)D|² = |r|² - |rD|² + |m|² - |mD|² - 2 (r·m - rD·mD).
+        return along, (self.means**2).sum(axis=1) - (along**2).sum(axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The detector as float32 arrays by name; `from_arrays` is the reverse."""
+        """The detector as float32 arrays by name."""
         threshold = np.array([self.threshold], np.float32)
         return {"means": self.means, "directions": self.directions, "threshold": threshold}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> OodDetector:
         """Raises LookupError or ValueError if the arrays are not those of a detector."""
-        means, directions, threshold = (
-            arrays[name] for name in ("means", "directions", "threshold")
-        )
+        means, directions, threshold = (arrays[n] for n in ("means", "directions", "threshold"))
         if {means.dtype, directions.dtype, threshold.dtype} != {np.dtype(np.float32)}:
             raise ValueError("the arrays must be float32")
         if threshold.shape != (1,):
@@ -151,8 +160,8 @@ def _out_of_fold(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np
         # A class whose pictures are all outside has no mean.
         measured = ~inside & np.isin(labels, labels[inside])
         if measured.any():
-            nearest = _Nearest(*_shape(rows[inside], labels[inside]))
-            distances.append(nearest.distances(rows[measured]))
+            fitted = OodDetector(*_shape(rows[inside], labels[inside]), threshold=1.0)
+            distances.append(fitted.distances(rows[measured]))
     return np.concatenate(distances)
 
 
@@ -192,21 +201,3 @@ def _principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         basis, _ = np.linalg.qr(rows.T @ (rows @ basis))
     _, sizes, rotation = np.linalg.svd(rows @ basis, full_matrices=False)
     return sizes[:count], (rotation @ basis.T)[:count]
-
-
-class _Nearest:
-    """Distances to the nearest mean; terms that do not depend on the rows are precomputed."""
-
-    def __init__(self, means: np.ndarray, directions: np.ndarray) -> None:
-        self._directions = directions.T
-        self._along = means @ directions.T
-        # Of row and mean, |r - m|² - |(r - m)D|² = |r|² - |rD|² + |m|² - |mD|² - 2 (r·m - rD·mD).
-        self._norms = (means**2).sum(axis=1) - (self._along**2).sum(axis=1)
-        self._means = means.T
-
-    def distances(self, rows: np.ndarray) -> np.ndarray:
-        """(n, d) → (n,)."""
-        along = rows @ self._directions
-        norms = (rows**2).sum(axis=1) - (along**2).sum(axis=1)
-        products = rows @ self._means - along @ self._along.T
-        return np.sqrt(np.maximum(norms + (self._norms - 2 * products).min(axis=1), 0))

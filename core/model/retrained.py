@@ -14,7 +14,6 @@ class Retrained:
 
     Attributes:
         kernel, new_kernel: (h, w, inputs, outputs), depthwise (h, w, channels, 1).
-        depthwise: whether this is a depthwise convolution.
         bias, new_bias: (outputs,), or None if the layer has none.
     """
 

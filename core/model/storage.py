@@ -19,7 +19,7 @@ from core.images import AS_DECLARED, Scale
 from core.model import deep_features
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier, Open, opened
-from core.model.decision import Decision
+from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.settings import Settings
@@ -180,14 +180,9 @@ def classifier(
     title: str,
     settings: Settings,
     open_model: Open = opened,
-    *,
-    threshold: float = 0.0,
-    level: float | None = None,
+    decision: Decision = ALWAYS_ANSWER,
 ) -> Classifier:
     """A trained model, ready to predict: a serving model, the backbone's or its own, and the head.
-
-    Args:
-        threshold, level: as of `Decision.of`.
 
     Raises:
         RunDamaged: its files cannot be read.
@@ -205,7 +200,7 @@ def classifier(
         scale=model.scale,
         head=head,
         ood_detector=load_ood_detector(folder, backbones.get(model.backbone).embedding),
-        decision=Decision.of(model.set_levels, threshold, level),
+        decision=decision,
         appearance=load_appearance(folder),
     )
 
@@ -235,4 +230,4 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def _damaged(reason: str) -> RunDamaged:
-    return RunDamaged(f"The model of this run is damaged: {reason}.")
+    return RunDamaged(f"This model is damaged: {reason}. Train or import it again.")

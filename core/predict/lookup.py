@@ -77,16 +77,6 @@ def version(name: str, settings: Settings) -> tuple[object, ...]:
     return name, *trained_model(name, settings).version
 
 
-def learned(name: str, settings: Settings) -> frozenset[str]:
-    """SHA-256 of the pictures that a model learned from, as far as known; arguments as of `find`.
-
-    Raises:
-        UnknownModel: there is no such model.
-    """
-    model = _origin(name, settings)
-    return frozenset() if model is None else model.learned()
-
-
 def reservations(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
     """What `evaluate_on` could not tell of the pictures that a model learned from, in sentences.
 

@@ -53,11 +53,7 @@ class SortedPaths:
 
 
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
-    """Write a zip of class folders with the pictures as they are.
-
-    Args:
-        sorted_pictures: predictions and pictures; files without content are left out.
-    """
+    """Write a zip of class folders with the pictures as they are; those without content are not."""
     paths = SortedPaths()
     # Pictures do not compress.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

@@ -61,9 +61,6 @@ def open_table(path: Path, form: str) -> Iterator[Add]:
 
     Memory does not grow with the number of rows. After an error no file remains.
 
-    Args:
-        form: a key of `FORMS`.
-
     Raises:
         LimitExceeded: more rows than the format can hold.
     """

@@ -14,6 +14,7 @@ from core.errors import RunDamaged
 from core.jobs import JobFolder
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
+from core.model.decision import Decision
 from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, READ_FOR_LISTS
 from core.runs.manifest import Manifest
 from core.settings import Settings
@@ -24,13 +25,7 @@ NAME_LENGTH, TAG_LENGTH, TAGS = 80, 24, 12
 
 
 class Correction(BaseModel, frozen=True, extra="forbid"):
-    """A correction of one training picture.
-
-    Attributes:
-        sha256: hash of the picture.
-        name: `Example.name`.
-        label: name of the correct class; None leaves the picture out.
-    """
+    """The correct class of a training picture; None as its `label` leaves the picture out."""
 
     sha256: str
     name: str
@@ -38,12 +33,9 @@ class Correction(BaseModel, frozen=True, extra="forbid"):
 
 
 class Origin(BaseModel, frozen=True, extra="forbid"):
-    """The run whose training another run repeated with corrections.
+    """The run whose training another run repeated, its title at the time, and the corrections.
 
-    Attributes:
-        run: id of that run, which is also the permission to see it.
-        name: its title at the time.
-        corrections: the corrections that were applied to its pictures.
+    The id of the run is also the permission to see it.
     """
 
     run: str
@@ -58,7 +50,6 @@ class Annotations(
 
     Attributes:
         name: replaces the name of the upload; empty for none.
-        tags: words to find the run by.
         threshold: probability below which the answer is "not sure"; 0 answers always.
         target_coverage: share of the validation pictures that the threshold was chosen to answer.
         level: of prediction sets; 0 for none, None for the default.
@@ -100,7 +91,6 @@ class JsonFile(Generic[Value]):
     """A JSON file of a run folder, as an attribute: `run.origin()` reads it, `.write` replaces it.
 
     Args:
-        name: of the file.
         kind: type of the content.
         missing: value if the file is missing or damaged; without it, that is an error.
         checked: whether the file of a complete run must be the one that the manifest lists.
@@ -217,6 +207,14 @@ class AnnotatedFolder:
             annotations.name or listed.name,
             settings,
             open_model,
-            threshold=annotations.threshold,
-            level=annotations.level,
+            self.decision(),
         )
+
+    def decision(self) -> Decision:
+        """The threshold and the level of prediction sets that the owner has chosen.
+
+        Raises:
+            RunDamaged: the description of the model cannot be read.
+        """
+        annotations, model = self.annotations(), storage.load_description(self.model_folder)
+        return Decision.of(model.set_levels, annotations.threshold, annotations.level)

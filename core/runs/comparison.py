@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.dataset import splitting
 from core.errors import RunDamaged
@@ -21,7 +21,6 @@ class ComparedRun:
     """Settings and results of a complete run.
 
     Attributes:
-        evaluated: its report with the hashes of its test pictures.
         learned_from: number of training pictures.
         learned_classes: class of each training and validation picture, by its SHA-256.
     """
@@ -67,8 +66,7 @@ def load(run: Run) -> ComparedRun:
     )
 
 
-@dataclass(frozen=True)
-class TrainingDataChanges:
+class TrainingDataChanges(NamedTuple):
     """How the training and validation pictures of a second run differ from those of a first.
 
     Attributes:
@@ -81,12 +79,9 @@ class TrainingDataChanges:
     missing: int
     new: int
 
-    def __bool__(self) -> bool:
-        return bool(self.relabelled or self.missing or self.new)
-
 
 def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDataChanges:
-    """How the training and validation pictures of `second` differ from those of `first`."""
+    """See `TrainingDataChanges`."""
     before, after = first.learned_classes, second.learned_classes
     both = before.keys() & after.keys()
     return TrainingDataChanges(
@@ -97,11 +92,7 @@ def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDa
 
 
 def changed_settings(configs: Sequence[TrainingConfig]) -> dict[str, tuple[Any, ...]]:
-    """Settings that differ between configurations, by name, such as `augmentation.views`.
-
-    Returns:
-        For each setting its values, in the order of the configurations.
-    """
+    """Settings that differ between configurations, by name, with a value of each of these."""
     flattened = [dict(flat(config.model_dump(mode="json"))) for config in configs]
     return {
         name: tuple(values[name] for values in flattened)

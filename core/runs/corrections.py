@@ -1,7 +1,4 @@
-"""Train again on corrected pictures, with the same split and settings.
-
-Labels change, and pictures may be left out.
-"""
+"""Train again on corrected pictures, with the same split and settings."""
 
 from core import runs
 from core.dataset import Dataset, Skipped

@@ -1,6 +1,7 @@
 """Names of the files that `core.runs` writes into a run folder.
 
-Those of the job are in `core.jobs.folder`.
+Those of the job are in `core.jobs.folder`, those of models in `core.model.storage`, where the
+older terms in some of the names are explained.
 """
 
 CONFIG = "config.json"
@@ -28,6 +29,3 @@ PUBLISHED = "published"
 
 READ_FOR_LISTS = (CONFIG, DATASET, REPORT, MANIFEST, OOD_SCORES, ANNOTATIONS, MODEL_FOLDER)
 """Files that lists and reports are read from; if one changes, they are read again."""
-
-# Some names are older than the terms in the code (suspects = label issues, unlike = OOD scores,
-# looks = appearance, novelty = OOD detector). Runs on disk have them.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
 from pydantic import BaseModel
 
@@ -23,30 +24,16 @@ class Manifest(BaseModel, frozen=True):
     tusker: str = ""
     name: str
     completed_at: float
-    seconds: float
+    seconds: float = 0.0
     files: dict[str, str]
 
     @classmethod
-    def of(
-        cls,
-        folder: Path,
-        results: Iterable[Path],
-        *,
-        name: str,
-        completed_at: float,
-        seconds: float = 0.0,
-    ) -> "Manifest":
+    def of(cls, folder: Path, results: Iterable[Path], **values: str | float) -> Self:
         """The manifest of some files of a folder, which are hashed."""
         hashes = {
             path.relative_to(folder).as_posix(): files.sha256(path) for path in sorted(results)
         }
-        return cls(
-            tusker=__version__,
-            name=name,
-            completed_at=completed_at,
-            seconds=seconds,
-            files=hashes,
-        )
+        return cls.model_validate({"tusker": __version__, "files": hashes, **values})
 
     def check(self, folder: Path, names: Iterable[str]) -> None:
         """Compare files of a folder with their hashes.

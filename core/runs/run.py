@@ -21,6 +21,8 @@ EXPORT_JOB = "export-"
 """Beginning of the name of the folder of the export job; the run's id follows."""
 OWNED = (filenames.ANNOTATIONS, filenames.ANNOTATIONS_LOCK, visitors.OWNER, filenames.PUBLISHED)
 """Files of the owner, which the manifest does not list."""
+REQUEST = (filenames.CONFIG, filenames.DATASET, filenames.FINDINGS, filenames.ORIGIN)
+"""Files from which a training starts."""
 BUNDLED = {
     filenames.VERIFICATION: "How each exported file answered when it was opened again",
     filenames.REPORT: "The report, as JSON",
@@ -91,7 +93,7 @@ class Run(RunArtifacts):
             path.touch() if shown else path.unlink()
 
     def events(self) -> tuple[Event, ...]:
-        """The events of the job so far."""
+        """Those of the job so far."""
         return self.job.events.read()
 
     def epochs(self) -> tuple[Epoch, ...]:
@@ -132,11 +134,7 @@ class Run(RunArtifacts):
         )
 
     def keep_fingerprints(self, pictures: Path) -> None:
-        """Copy the fingerprints of the learned pictures into the run, to keep them for good.
-
-        Args:
-            pictures: folder of the pictures, with the fingerprints of all of them.
-        """
+        """Copy the fingerprints of the learned pictures from their folder, to keep them."""
         if fingerprints := Fingerprints.load(pictures):
             fingerprints.of_files(self.learned()).save(self.path)
 
@@ -154,18 +152,8 @@ class Run(RunArtifacts):
 
         The manifest lists every file that it finds, so that old results would end up in it.
         """
-        retained = (
-            *PRIVATE,
-            *OWNED,
-            filenames.CONFIG,
-            filenames.DATASET,
-            filenames.FINDINGS,
-            filenames.ORIGIN,
-            EVENTS,
-            LOG,
-        )
         for path in self.path.iterdir():
-            if path.name not in retained:
+            if self._is_result(path) and path.name not in REQUEST:
                 files.remove(path)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:

@@ -55,7 +55,6 @@ def queue_training(
     """Create a run for a visitor and queue its training.
 
     Args:
-        findings: of the dataset, for the report.
         spec: as `training_spec` makes it.
         by: mark of the visitor.
         prepare: called with the run before it is queued.

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
@@ -26,14 +26,10 @@ class Summary(BaseModel, frozen=True):
     """One line of the list of runs.
 
     Attributes:
-        name: the owner's, or else that of the pictures.
-        data: name of the pictures.
-        sample: whether this is the run that comes with Tusker.
-        published: whether every visitor of this host sees it in their lists.
-        complete: whether its report is finished.
+        name: the owner's, or else that of the pictures, which is `data`.
         damaged: whether a file is missing or differs from the file that the training wrote.
         at: when it was queued, in seconds since 1970.
-        accuracy: with its 95 % confidence interval; None before there is a report.
+        accuracy: None before there is a report.
         fair: whether no test picture nearly equals a training picture.
         megabytes: size of all its files.
     """
@@ -57,18 +53,14 @@ class Summary(BaseModel, frozen=True):
     megabytes: float = 0.0
 
 
-class _Example(BaseModel):
-    """A picture, only to be counted."""
-
-
 class _Data(BaseModel):
     name: str
     classes: tuple[str, ...]
-    examples: tuple[_Example, ...]
+    examples: tuple[object, ...]
 
 
 class _Report(BaseModel):
-    version: int
+    version: int = Field(ge=VERSION, le=VERSION)
     leaked: int = 0
     accuracy: Estimate
 
@@ -108,22 +100,13 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
         dataset = _Data.model_validate_json((path / DATASET).read_bytes())
         values |= {"name": dataset.name, "data": dataset.name}
         config = run.config()
-        line = Summary(
-            **values,
-            backbone=config.backbone,
-            preset=config.preset,
-            classes=dataset.classes,
-            pictures=len(dataset.examples),
-        )
-        if not run.complete:
-            return line
-        # With the right hashes these files need not be parsed whole to be trusted.
-        run.check_files(DATASET, REPORT)
-        report = _Report.model_validate_json((path / REPORT).read_bytes())
-        if report.version != VERSION:
-            raise RunDamaged(f"Expected a report of version {VERSION}.")
+        values |= {"backbone": config.backbone, "preset": config.preset}
+        values |= {"classes": dataset.classes, "pictures": len(dataset.examples)}
+        if run.complete:
+            # With the right hashes these files need not be parsed whole to be trusted.
+            run.check_files(DATASET, REPORT)
+            report = _Report.model_validate_json((path / REPORT).read_bytes())
+            values |= {"complete": True, "accuracy": report.accuracy, "fair": not report.leaked}
     except (RunDamaged, OSError, ValueError):
-        return Summary(**values, damaged=True)
-    return line.model_copy(
-        update={"complete": True, "accuracy": report.accuracy, "fair": not report.leaked}
-    )
+        values["damaged"] = True
+    return Summary(**values)

@@ -11,21 +11,16 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
     Figures are None where the file was not made or could not be run.
 
     Attributes:
-        file: its name in the bundle.
-        passed: whether the file is offered for download.
-        reason: why it is not; empty if it passed.
+        reason: why it is not offered for download; empty if it passed.
         agreement: share of the pictures for which it predicts the same class as the report.
         verdicts: share of the pictures with the same verdict and as many classes in the prediction
             set as the model gives; None in earlier results.
         difference: largest difference of a probability from the report's.
-        accuracy: share of the pictures that it predicts correctly.
         milliseconds: median time per picture, without decoding.
-        megabytes: size of the file.
         runtime: the library that opened it, with its version.
         thumbnails: whether the pictures were the small copies of the run, since the pictures that
             it was trained on had been deleted.
-        unopened: formats of pictures that its program cannot open; the file was run on their
-            pixels.
+        unopened: formats of pictures that its program cannot open; they were left out.
     """
 
     file: str
@@ -56,8 +51,8 @@ class Verification(
     """The results of the files that were made so far.
 
     Attributes:
-        pictures: number of held-out pictures that each file was run on.
-        accuracy: accuracy of the report on these pictures.
+        pictures: number of held-out pictures.
+        accuracy: of the report on these.
     """
 
     version: Literal[1] = 1

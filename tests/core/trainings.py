@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,14 @@ def train(
         manifest = trained_run.run.manifest()
         trained_run.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
     return trained_run
+
+
+def unpack_bundle(trained: TrainedRun, folder: Path, chosen: Collection[str] | None = None) -> Path:
+    """The bundle of a run, unpacked into a new folder."""
+    content = io.BytesIO(bundle_bytes(trained.run, trained.settings, chosen))
+    with zipfile.ZipFile(content) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 def bundle_bytes(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 
 from core.backbones import get
 from core.errors import RunDamaged
-from core.live import camera_check, frames
+from core.live import camera_check
 from core.live.parts import Part
 from core.model import appearance
 from core.model.classifier import Classifier
@@ -60,11 +60,13 @@ def test_a_frame_gets_its_probabilities_and_on_request_a_heat_map(
     text = base64.b64encode(frame).decode()
     header, payload = request(classifier, frame=text)
     assert header == {"classes": 1000, "ood_score": None, "heat": False}
-    expected = frames.predict(classifier, frame)[0].probabilities
-    np.testing.assert_allclose(np.frombuffer(payload, "<f4"), expected)
+    expected = classifier.answer(classifier.load_frame(frame))
+    np.testing.assert_array_equal(np.frombuffer(payload, "<f4"), expected.probabilities)
     header, payload = request(classifier, frame=text, explain=3)
     assert header["heat"]
-    assert len(payload) == 4 * (1000 + 7 * 7)
+    heat = np.frombuffer(payload, "<f4")[1000:].reshape(7, 7)
+    np.testing.assert_array_equal(heat, classifier.heatmaps(expected, [3])[0])
+    assert not request(classifier, frame=text, explain=5_000)[0]["heat"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import TuskerError
-from core.live import camera_check, frames
+from core.live import camera_check
 from core.live.parts import Part
 from core.model.classifier import Classifier
 
@@ -76,14 +76,14 @@ def respond(
         part = parts.get(request.part or "")
         content = part.content if part else b""
         return {}, content[request.offset : request.offset + PIECE]
-    prediction, heat = frames.predict(classifier, request.frame, request.explain)
+    prediction = classifier.answer(classifier.load_frame(request.frame))
     values = [prediction.probabilities]
-    if heat is not None:
-        values.append(heat.ravel())
+    if heat := request.explain is not None and request.explain < len(classifier.labels):
+        values.append(classifier.heatmaps(prediction, [request.explain])[0].ravel())
     header = {
         "classes": len(prediction.probabilities),
         "ood_score": prediction.ood_score,
-        "heat": heat is not None,
+        "heat": heat,
     }
     return header, np.concatenate(values).astype("<f4").tobytes()
 

@@ -22,7 +22,6 @@ def prediction(
     """The program that predicts with a file of this format, and decides as the app does.
 
     Args:
-        decision: threshold and prediction sets.
         ood: whether the model has an OOD detector; its file must be in the folder of the program.
     """
     name = storage.OOD if ood else ""

@@ -3,14 +3,14 @@
 This file imports nothing of Tusker, so anyone who runs the programs gets the same results.
 """
 
-import importlib.util
 import json
+import runpy
 import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,33 +21,20 @@ DECODERS = 2
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def imported(path: str) -> ModuleType:
-    """A program as a module."""
-    specification = importlib.util.spec_from_file_location("program", path)
-    assert specification is not None
-    assert specification.loader is not None
-    program = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(program)
-    return program
-
-
-def answer(program: ModuleType, model: str, answers: str, pictures_before: int) -> None:
-    """Write the answers to all pictures that the program can read.
+def answer(program: dict[str, Any], model: str, answers: str, pictures_before: int) -> None:
+    """Write the answers to all pictures that the program can read to a file.
 
     Args:
-        program: with `load`, `load_model` and perhaps more functions.
-        model: path of the model file.
-        answers: path of the file of answers.
         pictures_before: number of pictures that earlier programs were run on, for the progress.
     """
 
     def load(path: str) -> np.ndarray | None:
         try:
-            return np.load(path) if path.endswith(".npy") else program.load(path)
+            return program["load"](path)
         except UNREADABLE:  # a format that Pillow alone cannot read, or a file without its end
             return None
 
-    predict = program.load_model(Path(model))
+    predict = program["load_model"](Path(model))
     indices, probabilities, scores, seconds, verdicts, sizes = [], [], [], [], [], []
     with ThreadPoolExecutor(DECODERS) as threads:
         for index, view in enumerate(threads.map(load, REQUEST["pictures"])):
@@ -57,11 +44,10 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
                 seconds.append(time.perf_counter() - start)
                 probabilities.append(outputs["probabilities"][0])
                 # A program has these functions if the model can doubt and offers sets.
-                scored = hasattr(program, "ood_score") and "embedding" in outputs
-                scores.append(program.ood_score(outputs["embedding"][0]) if scored else np.nan)
-                verdicts.append(program.verdict(outputs) if hasattr(program, "verdict") else "sure")
-                likely = getattr(program, "prediction_set", lambda _: ())(probabilities[-1])
-                sizes.append(len(likely))
+                scored = "ood_score" in program and "embedding" in outputs
+                scores.append(program["ood_score"](outputs["embedding"][0]) if scored else np.nan)
+                verdicts.append(program.get("verdict", lambda _: "sure")(outputs))
+                sizes.append(len(program.get("prediction_set", lambda _: ())(probabilities[-1])))
                 indices.append(index)
             print(pictures_before + index + 1, flush=True)
     np.savez(
@@ -78,6 +64,6 @@ def answer(program: ModuleType, model: str, answers: str, pictures_before: int) 
 for number, task in enumerate(REQUEST["tasks"]):
     try:
         pictures_before = number * len(REQUEST["pictures"])
-        answer(imported(task["program"]), task["model"], task["answers"], pictures_before)
+        answer(runpy.run_path(task["program"]), task["model"], task["answers"], pictures_before)
     except Exception:  # one file must not keep the others from being verified
         traceback.print_exc()

@@ -7,16 +7,15 @@ import pytest
 from core import backbones
 from core.backbones import build
 from core.errors import RunDamaged
-from core.export import train_program
+from core.export import parts
 
 
 @pytest.mark.parametrize(
     "name", ["tiny", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)]
 )
-def test_the_file_gives_the_features_of_the_network_and_has_its_stages(settings, tmp_path, name):
+def test_the_file_gives_the_features_of_the_network_and_has_its_stages(settings, name):
     row = backbones.get(name)
-    train_program.write_backbone(row, tmp_path / train_program.BACKBONE_FILE, settings)
-    loaded = keras.models.load_model(tmp_path / train_program.BACKBONE_FILE, compile=False)
+    loaded = keras.models.load_model(parts.backbone_file(row, settings), compile=False)
     trunk = build.trunk(row, settings=settings)
     noise = np.random.default_rng(1).uniform(0, 255, (2, row.size, row.size, 3)).astype("float32")
     np.testing.assert_allclose(loaded(noise), trunk(noise), atol=1e-4)
@@ -31,11 +30,10 @@ def test_only_backbones_that_keras_lacks_are_part_of_a_bundle():
     assert names == {"efficientnet-lite0", "efficientnet-lite2"}
 
 
-def test_a_file_with_other_outputs_is_withheld(settings, tmp_path, monkeypatch):
+def test_a_file_with_other_outputs_is_withheld(settings, monkeypatch):
     other_network = build.trunk(backbones.get("tiny"), "random")
     other_network.set_weights([2 * array for array in other_network.get_weights()])
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: other_network)
-    path = tmp_path / train_program.BACKBONE_FILE
     with pytest.raises(RunDamaged, match="does not compute what Tiny does"):
-        train_program.write_backbone(backbones.get("tiny"), path, settings)
-    assert not list(tmp_path.glob("*.keras"))
+        parts.backbone_file(backbones.get("tiny"), settings)
+    assert not list(settings.home.rglob("*.keras"))

@@ -1,6 +1,5 @@
 """Formats are made one by one, and none stays that is not what it should be."""
 
-import contextlib
 import importlib
 import os
 import subprocess
@@ -16,7 +15,6 @@ from core.export import build, convert, keras_file, onnx_file, parts, programs, 
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
-from core.settings import Settings
 from core.system import capacity, files
 from tests.shapes import draw, encoded
 
@@ -121,56 +119,32 @@ def test_a_part_that_is_made_first_takes_tensorflow_and_its_memory(
     assert not path.is_file()
 
 
-def test_an_int8_network_that_does_not_suit_a_run_is_made_again_from_its_pictures(trained_run):
+@pytest.mark.parametrize("fault", ["unsuitable", "damaged"])
+def test_a_kept_int8_network_that_fails_is_made_again_from_the_pictures(trained_run, fault):
     trained = trained_run()
     (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
-    with np.load(path) as arrays:
-        unsuitable = dict(arrays) | {"scale": 0 * arrays["scale"]}
-    np.savez(path, **unsuitable)
+    trunk = parts.load_int8(path)
+    parts.save_int8(path, trunk._replace(scale=0 * trunk.scale))
+    if fault == "damaged":
+        path.write_bytes(path.read_bytes()[:-100])
     events = []
     assert export(trained, "litert", "int8", emit=events.append).of(INT8).passed
-    with np.load(path) as arrays:
-        assert arrays["scale"].any()
+    assert parts.load_int8(path).scale.any()
     notes = [event.sentence for event in events if isinstance(event, Note)]
-    assert notes == [f"Writing {name}." for name in (storage.LITERT, INT8, INT8)]
+    written = [storage.LITERT, INT8, *([INT8] if fault == "unsuitable" else [])]
+    assert notes == [f"Writing {name}." for name in written]
 
 
-def test_a_damaged_int8_network_is_made_again(trained_run):
+def test_an_int8_network_that_does_not_suit_its_own_pictures_is_not_kept(trained_run, monkeypatch):
     trained = trained_run()
     (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
-    path.write_bytes(path.read_bytes()[:-100])
-    assert export(trained, "int8").of(INT8).passed
-    with np.load(path) as arrays:
-        assert arrays["scale"].any()
-
-
-@pytest.mark.parametrize("fault", ["memory", "cancelled", "unsuitable again"])
-def test_an_int8_network_is_kept_until_another_one_passes(trained_run, monkeypatch, fault):
-    trained = trained_run()
-    (path,) = (trained.settings.home / "backbones" / "tiny").glob("*-int8.npz")
-    with np.load(path) as arrays:
-        unsuitable = dict(arrays) | {"scale": 0 * arrays["scale"]}
-    np.savez(path, **unsuitable)
-    kept = path.read_bytes()
-
-    def quantise(*_):
-        if fault == "cancelled":
-            raise Cancelled("Enough.")
-        return parts.Int8Trunk(**unsuitable | {"shift": unsuitable["shift"] + 1})
-
-    monkeypatch.setattr(convert, "to_int8", quantise)
-    if fault == "memory":
-        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-        monkeypatch.setattr(capacity, "free_memory", lambda: 540 * 2**20)
-    events = []
-    with pytest.raises(Cancelled) if fault == "cancelled" else contextlib.nullcontext():
-        export(trained, "int8", emit=events.append)
-    assert path.read_bytes() == kept
-    result = trained.run.verification().of(INT8)
+    trunk = parts.load_int8(path)
+    unsuitable, made = trunk._replace(scale=0 * trunk.scale), []
+    parts.save_int8(path, unsuitable)
+    monkeypatch.setattr(convert, "to_int8", lambda *_: made.append(1) or unsuitable)
+    result = export(trained, "int8").of(INT8)
     assert not result.passed and "held-out pictures right, the report " in result.reason
-    notes = [event.sentence for event in events if isinstance(event, Note)]
-    assert (result.reason in notes) is (fault != "cancelled")
-    assert any("of free memory" in note for note in notes) is (fault == "memory")
+    assert made == [1] and not path.exists()
     assert INT8 not in exported_files(trained.run)
 
 
@@ -214,46 +188,23 @@ def test_held_out_pictures_are_test_pictures_with_the_probabilities_of_the_repor
         np.testing.assert_array_equal(probabilities, trained.run.probabilities()[index])
 
 
-def test_pictures_that_pillow_cannot_open_are_verified_by_their_pixels(trained_run, tmp_path):
+def test_pictures_that_the_program_cannot_open_are_left_out_and_named(trained_run, tmp_path):
     trained = trained_run()
-    held_out = build.held_out(trained.run, trained.pictures, trained.settings)
-    unreadable = tmp_path / "strange.heic"
-    unreadable.write_bytes(b"not for Pillow")
-    mixed = verify.HeldOut(
-        (unreadable, *held_out.paths[1:]), held_out.labels, held_out.probabilities, Settings()
-    )
-    saved, _ = storage.load(trained.run.model_folder)
-    form = FORMATS[0]
-    counted = []
-    paths = {form: trained.run.model_folder / form.file}
-
-    def count(*step):
-        counted.append(step)
-
-    (result,) = verify.verify(paths, saved, mixed, count)
-    assert result.passed
-    assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
+    whole = build.held_out(trained.run, trained.pictures, trained.settings)
     # A PNG whose end is missing: the app reads it, Pillow alone does not.
     (tmp_path / "cut.png").write_bytes(encoded(draw(0, 0, size=96), "PNG")[:-40])
-    classifier = trained.run.classifier(trained.settings)
-    probabilities = classifier.answer(classifier.load(tmp_path / "cut.png")).probabilities[None]
-    for count_whole in (0, 3):
-        part = verify.HeldOut(
-            (tmp_path / "cut.png", *held_out.paths[:count_whole]),
-            np.concatenate([[probabilities.argmax()], held_out.labels[:count_whole]]),
-            np.concatenate([probabilities, held_out.probabilities[:count_whole]]),
-            Settings(),
-        )
-        (result,) = verify.verify(paths, saved, part, count)
-        assert result.passed
-        assert result.unopened == ("PNG",)
-        assert result.difference <= verify.TOLERANCE
-        assert "PNG" in result.reservation
-    only = verify.HeldOut(
-        (unreadable,), held_out.labels[:1], held_out.probabilities[:1], Settings()
-    )
-    (result,) = verify.verify(paths, saved, only, count)
-    assert "could not be verified" in result.reason
+    saved, _ = storage.load(trained.run.model_folder)
+    paths, counted = {FORMATS[0]: trained.run.model_folder / FORMATS[0].file}, []
+    some = replace(whole, paths=(tmp_path / "cut.png", *whole.paths[1:]))
+    (result,) = verify.verify(paths, saved, some, lambda *step: counted.append(step))
+    assert result.passed and result.unopened == (whole.formats[0],)
+    assert whole.formats[0] in result.reservation
+    assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
+    (result,) = verify.verify(paths, saved, whole, lambda *_: None)
+    assert result.passed and not result.unopened
+    none = replace(whole, paths=(tmp_path / "cut.png",) * 6)
+    (result,) = verify.verify(paths, saved, none, lambda *_: None)
+    assert not result.passed and "could not be verified" in result.reason
 
 
 def test_without_the_pictures_the_thumbnails_of_the_run_are_used(trained_run):

@@ -1,6 +1,5 @@
 """Heads and trained weights are added to Keras and int8 files without a loss."""
 
-import itertools
 import json
 
 import keras
@@ -9,20 +8,20 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from core.backbones import build, get
-from core.export import convert, keras_file, train_program
+from core.export import convert, keras_file, parts
 from core.model import keras_model
 from core.model.dense import DenseHead
 from core.model.litert_file import LitertFile
 from core.model.storage import ModelFile
+from tests.core.heads import random_head
 
 SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=1.0, cut="block 1")
 
 
 @pytest.fixture
-def base(settings, tmp_path):
+def base(settings):
     """The backbone as a Keras file."""
-    train_program.write_backbone(get("tiny"), tmp_path / "backbone.keras", settings)
-    return tmp_path / "backbone.keras"
+    return parts.backbone_file(get("tiny"), settings)
 
 
 def fine_tuned_trunk():
@@ -37,11 +36,7 @@ def fine_tuned_trunk():
 @pytest.mark.parametrize(("hidden", "dropout"), [((), 0.0), ((16, 5), 0.3)])
 def test_the_file_has_the_network_pooling_and_the_head(base, tmp_path, hidden, dropout):
     random = np.random.default_rng(0)
-    layers = [
-        (random.normal(0, 0.3, pair).astype(np.float32), random.normal(size=pair[1]))
-        for pair in itertools.pairwise((32, *hidden, 2))
-    ]
-    head, (trunk, arrays) = DenseHead(tuple(layers)), fine_tuned_trunk()
+    head, (trunk, arrays) = random_head(32, *hidden, 2, spread=0.3), fine_tuned_trunk()
     saved = SAVED.model_copy(update={"hidden": hidden, "dropout": dropout})
     keras_file.write(base, saved, arrays | head.arrays(), tmp_path / "whole.keras")
     model = keras.models.load_model(tmp_path / "whole.keras", compile=False)
@@ -50,7 +45,7 @@ def test_the_file_has_the_network_pooling_and_the_head(base, tmp_path, hidden, d
     expected = head.probabilities(maps.mean((1, 2)))
     np.testing.assert_allclose(model(pictures, training=False), expected, atol=1e-5)
     rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    assert rates == ([dropout] * len(layers) if dropout else []), "it can be trained further"
+    assert rates == ([dropout] * len(head.layers) if dropout else []), "it can be trained further"
     config = json.dumps(model.get_config())
     assert "Random" not in config
     assert "Lambda" not in config
@@ -68,8 +63,7 @@ def test_the_head_of_an_int8_file_is_not_quantised(base, tmp_path):
     keras_file.write(base, SAVED, arrays | head.arrays(), tmp_path / "whole.keras")
     path = tmp_path / "classifier-int8.tflite"
     rounded = convert.to_int8(tmp_path / "whole.keras", views)
-    path.write_bytes(rounded.content.tobytes())
-    file = LitertFile(path)
+    file = LitertFile(rounded.content.tobytes())
     file.add_head(head.after(rounded.scale, rounded.shift))
     file.write(path)
     signature = Interpreter(str(path)).get_signature_runner()
@@ -86,7 +80,7 @@ def test_the_head_corrects_the_shift_of_a_quantised_embedding():
     random = np.random.default_rng(0)
     embeddings = random.normal(size=(50, 8)).astype(np.float32)
     embeddings[:, 3] = 0
-    head = DenseHead(((random.normal(size=(8, 3)).astype(np.float32), np.ones(3, np.float32)),))
+    head = random_head(8, 3)
     rounded = embeddings * np.float32(0.8) + np.arange(8, dtype=np.float32)
     corrected = head.after(*convert.correction(rounded, embeddings))
     np.testing.assert_allclose(

@@ -80,13 +80,6 @@ def test_every_format_agrees_with_the_report(home, pictures, tmp_path, backbone,
     assert verification.pictures > 10
     assert [result.file for result in verification.results] == [form.file for form in FORMATS]
     for result in verification.results:
-        print(
-            f"{backbone}, {preset}, {count} classes, {verification.pictures} pictures: "
-            f"{result.file} {result.agreement} same, off by {result.difference}, "
-            f"{result.accuracy} right (report {verification.accuracy}), "
-            f"{result.milliseconds} ms, {result.megabytes} MB"
-        )
-    for result in verification.results:
         if result.file == INT8:
             lost = round((verification.accuracy - result.accuracy) * verification.pictures)
             close = lost <= max(1, verification.pictures // 50)

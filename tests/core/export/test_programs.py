@@ -4,7 +4,6 @@ import io
 import struct
 import subprocess
 import sys
-import zipfile
 import zlib
 from itertools import product
 
@@ -88,10 +87,7 @@ def test_a_program_prints_what_the_page_shows_in_any_folder(trained_run, picture
         (tmp_path / name).write_bytes(content)
     classifier = trained.run.classifier(trained.settings)
     choose(trained.run, classifier, [classifier.load(content) for content in pictures.values()])
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
-    ) as archive:
-        archive.extractall(tmp_path / "bundle")
+    trainings.unpack_bundle(trained, tmp_path / "bundle")
     classifier = trained.run.classifier(trained.settings)
     expected, occurred = [], set()
     for name, content in pictures.items():
@@ -253,13 +249,11 @@ def test_programs_are_short_and_pass_ruff(tmp_path):
         subprocess.run([*ruff, tmp_path], check=True)
 
 
-def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pictures, tmp_path):
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others_and_none_prints_the_usage(
+    trained_run, pictures, tmp_path
+):
     trained = trained_run()
-    folder = tmp_path / "bundle"
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
-    ) as archive:
-        archive.extractall(folder)
+    folder = trainings.unpack_bundle(trained, tmp_path / "bundle", [storage.LITERT])
     (tmp_path / "cut.jpg").write_bytes(pictures["wide.jpg"][:2000])
     (tmp_path / "text.png").write_bytes(b"no picture")
     (tmp_path / "torn.png").write_bytes(pictures["plain.png"][:60])
@@ -270,6 +264,9 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(trained_run, pic
     assert process.stdout.startswith("plain.png\n1: ")
     unread = [line for line in process.stderr.splitlines() if "cannot be read" in line]
     assert [line.split()[0] for line in unread] == bad
+    process = subprocess.run(command[:3], capture_output=True, text=True)
+    assert process.returncode == 1
+    assert process.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
 
 
 @pytest.mark.parametrize("changed", [True, False])
@@ -278,18 +275,6 @@ def test_the_licences_ask_to_name_changed_weights_only_if_they_were_changed(chan
     text = programs.render("licences.md.j2", backbone=backbone, changed=changed, mit="")
     assert "pass it on with the model" in text
     assert ("say that the weights were changed" in text) == changed
-
-
-def test_a_program_without_arguments_prints_its_usage(trained_run, tmp_path):
-    trained = trained_run()
-    with zipfile.ZipFile(
-        io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, [storage.LITERT]))
-    ) as archive:
-        archive.extractall(tmp_path)
-    command = [sys.executable, "-I", str(tmp_path / "predict.py")]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert process.returncode == 1
-    assert process.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
 
 
 @pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])

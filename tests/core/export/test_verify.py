@@ -6,7 +6,6 @@ import pytest
 from core.export import build, verify
 from core.export.formats import named
 from core.model import storage
-from core.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -36,9 +35,9 @@ def test_an_int8_file_may_lose_one_picture_in_fifty(trainings, pictures, before,
     reported[after:before] = labels[after:before]
     sample = verify.HeldOut(
         tuple(held_out.paths[index] for index in repeated),
+        ("JPEG",) * pictures,
         labels,
         np.eye(3, dtype=np.float32)[reported],
-        Settings(),
     )
     (result,) = verify.verify({int8: path}, saved, sample, lambda *_: None)
     assert result.accuracy == after / pictures

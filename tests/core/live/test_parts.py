@@ -11,7 +11,7 @@ from safetensors.numpy import load
 
 from core.backbones import Backbone
 from core.errors import BadImage
-from core.live import frames, runtime
+from core.live import runtime
 from core.live.parts import (
     Part,
     head,
@@ -106,17 +106,14 @@ def test_a_frame_is_predicted_as_a_picture_is(tiny: Backbone, settings: Settings
     model = Classifier.of_backbone(tiny, settings)
     frame = encoded(draw(0, size=model.size))
     answer = model.answer(model.load(frame))
-    prediction, heat = frames.predict(model, frame, explain=7)
+    prediction = model.answer(model.load_frame(frame))
     np.testing.assert_array_equal(prediction.probabilities, answer.probabilities)
-    np.testing.assert_array_equal(heat, model.heatmaps(answer, [7])[0])
-    assert frames.predict(model, frame)[1] is None
-    assert frames.predict(model, frame, explain=5_000)[1] is None
 
 
 def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) -> None:
     model = Classifier.of_backbone(tiny, settings)
     with pytest.raises(BadImage, match="Expected a frame of 32 by 32 pixels, found 40 by 40"):
-        frames.predict(model, encoded(draw(0, size=40)))
+        model.load_frame(encoded(draw(0, size=40)))
 
 
 @pytest.mark.parametrize("url", ["https://cdn.example/x", "https://cdn.example/x/"])

@@ -80,18 +80,15 @@ def test_an_error_is_raised_in_the_turn_of_its_item():
     assert running_threads() == []
 
 
-def test_no_items_give_no_results():
-    assert list(batch.map_parallel(StubClassifier, [], StubClassifier.ask)) == []
-
-
-def test_one_item_needs_one_classifier():
+@pytest.mark.parametrize("items", [[], [3]])
+def test_there_is_a_classifier_for_few_items(items):
     classifiers = []
 
     def build():
         classifiers.append(StubClassifier())
         return classifiers[-1]
 
-    list(batch.map_parallel(build, [3], StubClassifier.ask))
+    assert list(batch.map_parallel(build, items, StubClassifier.ask)) == [9] * len(items)
     assert len(classifiers) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from core import backbones
 from core.backbones import serving
-from core.errors import BadImage, UnknownModel
+from core.errors import BadImage, RunDamaged, UnknownModel
 from core.model.classifier import Classifier, ServingModel, on_one_thread, opened
 from core.model.dense import DenseHead
 from tests import shapes
@@ -122,3 +122,9 @@ def test_the_number_of_threads_does_not_change_an_answer(tiny, settings):
 def test_a_backbone_that_is_not_prepared_is_refused(settings):
     with pytest.raises(UnknownModel, match="has not been prepared"):
         Classifier.of_backbone(backbones.get("resnet50"), settings)
+
+
+def test_weights_that_give_no_finite_probabilities_are_an_error(classifier):
+    head = DenseHead(((np.ones((32, 2), np.float32), np.full(2, np.inf, np.float32)),))
+    with np.errstate(invalid="ignore"), pytest.raises(RunDamaged, match="no probabilities"):
+        classifier.with_head(head, ("rose", "tulip")).answer(noise(1)[0])

@@ -1,16 +1,13 @@
 """A longer embedding from one pass: the last features, then those of other depths."""
 
-import itertools
-
 import keras
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from core.backbones import build, serving
-from core.model import deep_features, heatmap, ood
+from core.model import deep_features, ood
 from core.model.classifier import on_one_thread
-from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 
 
@@ -31,24 +28,6 @@ def test_the_embedding_is_followed_by_the_pooled_activations_of_the_depths(tiny,
 
 def test_without_depths_the_serving_model_is_used_as_it_is(tiny, settings):
     assert deep_features.serving_model(tiny, (), settings) == serving.required(tiny, settings)
-
-
-@pytest.mark.parametrize("hidden", [(), (10,)], ids=["linear", "hidden"])
-def test_a_heat_map_shows_the_contribution_of_the_last_feature_map(hidden):
-    random = np.random.default_rng(0)
-    widths = (5 + 4, *hidden, 3)
-    pairs = itertools.pairwise(widths)
-    head = DenseHead(tuple((random.normal(size=p), random.normal(size=p[1])) for p in pairs))
-    feature_map = random.uniform(0, 2, (2, 3, 5))
-    embedding = np.concatenate([feature_map.mean((0, 1)), random.normal(size=4)])
-    (activation,) = heatmap.activation(feature_map, head, [1], embedding)
-    assert activation.shape == (2, 3)
-    step = 1e-5
-    for index in np.ndindex(2, 3):  # a derivative, times the value: the map's share of the logit
-        moved = embedding.copy()
-        moved[:5] += step * feature_map[index]
-        change = (head.logits(moved[None]) - head.logits(embedding[None]))[0, 1] / step
-        assert activation[index] == pytest.approx(change, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,11 @@
 """A head is a chain of dense layers that ends in probabilities."""
 
-import itertools
-
 import numpy as np
 import pytest
 
 from core.evaluation.calibration import softmax
 from core.model.dense import DenseHead
-
-
-def head(*widths: int) -> DenseHead:
-    random = np.random.default_rng(0)
-    return DenseHead(
-        tuple(
-            (random.normal(size=shape).astype(np.float32), random.normal(size=shape[1]))
-            for shape in itertools.pairwise(widths)
-        )
-    )
+from tests.core.heads import random_head
 
 
 def test_hidden_layers_are_rectified_and_the_last_one_is_not():
@@ -32,11 +21,11 @@ def test_probabilities_add_up_to_one_even_for_enormous_logits():
 
 
 def test_a_head_has_the_number_of_its_inputs_and_classes():
-    assert (head(7, 5, 3).inputs, head(7, 5, 3).classes) == (7, 3)
+    assert (random_head(7, 5, 3).inputs, random_head(7, 5, 3).classes) == (7, 3)
 
 
 def test_a_head_is_read_back_from_its_arrays_among_others():
-    original = head(7, 5, 3)
+    original = random_head(7, 5, 3)
     arrays = original.arrays()
     assert set(arrays) == {f"head.{i}.{part}" for i in (0, 1) for part in ("kernel", "bias")}
     assert all(array.dtype == np.float32 for array in arrays.values())
@@ -46,7 +35,7 @@ def test_a_head_is_read_back_from_its_arrays_among_others():
 
 
 def test_layers_that_do_not_chain_are_refused():
-    (kernel, bias), narrower = head(4, 3).layers[0], head(5, 2).layers[0]
+    (kernel, bias), narrower = random_head(4, 3).layers[0], random_head(5, 2).layers[0]
     with pytest.raises(ValueError, match=r"must chain, got \[\(4, 3\), \(5, 2\)\]"):
         DenseHead(((kernel, bias), narrower))
     with pytest.raises(ValueError, match="must chain"):
@@ -55,8 +44,7 @@ def test_layers_that_do_not_chain_are_refused():
 
 def test_a_scaling_can_be_merged_into_a_head():
     random = np.random.default_rng(0)
-    kernels = [random.normal(size=shape).astype(np.float32) for shape in ((5, 4), (4, 3))]
-    head = DenseHead(tuple((kernel, kernel[0]) for kernel in kernels))
+    head = random_head(5, 4, 3)
     rows, scale = random.normal(size=(6, 5)), random.uniform(0.5, 2, 5)
     shift = random.normal(size=5)
     np.testing.assert_allclose(

@@ -1,6 +1,5 @@
 """Where a model looked: the maps themselves, those a run keeps, and how they are shown."""
 
-import itertools
 import zipfile
 
 import numpy as np
@@ -8,22 +7,11 @@ import pytest
 
 from core.model import heatmap
 from core.model.classifier import Classifier
-from core.model.dense import DenseHead
+from tests.core.heads import random_head
 from tests.core.trainings import import_dataset, tiny_config, train
 from tests.shapes import draw, encoded
 
 H, W, D, CLASSES = 4, 5, 12, 3
-
-
-def random_head(hidden=()):
-    random = np.random.default_rng(len(hidden))
-    widths = (D, *hidden, CLASSES)
-    return DenseHead(
-        tuple(
-            (random.normal(size=(a, b)).astype("f4"), random.normal(size=b).astype("f4"))
-            for a, b in itertools.pairwise(widths)
-        )
-    )
 
 
 @pytest.fixture
@@ -31,34 +19,20 @@ def feature_map():
     return np.random.default_rng(7).uniform(0, 2, (H, W, D)).astype(np.float32)
 
 
+@pytest.mark.parametrize("depths", [0, 4])
 @pytest.mark.parametrize("hidden", [(), (10,), (16, 8)], ids=str)
-def test_a_map_weighs_features_by_the_gradient_that_tensorflow_finds(feature_map, hidden):
-    import keras
-    import tensorflow as tf
-
-    above = [keras.layers.GlobalAveragePooling2D()]
-    above += [keras.layers.Dense(units, activation="relu") for units in hidden]
-    network = keras.Sequential([keras.Input((H, W, D)), *above, keras.layers.Dense(CLASSES)])
-    head = random_head(hidden)
-    network.set_weights([part for layer in head.layers for part in layer])
-    maps = heatmap.activation(feature_map, head, range(CLASSES), feature_map.mean((0, 1)))
-    assert (maps.shape, maps.dtype) == ((CLASSES, H, W), np.float32)
-    for label in range(CLASSES):
-        inputs = tf.constant(feature_map[None])
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            logit = network(inputs)[0, label]
-        # Each place is one of h·w in the mean, which divides its gradient by their number.
-        gradient = tape.gradient(logit, inputs).numpy()[0] * (H * W)
-        expected = (gradient * feature_map).sum(axis=-1)
-        np.testing.assert_allclose(maps[label], expected, atol=1e-4 * np.abs(expected).max())
-
-
-def test_maps_are_in_the_order_of_the_requested_classes(feature_map):
-    head = random_head((10,))
-    every = heatmap.activation(feature_map, head, range(CLASSES), feature_map.mean((0, 1)))
-    selected = heatmap.activation(feature_map, head, (2, 0, 2), feature_map.mean((0, 1)))
-    np.testing.assert_array_equal(selected, every[[2, 0, 2]])
+def test_a_map_weighs_features_by_the_gradient_of_each_requested_class(feature_map, hidden, depths):
+    head = random_head(D + depths, *hidden, CLASSES, dtype="float64")
+    others = np.random.default_rng(0).normal(size=depths)
+    embedding = np.concatenate([feature_map.mean((0, 1), dtype=float), others])
+    labels, step = [2, 0, 2], 1e-6
+    maps = heatmap.activation(feature_map, head, labels, embedding)
+    assert (maps.shape, maps.dtype) == ((3, H, W), np.float32)
+    for index in np.ndindex(H, W):  # a derivative, times the value: the map's share of the logit
+        moved = embedding.copy()
+        moved[:D] += step * feature_map[index]
+        change = (head.logits(moved[None]) - head.logits(embedding[None]))[0] / step
+        np.testing.assert_allclose(maps[:, *index], change[labels], rtol=1e-3, atol=1e-3)
 
 
 def test_packed_maps_share_one_scale_and_omit_negative_evidence():
@@ -164,23 +138,13 @@ def lightness(colours):
 def test_more_evidence_is_always_lighter():
     black = np.zeros((8, 8, 3), np.uint8)
     shades = [
-        heatmap.overlay(black, np.full((2, 2), level), crop=1.0, strength=0.9)[4, 4]
-        for level in np.linspace(0, 1, 33)
+        heatmap.overlay(black, np.full((2, 2), level, np.uint8), crop=1.0, strength=0.9)[4, 4]
+        for level in range(0, 256, 8)
     ]
     assert (np.diff(lightness(shades)) > 0).all()
     most = np.full((2, 2), 255, np.uint8)
     covered = heatmap.overlay(noise(8, 8), most, crop=1.0, strength=1)
     np.testing.assert_array_equal(covered[4, 4], list(bytes.fromhex(heatmap.RAMP[-1][1:])))
-
-
-def test_a_map_of_fractions_is_drawn_like_one_of_bytes():
-    picture, heat = noise(90, 70), np.random.default_rng(0).uniform(-0.2, 1.2, (4, 4))
-    as_bytes = np.round(255 * heat.clip(0, 1)).astype(np.uint8)
-    how = {"crop": 0.9, "strength": 0.7}
-    np.testing.assert_array_equal(
-        heatmap.overlay(picture, heat.astype(np.float32), **how),
-        heatmap.overlay(picture, as_bytes, **how),
-    )
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 90), (160, 40), (107, 160)], ids=str)

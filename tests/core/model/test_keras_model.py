@@ -1,7 +1,5 @@
 """Trained weights find their places again."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -9,20 +7,10 @@ from core import backbones
 from core.backbones import build
 from core.errors import RunDamaged
 from core.model import keras_model
-from core.model.dense import DenseHead
 from core.training import stages
+from tests.core.heads import random_head
 
 TINY = backbones.get("tiny")
-
-
-def random_head(*widths):
-    random = np.random.default_rng(1)
-    return DenseHead(
-        tuple(
-            (random.normal(0, 0.3, (i, o)).astype(np.float32), random.normal(size=o))
-            for i, o in itertools.pairwise(widths)
-        )
-    )
 
 
 def noise(count=3):

@@ -1,4 +1,4 @@
-"""The detector tells out-of-distribution pictures, on synthetic clouds and real pictures."""
+"""The detector tells out-of-distribution pictures, on synthetic clouds."""
 
 import subprocess
 import sys
@@ -7,14 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
-from sklearn.metrics import roc_auc_score
 
-from core import backbones, images, intake
-from core.backbones import serving
-from core.model import batch, ood
-from core.model.classifier import on_one_thread
+from core.model import ood
 from core.model.ood import OodDetector
-from core.settings import Settings
 
 WIDTH = 64
 
@@ -29,14 +24,6 @@ def clouds(n, classes=3, *, seed=0, centres=0, spread=0.2, width=WIDTH):
 
 def fit(embeddings, labels):
     return ood.fit(embeddings, labels, np.arange(len(labels)))
-
-
-def separation(in_distribution, out_of_distribution):
-    """The area under the ROC curve of two sets of OOD scores."""
-    return roc_auc_score(
-        np.repeat([0, 1], [len(in_distribution), len(out_of_distribution)]),
-        np.concatenate([in_distribution, out_of_distribution]),
-    )
 
 
 def test_pictures_of_other_classes_are_out_of_distribution():
@@ -102,16 +89,12 @@ def test_the_same_pictures_give_the_same_file_which_scores_as_before():
         ("means", np.zeros((0, WIDTH), np.float32)),
         ("means", np.zeros(WIDTH, np.float32)),
         ("means", np.full((3, WIDTH), np.nan, np.float32)),
-        ("means", np.zeros((3, WIDTH + 1), np.float32)),
         ("directions", np.zeros((2, WIDTH - 1), np.float32)),
-        ("directions", np.zeros(WIDTH, np.float32)),
         ("directions", np.full((2, WIDTH), np.inf, np.float32)),
         ("directions", np.ones((2, WIDTH), np.float32)),
         ("threshold", np.zeros(1, np.float32)),
-        ("threshold", np.full(1, -1, np.float32)),
         ("threshold", np.full(1, np.nan, np.float32)),
         ("threshold", np.ones(2, np.float32)),
-        ("threshold", np.array(1, np.float32)),
     ],
 )
 def test_damaged_arrays_are_refused(name, value):
@@ -212,47 +195,3 @@ def test_scoring_does_not_import_scikit_learn(tmp_path):
         "assert not {'sklearn', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-@pytest.fixture(scope="module")
-def embed(tmp_path_factory):
-    """Embeddings of files by the default backbone, (n, d)."""
-    backbone = backbones.get(backbones.DEFAULT)
-    file = serving.required(backbone, Settings(home=tmp_path_factory.mktemp("home")))
-
-    def embeddings(paths):
-        def ask(network, path):
-            return network.run(
-                images.decode_and_crop(path, backbone.size, 0.94, limits=Settings())
-            ).embedding
-
-        return np.stack(list(batch.map_parallel(lambda: on_one_thread(file), paths, ask)))
-
-    return embeddings
-
-
-def _embed(source, folder, embed, per_class=None):
-    """Embeddings and labels of the pictures in a zip, or of some of each class."""
-    intake_result = intake.take_in(source, source.stem, folder, Settings(home=folder / "home"))
-    examples = intake_result.dataset.examples
-    labels = np.array([example.label for example in examples])
-    indices = [
-        index for k in np.unique(labels) for index in np.flatnonzero(labels == k)[:per_class]
-    ]
-    return embed([intake.pictures(folder) / examples[i].path for i in indices]), labels[indices]
-
-
-@pytest.mark.slow
-def test_a_detector_for_ants_and_bees_separates_flowers_and_photographs(
-    datasets, photos, embed, tmp_path
-):
-    embeddings, labels = _embed(datasets / "ants_bees.zip", tmp_path / "ants", embed)
-    flowers, _ = _embed(datasets / "flowers5.zip", tmp_path / "flowers", embed, per_class=40)
-    photographs = embed(photos)
-    held_out = np.random.default_rng(0).permutation(len(labels)) < len(labels) // 4
-    detector = fit(embeddings[~held_out], labels[~held_out])
-    in_distribution = detector.ood_score(embeddings[held_out])
-    assert (in_distribution > 1).mean() < 0.08
-    # Over eight splits the areas were 0.988 on average, the flowers', the nearest, above 0.95.
-    assert separation(in_distribution, detector.ood_score(flowers)) > 0.93
-    assert separation(in_distribution, detector.ood_score(photographs)) > 0.96

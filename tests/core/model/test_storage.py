@@ -81,18 +81,12 @@ def test_a_fine_tuned_model_answers_through_its_own_file_and_its_head(folder, ti
 
 
 @pytest.mark.parametrize("name", [storage.MODEL, storage.WEIGHTS])
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"\x80" * 64, b"\xff" * 8])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\x80" * 64, b"\xff" * 8, "cut short"])
 def test_unreadable_files_are_damage(folder, name, content):
+    whole = (folder / name).read_bytes()
     (folder / name).unlink()
     if content is not None:
-        (folder / name).write_bytes(content)
-    with pytest.raises(RunDamaged, match="cannot be read"):
-        storage.load(folder)
-
-
-def test_weights_cut_short_are_damage(folder):
-    path = folder / storage.WEIGHTS
-    path.write_bytes(path.read_bytes()[:-4])
+        (folder / name).write_bytes(whole[:-4] if content == "cut short" else content)
     with pytest.raises(RunDamaged, match="cannot be read"):
         storage.load(folder)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.bundles import imported
 from core.dataset import fingerprints
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
 from core.evaluation.wording import undefined
@@ -18,18 +19,15 @@ from tests import shapes
 from tests.core import trainings
 
 
-def test_without_a_name_the_default_backbone_is_used(settings):
-    assert lookup.find("", settings).title == "EfficientNet-Lite0"
+@pytest.mark.parametrize(("name", "title"), [("", "EfficientNet-Lite0"), ("tiny", "Tiny")])
+def test_a_backbone_is_found_by_its_name_or_by_default(tiny, settings, name, title):
+    assert lookup.find(name, settings).title == title
 
 
 def test_a_backbone_is_not_sure_of_what_it_gives_less_than_a_fifth(tiny, settings):
     decision = lookup.find("tiny", settings).decision
     assert decision.verdict(np.float32([0.19, *[0.01] * 81]), None) is Verdict.NOT_SURE
     assert decision.verdict(np.float32([0.21, *[0.01] * 79]), None) is Verdict.SURE
-
-
-def test_a_backbone_is_found_by_its_name(tiny, settings):
-    assert lookup.find("tiny", settings).title == "Tiny"
 
 
 def test_a_run_is_found_by_its_id_and_by_its_folder(trained_run):
@@ -206,5 +204,5 @@ def test_the_training_pictures_of_an_earlier_bundle_follow_from_its_split(traine
             if member != "learned.json":
                 old.writestr(member, files.read(member))
     test = {example.sha256 for example in trained.run.dataset().of("test")}
-    learned = lookup.learned(str(tmp_path / "old.zip"), trained.settings)
-    assert learned == {e.sha256 for e in trained.run.dataset().examples} - test
+    model = imported.open_bundle(tmp_path / "old.zip", trained.settings)
+    assert model.learned() == {e.sha256 for e in trained.run.dataset().examples} - test

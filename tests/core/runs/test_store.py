@@ -9,17 +9,8 @@ import pytest
 from core import runs
 from core.errors import BadInput, UnknownModel
 from core.jobs import State
-from core.jobs.folder import JobSpec
 from core.runs import store
 from tests.core.trainings import tiny_config
-
-
-@pytest.fixture
-def queued(settings, shapes_dataset):
-    """A run that waits for a worker."""
-    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
-    return run
 
 
 def test_a_new_run_has_a_random_id(settings):

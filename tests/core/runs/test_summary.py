@@ -6,15 +6,6 @@ from core import runs
 from core.jobs import State
 from core.jobs.folder import JobSpec
 from core.runs.run import Run
-from tests.core.trainings import tiny_config
-
-
-@pytest.fixture
-def queued(settings, shapes_dataset):
-    """A run that waits for a worker."""
-    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
-    return run
 
 
 @pytest.fixture

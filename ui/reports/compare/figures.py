@@ -168,7 +168,7 @@ def _data(columns: Sequence[Column]) -> None:
     first = columns[0]
     for column in columns[1:]:
         changes = training_data_changes(first.measured, column.measured)
-        if not changes:
+        if not any(changes):
             continue
         parts = [
             (changes.relabelled, "in another class"),

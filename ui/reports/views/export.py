@@ -59,7 +59,7 @@ def _code(run: Run) -> None:
     st.header("In your code")
     others = [title for title, (file, *_) in TEMPLATES.items() if file in files]
     chosen = st.selectbox("Language and file", [*python, *others], key=f"code {run.id}")
-    saved, decision = storage.load_description(run.model_folder), packing.decision(run)
+    saved, decision = storage.load_description(run.model_folder), run.decision()
     if chosen in TEMPLATES:
         _, template, language = TEMPLATES[chosen]
         _program(programs.snippet(template, saved, decision), language)
