@@ -175,15 +175,13 @@ def headline(
 
 
 def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> str:
-    if not confusion.worst:
+    """The most frequent mistake; empty if it occurred once, or as often as another."""
+    counts = [mistake.count for mistake in confusion.worst]
+    if not counts or counts[0] < max(2, OFTEN * mistakes) or counts[0] in counts[1:]:
         return ""
-    first, second = confusion.worst[0].label, confusion.worst[0].predicted
-    count = confusion.worst[0].count
-    if count >= MOSTLY * mistakes:
-        return f"; mostly confuses {classes[first]} with {classes[second]}"
-    if count > 1 and count >= OFTEN * mistakes:
-        return f"; most often confuses {classes[first]} with {classes[second]}"
-    return ""
+    often = "mostly" if counts[0] >= MOSTLY * mistakes else "most often"
+    worst = confusion.worst[0]
+    return f"; {often} confuses {classes[worst.label]} with {classes[worst.predicted]}"
 
 
 def _outwards(value: float, digits: int, direction: int) -> str:
