@@ -59,14 +59,8 @@ class Candidates:
         return len(self.first)
 
     def take(self, which: np.ndarray | slice) -> Candidates:
-        """Some of the pairs: by a mask, indices or a slice."""
+        """Some of the pairs, by a mask or a slice."""
         return Candidates(self.first[which], self.second[which], self.turn[which])
-
-    def drop(self, indices: np.ndarray) -> Candidates:
-        """The other pairs."""
-        kept = np.ones(len(self), bool)
-        kept[indices] = False
-        return self.take(kept)
 
 
 class Index:
