@@ -285,7 +285,7 @@ def _save(
             temperature=head.temperature,
             cut=network.cut(stage),
             depths=depths,
-            set_levels=prediction_sets.calibrate(*scoring.calibration_pictures(context, head)),
+            set_levels=prediction_sets.calibrate(scoring.calibration_pictures(context, head)),
         ),
         head.head.arrays() | arrays,
     )
