@@ -81,13 +81,8 @@ def random_sign_flip(change: Floats, groups: Ints) -> float:
     """
     _, group = np.unique(groups, return_inverse=True)
     sums, generator = np.bincount(group, change), np.random.default_rng(0)
-    rows = max(1, intervals.CHUNK // len(sums))
-    swapped = [
-        generator.choice((-1.0, 1.0), (min(rows, intervals.RESAMPLES - start), len(sums))) @ sums
-        for start in range(0, intervals.RESAMPLES, rows)
-    ]
-    observed = abs(float(sums.sum())) * (1 - ROUNDING)
-    beyond = int((np.abs(np.concatenate(swapped)) >= observed).sum())
+    swapped = [generator.choice((-1.0, 1.0), len(sums)) @ sums for _ in range(intervals.RESAMPLES)]
+    beyond = int((np.abs(swapped) >= abs(float(sums.sum())) * (1 - ROUNDING)).sum())
     return (1 + beyond) / (1 + intervals.RESAMPLES)
 
 

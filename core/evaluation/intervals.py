@@ -13,8 +13,6 @@ Ints = NDArray[np.int64]
 LEVEL = 0.95
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RESAMPLES = 1_000
-CHUNK = 1_000_000
-"""Indices that a bootstrap draws at once; bounds its memory."""
 UNSEEN = 0.15
 """Groups with one value throughout that `design_effect` adds to those in the test set. Chosen by
 simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benchmarks/trust.py`).
@@ -166,15 +164,12 @@ def bootstrap(values: Floats, groups: Ints) -> Floats:
     names, group = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(group, values), np.bincount(group)], axis=1)
     generator = np.random.default_rng(0)
-    rows = max(1, CHUNK // len(names))
-    parts = []
-    for start in range(0, RESAMPLES, rows):
-        count = min(rows, RESAMPLES - start)
-        drawn = generator.integers(0, len(names), size=(count, len(names)))
-        drawn += len(names) * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        parts.append(times @ sums)
-    totals, counts = np.concatenate(parts).T
+    totals, counts = np.transpose(
+        [
+            np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names)) @ sums
+            for _ in range(RESAMPLES)  # one by one: all at once are a large array
+        ]
+    )
     return totals / counts
 
 
