@@ -46,18 +46,14 @@ def evaluate(
     """Evaluate a model on its test pictures. Equal input gives an equal report.
 
     Args:
-        labels: actual classes, ints 0 to k - 1, (n,).
-        probabilities: predictions, floats 0 to 1 in rows that sum to 1, (n, k).
+        labels, probabilities, groups: as of `Predictions`; each picture is alone without groups.
         classes: names of the k classes, k at least 2.
         names: of the pictures, (n,); numbers from 1 if None.
         temperature: that the probabilities were scaled by.
-        validation: predictions for the validation pictures, to choose thresholds by; None for no
-            thresholds.
+        validation: to choose thresholds by; None for no thresholds.
         set_levels: of the model's prediction sets, whose coverage is measured.
         training_counts: training pictures by class, (k,), to find the most common class by; the
             test pictures are counted if None.
-        groups: numbers (n,), equal for pictures that look the same or were taken in one burst,
-            which intervals do not count as independent; each picture is alone if None.
         leaked: number of test pictures that nearly equal one that the model learned from.
         left_out: number of such pictures that are not among these.
         new_groups: in the test set, if none of them is in training.

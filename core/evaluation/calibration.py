@@ -61,10 +61,7 @@ def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
     """Fit a temperature to probabilities (n, k) of validation pictures by maximum likelihood.
 
     The loss is convex in 1 / T; its minimum is found by bisection on log T, between 0.05 and 20.
-
-    Returns:
-        T, or None if it cannot be determined: without pictures, or if all predictions are correct
-        (the likelihood is then largest at 0).
+    None without pictures, or if all predictions are correct: the likelihood is then largest at 0.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
     """

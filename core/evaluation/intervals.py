@@ -25,13 +25,7 @@ def normal_quantile(intervals: int) -> float:
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
-    """Wilson interval of a proportion.
-
-    Args:
-        successes, trials: counts of a common shape; without trials the bounds are 0 and 1.
-
-    Returns:
-        Lower and upper bounds of that shape.
+    """Bounds of the Wilson interval of proportions, 0 and 1 without trials.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference",
         JASA 22 (1927).
@@ -48,11 +42,8 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
 def wilson_f1(hits: ArrayLike, misses: ArrayLike) -> tuple[Floats, Floats]:
     """Interval of an F1 score, from the Wilson interval of hits / (hits + misses).
 
-    F1 = 2 J / (1 + J) increases with J = TP / (TP + FP + FN), so bounds of J are bounds of F1.
-
-    Args:
-        hits: true positives.
-        misses: false positives plus false negatives.
+    F1 = 2 J / (1 + J) increases with J = TP / (TP + FP + FN), so bounds of J are bounds of F1. Hits
+    are true positives, misses all others of these.
 
     Source: Hand, Christen and Kirielle, "F*: an interpretable transformation of the F-measure",
         Machine Learning 110 (2021), for the relation.
@@ -116,7 +107,7 @@ def gain(change: ArrayLike, groups: Ints) -> Estimate:
         change: of each picture, (n,): 1 if only the second model predicts it correctly, -1 if only
             the first. May be fractions between, if predictions are averages; the interval is then
             conservative.
-        groups: group of each picture, (n,), any numbers.
+        groups: of the pictures, (n,).
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
         proportions based on paired data", J. Educ. Behav. Stat. 37 (2012).
@@ -133,12 +124,9 @@ def gain(change: ArrayLike, groups: Ints) -> Estimate:
 def weighted_mean(
     values: Floats, low: Floats, high: Floats, weights: Floats
 ) -> tuple[float, float]:
-    """Bounds of a weighted mean of independent figures, from the bounds of each.
+    """Bounds of a mean of independent figures from the bounds of each, (k,); weights sum to 1.
 
     Unlike a bootstrap's, they account for uncertainty about classes without any mistake.
-
-    Args:
-        values, low, high, weights: arrays of one shape (k,); the weights sum to 1.
 
     Source: Zou and Donner, "Construction of confidence limits about effect measures: a general
         approach", Statistics in Medicine 27 (2008).
@@ -150,14 +138,7 @@ def weighted_mean(
 
 
 def bootstrap(values: Floats, groups: Ints) -> Floats:
-    """Means of values on bootstrap samples of the groups of a test set, equal for equal input.
-
-    Args:
-        values: of the pictures, (n,).
-        groups: group of each picture, (n,), any numbers.
-
-    Returns:
-        (`RESAMPLES`,).
+    """Means, (`RESAMPLES`,), of values (n,) on samples of their groups (n,), equal for equal input.
 
     Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 3.8.
     """

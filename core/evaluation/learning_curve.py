@@ -66,10 +66,8 @@ def learning_curve(
         embeddings: (n, d) float32 of the unaugmented pictures, without test pictures.
         labels: (n,) int64, 0 to k - 1.
         groups: (n,) int64, equal for pictures that look the same.
-        classes: (k,) names.
-        seed: of folds and subsets.
-        predict: trains heads and predicts. Each point uses the regularisation with the lowest
-            cross-entropy on the held-out pictures.
+        predict: each point uses the regularisation with the lowest cross-entropy on the held-out
+            pictures.
 
     Source: Perlich, Provost and Simonoff, "Tree induction vs. logistic regression: a
         learning-curve analysis", JMLR 4 (2003), for nested subsets.

@@ -22,11 +22,7 @@ ROUNDING = 1e-9
 
 
 def members(probabilities: np.ndarray, limit: float) -> Ints:
-    """Indices of the classes in a prediction set, the likeliest first; at least one.
-
-    Args:
-        probabilities: (k,), sum 1.
-        limit: of a `SetLevel`.
+    """Indices of the classes in the prediction set of (k,) probabilities; at least one.
 
     Source: Romano, Sesia and Candès, "Classification with valid and adaptive coverage", NeurIPS
         2020, without randomisation.
@@ -46,10 +42,7 @@ def calibrate(predictions: Predictions) -> tuple[SetLevel, ...]:
     The score of a picture is the probability that lies before its class, which is the least limit
     with which its set has that class. The limit is the quantile of the scores in which every group
     counts the same, and a new group counts as one score that is larger than all: a picture of a
-    new group is covered as promised.
-
-    Returns:
-        The levels that there are enough groups for.
+    new group is covered as promised. Levels that there are too few groups for are left out.
 
     Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005), for split
         conformal prediction; Lee, Barber and Willett, "Distribution-free inference with
@@ -88,9 +81,7 @@ def in_force(levels: Sequence[Level], chosen: float | None) -> Level | None:
 def measure(predictions: Predictions, levels: Sequence[SetLevel]) -> tuple[SetCoverage, ...]:
     """How often the sets of each level have the right class, and how large they are.
 
-    Args:
-        predictions: for at least one test picture.
-        levels: as returned by `calibrate`.
+    There must be at least one prediction.
     """
     (scores, before), groups = _scores(predictions), predictions.groups
     measured = []

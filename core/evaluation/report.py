@@ -12,7 +12,7 @@ VERSION: Final = 2
 
 
 class ReportPart(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Base of all parts of a report: frozen, without unknown fields, NaN or infinity."""
+    """Base of all parts of a report."""
 
 
 class Estimate(ReportPart):

@@ -255,9 +255,8 @@ def test_equally_good_models_are_seldom_significantly_different():
         correct = generator.random((2, 60)) < 0.8
         first, second = np.where(correct, labels, (labels + 1) % 3)
         averages = differences.of_averages(labels, first, second, 3, np.arange(len(labels)))
-        change = correct[1].astype(int) - correct[0]
-        accuracy = differences.of_accuracy(change, np.arange(60))
-        significant += [d.significant for d in (accuracy, *averages)]
+        p = differences.sign_flip(correct[1].astype(int) - correct[0], np.arange(60))
+        significant += [p < differences.ALPHA, *(d.significant for d in averages)]
     assert (significant / 300 < 0.08).all(), significant
 
 
