@@ -83,11 +83,7 @@ class Index:
     def search(
         self, rows: np.ndarray, group: np.ndarray, progress: Progress | None = None
     ) -> tuple[Candidates, np.ndarray]:
-        """Find the most similar pictures outside each picture's own group.
-
-        Args:
-            rows: (q,) int, the pictures to look up.
-            group: (n,) int, the group of each picture.
+        """Find the pictures most similar to rows (q,) outside each picture's own group, of (n,).
 
         Returns:
             The candidates, and the rows that had `NEIGHBOURS` of them for some query, so that
