@@ -125,10 +125,7 @@ class _Comparison:
 
 
 def _details(grey: np.ndarray) -> np.ndarray:
-    """(n,) estimated number of independent details of pictures.
-
-    It is estimated by how evenly the detail's power is spread over frequencies and over the
-    picture.
+    """(n,) number of independent details, by how evenly their power is spread.
 
     Source: the participation ratio as a number of degrees of freedom, C. S. Bretherton et al.,
         1999.
@@ -163,8 +160,7 @@ def _same(
     """(m,) bool: whether pictures correlate, their detail as much as needed, and their colours.
 
     Args:
-        a, b: (m, 64, 64) float32 grey levels.
-        colours_a, colours_b: (m, 8, 8, 2) uint8 chroma.
+        a, b: (m, 64, 64) float32 grey levels; the colours are (m, 8, 8, 2) uint8 chroma.
         details: (m,) as by `_details`, of the picture with fewer.
     """
     a, b = _smooth(a, BLUR), _smooth(b, BLUR)
@@ -187,10 +183,6 @@ def _same_colours(a: np.ndarray, b: np.ndarray, transform: np.ndarray) -> np.nda
     """(m,) bool: whether the chroma of aligned pictures agrees; True if one has no colours.
 
     Colours of copies may be weaker, and all tinted alike.
-
-    Args:
-        a, b: (m, 8, 8, 2) uint8.
-        transform: (m, 4) as returned by `align`.
     """
     first = a.astype(np.float32) - 128
     moved = [sample(b[..., channel].astype(np.float32) - 128, transform) for channel in range(2)]

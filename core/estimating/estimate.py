@@ -57,10 +57,7 @@ class Estimate:
 def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Estimate:
     """Estimate a training on this machine, without any features in the cache.
 
-    Every epoch is counted, although fine-tuning may stop early.
-
-    Args:
-        dataset: need not be split yet.
+    The dataset need not be split yet.
     """
     optional = config.fine_tunes and config.unfreeze.least_errors
     plain = config.without_fine_tuning() if optional else None

@@ -17,15 +17,13 @@ VerdictName = Literal["sure", "not sure", "unlike"]
 
 @dataclass(frozen=True)
 class Rows:
-    """The n test pictures of a report as arrays, in its order.
+    """The n test pictures of a report as arrays (n,), in its order.
 
     Attributes:
         names: file names in lower case.
-        labels: actual classes, (n,).
-        predicted: predicted classes, (n,).
-        probability: of the predicted class, (n,), 0 to 1.
-        ood_score: (n,), over 1 for pictures not like the training pictures; None if unknown.
-        alike: number of pictures with the same actual and predicted class, (n,).
+        probability: of the predicted class, 0 to 1.
+        ood_score: over 1 for pictures not like the training pictures; None if unknown.
+        alike: number of pictures with the same actual and predicted class.
     """
 
     names: tuple[str, ...]
@@ -111,13 +109,11 @@ def find(
     threshold: float = 0.0,
     text: str = "",
 ) -> Ints:
-    """Indices of the pictures that meet all conditions, (m,), sorted; None allows all.
+    """Indices of the pictures that meet all conditions, (m,), in one of `ORDERS`; None allows all.
 
     Args:
-        order: one of `ORDERS`.
         low, high: range of the probability of the predicted class.
         verdict: at `threshold`.
-        threshold: probability below which a prediction is not sure.
         text: part of the file name, in any case.
     """
     passed = (rows.probability >= low) & (rows.probability <= high)
