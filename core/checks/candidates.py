@@ -10,11 +10,8 @@ Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Prod
 nearest neighbor search", 2011, on inverted files.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,25 +40,8 @@ BLOCK = 2_048
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """Pairs of rows with similar cells, the most similar first.
-
-    Attributes:
-        first, second: (m,) int32.
-        turn: (m,) int8, the orientation that the second needs to look like the first.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    turn: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def take(self, which: np.ndarray | slice) -> Candidates:
-        """Some of the pairs, by a mask or a slice."""
-        return Candidates(self.first[which], self.second[which], self.turn[which])
+PAIR = np.dtype([("first", np.int32), ("second", np.int32), ("turn", np.int8)])
+"""Two rows with similar cells, and the orientation that the second needs to look like the first."""
 
 
 class Index:
@@ -82,12 +62,12 @@ class Index:
 
     def search(
         self, rows: np.ndarray, group: np.ndarray, progress: Progress | None = None
-    ) -> tuple[Candidates, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find the pictures most similar to rows (q,) outside each picture's own group, of (n,).
 
         Returns:
-            The candidates, and the rows that had `NEIGHBOURS` of them for some query, so that
-            there may be more.
+            Each `PAIR`, the most similar first, and the rows that had `NEIGHBOURS` for some query,
+            so that there may be more.
         """
         results = []
         full = []
@@ -105,9 +85,10 @@ class Index:
         )
         first, second = np.minimum(row, neighbour), np.maximum(row, neighbour)
         best = np.argsort(-score, kind="stable")
-        pairs = first[best].astype(np.int64) * len(self._grey) + second[best]
-        best = best[np.sort(np.unique(pairs, return_index=True)[1])]
-        return Candidates(first[best], second[best], turns[best]), np.unique(np.concatenate(full))
+        numbers = first[best].astype(np.int64) * len(self._grey) + second[best]
+        best = best[np.sort(np.unique(numbers, return_index=True)[1])]
+        pairs = np.rec.fromarrays([first[best], second[best], turns[best]], dtype=PAIR)
+        return pairs, np.unique(np.concatenate(full))
 
     def _neighbours(
         self,

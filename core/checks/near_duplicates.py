@@ -11,7 +11,7 @@ import numpy as np
 
 from core.checks import bars
 from core.checks.alignment import align, correlation, sample
-from core.checks.candidates import Candidates, Index, Progress, blocks, turned
+from core.checks.candidates import Index, Progress, blocks, turned
 from core.system import threads
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
@@ -86,40 +86,40 @@ class _Comparison:
         self._details = np.full(len(grey), np.nan, np.float32)
         self._failures = np.zeros(len(grey), np.int32)
 
-    def join(self, candidates: Candidates, progress: Progress | None) -> None:
+    def join(self, candidates: np.ndarray, progress: Progress | None) -> None:
         """Compare pairs, the most similar first, and join the groups of those that look the same.
 
         What a block joins need not be compared in the next, so blocks are small.
         """
         count = threads.cores()
         for block in blocks(len(candidates), count * PAIRS):
-            pairs = candidates.take(block)
-            failures = np.minimum(self._failures[pairs.first], self._failures[pairs.second])
-            apart = self.group[pairs.first] != self.group[pairs.second]
-            pairs = pairs.take(apart & (failures < FAILURES))
-            ends = np.unique(np.concatenate([pairs.first, pairs.second]))
+            pairs = candidates[block]
+            failures = np.minimum(self._failures[pairs["first"]], self._failures[pairs["second"]])
+            apart = self.group[pairs["first"]] != self.group[pairs["second"]]
+            pairs = pairs[apart & (failures < FAILURES)]
+            ends = np.unique(np.concatenate([pairs["first"], pairs["second"]]))
             missing = ends[np.isnan(self._details[ends])]
             for some in blocks(len(missing), PAIRS):
                 self._details[missing[some]] = _details(self._grey[missing[some]])
-            parts = [pairs.take(part) for part in blocks(len(pairs), PAIRS)]
+            parts = [pairs[part] for part in blocks(len(pairs), PAIRS)]
             compared = threads.map_ordered(
                 self._look_the_same, parts, threads=count, most=count, name="compare"
             )
             for part, same in zip(parts, compared, strict=True):
-                for end in (part.first, part.second):
+                for end in (part["first"], part["second"]):
                     np.add.at(self._failures, end[~same], 1)
-                for a, b in zip(part.first[same], part.second[same], strict=True):
+                for a, b in zip(part["first"][same], part["second"][same], strict=True):
                     self.group[self.group == self.group[b]] = self.group[a]
             if progress:
                 progress(min(block.stop, len(candidates)), len(candidates))
 
-    def _look_the_same(self, pairs: Candidates) -> np.ndarray:
+    def _look_the_same(self, pairs: np.ndarray) -> np.ndarray:
         """Whether the pictures of each pair look the same, (m,) bool."""
-        i, j = pairs.first, pairs.second
+        i, j = pairs["first"], pairs["second"]
         a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
         colours_a, colours_b = self._chroma[i], self._chroma[j]
-        for way in np.unique(pairs.turn).tolist():
-            those = pairs.turn == way
+        for way in np.unique(pairs["turn"]).tolist():
+            those = pairs["turn"] == way
             b[those], colours_b[those] = turned(b[those], way), turned(colours_b[those], way)
         return _same(a, b, colours_a, colours_b, np.minimum(self._details[i], self._details[j]))
 
