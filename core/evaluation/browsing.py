@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.evaluation.intervals import Floats, Ints
+from core.evaluation.intervals import Flags, Floats, Ints
 from core.evaluation.report import OodScores, Report
 
-Flags = NDArray[np.bool_]
 VerdictName = Literal["sure", "not sure", "unlike"]
 
 

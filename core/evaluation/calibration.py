@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.evaluation import intervals, metrics
-from core.evaluation.curves import Flags, thin
-from core.evaluation.intervals import Floats, Ints
+from core.evaluation.curves import thin
+from core.evaluation.intervals import Flags, Floats, Ints
 from core.evaluation.report import Bin, CoveragePoint, Estimate, Reliability, Threshold
 
 BINS = 10
