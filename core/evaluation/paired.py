@@ -56,7 +56,7 @@ class PairedComparison:
 
     Attributes:
         pictures: number of test pictures.
-        both, only_first, only_second: number of pictures by which model is correct.
+        both: number of pictures that both models predict correctly.
         accuracy, balanced_accuracy, macro_f1: second minus first.
         log_loss: second minus first, so that negative values favour the second; None below
             `differences.MINIMUM_GROUPS` groups of pictures.
@@ -67,8 +67,6 @@ class PairedComparison:
 
     pictures: int
     both: int
-    only_first: int
-    only_second: int
     accuracy: Difference
     balanced_accuracy: Difference
     macro_f1: Difference
@@ -125,8 +123,7 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
     labels = np.array([p.label for p in first.report.predictions])
     before = _predicted(first)
     after = np.argsort(columns)[_predicted(second)[matching]]
-    correct_before, correct_after = before == labels, after == labels
-    change = correct_after.astype(np.int64) - correct_before
+    change = (after == labels).astype(np.int64) - (before == labels)
     broken, fixed = np.flatnonzero(change < 0), np.flatnonzero(change > 0)
     groups = _joined(first.groups, second.groups[matching])
     p = differences.sign_flip(change, groups)
@@ -134,9 +131,7 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
     probabilities = second.probabilities[matching][:, columns]
     return PairedComparison(
         pictures=len(labels),
-        both=int((correct_before & correct_after).sum()),
-        only_first=len(broken),
-        only_second=len(fixed),
+        both=int(((before == labels) & (after == labels)).sum()),
         accuracy=Difference(intervals.gain(change, groups), p, p),
         balanced_accuracy=balanced,
         macro_f1=macro,
