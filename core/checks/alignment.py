@@ -10,8 +10,7 @@ def align(a: np.ndarray, b: np.ndarray, steps: int, start: np.ndarray | None = N
     """Find the scale and shift of each axis that bring `b` closest to `a`, for many pairs at once.
 
     Args:
-        a: (m, s, s) float32, smooth.
-        b: (m, s, s) float32, smooth.
+        a, b: (m, s, s) float32, smooth.
         steps: number of iterations.
         start: (m, 4), the initial values.
 
@@ -32,35 +31,26 @@ def align(a: np.ndarray, b: np.ndarray, steps: int, start: np.ndarray | None = N
         fixed, centred = _centred(a, inside), _centred(moved, inside)
         gain = np.sqrt((_power(fixed) + 1) / (_power(centred) + 1))
         moved *= gain
-        dx, dy = (
-            _slope(moved, inside, transform[:, 0], 2),
-            _slope(moved, inside, transform[:, 2], 1),
-        )
+        dx = _slope(moved, inside, transform[:, 0], 2)
+        dy = _slope(moved, inside, transform[:, 2], 1)
         slopes[:, 0], slopes[:, 1] = dx * coordinates, dx
         slopes[:, 2], slopes[:, 3] = dy * coordinates[:, None], dy
         flat = slopes.reshape(count, 4, -1)
         normal = flat @ flat.transpose(0, 2, 1)
         ridge = 1e-4 * np.trace(normal, axis1=1, axis2=2) + 1e-3
         normal += ridge[:, None, None] * np.eye(4, dtype=np.float32)
-        step = np.linalg.solve(normal, flat @ (fixed - gain * centred).reshape(count, -1, 1))[
-            ..., 0
-        ]
-        transform += step.astype(np.float32)
+        step = np.linalg.solve(normal, flat @ (fixed - gain * centred).reshape(count, -1, 1))
+        transform += step[..., 0].astype(np.float32)
         transform[:, ::2] = transform[:, ::2].clip(*SCALE)
         transform[:, 1::2] = transform[:, 1::2].clip(-SHIFT, SHIFT)
     return transform
 
 
 def sample(pictures: np.ndarray, transform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and shift pictures.
-
-    Args:
-        pictures: (m, s, s) float32.
-        transform: (m, 4) as returned by `align`.
+    """Scale and shift pictures, (m, s, s) float32, by (m, 4) as returned by `align`.
 
     Returns:
-        The pictures, (m, s, s) float32, and 1 where they have pixels, 0 beyond their edges, in the
-        same shape.
+        The pictures, and 1 where they have pixels, 0 beyond their edges, in the same shape.
     """
     size = pictures.shape[1]
     across, in_x = _weights(size, transform[:, 0], transform[:, 1])
@@ -77,11 +67,7 @@ def correlation(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _weights(size: int, scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Linear interpolation along one axis.
-
-    Returns:
-        Weights (m, s, s), and whether each position is inside the picture, (m, s).
-    """
+    """Weights (m, s, s) along one axis, and whether each position is inside the picture, (m, s)."""
     coordinates = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     position = (scale[:, None] * coordinates + shift[:, None] + 0.5) * size - 0.5
     inside = (position >= 0) & (position <= size - 1)

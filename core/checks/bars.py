@@ -12,15 +12,12 @@ BLENDED = 2  # lines at the end of a bar that may be mixed with the picture
 def without(
     grey: np.ndarray, chroma: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is inside the frames of some pictures.
+    """Those of the rows (m,) that have a frame or two bars, with grey and chroma of what is inside.
 
     Args:
         grey: (n, s, s) uint8.
         chroma: (n, c, c, 2) uint8.
         rows: (m,) int, the pictures to look at.
-
-    Returns:
-        Those of the rows that have a frame or two bars: their rows, grey levels and chroma.
     """
     across = [grey[rows, at].astype(np.int16) for at in (0, -1)]
     along = [grey[rows, :, at].astype(np.int16) for at in (0, -1)]
@@ -33,7 +30,8 @@ def without(
         if (right - left, bottom - top) != grey.shape[1:]:
             framed.append(row)
             greys.append(_enlarged(grey[row], box))
-            part = [side * chroma.shape[1] / grey.shape[1] for side in box]
+            scale = chroma.shape[1] / grey.shape[1]
+            part = left * scale, top * scale, right * scale, bottom * scale
             chromas.append(np.stack([_enlarged(chroma[row, ..., c], part) for c in (0, 1)], -1))
     size = len(framed)
     return (
@@ -63,9 +61,6 @@ def _bar(lines: np.ndarray) -> int:
     return count if even and NARROWEST <= count <= min(even + BLENDED, WIDEST) else 0
 
 
-def _enlarged(plane: np.ndarray, box: tuple[float, ...] | list[float]) -> np.ndarray:
+def _enlarged(plane: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
     picture = Image.fromarray(plane)
-    left, top, right, bottom = box
-    return np.asarray(
-        picture.resize(picture.size, Image.Resampling.LANCZOS, (left, top, right, bottom))
-    )
+    return np.asarray(picture.resize(picture.size, Image.Resampling.LANCZOS, box))

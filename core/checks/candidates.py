@@ -1,18 +1,17 @@
 """Find pictures with similar cells without comparing all pairs: an inverted file.
 
-Each picture is described by the mean grey levels of 12 × 12 cells. A few rounds of k-means divide
-the pictures into lists, and a query is compared with the pictures of the nearest lists only. One of
-two copies may be cropped, mirrored or rotated, so each picture is looked up as it is, cropped at
-corners and edges, all of these mirrored, and whole in the other orientations.
+Each picture is described by the mean grey levels of 12 × 12 cells. Some random pictures are the
+centres of lists, every picture is in the list of the most similar centre, and a query is compared
+with the pictures of the nearest lists only. One of two copies may be cropped, mirrored or rotated,
+so each picture is looked up as it is, cropped at corners and edges, all of these mirrored, and
+whole in the other orientations.
 
 Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Product quantization for
 nearest neighbor search", 2011, on inverted files.
 """
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,37 +35,13 @@ SIMILAR = 0.9  # correlation of the cells; planted copies of photographs had at 
 NEIGHBOURS = 4  # per picture and query
 LISTS = 2.0  # times the square root of the number of pictures
 PROBES = 4  # lists per query
-ROUNDS, SAMPLE = 4, 20  # of k-means, and its pictures per list
 BLOCK = 2_048
 
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """Pairs of rows with similar cells, the most similar first.
-
-    Attributes:
-        first, second: (m,) int32.
-        turn: (m,) int8, the orientation that the second needs to look like the first.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    turn: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def take(self, which: np.ndarray | slice) -> Candidates:
-        """Some of the pairs: by a mask, indices or a slice."""
-        return Candidates(self.first[which], self.second[which], self.turn[which])
-
-    def drop(self, indices: np.ndarray) -> Candidates:
-        """The other pairs."""
-        kept = np.ones(len(self), bool)
-        kept[indices] = False
-        return self.take(kept)
+PAIR = np.dtype([("first", np.int32), ("second", np.int32), ("turn", np.int8)])
+"""Two rows with similar cells, and the orientation that the second needs to look like the first."""
 
 
 class Index:
@@ -78,27 +53,21 @@ class Index:
     """
 
     def __init__(self, grey: np.ndarray, rows: np.ndarray) -> None:
-        self._grey = grey
-        cells = _cells(grey, rows, *QUERIES[0])
+        self._grey, self._rows = grey, rows.astype(np.int32)
+        self._cells = _cells(grey, rows, *QUERIES[0])
         lists = max(1, min(len(rows), round(LISTS * len(rows) ** 0.5)))
-        self._centres = _kmeans(cells, lists)
-        nearest = _nearest(cells, self._centres)
-        order = np.argsort(nearest, kind="stable")
-        self._rows, self._cells = rows[order].astype(np.int32), cells[order]
-        self._bounds = np.searchsorted(nearest[order], np.arange(lists + 1))
+        chosen = np.random.default_rng(0).permutation(len(rows))[:lists]
+        self._centres = self._cells[chosen]
+        self._members = list(self._lists(self._cells, 1))
 
     def search(
         self, rows: np.ndarray, group: np.ndarray, progress: Progress | None = None
-    ) -> tuple[Candidates, np.ndarray]:
-        """Find the most similar pictures outside each picture's own group.
-
-        Args:
-            rows: (q,) int, the pictures to look up.
-            group: (n,) int, the group of each picture.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the pictures most similar to rows (q,) outside each picture's own group, of (n,).
 
         Returns:
-            The candidates, and the rows that had `NEIGHBOURS` of them for some query, so that
-            there may be more.
+            Each `PAIR`, the most similar first, and the rows that had `NEIGHBOURS` for some query,
+            so that there may be more.
         """
         results = []
         full = []
@@ -116,9 +85,10 @@ class Index:
         )
         first, second = np.minimum(row, neighbour), np.maximum(row, neighbour)
         best = np.argsort(-score, kind="stable")
-        pairs = first[best].astype(np.int64) * len(self._grey) + second[best]
-        best = best[np.sort(np.unique(pairs, return_index=True)[1])]
-        return Candidates(first[best], second[best], turns[best]), np.unique(np.concatenate(full))
+        numbers = first[best].astype(np.int64) * len(self._grey) + second[best]
+        best = best[np.sort(np.unique(numbers, return_index=True)[1])]
+        pairs = np.rec.fromarrays([first[best], second[best], turns[best]], dtype=PAIR)
+        return pairs, np.unique(np.concatenate(full))
 
     def _neighbours(
         self,
@@ -130,31 +100,32 @@ class Index:
         """Rows, their neighbours and the correlations, row by row and the most similar first."""
         queries = _cells(self._grey, rows, window, turn)
         results = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
-        for number, queried in enumerate(self._queries_by_list(queries)):
-            members = slice(*self._bounds[number : number + 2])
+        for members, queried in zip(self._members, self._lists(queries, PROBES), strict=True):
+            cells = self._cells[members].T
             for block in blocks(len(queried)):
-                score = queries[queried[block]] @ self._cells[members].T
+                score = queries[queried[block]] @ cells
                 query, member = np.nonzero(score > SIMILAR)
                 if len(query):
-                    row, neighbour = rows[queried[block][query]], self._rows[members][member]
+                    row, neighbour = rows[queried[block][query]], self._rows[members[member]]
                     apart = group[row] != group[neighbour]
                     hits = row[apart], neighbour[apart], score[query, member][apart]
                     results.append(_best(*hits))
         return _best(*(np.concatenate(parts) for parts in zip(*results, strict=True)))
 
-    def _queries_by_list(self, queries: np.ndarray) -> Iterator[np.ndarray]:
-        """For each list, the indices of the queries to which it is one of the nearest."""
+    def _lists(self, cells: np.ndarray, count: int) -> Iterator[np.ndarray]:
+        """For each centre, the indices of the cells to which it is one of the `count` nearest."""
         lists = len(self._centres)
-        probes = min(PROBES, lists)
-        probed = np.empty((len(queries), probes), np.int32)
-        for block in blocks(len(queries)):
-            near = np.argpartition(-(queries[block] @ self._centres.T), probes - 1, axis=1)
-            probed[block] = near[:, :probes]
-        flat = probed.ravel()
-        order = np.argsort(flat, kind="stable")
-        bounds = np.searchsorted(flat[order], np.arange(lists + 1))
-        for number in range(lists):
-            yield order[slice(*bounds[number : number + 2])] // probes
+        count = min(count, lists)
+        nearest = np.concatenate(
+            [
+                np.argpartition(-(cells[block] @ self._centres.T), count - 1, axis=1)[:, :count]
+                for block in blocks(len(cells))
+            ]
+        ).ravel()
+        order = np.argsort(nearest, kind="stable")
+        bounds = np.searchsorted(nearest[order], np.arange(lists + 1))
+        for start, end in itertools.pairwise(bounds):
+            yield order[start:end] // count
 
 
 def _best(
@@ -208,25 +179,6 @@ def _averages(start: float, end: float, size: int) -> np.ndarray:
     covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
     weights = covered.clip(0)
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-
-
-def _kmeans(cells: np.ndarray, lists: int) -> np.ndarray:
-    """(lists, d) float32 of length 1: spherical k-means on a sample, the same for equal cells."""
-    random = np.random.default_rng(0)
-    sample = cells[random.permutation(len(cells))[: SAMPLE * lists]]
-    centres = sample[:lists]
-    for _ in range(ROUNDS):
-        nearest = _nearest(sample, centres)
-        sums = np.zeros_like(centres)
-        np.add.at(sums, nearest, sample)
-        length = np.linalg.norm(sums, axis=1, keepdims=True)
-        centres = np.where(length > 0, sums / (length + 1e-9), centres)
-    return centres
-
-
-def _nearest(cells: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(m,) int, the centre that is most similar to each of (m, d) cells."""
-    return np.concatenate([(cells[block] @ centres.T).argmax(1) for block in blocks(len(cells))])
 
 
 def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:

@@ -44,14 +44,11 @@ CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
 def examine(
     dataset: Dataset, pictures: Path, settings: Settings, progress: Progress | None = None
 ) -> tuple[Dataset, tuple[Finding, ...]]:
-    """Group pictures that look the same, and run all checks.
+    """Group pictures that look the same, which sets `Example.group`, and run all checks.
 
     Args:
         pictures: folder with the fingerprints that `read` wrote; without them, the pictures are
             decoded again.
-
-    Returns:
-        The dataset with `Example.group` set, and the findings.
 
     Raises:
         BadImage: a picture can no longer be read.
@@ -76,7 +73,6 @@ def near_copies(
     """Which examples look the same as a picture that a model learned from, (n,) bool.
 
     Args:
-        dataset, pictures, settings: as of `examine`.
         learned: the pictures that the model learned from.
         earlier: fingerprints of these; pictures without one are not compared.
     """

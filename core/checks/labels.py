@@ -14,13 +14,9 @@ margin, suggestions are too often wrong."""
 
 
 class LabelIssue(BaseModel, frozen=True):
-    """A picture that a model trained on the other pictures assigns to another class.
+    """A picture, by `Example.name`, that a model trained on the others assigns to another class.
 
-    Attributes:
-        name: `Example.name`.
-        label: index of its class.
-        suggested: index of the class that was predicted.
-        probability: of the suggested class, 0 to 1.
+    `label` and `suggested` are indices of its class and that class, whose probability is 0 to 1.
     """
 
     name: str
@@ -42,7 +38,6 @@ def find_label_issues(
     Args:
         probabilities: (n, k), predicted by models that were not trained on the picture.
         labels: (n,) int64, 0 to k - 1.
-        names: (n,) of the pictures.
     """
     own = probabilities[np.arange(len(labels)), labels]
     margins = np.where(own > 0, probabilities.max(axis=1) - own, 0)

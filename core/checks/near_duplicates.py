@@ -7,13 +7,11 @@ only copies have similar detail. Pictures are joined during the comparison, so t
 one picture do not use up each other's candidates.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from core.checks import bars
 from core.checks.alignment import align, correlation, sample
-from core.checks.candidates import Candidates, Index, Progress, blocks, turned
+from core.checks.candidates import Index, Progress, blocks, turned
 from core.system import threads
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
@@ -67,7 +65,7 @@ def group(
         index = Index(grey, rows)
         comparison = _Comparison(grey, chroma, initial)
         while len(rows):
-            before = comparison.group
+            before = comparison.group.copy()
             candidates, full = index.search(rows, before, progress)
             comparison.join(candidates, progress)
             # Further copies of a picture are found once its candidates are in its group.
@@ -79,97 +77,55 @@ class _Comparison:
     """Groups of pictures, joined pair by pair.
 
     Attributes:
-        group: (n,) int, the smallest row of each picture's group.
+        group: (n,) int, a row of each picture's group.
     """
 
     def __init__(self, grey: np.ndarray, chroma: np.ndarray, initial: np.ndarray) -> None:
-        self.group = initial
+        self.group = initial.copy()
         self._grey, self._chroma = grey, chroma
         self._details = np.full(len(grey), np.nan, np.float32)
         self._failures = np.zeros(len(grey), np.int32)
 
-    def join(self, pairs: Candidates, progress: Progress | None) -> None:
+    def join(self, candidates: np.ndarray, progress: Progress | None) -> None:
         """Compare pairs, the most similar first, and join the groups of those that look the same.
 
-        In each round, every group's first pair is compared, so that few comparisons concern
-        pictures that are joined anyway.
-
-        Source: O. Borůvka's minimum spanning tree, 1926.
+        What a block joins need not be compared in the next, so blocks are small.
         """
-        total = len(pairs)
-        while len(pairs := pairs.take(self._are_useful(pairs))):
-            chosen = _first_of_each_group(pairs, self.group)
-            compared = pairs.take(chosen)
-            same = np.empty(len(compared), bool)
-            for block, looks_same in self._look_the_same(compared):
-                same[block] = looks_same
-                if progress:
-                    progress(total - len(pairs) + block.start, total)
-            self.group = _merged(self.group, compared.take(same))
-            different = compared.take(~same)
-            for end in (different.first, different.second):
-                np.add.at(self._failures, end, 1)
-            pairs = pairs.drop(chosen)
-
-    def _are_useful(self, pairs: Candidates) -> np.ndarray:
-        """Whether pairs are worth a comparison, (m,) bool."""
-        first, second = pairs.first, pairs.second
-        failures = np.minimum(self._failures[first], self._failures[second])
-        return (self.group[first] != self.group[second]) & (failures < FAILURES)
-
-    def _look_the_same(self, pairs: Candidates) -> Iterator[tuple[slice, np.ndarray]]:
-        """Slices of the pairs, and whether each pair looks the same."""
-        ends = np.unique(np.concatenate([pairs.first, pairs.second]))
-        missing = ends[np.isnan(self._details[ends])]
-        for block in blocks(len(missing), PAIRS):
-            self._details[missing[block]] = _details(self._grey[missing[block]])
-
-        def compare(block: slice) -> tuple[slice, np.ndarray]:
-            some = pairs.take(block)
-            i, j = some.first, some.second
-            a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
-            colours_a, colours_b = self._chroma[i], self._chroma[j]
-            for way in np.unique(some.turn).tolist():
-                those = some.turn == way
-                b[those], colours_b[those] = turned(b[those], way), turned(colours_b[those], way)
-            details = np.minimum(self._details[i], self._details[j])
-            return block, _same(a, b, colours_a, colours_b, details)
-
         count = threads.cores()
-        yield from threads.map_ordered(
-            compare, blocks(len(pairs), PAIRS), threads=count, most=count, name="compare"
-        )
+        for block in blocks(len(candidates), count * PAIRS):
+            pairs = candidates[block]
+            failures = np.minimum(self._failures[pairs["first"]], self._failures[pairs["second"]])
+            apart = self.group[pairs["first"]] != self.group[pairs["second"]]
+            pairs = pairs[apart & (failures < FAILURES)]
+            ends = np.unique(np.concatenate([pairs["first"], pairs["second"]]))
+            missing = ends[np.isnan(self._details[ends])]
+            for some in blocks(len(missing), PAIRS):
+                self._details[missing[some]] = _details(self._grey[missing[some]])
+            parts = [pairs[part] for part in blocks(len(pairs), PAIRS)]
+            compared = threads.map_ordered(
+                self._look_the_same, parts, threads=count, most=count, name="compare"
+            )
+            for part, same in zip(parts, compared, strict=True):
+                for end in (part["first"], part["second"]):
+                    np.add.at(self._failures, end[~same], 1)
+                for a, b in zip(part["first"][same], part["second"][same], strict=True):
+                    self.group[self.group == self.group[b]] = self.group[a]
+            if progress:
+                progress(min(block.stop, len(candidates)), len(candidates))
 
-
-def _first_of_each_group(pairs: Candidates, group: np.ndarray) -> np.ndarray:
-    """Indices of the pairs that are the first of a group."""
-    first = np.full(len(group), len(pairs))
-    for end in (pairs.first, pairs.second):
-        np.minimum.at(first, group[end], np.arange(len(pairs)))
-    return np.unique(first[first < len(pairs)])
-
-
-def _merged(group: np.ndarray, pairs: Candidates) -> np.ndarray:
-    """The groups after those of each pair are joined; the smaller row names the group."""
-    parent = list(range(len(group)))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for a, b in zip(group[pairs.first].tolist(), group[pairs.second].tolist(), strict=True):
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
-    return np.array([root(row) for row in range(len(group))])[group]
+    def _look_the_same(self, pairs: np.ndarray) -> np.ndarray:
+        """Whether the pictures of each pair look the same, (m,) bool."""
+        i, j = pairs["first"], pairs["second"]
+        a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
+        colours_a, colours_b = self._chroma[i], self._chroma[j]
+        for way in np.unique(pairs["turn"]).tolist():
+            those = pairs["turn"] == way
+            b[those], colours_b[those] = turned(b[those], way), turned(colours_b[those], way)
+        return _same(a, b, colours_a, colours_b, np.minimum(self._details[i], self._details[j]))
 
 
 def _details(grey: np.ndarray) -> np.ndarray:
-    """(n,) estimated number of independent details of pictures.
-
-    It is estimated by how evenly the detail's power is spread over frequencies and over the
-    picture.
+    """(n,) number of independent details, by how evenly their power is spread.
 
     Source: the participation ratio as a number of degrees of freedom, C. S. Bretherton et al.,
         1999.
@@ -204,8 +160,7 @@ def _same(
     """(m,) bool: whether pictures correlate, their detail as much as needed, and their colours.
 
     Args:
-        a, b: (m, 64, 64) float32 grey levels.
-        colours_a, colours_b: (m, 8, 8, 2) uint8 chroma.
+        a, b: (m, 64, 64) float32 grey levels; the colours are (m, 8, 8, 2) uint8 chroma.
         details: (m,) as by `_details`, of the picture with fewer.
     """
     a, b = _smooth(a, BLUR), _smooth(b, BLUR)
@@ -228,10 +183,6 @@ def _same_colours(a: np.ndarray, b: np.ndarray, transform: np.ndarray) -> np.nda
     """(m,) bool: whether the chroma of aligned pictures agrees; True if one has no colours.
 
     Colours of copies may be weaker, and all tinted alike.
-
-    Args:
-        a, b: (m, 8, 8, 2) uint8.
-        transform: (m, 4) as returned by `align`.
     """
     first = a.astype(np.float32) - 128
     moved = [sample(b[..., channel].astype(np.float32) - 128, transform) for channel in range(2)]

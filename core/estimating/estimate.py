@@ -57,10 +57,7 @@ class Estimate:
 def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Estimate:
     """Estimate a training on this machine, without any features in the cache.
 
-    Every epoch is counted, although fine-tuning may stop early.
-
-    Args:
-        dataset: need not be split yet.
+    The dataset need not be split yet.
     """
     optional = config.fine_tunes and config.unfreeze.least_errors
     plain = config.without_fine_tuning() if optional else None
@@ -88,12 +85,8 @@ def seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> flo
         if candidate.fine_tunes:
             training[-1] += TENSORFLOW + fine_tuning_seconds(candidate, counts.train, costs)
             training[-1] += counts.test * costs.view
-    return START + preparing(config, settings) + sum(comparing) + max(training)
-
-
-def preparing(config: TrainingConfig, settings: Settings) -> float:
-    """Seconds until all backbones of a training are converted; downloads are not counted."""
-    return PREPARE * len(_unprepared(config, settings))
+    prepared = PREPARE * len(_unprepared(config, settings))  # without the time of downloads
+    return START + prepared + sum(comparing) + max(training)
 
 
 def _unprepared(config: TrainingConfig, settings: Settings) -> list[Backbone]:

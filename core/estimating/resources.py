@@ -68,17 +68,14 @@ def memory(dataset: Dataset, config: TrainingConfig, cores: int) -> int:
     Cached activations are not counted: they are memory-mapped, so the system can drop their pages.
     With alternatives it is the peak of the one that needs most.
     """
-    if config.alternatives:
-        return max(memory(dataset, candidate, cores) for candidate in config.candidates())
-    backbone = backbones.get(config.backbone)
-    total = (
+    peaks = [
         PYTHON_BYTES
-        + cores * INTERPRETER * backbone.megabytes * MEGABYTE
-        + FEATURE_COPIES * views(dataset, config) * embedding_bytes(config)
-    )
-    if config.fine_tunes:
-        total += fine_tuning_bytes(config)
-    return math.ceil(total)
+        + cores * INTERPRETER * backbones.get(candidate.backbone).megabytes * MEGABYTE
+        + FEATURE_COPIES * views(dataset, candidate) * embedding_bytes(candidate)
+        + (fine_tuning_bytes(candidate) if candidate.fine_tunes else 0)
+        for candidate in config.candidates()
+    ]
+    return math.ceil(max(peaks))
 
 
 def embedding_bytes(config: TrainingConfig) -> int:
@@ -99,12 +96,7 @@ def step_bytes(config: TrainingConfig) -> float:
     return ACTIVATION_COPIES * values * 1e6 * FLOAT32
 
 
-def _nothing(_candidate: TrainingConfig) -> tuple[int, int]:
-    """The features in an empty cache."""
-    return 0, 0
-
-
-def disk(dataset: Dataset, config: TrainingConfig, cached: Cached = _nothing) -> int:
+def disk(dataset: Dataset, config: TrainingConfig, cached: Cached = lambda _: (0, 0)) -> int:
     """Bytes that a training adds: features of every view, and the run.
 
     Alternatives are compared on plain views before one is trained; here the one that needs most.
@@ -141,7 +133,7 @@ def run_bytes(splits: Counts, config: TrainingConfig) -> float:
 
 
 def check(
-    dataset: Dataset, config: TrainingConfig, settings: Settings, cached: Cached = _nothing
+    dataset: Dataset, config: TrainingConfig, settings: Settings, cached: Cached = lambda _: (0, 0)
 ) -> TrainingConfig:
     """Halve the batch until the training fits into free memory; refuse it if it cannot fit.
 

@@ -79,11 +79,10 @@ def read(backbone: Backbone, settings: Settings) -> UnitCosts:
 
 
 def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:
-    """Record the seconds of a unit, as the mean of the new and the recorded value.
+    """Record the mean of these seconds and those recorded: a busy training counts half, then less.
 
-    So one training on a busy machine counts half, and the next one halves that again. Write errors
-    are logged and otherwise ignored, and of two trainings that record at the same moment one may be
-    lost: estimates are optional.
+    Write errors are logged and otherwise ignored, and of two trainings that record at the same
+    moment one may be lost: estimates are optional.
     """
     if not 0 < seconds < math.inf:
         return

@@ -1,6 +1,6 @@
 """Read a learning curve: whether more pictures would help, and of which classes."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from core.evaluation.intervals import Z
 from core.evaluation.report import Estimate, ReportPart
@@ -34,20 +34,13 @@ class Trend(ReportPart):
     gain: Estimate
 
 
-class Advice(NamedTuple):
-    """A verdict, and a sentence with it and the classes that need pictures most."""
-
-    verdict: Outlook
-    sentence: str
-
-
 def advise(
     classes: tuple[str, ...],
     points: tuple[Point, ...],
     gain: Estimate | None,
     trends: tuple[Trend, ...],
-) -> Advice:
-    """Derive advice from a learning curve.
+) -> tuple[Outlook, str]:
+    """Derive from a learning curve a verdict, and a sentence with the classes to begin with.
 
     Args:
         classes: names of the classes; the sentence contains them unescaped.
@@ -56,19 +49,29 @@ def advise(
         trends: one per class.
     """
     if gain is None:
-        return Advice("unknown", "There are too few pictures to tell whether more would help.")
-    verdict = _verdict(gain)
-    needed = () if verdict == "flat" else _needed(trends, points[-1].accuracy.value)
-    return Advice(verdict, _sentence(verdict, gain, points, [classes[i] for i in needed]))
-
-
-def _verdict(gain: Estimate) -> Outlook:
+        return "unknown", "There are too few pictures to tell whether more would help."
+    before, after = (round(point.per_class) for point in points[-2:])
+    accuracy = points[-1].accuracy.value
+    changed = (
+        f"the last doubling, from {before} to {after} pictures per class, changed accuracy by "
+        f"{difference(gain)}."
+    )
+    needed = listed([classes[label] for label in _needed(trends, accuracy)])
     if gain.low > 0 and gain.value >= MINIMUM_GAIN:
-        return "rising"
-    return "flat" if gain.high < POSSIBLE_GAIN else "unsure"
+        first = f"Begin with {needed}." if needed else "No class needs them most."
+        return "rising", f"More pictures would probably help: {changed} {first}"
+    if gain.high >= POSSIBLE_GAIN:
+        first = f" If you add some, begin with {needed}." if needed else ""
+        return "unsure", f"It is uncertain whether more pictures would help: {changed}{first}"
+    instead = (
+        "There is little left to gain."
+        if accuracy >= NEARLY_ALL
+        else "Check the labels instead, or choose a larger backbone."
+    )
+    return "flat", f"More pictures of the same kind are unlikely to help: {changed} {instead}"
 
 
-def _needed(trends: tuple[Trend, ...], accuracy: float) -> tuple[int, ...]:
+def _needed(trends: tuple[Trend, ...], accuracy: float) -> list[int]:
     """Classes whose recall is below the accuracy and rose by more than a standard error."""
     poor = [
         trend
@@ -76,21 +79,4 @@ def _needed(trends: tuple[Trend, ...], accuracy: float) -> tuple[int, ...]:
         if trend.recall.value < accuracy
         and trend.gain.value > (trend.gain.value - trend.gain.low) / Z
     ]
-    return tuple(t.label for t in sorted(poor, key=lambda t: t.recall.value)[:MOST_CLASSES])
-
-
-def _sentence(verdict: Outlook, gain: Estimate, points: tuple[Point, ...], names: list[str]) -> str:
-    before, after = (round(point.per_class) for point in points[-2:])
-    doubling = f"the last doubling, from {before} to {after} pictures per class,"
-    changed = f"{doubling} changed accuracy by {difference(gain)}."
-    if verdict == "rising":
-        first = f"Begin with {listed(names)}." if names else "No class needs them most."
-        return f"More pictures would probably help: {changed} {first}"
-    if verdict == "unsure":
-        first = f" If you add some, begin with {listed(names)}." if names else ""
-        return f"It is uncertain whether more pictures would help: {changed}{first}"
-    if points[-1].accuracy.value >= NEARLY_ALL:
-        instead = "There is little left to gain."
-    else:
-        instead = "Check the labels instead, or choose a larger backbone."
-    return f"More pictures of the same kind are unlikely to help: {changed} {instead}"
+    return [trend.label for trend in sorted(poor, key=lambda t: t.recall.value)[:MOST_CLASSES]]

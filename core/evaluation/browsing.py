@@ -6,26 +6,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.evaluation.intervals import Floats, Ints
+from core.evaluation.intervals import Flags, Floats, Ints
 from core.evaluation.report import OodScores, Report
 
-Flags = NDArray[np.bool_]
 VerdictName = Literal["sure", "not sure", "unlike"]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The n test pictures of a report as arrays, in its order.
+    """The n test pictures of a report as arrays (n,), in its order.
 
     Attributes:
         names: file names in lower case.
-        labels: actual classes, (n,).
-        predicted: predicted classes, (n,).
-        probability: of the predicted class, (n,), 0 to 1.
-        ood_score: (n,), over 1 for pictures not like the training pictures; None if unknown.
-        alike: number of pictures with the same actual and predicted class, (n,).
+        probability: of the predicted class, 0 to 1.
+        ood_score: over 1 for pictures not like the training pictures; None if unknown.
+        alike: number of pictures with the same actual and predicted class.
     """
 
     names: tuple[str, ...]
@@ -111,13 +107,11 @@ def find(
     threshold: float = 0.0,
     text: str = "",
 ) -> Ints:
-    """Indices of the pictures that meet all conditions, (m,), sorted; None allows all.
+    """Indices of the pictures that meet all conditions, (m,), in one of `ORDERS`; None allows all.
 
     Args:
-        order: one of `ORDERS`.
         low, high: range of the probability of the predicted class.
         verdict: at `threshold`.
-        threshold: probability below which a prediction is not sure.
         text: part of the file name, in any case.
     """
     passed = (rows.probability >= low) & (rows.probability <= high)

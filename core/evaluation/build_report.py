@@ -46,18 +46,14 @@ def evaluate(
     """Evaluate a model on its test pictures. Equal input gives an equal report.
 
     Args:
-        labels: actual classes, ints 0 to k - 1, (n,).
-        probabilities: predictions, floats 0 to 1 in rows that sum to 1, (n, k).
+        labels, probabilities, groups: as of `Predictions`; each picture is alone without groups.
         classes: names of the k classes, k at least 2.
         names: of the pictures, (n,); numbers from 1 if None.
         temperature: that the probabilities were scaled by.
-        validation: predictions for the validation pictures, to choose thresholds by; None for no
-            thresholds.
+        validation: to choose thresholds by; None for no thresholds.
         set_levels: of the model's prediction sets, whose coverage is measured.
         training_counts: training pictures by class, (k,), to find the most common class by; the
             test pictures are counted if None.
-        groups: numbers (n,), equal for pictures that look the same or were taken in one burst,
-            which intervals do not count as independent; each picture is alone if None.
         leaked: number of test pictures that nearly equal one that the model learned from.
         left_out: number of such pictures that are not among these.
         new_groups: in the test set, if none of them is in training.
@@ -65,27 +61,31 @@ def evaluate(
     Raises:
         BadDataset: there are no test pictures.
         BadInput: a probability is not a number.
-        ValueError: probabilities have another shape, or do not sum to 1.
     """
     classes = tuple(classes)
-    truth = np.asarray(labels, np.int64)
     original = np.asarray(probabilities)
-    checked = _checked(original, len(truth), len(classes))
+    truth, checked = np.asarray(labels, np.int64), original.astype(np.float64)
     if not len(truth):
         raise BadDataset(
             "Expected at least one test picture, found none. Give the test set a share of the "
             "pictures, or add pictures."
         )
+    if bad := int((~np.isfinite(checked)).any(axis=1).sum()):
+        raise BadInput(
+            f"Expected a probability for every class, found none for {bad} of {len(checked)} "
+            "test pictures. The training has diverged: try a lower learning rate."
+        )
     names = tuple(names) if names is not None else tuple(map(str, range(1, len(truth) + 1)))
-
-    predicted = checked.argmax(axis=1)
     group = np.arange(len(truth)) if groups is None else np.asarray(groups, np.int64)
-    correct = int((predicted == truth).sum())
-    confusion = confuse(truth, predicted, len(classes))
+    test = Predictions(truth, checked, group)
+
+    correct = int(test.correct.sum())
+    confusion = confuse(truth, test.predicted, len(classes))
     counts = np.array(confusion.counts)
-    effects = metrics.effects(truth, predicted, group, len(classes))
+    effects = metrics.effects(truth, test.predicted, group, len(classes))
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
     balanced, macro, weighted = metrics.average(counts, effects)
+    ranks, last = metrics.ranks(truth, checked), min(TOP, len(classes) - 1)
     return Report(
         headline=headline(correct, accuracy, classes, confusion, leaked, new_groups or NewGroups()),
         leaked=leaked,
@@ -95,87 +95,54 @@ def evaluate(
         correct=correct,
         accuracy=accuracy,
         balanced_accuracy=balanced,
-        top=_top(truth, checked, group),
+        top=tuple(intervals.share(ranks < k, group) for k in range(1, last + 1)),
         macro=macro,
         weighted=weighted,
         log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, group),
         per_class=metrics.by_class(classes, metrics.count(counts), effects),
-        baseline=_baseline(truth, predicted, training_counts, len(classes), group),
-        confusion=confusion,
-        predictions=_predictions(names, truth, predicted, checked),
-        certainty=_certainty(
-            Predictions(truth, checked, group), temperature, validation, set_levels
+        baseline=_baseline(
+            test, counts.sum(axis=1) if training_counts is None else training_counts
         ),
+        confusion=confusion,
+        predictions=_predictions(names, test),
+        certainty=_certainty(test, temperature, validation, set_levels),
         curves=class_curves(truth, checked),
     )
-
-
-def _checked(probabilities: np.ndarray, pictures: int, classes: int) -> Floats:
-    checked = probabilities.astype(np.float64)
-    if checked.shape != (pictures, classes):
-        raise ValueError(f"expected probabilities {(pictures, classes)}, found {checked.shape}")
-    if not np.isfinite(checked).all():
-        bad = int((~np.isfinite(checked)).any(axis=1).sum())
-        raise BadInput(
-            f"Expected a probability for every class, found none for {bad} of {len(checked)} "
-            "test pictures. The training has diverged: try a lower learning rate."
-        )
-    if checked.size and (checked.min() < 0 or np.abs(checked.sum(axis=1) - 1).max() > 1e-3):
-        raise ValueError("expected probabilities of 0 to 1, in rows that sum to 1")
-    return checked
-
-
-def _top(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[Estimate, ...]:
-    ranks = metrics.ranks(labels, probabilities)
-    last = min(TOP, probabilities.shape[1] - 1)
-    return tuple(intervals.share(ranks < k, groups) for k in range(1, last + 1))
 
 
 def _log_loss(labels: Ints, probabilities: Floats, groups: Ints) -> Estimate:
     """The mean loss with its bootstrap interval, drawn from the test set and two more groups."""
     losses = metrics.log_losses(labels, probabilities)
     unseen = metrics.log_losses_by_rank(probabilities)
-    values, groups = intervals.with_unseen(losses, groups, unseen)
-    draws = intervals.bootstrap(values, groups)
+    draws = intervals.bootstrap(*intervals.with_unseen(losses, groups, unseen))
     return intervals.from_draws(float(losses.mean()), draws)
 
 
-def _baseline(
-    labels: Ints,
-    predicted: Ints,
-    training_counts: ArrayLike | None,
-    classes: int,
-    groups: Ints,
-) -> Baseline:
-    if training_counts is None:
-        training_counts = np.bincount(labels, minlength=classes)
-    training = np.asarray(training_counts)
-    most_common = int(training.argmax())
-    correct, baseline = predicted == labels, labels == most_common
+def _baseline(test: Predictions, training_counts: ArrayLike) -> Baseline:
+    most_common = int(np.argmax(training_counts))
+    baseline = test.labels == most_common
     return Baseline(
         label=most_common,
-        accuracy=intervals.share(baseline, groups),
-        gain=intervals.gain(correct.astype(np.int64) - baseline, groups),
+        accuracy=intervals.share(baseline, test.groups),
+        gain=intervals.gain(test.correct.astype(np.int64) - baseline, test.groups),
     )
 
 
-def _predictions(
-    names: tuple[str, ...], labels: Ints, predicted: Ints, probabilities: Floats
-) -> tuple[Prediction, ...]:
-    classes = probabilities.shape[1]
+def _predictions(names: tuple[str, ...], test: Predictions) -> tuple[Prediction, ...]:
+    classes = test.probabilities.shape[1]
     count = classes if classes <= ALL_KEPT else TOP
-    ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
-    values = np.round(np.take_along_axis(probabilities, ranked, axis=1), DIGITS).tolist()
+    ranked = np.argsort(-test.probabilities, axis=1, kind="stable")[:, :count]
+    values = np.round(np.take_along_axis(test.probabilities, ranked, axis=1), DIGITS).tolist()
     return tuple(
         Prediction(
             name=name,
             label=label,
-            predicted=prediction,
+            predicted=order[0],
             probability=row[0],
             top=tuple(map(Choice, order, row)),
         )
-        for name, label, prediction, order, row in zip(
-            names, labels.tolist(), predicted.tolist(), ranked.tolist(), values, strict=True
+        for name, label, order, row in zip(
+            names, test.labels.tolist(), ranked.tolist(), values, strict=True
         )
     )
 
@@ -186,19 +153,18 @@ def _certainty(
     validation: Predictions | None,
     set_levels: Sequence[SetLevel],
 ) -> Certainty:
-    labels, probabilities, groups = test
-    before, after = calibration.reliability(labels, probabilities, groups), None
+    before, after = calibration.reliability(test), None
     if temperature is not None:
-        uncalibrated = calibration.scale(probabilities, 1 / temperature)
-        before, after = calibration.reliability(labels, uncalibrated, groups), before
+        uncalibrated = calibration.scale(test.probabilities, 1 / temperature)
+        before, after = calibration.reliability(test._replace(probabilities=uncalibrated)), before
     offered = validation if validation is not None and len(validation.labels) else None
     return Certainty(
         before=before,
         after=after,
         temperature=temperature,
-        coverage=calibration.coverage(labels, probabilities),
+        coverage=calibration.coverage(test),
         choices=calibration.choices(offered, test) if offered else (),
-        validation=calibration.coverage(*offered[:2]) if offered else (),
-        sets=prediction_sets.measure(labels, probabilities, groups, set_levels),
+        validation=calibration.coverage(offered) if offered else (),
+        sets=prediction_sets.measure(test, set_levels),
         calibrated_on=None if validation is None else len(np.unique(validation.groups)),
     )

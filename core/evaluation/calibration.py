@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.evaluation import intervals, metrics
-from core.evaluation.curves import Flags, thin
-from core.evaluation.intervals import Floats, Ints
+from core.evaluation.curves import thin
+from core.evaluation.intervals import Flags, Floats, Ints
 from core.evaluation.report import Bin, CoveragePoint, Estimate, Reliability, Threshold
 
 BINS = 10
@@ -31,6 +31,21 @@ class Predictions(NamedTuple):
     probabilities: Floats
     groups: Ints
 
+    @property
+    def predicted(self) -> Ints:
+        """Predicted classes, (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def correct(self) -> Flags:
+        """Whether each prediction is correct, (n,)."""
+        return self.predicted == self.labels
+
+    @property
+    def confidence(self) -> Floats:
+        """Probability of each predicted class, (n,)."""
+        return self.probabilities.max(axis=1)
+
 
 def tempered_loss(labels: Ints, probabilities: Floats) -> float:
     """Mean cross-entropy of probabilities (n, k) at the temperature that suits them best.
@@ -46,10 +61,7 @@ def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
     """Fit a temperature to probabilities (n, k) of validation pictures by maximum likelihood.
 
     The loss is convex in 1 / T; its minimum is found by bisection on log T, between 0.05 and 20.
-
-    Returns:
-        T, or None if it cannot be determined: without pictures, or if all predictions are correct
-        (the likelihood is then largest at 0).
+    None without pictures, or if all predictions are correct: the likelihood is then largest at 0.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
@@ -71,19 +83,14 @@ def scale(probabilities: Floats, temperature: float) -> Floats:
     return softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
 
-def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None) -> Reliability:
+def reliability(predictions: Predictions) -> Reliability:
     """Accuracy by predicted probability, in bins of equal width, and expected calibration error.
 
-    Args:
-        labels: class indices, (n,), n at least 1.
-        probabilities: (n, k).
-        groups: group of each picture, (n,); each is alone if None.
+    There must be at least one prediction.
 
     Source: Guo et al. (2017), equations 2 and 3.
     """
-    groups = np.arange(len(labels)) if groups is None else groups
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
+    confidence, correct = predictions.confidence, predictions.correct
     bin_index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     filled = [
         Bin(
@@ -91,7 +98,7 @@ def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None)
             high=(i + 1) / BINS,
             count=int(inside.sum()),
             confidence=float(confidence[inside].mean()),
-            accuracy=intervals.share(correct[inside], groups[inside]),
+            accuracy=intervals.share(correct[inside], predictions.groups[inside]),
         )
         for i in np.unique(bin_index).tolist()
         for inside in [bin_index == i]
@@ -118,20 +125,18 @@ def _error(bins: Sequence[Bin]) -> Estimate:
     return intervals.around(float(weights @ gap), float(weights @ least), min(above, 1.0))
 
 
-def coverage(labels: Ints, probabilities: Floats) -> tuple[CoveragePoint, ...]:
-    """Coverage and error of n > 0 predictions (n, k) at each threshold, the strictest first.
+def coverage(predictions: Predictions) -> tuple[CoveragePoint, ...]:
+    """Coverage and error of n > 0 predictions at each threshold, the strictest first.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification",
         JMLR 11 (2010).
     """
-    confidence = probabilities.max(axis=1)
-    wrong = probabilities.argmax(axis=1) != labels
-    ranked = np.argsort(-confidence, kind="stable")
-    thresholds = confidence[ranked]
+    ranked = np.argsort(-predictions.confidence, kind="stable")
+    thresholds = predictions.confidence[ranked]
     # Equal probabilities pass a threshold together.
     last = np.flatnonzero(np.append(thresholds[1:] != thresholds[:-1], True))
-    covered = (last + 1) / len(labels)
-    error = np.cumsum(wrong[ranked])[last] / (last + 1)
+    covered = (last + 1) / len(ranked)
+    error = np.cumsum(~predictions.correct[ranked])[last] / (last + 1)
     return tuple(
         CoveragePoint(*(round(float(x), 6) for x in (thresholds[last[i]], covered[i], error[i])))
         for i in thin(covered, error)
@@ -144,28 +149,28 @@ def choices(validation: Predictions, test: Predictions) -> tuple[Threshold, ...]
     Thresholds depend on validation pictures only, and are chosen by the error there, so that the
     error on the test set is honest. Neither set may be empty.
     """
-    on_validation, on_test = _graded(validation), _graded(test)
-    ranked = np.sort(on_validation[0])[::-1]
+    ranked = np.sort(validation.confidence)[::-1]
     thresholds: dict[float, Threshold] = {}
     for share in COVERAGES:
         value = 0.0 if share >= 1 else float(ranked[math.ceil(share * len(ranked)) - 1])
-        error = at_threshold(*on_validation, validation.groups, value, share).error
-        choice = at_threshold(*on_test, test.groups, value, share)
-        thresholds.setdefault(value, choice.model_copy(update={"validation": error}))
+        before, choice = (
+            at_threshold(part.confidence, ~part.correct, part.groups, value, share)
+            for part in (validation, test)
+        )
+        thresholds.setdefault(value, choice.model_copy(update={"validation": before.error}))
     return tuple(thresholds.values())
 
 
 def at_threshold(
     confidence: Floats, wrong: Flags, groups: Ints, value: float, target: float
 ) -> Threshold:
-    """Coverage and error at a threshold.
+    """Coverage and error at a threshold that was chosen to cover a share of validation pictures.
 
     Args:
         confidence: probability of the predicted class of each picture, (n,).
         wrong: whether the prediction is wrong, (n,).
         groups: group of each picture, (n,).
-        value: the threshold.
-        target: share of the validation pictures that it was chosen to cover.
+        target: the share.
     """
     covered = confidence >= value
     return Threshold(
@@ -174,12 +179,6 @@ def at_threshold(
         coverage=intervals.share(covered, groups),
         error=intervals.share(wrong[covered], groups[covered]) if covered.any() else None,
     )
-
-
-def _graded(predictions: Predictions) -> tuple[Floats, Flags]:
-    """Confidence of each prediction, and whether it is wrong, (n,) each."""
-    labels, probabilities, _ = predictions
-    return probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

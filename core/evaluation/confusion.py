@@ -25,32 +25,21 @@ def count(labels: Ints, predicted: Ints, classes: int) -> Ints:
     return flat.reshape(classes, classes)
 
 
-def by_row(counts: Ints) -> Floats:
-    """Shares of the pictures of each actual class; a row without pictures is all zeros."""
-    total = counts.sum(axis=1, keepdims=True)
-    return counts / np.maximum(total, 1)
-
-
-def by_column(counts: Ints) -> Floats:
-    """Shares of the predictions of each class; a column without predictions is all zeros."""
-    total = counts.sum(axis=0, keepdims=True)
-    return counts / np.maximum(total, 1)
+def shares(counts: Ints, axis: int = 1) -> Floats:
+    """Shares of each actual class, or, with axis 0, of each predicted class; 0 for 0 / 0."""
+    return counts / np.maximum(counts.sum(axis=axis, keepdims=True), 1)
 
 
 def worst(counts: Ints) -> tuple[Mistake, ...]:
     """The cells off the diagonal with most pictures; ties go by the share of the class."""
-    mistakes = counts - np.diag(np.diagonal(counts))
-    shares = by_row(counts)
-    rows, columns = np.nonzero(mistakes)
-    ranked = np.lexsort((columns, rows, -shares[rows, columns], -mistakes[rows, columns]))
+    rows, columns = np.nonzero(counts - np.diag(np.diagonal(counts)))
+    cells = rows, columns, counts[rows, columns], shares(counts)[rows, columns]
+    ranked = np.lexsort((columns, rows, -cells[3], -cells[2]))[:WORST]
     return tuple(
-        Mistake(
-            label=int(rows[i]),
-            predicted=int(columns[i]),
-            count=int(mistakes[rows[i], columns[i]]),
-            share=float(shares[rows[i], columns[i]]),
+        Mistake(label=label, predicted=predicted, count=number, share=share)
+        for label, predicted, number, share in zip(
+            *(part[ranked].tolist() for part in cells), strict=True
         )
-        for i in ranked[:WORST]
     )
 
 
@@ -60,8 +49,7 @@ def order(counts: Ints) -> tuple[int, ...]:
     Average-linkage clustering of the symmetric confusion rates; each merge flips its two halves
     so that the most similar ends meet. Classes that are never confused come last, in their order.
     """
-    shares = by_row(counts)
-    similarity = shares + shares.T
+    similarity = shares(counts) + shares(counts).T
     np.fill_diagonal(similarity, 0)
     groups = [[i] for i in range(len(counts))]
     between = similarity.copy()

@@ -1,12 +1,9 @@
 """ROC and precision–recall curves of each class against the rest."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.evaluation.intervals import Floats, Ints
+from core.evaluation.intervals import Flags, Floats, Ints
 from core.evaluation.report import ClassCurves, Curve
-
-Flags = NDArray[np.bool_]
 
 POINTS = 200
 """Maximum number of points of a curve."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from core.evaluation import confusion, intervals, metrics
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.metrics import Averaging, Metric
+from core.evaluation.metrics import Metric
 from core.evaluation.report import Estimate
 
 ALPHA = 1 - intervals.LEVEL
@@ -41,14 +41,11 @@ class Difference:
 def sign_flip(change: Ints, groups: Ints) -> float:
     """P-value of the exact permutation test that swaps the two models in whole groups.
 
-    If each picture is a group, this is the exact McNemar test.
+    It is two-sided. If each picture is a group, this is the exact McNemar test.
 
     Args:
         change: of each picture, (n,): 1 if only the second model is correct, -1 if only the first.
-        groups: group of each picture, (n,), any numbers.
-
-    Returns:
-        The two-sided p-value, 0 to 1; 1 if the models never differ.
+        groups: of the pictures, (n,), any numbers.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions
         or percentages", Psychometrika 12 (1947), recommended for two trained models by Dietterich,
@@ -70,24 +67,11 @@ def sign_flip(change: Ints, groups: Ints) -> float:
 
 
 def random_sign_flip(change: Floats, groups: Ints) -> float:
-    """P-value as of `sign_flip`, from random swaps: for changes that are not whole numbers.
-
-    Args:
-        change: of each picture, (n,), second minus first.
-        groups: group of each picture, (n,), any numbers.
-
-    Returns:
-        At least 1 / (1 + `RESAMPLES`), equal for equal input.
-    """
+    """P-value as of `sign_flip`, from random swaps: for changes that are not whole numbers."""
     _, group = np.unique(groups, return_inverse=True)
     sums, generator = np.bincount(group, change), np.random.default_rng(0)
-    rows = max(1, intervals.CHUNK // len(sums))
-    swapped = [
-        generator.choice((-1.0, 1.0), (min(rows, intervals.RESAMPLES - start), len(sums))) @ sums
-        for start in range(0, intervals.RESAMPLES, rows)
-    ]
-    observed = abs(float(sums.sum())) * (1 - ROUNDING)
-    beyond = int((np.abs(np.concatenate(swapped)) >= observed).sum())
+    swapped = [generator.choice((-1.0, 1.0), len(sums)) @ sums for _ in range(intervals.RESAMPLES)]
+    beyond = int((np.abs(swapped) >= abs(float(sums.sum())) * (1 - ROUNDING)).sum())
     return (1 + beyond) / (1 + intervals.RESAMPLES)
 
 
@@ -113,50 +97,40 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
-def of_accuracy(change: Ints, groups: Ints) -> Difference:
-    """Difference of accuracy; arguments as of `sign_flip`."""
-    p = sign_flip(change, groups)
-    return Difference(intervals.gain(change, groups), p, p)
-
-
 def of_averages(
     labels: Ints, first: Ints, second: Ints, classes: int, groups: Ints
 ) -> tuple[Difference, Difference]:
     """Differences of balanced accuracy and macro F1, by a paired stratified bootstrap.
 
     As in `intervals.gain`, one additional picture that only the first model predicts
-    correctly and one for the second, spread over the classes, widen the intervals of small sets.
+    correctly and one for the second, spread over the classes, widen the intervals of small sets. Of
+    every class as many pictures are drawn as its groups are worth.
 
     Args:
-        labels, first, second: actual classes and the predictions of both models, (n,).
-        classes: number of classes.
-        groups: group of each picture, (n,); of every class as many pictures are drawn as its
-            groups are worth.
+        labels, first, second, groups: of the pictures, (n,): actual class and predicted classes.
+        classes: their number.
     """
     change = (second == labels).astype(np.int64) - (first == labels)
     effects = intervals.design_effect(change, groups, labels, classes)
-    shape = (classes, classes, classes)
-    observed, times = np.unique(
-        np.ravel_multi_index((labels, first, second), shape), return_counts=True
-    )
+    observed, times = np.unique(np.stack([labels, first, second]), axis=1, return_counts=True)
     present = np.unique(labels)
     wrong = (present + 1) % classes  # any wrong class will do
-    added = [(present, present, wrong), (present, wrong, present)]
-    cells = np.concatenate([observed, *(np.ravel_multi_index(cell, shape) for cell in added)])
+    added = [present, present, wrong], [present, wrong, present]
+    label, *predictions = np.concatenate([observed, *added], axis=1)
     weights = np.concatenate([times, np.full(2 * len(present), 1 / len(present))])
-    label, *predictions = np.unravel_index(cells, shape)
     exact = [metrics.count(confusion.count(labels, model, classes)) for model in (first, second)]
     support = exact[0].support
     drawn = metrics.resample(label, predictions, weights, support, effects)
 
-    def difference(metric: Metric, averaging: Averaging) -> Difference:
+    def difference(metric: Metric) -> Difference:
         value, draws = (
-            metrics.mean(after, metric, averaging) - metrics.mean(before, metric, averaging)
+            metrics.mean(after, metric, "macro") - metrics.mean(before, metric, "macro")
             for before, after in (exact, drawn)
         )
-        return _difference(float(value), draws)
+        p = p_value(draws)
+        return Difference(intervals.from_draws(float(value), draws), p, p)
 
-    return difference("recall", "macro"), difference("f1", "macro")
+    return difference("recall"), difference("f1")
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Difference | None:
@@ -171,11 +145,6 @@ def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Di
     change = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
     unseen = metrics.log_losses_by_rank(second) - metrics.log_losses_by_rank(first)
     values, groups = intervals.with_unseen(change, groups, unseen)
-    draws = intervals.bootstrap(values, groups)
+    estimate = intervals.from_draws(float(change.mean()), intervals.bootstrap(values, groups))
     p = random_sign_flip(values, groups)
-    return Difference(intervals.from_draws(float(change.mean()), draws), p, p)
-
-
-def _difference(value: float, draws: Floats) -> Difference:
-    p = p_value(draws)
-    return Difference(intervals.from_draws(value, draws), p, p)
+    return Difference(estimate, p, p)

@@ -13,16 +13,12 @@ def assign(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
 
     The pictures of a group go to the same fold; each class is divided as evenly as its groups
     allow. Groups are assigned by decreasing size, each to the fold with the fewest pictures of
-    its class.
+    its class; the seed orders those of the same size.
 
     Args:
         labels: (n,) 0 to k - 1.
         groups: (n,) any numbers.
         folds: 2 or more.
-        seed: of the order of groups of the same size.
-
-    Returns:
-        (n,) 0 to `folds` - 1.
     """
     generator = np.random.default_rng(seed)
     names, group = np.unique(groups, return_inverse=True)
@@ -44,10 +40,9 @@ def assign(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
 
 
 def feasible(labels: Ints, groups: Ints, most: int) -> int:
-    """Largest number of folds, up to `most`, such that no class is missing from a fold.
+    """The number of groups of the rarest class, up to `most`; 1 if no cross-validation is possible.
 
-    Returns:
-        The number of groups of the rarest class, up to `most`; 1 if cross-validation is impossible.
+    With so many folds, no class is missing from one.
     """
     counts = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
     number = min([most, *counts])

@@ -42,12 +42,11 @@ class Inflation(ReportPart):
 
 
 def inflation(grouped: Floats, ordinary: Floats, groups: Ints) -> Inflation:
-    """Compare two cross-validations of the same pictures; groups do not count as independent.
+    """Compare two cross-validations of pictures, whose groups (n,) do not count as independent.
 
     Args:
         grouped, ordinary: how often each picture was predicted correctly, (n,), 0 to 1, with folds
             that keep groups together and with folds that divide them.
-        groups: of the pictures, (n,), any numbers.
     """
     return Inflation(
         pictures=len(groups),

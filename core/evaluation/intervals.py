@@ -9,12 +9,11 @@ from core.evaluation.report import Estimate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 LEVEL = 0.95
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RESAMPLES = 1_000
-CHUNK = 1_000_000
-"""Indices that a bootstrap draws at once; bounds its memory."""
 UNSEEN = 0.15
 """Groups with one value throughout that `design_effect` adds to those in the test set. Chosen by
 simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benchmarks/trust.py`).
@@ -27,13 +26,7 @@ def normal_quantile(intervals: int) -> float:
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
-    """Wilson interval of a proportion.
-
-    Args:
-        successes, trials: counts of a common shape; without trials the bounds are 0 and 1.
-
-    Returns:
-        Lower and upper bounds of that shape.
+    """Bounds of the Wilson interval of proportions, 0 and 1 without trials.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference",
         JASA 22 (1927).
@@ -50,11 +43,8 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
 def wilson_f1(hits: ArrayLike, misses: ArrayLike) -> tuple[Floats, Floats]:
     """Interval of an F1 score, from the Wilson interval of hits / (hits + misses).
 
-    F1 = 2 J / (1 + J) increases with J = TP / (TP + FP + FN), so bounds of J are bounds of F1.
-
-    Args:
-        hits: true positives.
-        misses: false positives plus false negatives.
+    F1 = 2 J / (1 + J) increases with J = TP / (TP + FP + FN), so bounds of J are bounds of F1. Hits
+    are true positives, misses all others of these.
 
     Source: Hand, Christen and Kirielle, "F*: an interpretable transformation of the F-measure",
         Machine Learning 110 (2021), for the relation.
@@ -118,7 +108,7 @@ def gain(change: ArrayLike, groups: Ints) -> Estimate:
         change: of each picture, (n,): 1 if only the second model predicts it correctly, -1 if only
             the first. May be fractions between, if predictions are averages; the interval is then
             conservative.
-        groups: group of each picture, (n,), any numbers.
+        groups: of the pictures, (n,).
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
         proportions based on paired data", J. Educ. Behav. Stat. 37 (2012).
@@ -135,12 +125,9 @@ def gain(change: ArrayLike, groups: Ints) -> Estimate:
 def weighted_mean(
     values: Floats, low: Floats, high: Floats, weights: Floats
 ) -> tuple[float, float]:
-    """Bounds of a weighted mean of independent figures, from the bounds of each.
+    """Bounds of a mean of independent figures from the bounds of each, (k,); weights sum to 1.
 
     Unlike a bootstrap's, they account for uncertainty about classes without any mistake.
-
-    Args:
-        values, low, high, weights: arrays of one shape (k,); the weights sum to 1.
 
     Source: Zou and Donner, "Construction of confidence limits about effect measures: a general
         approach", Statistics in Medicine 27 (2008).
@@ -152,29 +139,19 @@ def weighted_mean(
 
 
 def bootstrap(values: Floats, groups: Ints) -> Floats:
-    """Means of values on bootstrap samples of the groups of a test set, equal for equal input.
-
-    Args:
-        values: of the pictures, (n,).
-        groups: group of each picture, (n,), any numbers.
-
-    Returns:
-        (`RESAMPLES`,).
+    """Means, (`RESAMPLES`,), of values (n,) on samples of their groups (n,), equal for equal input.
 
     Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 3.8.
     """
     names, group = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(group, values), np.bincount(group)], axis=1)
     generator = np.random.default_rng(0)
-    rows = max(1, CHUNK // len(names))
-    parts = []
-    for start in range(0, RESAMPLES, rows):
-        count = min(rows, RESAMPLES - start)
-        drawn = generator.integers(0, len(names), size=(count, len(names)))
-        drawn += len(names) * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        parts.append(times @ sums)
-    totals, counts = np.concatenate(parts).T
+    totals, counts = np.transpose(
+        [
+            np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names)) @ sums
+            for _ in range(RESAMPLES)  # one by one: all at once are a large array
+        ]
+    )
     return totals / counts
 
 

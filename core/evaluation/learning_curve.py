@@ -66,17 +66,15 @@ def learning_curve(
         embeddings: (n, d) float32 of the unaugmented pictures, without test pictures.
         labels: (n,) int64, 0 to k - 1.
         groups: (n,) int64, equal for pictures that look the same.
-        classes: (k,) names.
-        seed: of folds and subsets.
-        predict: trains heads and predicts. Each point uses the regularisation with the lowest
-            cross-entropy on the held-out pictures.
+        predict: each point uses the regularisation with the lowest cross-entropy on the held-out
+            pictures.
 
     Source: Perlich, Provost and Simonoff, "Tree induction vs. logistic regression: a
         learning-curve analysis", JMLR 4 (2003), for nested subsets.
     """
     number = folds.feasible(labels, groups, FOLDS)
     if number < folds.MINIMUM:
-        return _with_advice(classes)
+        return _summarise(classes, labels, groups, [], [])
     fold = folds.assign(labels, groups, number, seed)
     pairs = np.unique(np.stack([groups, labels]), axis=1).shape[1]
     per_class = pairs * (number - 1) / number / len(np.unique(labels))
@@ -101,7 +99,7 @@ def learning_curve(
         best = int(np.argmin(np.sum(losses, axis=0)))
         correct.append(np.sum(hits, axis=0)[best, predicted] / repeats)
         sizes.append(float(np.mean(counts)))
-    return _summarise(classes, labels[predicted], groups[predicted], np.stack(correct), sizes)
+    return _summarise(classes, labels[predicted], groups[predicted], correct, sizes)
 
 
 def _shares(per_class: float) -> list[float]:
@@ -130,9 +128,9 @@ def _subset(labels: Ints, groups: Ints, share: float, seed: tuple[int, ...]) -> 
 
 
 def _summarise(
-    classes: tuple[str, ...], labels: Ints, groups: Ints, correct: Floats, sizes: list[float]
+    classes: tuple[str, ...], labels: Ints, groups: Ints, correct: list[Floats], sizes: list[float]
 ) -> LearningCurve:
-    """The curve from how often each picture is predicted correctly, (sizes, n)."""
+    """The curve from how often each picture is predicted correctly, (n,) for each size."""
     present = np.unique(labels)
     points = tuple(
         Point(
@@ -142,31 +140,25 @@ def _summarise(
         )
         for count, row in zip(sizes, correct, strict=True)
     )
-    if len(points) < 2:
-        return _with_advice(classes, points)
-    full, change = correct[-1], correct[-1] - correct[-2]
-    trends = tuple(
-        Trend(
-            label=int(label),
-            recall=intervals.share(full[of_class], groups[of_class]),
-            gain=intervals.gain(change[of_class], groups[of_class]),
+    gain, trends = None, tuple[Trend, ...]()
+    if len(points) > 1:
+        full, change = correct[-1], correct[-1] - correct[-2]
+        gain = intervals.gain(change, groups)
+        trends = tuple(
+            Trend(
+                label=int(label),
+                recall=intervals.share(full[of_class], groups[of_class]),
+                gain=intervals.gain(change[of_class], groups[of_class]),
+            )
+            for label in present
+            for of_class in [labels == label]
         )
-        for label in present
-        for of_class in [labels == label]
-    )
-    return _with_advice(classes, points, intervals.gain(change, groups), trends)
-
-
-def _with_advice(
-    classes: tuple[str, ...],
-    points: tuple[Point, ...] = (),
-    gain: Estimate | None = None,
-    trends: tuple[Trend, ...] = (),
-) -> LearningCurve:
+    verdict, sentence = advise(classes, points, gain, trends)
     return LearningCurve(
         classes=classes,
         points=points,
         gain=gain,
         trends=trends,
-        **advise(classes, points, gain, trends)._asdict(),
+        verdict=verdict,
+        sentence=sentence,
     )

@@ -63,7 +63,7 @@ def resample(
     support: Ints,
     effect: Floats,
 ) -> list[ClassCounts]:
-    """Counts by class of bootstrap samples of a test set, for one model or several.
+    """Counts by class, (`RESAMPLES`, k), of bootstrap samples of a test set, for each model.
 
     All models get the same samples, and every class keeps its number of pictures. Drawing cells,
     which are pictures with equal labels and predictions, is equivalent to drawing pictures, and as
@@ -71,13 +71,9 @@ def resample(
     so many are drawn.
 
     Args:
-        labels: class of each cell, (c,).
+        labels, weights: class of each cell and its weight within it, (c,).
         predictions: of each model for the cells, (c,).
-        weights: of the cells within their class, (c,).
         support, effect: pictures of each class and the effect of their groups, (k,).
-
-    Returns:
-        For each model, counts of (`RESAMPLES`, k).
     """
     generator = np.random.default_rng(0)
     shape = (intervals.RESAMPLES, len(support))

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from core.evaluation import differences
+from core.evaluation import differences, intervals
 from core.evaluation.differences import Difference, holm
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Report
@@ -15,13 +15,12 @@ from core.evaluation.report import Report
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """A model's report, with keys to match its test pictures with those of other reports.
+    """A model's report on n test pictures and k classes, with more about them in its order.
 
     Attributes:
-        report: of n test pictures and k classes.
-        keys: SHA-256 of each test picture, in the order of the report, (n,).
-        probabilities: predictions for the test pictures, (n, k).
-        groups: group of each test picture, (n,).
+        keys: SHA-256, (n,), to match them with those of other reports.
+        probabilities: (n, k).
+        groups: (n,).
     """
 
     report: Report
@@ -57,7 +56,7 @@ class PairedComparison:
 
     Attributes:
         pictures: number of test pictures.
-        both, only_first, only_second: number of pictures by which model is correct.
+        both: number of pictures that both models predict correctly.
         accuracy, balanced_accuracy, macro_f1: second minus first.
         log_loss: second minus first, so that negative values favour the second; None below
             `differences.MINIMUM_GROUPS` groups of pictures.
@@ -68,8 +67,6 @@ class PairedComparison:
 
     pictures: int
     both: int
-    only_first: int
-    only_second: int
     accuracy: Difference
     balanced_accuracy: Difference
     macro_f1: Difference
@@ -79,11 +76,7 @@ class PairedComparison:
     comparisons: int = 1
 
     def favours(self, figure: str) -> int:
-        """Which model is significantly better by one of `DIFFERENCES`.
-
-        Returns:
-            1 for the second, -1 for the first, 0 for neither.
-        """
+        """Which model is significantly better: 1 for the second, -1 the first, 0 for neither."""
         difference: Difference | None = getattr(self, figure)
         if difference is None or not difference.significant:
             return 0
@@ -117,28 +110,29 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
     Pictures, labels and classes must be the same, in any order; classes are matched by name.
     Pictures that are one group for either model are one group here. The result is about the two
     trained models, not about the ways they were trained: another seed would give other models.
-    Equal input gives an equal result.
     """
     if reason := _not_comparable(first, second):
         return reason
-    matching = [j for _, j in sorted(zip(_sorted(first), _sorted(second), strict=True))]
+    # In the order of pictures and labels, the two test sets are the same.
+    order, other = (
+        sorted(range(len(m.keys)), key=m.labelled_keys().__getitem__) for m in (first, second)
+    )
+    matching = [j for _, j in sorted(zip(order, other, strict=True))]
     names = first.report.classes
     columns = [second.report.classes.index(name) for name in names]
     labels = np.array([p.label for p in first.report.predictions])
     before = _predicted(first)
     after = np.argsort(columns)[_predicted(second)[matching]]
-    correct_before, correct_after = before == labels, after == labels
-    broken = np.flatnonzero(correct_before & ~correct_after)
-    fixed = np.flatnonzero(correct_after & ~correct_before)
+    change = (after == labels).astype(np.int64) - (before == labels)
+    broken, fixed = np.flatnonzero(change < 0), np.flatnonzero(change > 0)
     groups = _joined(first.groups, second.groups[matching])
+    p = differences.sign_flip(change, groups)
     balanced, macro = differences.of_averages(labels, before, after, len(names), groups)
     probabilities = second.probabilities[matching][:, columns]
     return PairedComparison(
         pictures=len(labels),
-        both=int((correct_before & correct_after).sum()),
-        only_first=len(broken),
-        only_second=len(fixed),
-        accuracy=differences.of_accuracy(correct_after.astype(np.int64) - correct_before, groups),
+        both=int(((before == labels) & (after == labels)).sum()),
+        accuracy=Difference(intervals.gain(change, groups), p, p),
         balanced_accuracy=balanced,
         macro_f1=macro,
         log_loss=differences.of_log_loss(labels, first.probabilities, probabilities, groups),
@@ -152,23 +146,14 @@ def compare_with(
 ) -> tuple[PairedComparison | NotComparable, ...]:
     """Compare models with a reference; p-values are adjusted for the number of models."""
     results = [compare(reference, model) for model in models]
-    paired = [result for result in results if isinstance(result, PairedComparison)]
-    changes: list[dict[str, Any]] = [{"comparisons": len(paired)} for _ in paired]
+    paired = [i for i, result in enumerate(results) if isinstance(result, PairedComparison)]
     for name in DIFFERENCES:
-        present = [(i, d) for i, result in enumerate(paired) if (d := getattr(result, name))]
+        present = [(i, d) for i in paired if (d := getattr(results[i], name))]
         adjusted = holm([difference.p for _, difference in present])
         for (i, difference), p in zip(present, adjusted, strict=True):
-            changes[i][name] = replace(difference, adjusted=p)
-    corrected = iter(
-        replace(result, **change) for result, change in zip(paired, changes, strict=True)
-    )
-    return tuple(next(corrected) if isinstance(r, PairedComparison) else r for r in results)
-
-
-def _sorted(model: EvaluatedModel) -> list[int]:
-    """Indices of the pictures in an order that depends on pictures and labels only."""
-    identities = model.labelled_keys()
-    return sorted(range(len(identities)), key=identities.__getitem__)
+            changes = {name: replace(difference, adjusted=p), "comparisons": len(paired)}
+            results[i] = replace(results[i], **changes)
+    return tuple(results)
 
 
 def _predicted(model: EvaluatedModel) -> Ints:

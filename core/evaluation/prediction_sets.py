@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from core.evaluation import intervals
+from core.evaluation.calibration import Predictions
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import SetCoverage, SetLevel
 
@@ -21,11 +22,7 @@ ROUNDING = 1e-9
 
 
 def members(probabilities: np.ndarray, limit: float) -> Ints:
-    """Indices of the classes in a prediction set, the likeliest first; at least one.
-
-    Args:
-        probabilities: (k,), sum 1.
-        limit: of a `SetLevel`.
+    """Indices of the classes in the prediction set of (k,) probabilities; at least one.
 
     Source: Romano, Sesia and Candès, "Classification with valid and adaptive coverage", NeurIPS
         2020, without randomisation.
@@ -39,29 +36,22 @@ def groups_needed(level: float) -> int:
     return math.ceil(1 / (1 - level) - ROUNDING) - 1
 
 
-def calibrate(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[SetLevel, ...]:
+def calibrate(predictions: Predictions) -> tuple[SetLevel, ...]:
     """The limit of each of `LEVELS`, from pictures that the model was not trained on.
 
     The score of a picture is the probability that lies before its class, which is the least limit
     with which its set has that class. The limit is the quantile of the scores in which every group
-    counts the same, and a new group counts as one score that is larger than all.
-
-    Args:
-        labels: class indices, (n,).
-        probabilities: (n, k).
-        groups: group of each picture, (n,); a picture of a new group is covered as promised.
-
-    Returns:
-        The levels that there are enough groups for.
+    counts the same, and a new group counts as one score that is larger than all: a picture of a
+    new group is covered as promised. Levels that there are too few groups for are left out.
 
     Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005), for split
         conformal prediction; Lee, Barber and Willett, "Distribution-free inference with
         hierarchical data" (2023), for the quantile by groups; Romano et al. (2020) for the score.
     """
-    if not len(labels):
+    if not len(predictions.labels):
         return ()
-    scores = _scores(labels, probabilities)
-    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    scores, _ = _scores(predictions)
+    _, group, sizes = np.unique(predictions.groups, return_inverse=True, return_counts=True)
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(1 / sizes[group[order]]) / (len(sizes) + 1)
     indices = np.searchsorted(reached, np.asarray(LEVELS) - ROUNDING)
@@ -88,15 +78,12 @@ def in_force(levels: Sequence[Level], chosen: float | None) -> Level | None:
     )
 
 
-def measure(
-    labels: Ints, probabilities: Floats, groups: Ints, levels: Sequence[SetLevel]
-) -> tuple[SetCoverage, ...]:
+def measure(predictions: Predictions, levels: Sequence[SetLevel]) -> tuple[SetCoverage, ...]:
     """How often the sets of each level have the right class, and how large they are.
 
-    Arguments are as of `calibrate`, of at least one test picture, with the levels it returned.
+    There must be at least one prediction.
     """
-    scores = _scores(labels, probabilities)
-    before = _before(probabilities)[1]
+    (scores, before), groups = _scores(predictions), predictions.groups
     measured = []
     for level in levels:
         covered, sizes = scores <= level.limit, (before <= level.limit).sum(axis=1)
@@ -123,10 +110,10 @@ def _before(probabilities: np.ndarray) -> tuple[Ints, Floats]:
     return order, np.pad(ranked.cumsum(axis=1)[:, :-1], ((0, 0), (1, 0)))
 
 
-def _scores(labels: Ints, probabilities: Floats) -> Floats:
-    """The sum of the probabilities before the actual class, (n,)."""
-    order, before = _before(probabilities)
-    return before[order == labels[:, np.newaxis]]
+def _scores(predictions: Predictions) -> tuple[Floats, Floats]:
+    """The sum of the probabilities before the actual class, (n,), and before each, (n, k)."""
+    order, before = _before(predictions.probabilities)
+    return before[order == predictions.labels[:, np.newaxis]], before
 
 
 def _rounded_up(limit: float) -> float:

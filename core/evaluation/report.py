@@ -12,7 +12,7 @@ VERSION: Final = 2
 
 
 class ReportPart(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
-    """Base of all parts of a report: frozen, without unknown fields, NaN or infinity."""
+    """Base of all parts of a report."""
 
 
 class Estimate(ReportPart):
@@ -138,10 +138,9 @@ class Threshold(ReportPart, validate_by_name=True, serialize_by_alias=True):
 
 
 class SetLevel(ReportPart):
-    """A coverage that prediction sets promise, and how large they must be for it.
+    """A coverage that prediction sets promise: the share of pictures whose set has the right class.
 
-    `level` is the share of pictures whose set has the right class. A set has the likeliest classes;
-    `limit` is the largest sum of probabilities that may lie before its last one.
+    A set has the likeliest classes; `limit` is the largest sum of probabilities before its last.
     """
 
     level: float = Field(gt=0, lt=1)
@@ -167,12 +166,11 @@ class Certainty(ReportPart):
 
     `temperature` was fitted on the validation set and is part of the model. `before` is without
     and `after` with temperature; if none was fitted, or is not known, both `temperature` and
-    `after` are None, and `before` is as the model is used.
-    `coverage` is of the test pictures and `validation` of the validation pictures, both with
-    temperature; the latter is empty in earlier reports. `choices` are thresholds, from the one
-    that covers all pictures to the strictest; empty without validation pictures. `sets` has the
-    levels of prediction sets that the model offers, and `calibrated_on` the number of groups that
-    they were calibrated on; empty and None in earlier reports.
+    `after` are None, and `before` is as the model is used. `coverage` is of the test pictures and
+    `validation` of the validation pictures, both with temperature. `choices` are thresholds, the
+    strictest last; empty without validation pictures. `sets` are the levels of prediction sets
+    that the model offers, and `calibrated_on` the number of groups that they were calibrated on.
+    Fields with a default are missing in earlier reports.
     """
 
     before: Reliability
@@ -194,11 +192,10 @@ class Curve(ReportPart):
 
 
 class ClassCurves(ReportPart):
-    """One class against the rest.
+    """One class against the rest; None if the test set lacks the class, or for ROC all others.
 
-    `roc` has false positive rates as x and true positive rates as y; None if the test set lacks the
-    class or all others. `precision_recall` has recall as x and precision as y, and the average
-    precision as its area; None if the test set lacks the class.
+    `roc` has false positive rates as x and true positive rates as y, `precision_recall` has recall
+    as x and precision as y, and the average precision as its area.
     """
 
     roc: Curve | None
@@ -217,11 +214,10 @@ class OodScores(ReportPart, validate_by_name=True, serialize_by_alias=True):
 
 
 class Footprint(ReportPart):
-    """Time, size and parameters of a model.
+    """Time, size and parameters, in backbone and head, of a model.
 
     `milliseconds` is the median time per picture without decoding, on the machine that trained
-    the model; `megabytes` the size of the files for prediction, in units of 1024²; `parameters`
-    counts backbone and head.
+    the model; `megabytes` the size of the files for prediction, in units of 1024².
     """
 
     milliseconds: float

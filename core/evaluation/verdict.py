@@ -31,20 +31,21 @@ def chance(p: float, comparisons: int = 1) -> str:
 
 def _paired(comparison: PairedComparison, first: str, second: str) -> str:
     pictures = prose.count(comparison.pictures)
-    difference = comparison.only_second - comparison.only_first
+    only_first, only_second = len(comparison.broken), len(comparison.fixed)
+    more = only_second - only_first
     p = chance(comparison.accuracy.adjusted, comparison.comparisons)
     if comparison.accuracy.significant:
-        better, more = ("better", "more") if difference > 0 else ("worse", "fewer")
+        better, counted = ("better", "more") if more > 0 else ("worse", "fewer")
         return (
-            f"{second} is {better} than {first}: {abs(difference):,} {more} of {pictures} "
+            f"{second} is {better} than {first}: {abs(more):,} {counted} of {pictures} "
             f"predicted correctly ({p})."
         )
     start = f"No difference that {pictures} can show: "
-    if not comparison.only_first and not comparison.only_second:
+    if not only_first and not only_second:
         return f"{start}{first} and {second} predict the same {comparison.both:,} correctly."
     return (
-        f"{start}{first} predicts {comparison.both + comparison.only_first:,} correctly, {second} "
-        f"{comparison.both + comparison.only_second:,} ({p})."
+        f"{start}{first} predicts {comparison.both + only_first:,} correctly, {second} "
+        f"{comparison.both + only_second:,} ({p})."
     )
 
 

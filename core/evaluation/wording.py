@@ -175,15 +175,16 @@ def headline(
 
 
 def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> str:
+    """The most frequent mistake; empty if it occurred once, or as often as one of other classes."""
     if not confusion.worst:
         return ""
-    first, second = confusion.worst[0].label, confusion.worst[0].predicted
-    count = confusion.worst[0].count
-    if count >= MOSTLY * mistakes:
-        return f"; mostly confuses {classes[first]} with {classes[second]}"
-    if count > 1 and count >= OFTEN * mistakes:
-        return f"; most often confuses {classes[first]} with {classes[second]}"
-    return ""
+    worst = confusion.worst[0]
+    as_often = [each for each in confusion.worst if each.count == worst.count]
+    pairs = {frozenset((each.label, each.predicted)) for each in as_often}
+    if worst.count < max(2, OFTEN * mistakes) or len(pairs) > 1:
+        return ""
+    often = "mostly" if worst.count >= MOSTLY * mistakes else "most often"
+    return f"; {often} confuses {classes[worst.label]} with {classes[worst.predicted]}"
 
 
 def _outwards(value: float, digits: int, direction: int) -> str:

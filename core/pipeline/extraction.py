@@ -15,8 +15,8 @@ from core.training.engines import Engine
 from core.training.features import Features
 
 NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
-ENOUGH, ENOUGH_BESIDE_TENSORFLOW = 100, 2_000
-"""Fewest views whose duration is recorded; more are needed while TensorFlow starts beside them."""
+ENOUGH = 100
+"""Fewest views whose duration is recorded."""
 
 
 def extract(
@@ -34,7 +34,8 @@ def extract(
         stage: index in the backbone's stages whose activations are kept; None for none.
         depths: layers whose pooled activations follow the embedding.
         views: of each training picture; all of the configuration if None.
-        tell: whether to report how many views came from the cache.
+        tell: whether to report how many views came from the cache, and to record the time per view
+            of the others. It would be too long while TensorFlow starts.
     """
     serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
@@ -59,20 +60,18 @@ def extract(
         )
         if extracted[split].passed:
             seconds += time.monotonic() - began
-    _report(context, extracted, seconds, tell=tell)
+    if tell:
+        _report(context, extracted, seconds)
     return extracted
 
 
-def _report(
-    context: TrainingContext, extracted: dict[Split, Features], seconds: float, *, tell: bool
-) -> None:
-    """Report how many views came from the cache, and record the time per view of the others."""
+def _report(context: TrainingContext, extracted: dict[Split, Features], seconds: float) -> None:
     cached = sum(features.reused for features in extracted.values())
     passed = sum(features.passed for features in extracted.values())
-    if cached and tell:
+    if cached:
         context.say(
             f"{cached:,} of {cached + passed:,} views came from the cache; "
             f"{passed:,} were extracted."
         )
-    if passed >= (ENOUGH_BESIDE_TENSORFLOW if context.config.fine_tunes else ENOUGH):
+    if passed >= ENOUGH:
         unit_costs.record(context.backbone, context.settings, "view", seconds / passed)

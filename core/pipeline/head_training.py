@@ -28,8 +28,7 @@ class TrainedHead:
         features: features that both heads take.
         strength: inverse regularisation strength of both heads.
         depths: layers whose pooled activations follow the last embedding in the features.
-        error: share of the pictures that the head predicts wrongly out of fold; None without a
-            cross-validation.
+        error: share of pictures that it predicts wrongly out of fold; None if not cross-validated.
     """
 
     head: CalibratedHead
@@ -52,13 +51,11 @@ def train(
 ) -> TrainedHead:
     """Train a head on a frozen backbone.
 
-    The features and the strength of the regularisation are chosen by cross-validation on training
-    and validation pictures. The events of the phase, and the predictions for validation pictures,
-    are those of a head that was fitted to the training pictures alone. The final head is fitted to
-    both; its temperature comes from the out-of-fold predictions.
-
-    Args:
-        features: as extracted with `depths`.
+    The features, extracted with `depths`, and the strength of the regularisation are chosen by
+    cross-validation on training and validation pictures. The events of the phase, and the
+    predictions for validation pictures, are those of a head that was fitted to the training
+    pictures alone. The final head is fitted to both; its temperature comes from the out-of-fold
+    predictions.
     """
     config = context.config
     selection = Selection(bool(depths))

@@ -25,8 +25,7 @@ PER_CLASS = 60
 def make(path: Path) -> Run:
     """Train Quick on the sample of handwritten digits, without exports, which are large.
 
-    Args:
-        path: folder of the run; replaced if it exists.
+    A run that is at the path is replaced.
     """
     shutil.rmtree(path, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:

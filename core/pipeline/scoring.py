@@ -17,9 +17,7 @@ from core.training.context import TrainingContext
 def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> Predictions:
     """Predictions for the validation pictures, by a head that was not trained on them.
 
-    If the final head was trained on them too, the predictions are those of a head that was fitted
-    to the training pictures alone: predictions for pictures that a head was trained on are too
-    confident.
+    Predictions for pictures that a head was trained on are too confident.
     """
     return Predictions(
         context.labels("validation"),
@@ -32,9 +30,6 @@ def predict_test(
     context: TrainingContext, run: Run, description: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Predict the test pictures with the run's model, as the Predict page does.
-
-    Args:
-        description: of the step, for the progress.
 
     Returns:
         Probabilities (n, k) float32, embeddings (n, d) float32, and heat maps (n, 2, h, w) uint8
@@ -63,11 +58,7 @@ def predict_test(
 def write_report(
     context: TrainingContext, run: Run, head: CalibratedHead, probabilities: np.ndarray
 ) -> None:
-    """Evaluate a run and write its report.
-
-    Args:
-        probabilities: (n, k), predictions for the test pictures.
-    """
+    """Evaluate a run by predictions (n, k) for its test pictures, and write its report."""
     examples, classes = context.of("test"), context.dataset.classes
     run.write_thumbnails(thumbnail(context, example) for example in examples)
     report = evaluate(

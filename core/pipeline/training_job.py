@@ -56,7 +56,6 @@ def train(
     Args:
         run: holds the configuration and the dataset; all results are written to it.
         pictures: folder that the dataset's paths are relative to.
-        emit: called with each event; may raise `Cancelled`.
         features: folder of the feature cache; the default depends on the mode.
         start: folder of the model to start from, if the configuration names one.
 
@@ -124,20 +123,16 @@ def _train(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head, then the top of the backbone if it is to gain, and write the report."""
     config, depths = context.config, head_training.depths(context)
     splits: tuple[Split, ...] = (*LEARNED, "test")  # the serving model's features: one pass
-    stage, building = None, None
+    stage = None
     if config.fine_tunes:
-        # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
-        building = None if config.unfreeze.least_errors else _start_tuner(context)
         splits, stage = LEARNED, depth.cut_stage(config)
     features = extract(context, splits, stage, depths, views=config.head_views)
     trained = head_training.train(context, run, features, depths)
-    tuned = None
-    if config.fine_tunes:
-        tuned = _fine_tune(context, run, trained, features, building)
+    tuned = _fine_tune(context, run, trained, features) if config.fine_tunes else None
     # Copies of the plain views, so that activations and TensorFlow's buffers can be freed.
     plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
     head, depths = trained.head, trained.depths
-    del features, trained, building
+    del features, trained
     embeddings = heatmaps = None
     if tuned is not None:
         head, embeddings = tuned
@@ -154,17 +149,12 @@ def _train(context: TrainingContext, run: Run) -> TrainingOutputs:
 
 
 def _fine_tune(
-    context: TrainingContext,
-    run: Run,
-    trained: TrainedHead,
-    features: dict[Split, Features],
-    building: Future[Tuner] | None,
+    context: TrainingContext, run: Run, trained: TrainedHead, features: dict[Split, Features]
 ) -> tuple[CalibratedHead, np.ndarray] | None:
     """Train the top of the backbone, and save the model if it is better than the head alone.
 
     Args:
         features: with activations at the cut.
-        building: the tuner, if it was started before.
 
     Returns:
         The head and `TrainingOutputs.tuned`; None if the head alone is to be used.
@@ -173,7 +163,7 @@ def _fine_tune(
     head_alone, least_errors = trained.head.validation, config.unfreeze.least_errors
     kept = outcome.left_out(trained.error, head_alone, labels, least_errors)
     if kept is None:
-        building = building or _start_tuner(context)
+        building = _start_tuner(context)
         if config.head_views < config.augmentation.views:
             stage, depths = depth.cut_stage(config), head_training.depths(context)
             features = features | extract(context, ("train",), stage, depths, tell=False)
@@ -212,8 +202,7 @@ def _fit_top(
     features: dict[Split, Features],
 ) -> tuple[DenseHead, Kept]:
     """Phase 2: the stages above the cut and the head, on several machines or on this one."""
-    began = time.monotonic()
-    labels = context.labels("train")
+    began, labels = time.monotonic(), context.labels("train")
     with fine_tuning.team(context, tuner) as team:
         tuned = tuner.fit(
             head,
@@ -233,7 +222,7 @@ def _fit_top(
 
 
 def _start_tuner(context: TrainingContext) -> Future[Tuner]:
-    """Import TensorFlow and build the network of phase 2 in the background.
+    """Import TensorFlow and build the network of phase 2, while further views are extracted.
 
     The thread is a daemon, so that a cancelled training need not wait for it.
     """
@@ -285,7 +274,7 @@ def _save(
             temperature=head.temperature,
             cut=network.cut(stage),
             depths=depths,
-            set_levels=prediction_sets.calibrate(*scoring.calibration_pictures(context, head)),
+            set_levels=prediction_sets.calibrate(scoring.calibration_pictures(context, head)),
         ),
         head.head.arrays() | arrays,
     )

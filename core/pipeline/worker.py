@@ -154,7 +154,6 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
         KeyboardInterrupt, Stopped: recorded, then passed on.
         Timeout: another process works in the folder.
     """
-
     last = ""
 
     def emit(event: Event) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,6 +71,7 @@ def train(
     exports: bool = False,
     features: Path | None = None,
     start: Path | None = None,
+    until: Callable[[Event], bool] = lambda _: False,
 ) -> TrainedRun:
     """Train a run at `path`. One that is cancelled is returned as far as it came.
 
@@ -78,12 +79,15 @@ def train(
         exports: whether to make all formats too.
         features: folder of the feature cache; one for this run if None.
         start: folder of a model to start from.
+        until: which event cancels the training.
     """
     features = features or path.with_name(f"features-of-{path.name}")
     trained_run = TrainedRun(runs.create(config, taken.dataset, path), taken.pictures, settings)
 
     def emit(event: Event) -> None:
         trained_run.events.append(event)
+        if until(event):
+            raise Cancelled("Seen enough.")
 
     with contextlib.suppress(Cancelled):
         training_job.train(trained_run.run, trained_run.pictures, settings, emit, features, start)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from core.evaluation.confusion import by_column, by_row
+from core.evaluation import confusion as confusions
 from core.evaluation.report import Report
 from ui.charts.drawing import finish, literal, row_axis
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
@@ -42,7 +42,7 @@ def confusion_matrix(
         chosen: actual and predicted class of a cell to put a frame around.
     """
     counts = np.array(report.confusion.counts)
-    shares = by_column(counts) if values == "column" else by_row(counts)
+    shares = confusions.shares(counts, axis=0 if values == "column" else 1)
     shown = counts if values == "count" else 100 * shares
     size, names = len(counts), report.classes
     diagonal = np.eye(size, dtype=bool)

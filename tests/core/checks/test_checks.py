@@ -78,6 +78,7 @@ PLANTED: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 def examine_files(files: dict[str, bytes], folder: Path) -> tuple[Dataset, dict[str, Finding]]:
+    folder.mkdir(exist_ok=True)
     path = folder / "set.zip"
     with zipfile.ZipFile(path, "w") as target:
         for name, content in files.items():
@@ -136,15 +137,13 @@ def test_only_the_planted_pictures_are_grouped(planted):
     assert all(groups[a] == groups[b] for a, b in zip(files[::2], files[1::2], strict=True))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_near_duplicates_stay_on_one_side_of_the_split(seed, planted):
-    dealt = split(planted[0], validation=0.15, test=0.15, seed=seed)
-    sides: dict[int, set[str | None]] = {}
-    for example in dealt.examples:
-        if example.group is not None:
-            sides.setdefault(example.group, set()).add(example.split)
-    assert len(sides) == len(PLANTED)
-    assert all(len(side) == 1 for side in sides.values())
+def test_near_duplicates_stay_on_one_side_of_the_split(planted):
+    grouped = [e for e in planted[0].examples if e.group is not None]
+    for seed in range(5):
+        dealt = split(planted[0], validation=0.15, test=0.15, seed=seed)
+        assert len({(e.group, e.split) for e in dealt.examples if e.group is not None}) == len(
+            {e.group for e in grouped}
+        )
 
 
 def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
@@ -210,33 +209,39 @@ def test_classes_that_differ_only_in_colour_are_not_the_same_picture(tmp_path):
     assert all(len(labels) == 1 for group, labels in sides.items() if group is not None)
 
 
-def test_scenes_that_differ_only_in_colour_are_not_grouped(tmp_path):
-    files = sound_files(8)
-    # Cb and Cr mirrored at grey: every hue becomes its complement, at the same grey level.
-    planes = [np.asarray(plane) for plane in photograph(3).convert("YCbCr").split()]
-    complement = np.stack([planes[0], 255 - planes[1], 255 - planes[2]], 2)
-    recoloured = Image.fromarray(complement, "YCbCr").convert("RGB")
-    files["bee/other.jpg"] = encoded(recoloured)
-    grouped, _ = examine_files(files, tmp_path)
-    assert {e.group for e in grouped.examples} == {None}
-
-
 def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
-    files = sound_files(8)
-    files["ant/grey.jpg"] = encoded(photograph(3).convert("L"))
+    files = sound_files(8) | {"ant/grey.jpg": encoded(photograph(3).convert("L"))}
     groups = {e.name: e.group for e in examine_files(files, tmp_path)[0].examples}
     assert groups["ant/grey.jpg"] is not None
     assert groups["ant/grey.jpg"] == groups["ant/3.jpg"]
 
 
-def test_where_an_object_is_on_an_even_ground_tells_pictures_apart(tmp_path):
-    places = [(x, y) for x in (30, 90, 150) for y in (20, 65, 110)]
-    files = sound_files(8)
-    for number, (x, y) in enumerate(places):
-        picture = Image.new("RGB", (240, 180), "white")
-        picture.paste(photograph(5).resize((60, 50)), (x, y))
-        files[f"ant/object{number}.jpg"] = encoded(picture)
-    grouped, _ = examine_files(files, tmp_path)
+def complement(picture: Image.Image) -> Image.Image:
+    """Cb and Cr mirrored at grey: every hue becomes its complement, at the same grey level."""
+    planes = [np.asarray(plane) for plane in picture.convert("YCbCr").split()]
+    mirrored = np.stack([planes[0], 255 - planes[1], 255 - planes[2]], 2)
+    return Image.fromarray(mirrored, "YCbCr").convert("RGB")
+
+
+def on_white(place: tuple[int, int]) -> Image.Image:
+    """An object on an even ground."""
+    picture = Image.new("RGB", (240, 180), "white")
+    picture.paste(photograph(5).resize((60, 50)), place)
+    return picture
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        [complement(photograph(3))],
+        [on_white((x, y)) for x in (30, 90, 150) for y in (20, 65, 110)],
+        [photograph(3, detail=70 + number) for number in range(4)],
+    ],
+    ids=["another colour", "an object at another place", "another detail"],
+)
+def test_similar_pictures_are_not_grouped(pictures, tmp_path):
+    alike = {f"ant/x{number}.jpg": encoded(picture) for number, picture in enumerate(pictures)}
+    grouped, _ = examine_files(sound_files(8) | alike, tmp_path)
     assert {e.group for e in grouped.examples} == {None}
 
 
@@ -273,25 +278,38 @@ def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
         groups.setdefault(example.name.split("/")[1].split()[0], set()).add(example.group)
     assert all(len(numbers) == 1 for numbers in groups.values())
     assert len(set.union(*groups.values()) - {None}) == scenes
-    for seed in range(3):
-        dealt = split(grouped, validation=0.15, test=0.15, seed=seed)
-        sides: dict[str, set[str | None]] = {}
-        for example in dealt.examples:
-            sides.setdefault(example.name.split("/")[1].split()[0], set()).add(example.split)
-        assert [scene for scene, side in sides.items() if len(side) > 1] == []
 
 
-def test_a_leak_across_a_given_split_is_reported(tmp_path):
+def given_split(**starts: int) -> dict[str, bytes]:
+    """Eight training pictures of each class, and four for each other part, from a seed on."""
     files = {f"train/{name}": content for name, content in sound_files(8).items()}
-    for at, c in enumerate(("ant", "bee")):
-        for i in range(5):
-            files[f"val/{c}/{i}.jpg"] = encoded(photograph(1_000 * at + 500 + i))
-    files["val/ant/leak.jpg"] = PLANTED["mirrored"](photograph(7))
+    for part, start in starts.items():
+        for at, c in enumerate(("ant", "bee")):
+            files |= {
+                f"{part}/{c}/{i}.jpg": photograph_file(1_000 * at + start + i) for i in range(4)
+            }
+    return files
+
+
+@pytest.mark.parametrize(
+    ("leak", "seed", "original", "learned"),
+    [
+        ("val/ant/leak.jpg", 7, "train/ant/7.jpg", "a training picture"),
+        ("test/ant/leak.jpg", 201, "val/ant/1.jpg", "a training or validation picture"),
+    ],
+)
+def test_a_picture_to_test_on_that_is_learned_from_is_a_leak(
+    leak, seed, original, learned, tmp_path
+):
+    files = given_split(val=200, test=300) | {leak: PLANTED["mirrored"](photograph(seed))}
     grouped, findings = examine_files(files, tmp_path)
-    assert findings["leaks"].remedy.files == ("train/ant/7.jpg",)
     assert "fewer than 20 training pictures" in findings["few"].sentence
-    assert set(findings["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
-    after = apply(grouped, [findings["leaks"].remedy])
+    finding = findings["leaks"]
+    assert f"the same as {learned}" in finding.sentence
+    assert set(finding.files) == {original, leak}
+    assert finding.remedy.files == (original,)
+    after = apply(grouped, [finding.remedy])
+    assert splitting.leaked(after) == 0
     assert "leaks" not in {
         f.code for f in checks.run_checks(after, tmp_path / "intake/pictures", LIMITS)
     }
@@ -337,7 +355,6 @@ def test_nearly_black_pictures_of_8_bits_are_a_warning_for_all_together(tmp_path
             f"{name}.png": encoded(photograph(seed).point(lambda v: v // factor), "PNG")  # noqa: B023 - called at once
             for seed, name in enumerate(names)
         }
-        (tmp_path / str(factor)).mkdir()
         _, findings = examine_files(files, tmp_path / str(factor))
         assert findings.keys().isdisjoint({"empty", "dark"})
         assert ("black" in findings) == (factor == 16)
@@ -355,12 +372,6 @@ def test_a_property_of_most_pictures_only_informs(tmp_path):
     finding = examine_files(files, tmp_path)[1]["tiny"]
     assert finding.severity is Severity.INFORMS
     assert finding.remedy is None
-
-
-def test_similar_scenes_are_not_grouped(tmp_path):
-    alike = {f"ant/x{i}.jpg": encoded(photograph(3, detail=70 + i)) for i in range(4)}
-    grouped, _ = examine_files(sound_files(8) | alike, tmp_path)
-    assert {e.group for e in grouped.examples} == {None}
 
 
 def strokes(seed: int) -> Image.Image:
@@ -407,47 +418,35 @@ def test_fewer_than_two_classes_block(tmp_path):
     assert (findings[0].code, findings[0].severity) == ("two_classes", Severity.BLOCKS)
 
 
-def test_the_copy_of_a_class_folder_can_be_merged_with_it(tmp_path):
-    copies = {n.replace("ant/", "ant - Copy/"): c for n, c in sound_files(4).items() if "ant/" in n}
-    _, findings = examine_files(sound_files(4) | copies, tmp_path)
-    assert findings["similar_names"].remedy.classes == ("ant", "ant - Copy")
-
-
 @pytest.mark.parametrize(
-    ("other", "same"),
+    ("labels", "same"),
     [
-        ("Copy of ant", True),
-        ("ant - Kopie", True),
-        ("ants", True),
-        ("ant.", True),
-        ("a - nt", True),
-        ("Änt", False),
-        ("pant", False),
-        ("antics", False),
-        ("ant-", False),
+        *(
+            (("ant", name), True)
+            for name in ("Copy of ant", "ant - Kopie", "ants", "ant.", "a - nt")
+        ),
+        *((("ant", name), False) for name in ("Änt", "pant", "antics", "ant-")),
+        *(((first, second), False) for first, second in ("かが", "ИЙ")),
+        (("dioptre 5", "dioptre -5"), False),
+        (("A+", "A-"), False),
+        (("C", "C#"), False),
     ],
 )
-def test_other_spellings_of_a_name_are_similar(tmp_path, other, same):
-    files = sound_files(4) | {f"{other}/{n}.jpg": encoded(photograph(800 + n)) for n in range(4)}
-    assert ("similar_names" in examine_files(files, tmp_path)[1]) is same
-
-
-@pytest.mark.parametrize(
-    "labels", [("か", "が"), ("И", "Й"), ("dioptre 5", "dioptre -5"), ("A+", "A-"), ("C", "C#")]
-)
-def test_names_that_differ_in_an_accent_or_a_sign_are_not_similar(tmp_path, labels):
+def test_other_spellings_of_a_name_are_similar_and_other_accents_and_signs_are_not(
+    tmp_path, labels, same
+):
     files = {
-        f"{label}/{n}.jpg": encoded(photograph(800 + 9 * k + n))
+        f"{label}/{n}.jpg": photograph_file(800 + 9 * k + n)
         for k, label in enumerate(labels)
         for n in range(4)
     }
-    assert "similar_names" not in examine_files(files, tmp_path)[1]
+    assert ("similar_names" in examine_files(files, tmp_path)[1]) is same
 
 
 def test_all_similar_names_are_reported_and_those_merged_unasked_are_the_first(tmp_path):
     files = sound_files(4)
     for number, label in enumerate(("bees", "Ant ")):
-        files |= {f"{label}/{n}.jpg": encoded(photograph(800 + 9 * number + n)) for n in range(4)}
+        files |= {f"{label}/{n}.jpg": photograph_file(800 + 9 * number + n) for n in range(4)}
     finding = examine_files(files, tmp_path)[1]["similar_names"]
     assert "Ant = ant and bee = bees" in finding.sentence
     assert finding.remedy.classes == ("Ant", "ant") and finding.resolved_by_default
@@ -464,33 +463,24 @@ def test_classes_with_similar_names_can_be_merged_and_separated_again(tmp_path):
     assert grouped.classes == ("Ant", "ant", "bee")
 
 
-def test_files_that_were_left_out_are_reported(tmp_path):
-    _, findings = examine_files(
-        sound_files(8, **{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path
-    )
-    assert findings["unreadable"].files == ("ant/x.jpg",)
-    assert findings["unreadable"].sentence.startswith("1 file could not be used. Not a picture")
-
-
-def test_files_that_are_no_pictures_by_their_names_are_no_warning(tmp_path):
-    _, findings = examine_files(sound_files(8, **{"notes.txt": b"no picture"}), tmp_path)
+def test_files_that_cannot_be_read_are_a_warning_and_files_of_other_kinds_are_none(tmp_path):
+    broken = {"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}
+    finding = examine_files(sound_files(8, **broken), tmp_path)[1]["unreadable"]
+    assert finding.files == ("ant/x.jpg",)
+    assert finding.sentence.startswith("1 file could not be used. Not a picture")
+    other = {"notes.txt": b"no picture"}
+    _, findings = examine_files(sound_files(8, **other), tmp_path / "other")
     assert "unreadable" not in findings
     assert findings["other_files"].severity is Severity.INFORMS
-    more = {"notes.txt": b"no picture", "ant/x.jpg": b"no picture", "ant/y": b"no picture"}
-    (tmp_path / "more").mkdir()
+    more = broken | other | {"ant/y": b"no picture"}
     finding = examine_files(sound_files(8, **more), tmp_path / "more")[1]["unreadable"]
     assert finding.sentence.startswith("2 files could not be used.")
     assert finding.sentence.endswith("1 file is no picture: notes.txt.")
 
 
 def test_findings_are_sorted_by_severity(tmp_path):
-    files = sound_files() | {"dog/1.jpg": encoded(photograph(1))}
-    path = tmp_path / "set.zip"
-    with zipfile.ZipFile(path, "w") as target:
-        for name, content in files.items():
-            target.writestr(name, content)
-    findings = intake.take_in(path, "set", tmp_path / "intake", LIMITS).findings
-    order = [list(Severity).index(f.severity) for f in findings]
+    _, findings = examine_files(sound_files() | {"dog/1.jpg": photograph_file(1)}, tmp_path)
+    order = [list(Severity).index(finding.severity) for finding in findings.values()]
     assert order == sorted(order)
     assert order[0] == 0
 
@@ -575,21 +565,6 @@ def test_the_share_of_test_pictures_that_groups_are_judged_by_is_the_default():
     assert TrainingConfig.model_fields["test"].default == checks.groups.TEST
 
 
-def test_a_picture_to_validate_and_to_test_on_is_a_leak_though_it_is_not_in_training(tmp_path):
-    files = {f"train/{name}": content for name, content in sound_files(6).items()}
-    for start, part in ((200, "val"), (300, "test")):
-        for at, c in enumerate(("ant", "bee")):
-            for i in range(4):
-                files[f"{part}/{c}/{i}.jpg"] = photograph_file(1_000 * at + start + i)
-    files["test/ant/leak.jpg"] = PLANTED["mirrored"](photograph(201))
-    grouped, findings = examine_files(files, tmp_path)
-    assert splitting.leaked(grouped) == 1
-    assert "same as a training or validation picture" in findings["leaks"].sentence
-    assert findings["leaks"].remedy.files == ("val/ant/1.jpg",)
-    after = apply(grouped, [findings["leaks"].remedy])
-    assert splitting.leaked(after) == 0
-
-
 def test_pictures_that_are_too_small_to_be_compared_are_said(tmp_path):
     small = photograph(3).resize((28, 28))
     files = sound_files(8) | {"ant/small.png": encoded(small, "PNG"), "ant/s.jpg": encoded(small)}
@@ -602,8 +577,7 @@ def test_pictures_that_are_too_small_to_be_compared_are_said(tmp_path):
 
 
 def test_a_class_that_a_given_split_does_not_test_is_named(tmp_path):
-    files = {f"train/{name}": content for name, content in sound_files(6).items()}
-    files |= {f"test/ant/{i}.jpg": photograph_file(300 + i) for i in range(4)}
+    files = {name: file for name, file in given_split(test=300).items() if "test/bee" not in name}
     _, findings = examine_files(files, tmp_path)
     assert findings["untested"].severity is Severity.WARNS
     assert findings["untested"].sentence.startswith("There are no test pictures of bee, so")

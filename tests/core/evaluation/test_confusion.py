@@ -11,9 +11,9 @@ def test_shares_equal_scikit_learns():
     generator = np.random.default_rng(0)
     labels, predicted = generator.integers(0, 4, (2, 50))
     counts = confusion.count(labels, predicted, 5)
-    for share, normalize in ((confusion.by_row, "true"), (confusion.by_column, "pred")):
+    for axis, normalize in ((1, "true"), (0, "pred")):
         expected = confusion_matrix(labels, predicted, labels=range(5), normalize=normalize)
-        assert share(counts) == pytest.approx(expected)
+        assert confusion.shares(counts, axis) == pytest.approx(expected)
 
 
 def test_the_worst_confusions_come_first():

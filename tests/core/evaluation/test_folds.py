@@ -20,17 +20,11 @@ def labels_and_groups(n=60, classes=3, sizes=(1, 1, 1, 2, 3), seed=0):
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_a_group_is_in_one_fold(count):
+def test_groups_are_in_one_fold_and_classes_are_divided_evenly(count):
     labels, groups = labels_and_groups()
     fold = folds.assign(labels, groups, count, 0)
     for group in np.unique(groups):
         assert len(np.unique(fold[groups == group])) == 1
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_every_class_is_divided_evenly(count):
-    labels, groups = labels_and_groups()
-    fold = folds.assign(labels, groups, count, 0)
     for label in range(3):
         counts = np.bincount(fold[labels == label], minlength=count)
         assert counts.max() - counts.min() <= 3, "no more than the largest group"

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from core.evaluation import prediction_sets
+from core.evaluation.calibration import Predictions
 from core.evaluation.report import SetLevel
 
 ROUNDS = 300
 
 
 def draw(generator, groups, sizes, *, classes=4, correlation=0.0):
-    """Labels, probabilities and groups of pictures; difficulties of a group may be shared."""
+    """Predictions; difficulties of a group may be shared."""
     group = np.repeat(np.arange(groups), sizes)
     of_group = generator.normal(size=groups)[group]
     of_picture = generator.normal(size=len(group))
@@ -22,7 +23,7 @@ def draw(generator, groups, sizes, *, classes=4, correlation=0.0):
     actual = np.sqrt(probabilities)
     actual /= actual.sum(axis=1, keepdims=True)
     labels = (actual.cumsum(axis=1) < generator.random((len(group), 1))).sum(axis=1)
-    return labels.clip(0, classes - 1), probabilities, group
+    return Predictions(labels.clip(0, classes - 1), probabilities, group)
 
 
 def test_a_set_has_the_likeliest_classes_until_their_sum_exceeds_the_limit():
@@ -38,22 +39,22 @@ def test_a_level_needs_as_many_groups_as_its_promise_can_be_counted_on():
         *(4, 9, 19, 99)
     ]
     for count, offered in [(0, 0), (3, 0), (4, 1), (18, 2), (19, 3), (98, 3), (99, 4)]:
-        limits = prediction_sets.calibrate(*draw(generator, count, 1))
+        limits = prediction_sets.calibrate(draw(generator, count, 1))
         assert [level.level for level in limits] == list(prediction_sets.LEVELS[:offered])
-        bursts = prediction_sets.calibrate(*draw(generator, count, 5))
+        bursts = prediction_sets.calibrate(draw(generator, count, 5))
         assert len(bursts) == offered, "five frames of a burst are worth one picture"
 
 
 def test_limits_are_the_order_statistics_of_split_conformal_prediction():
     generator = np.random.default_rng(1)
-    labels, probabilities, groups = draw(generator, 59, 1)
+    predictions = draw(generator, 59, 1)
     scores = np.sort(
         [
             row[row > row[label]].sum()
-            for row, label in zip(probabilities, labels.tolist(), strict=True)
+            for row, label in zip(predictions.probabilities, predictions.labels, strict=True)
         ]
     )
-    for level in prediction_sets.calibrate(labels, probabilities, groups):
+    for level in prediction_sets.calibrate(predictions):
         rank = int(np.ceil(60 * level.level - 1e-9))
         assert level.limit == pytest.approx(scores[rank - 1], abs=2e-6)
 
@@ -69,9 +70,9 @@ def test_a_picture_of_a_new_group_is_covered_as_promised(sizes, correlation, lev
     for _ in range(ROUNDS):
         group_sizes = sizes(generator) if callable(sizes) else sizes
         calibration = draw(generator, 60, group_sizes, correlation=correlation)
-        (limit,) = prediction_sets.calibrate(*calibration)
+        (limit,) = prediction_sets.calibrate(calibration)
         new = draw(generator, 100, 1, correlation=correlation)
-        (measured,) = prediction_sets.measure(*new, [limit])
+        (measured,) = prediction_sets.measure(new, [limit])
         covered.append(measured.coverage.value)
     assert level - 0.01 < np.mean(covered) < level + 0.025
 
@@ -82,25 +83,23 @@ def test_a_large_group_counts_no_more_than_a_small_one(monkeypatch):
     probabilities = np.tile([0.9, 0.1], (140, 1))
     labels = np.repeat([1, 0], [100, 40])
     groups = np.concatenate([np.zeros(100, int), np.arange(1, 41)])
-    by_group = prediction_sets.calibrate(labels, probabilities, groups)
-    alone = prediction_sets.calibrate(labels, probabilities, np.arange(140))
-    assert [by_group[0].limit, alone[0].limit] == pytest.approx([0.0, 0.9], abs=1e-5)
+    limits = [
+        prediction_sets.calibrate(Predictions(labels, probabilities, each))[0].limit
+        for each in (groups, np.arange(140))
+    ]
+    assert limits == pytest.approx([0.0, 0.9], abs=1e-5)
 
 
 def test_what_is_measured_are_the_sets_of_the_test_pictures():
     probabilities = np.array([[0.9, 0.1, 0], [0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.4, 0.3, 0.3]])
-    labels = np.array([0, 1, 2, 2])
-    (measurement,) = prediction_sets.measure(
-        labels, probabilities, np.arange(4), [SetLevel(level=0.8, limit=0.75)]
-    )
+    predictions = Predictions(np.array([0, 1, 2, 2]), probabilities, np.arange(4))
+    levels = [SetLevel(level=0.8, limit=limit) for limit in (0.75, 0)]
+    measurement, alone = prediction_sets.measure(predictions, levels)
     assert measurement.coverage.value == 0.75
     assert measurement.several.value == 0.75
     assert measurement.covered_of_several is not None
     assert measurement.covered_of_several.value == pytest.approx(2 / 3)
     assert measurement.size == pytest.approx((1 + 2 + 2 + 3) / 4)
-    (alone,) = prediction_sets.measure(
-        labels, probabilities, np.arange(4), [SetLevel(level=0.8, limit=0)]
-    )
     assert (alone.covered_of_several, alone.size) == (None, 1)
 
 

@@ -16,10 +16,43 @@ def headline(counts, classes=("ants", "bees", "wasps", "flies")):
     return evaluate(np.repeat(labels, times), probabilities, classes[:size]).headline
 
 
-def test_the_headline_has_the_accuracy_and_the_main_confusion():
-    assert headline([[63, 7], [3, 80]]) == (
-        "143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees"
-    )
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        (
+            [[63, 7], [3, 80]],
+            "143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees",
+        ),
+        ([[70, 2], [8, 73]], "; mostly confuses bees with ants"),
+        ([[10, 1, 0], [1, 10, 2], [0, 0, 10]], "; mostly confuses bees with wasps"),
+        (
+            [[20, 2, 0, 1], [1, 20, 0, 1], [1, 0, 20, 1], [0, 1, 0, 20]],
+            "; most often confuses ants with bees",
+        ),
+        ([[9, 7, 0], [7, 9, 0], [1, 0, 9]], "; most often confuses ants with bees"),
+        ([[5, 0], [0, 5]], "All 10 test pictures correct: 100 % (72–100 %)"),
+        ([[1, 0], [0, 0]], "1 of 1 test picture correct: 100 % (20–100 %)"),
+        (
+            [[0, 2], [0, 0]],
+            "0 of 2 test pictures correct: 0 % (0–66 %); mostly confuses ants with bees",
+        ),
+    ],
+)
+def test_the_headline_has_the_accuracy_and_the_main_confusion(counts, text):
+    assert headline(counts).endswith(text)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [[20, 1, 0], [0, 20, 1], [1, 0, 20]],
+        [[20, 1, 0], [0, 20, 1], [0, 0, 20]],
+        [[20, 1], [0, 20]],
+        [[20, 2, 0], [0, 20, 2], [0, 0, 20]],
+    ],
+)
+def test_a_confusion_that_occurred_once_or_as_often_as_another_is_not_named(counts):
+    assert "confuses" not in headline(counts)
 
 
 def test_a_leak_comes_first_in_the_headline():
@@ -30,31 +63,6 @@ def test_a_leak_comes_first_in_the_headline():
     )
 
 
-def test_a_confusion_is_named_in_its_more_common_direction():
-    assert headline([[70, 2], [8, 73]]).endswith("mostly confuses bees with ants")
-
-
-def test_a_confusion_below_half_of_the_mistakes_is_only_most_often():
-    counts = [[20, 2, 0, 1], [1, 20, 0, 1], [1, 0, 20, 1], [0, 1, 0, 20]]
-    assert headline(counts).endswith("; most often confuses ants with bees")
-
-
-def test_scattered_mistakes_name_no_confusion():
-    assert "confuses" not in headline([[20, 1, 0], [0, 20, 1], [1, 0, 20]])
-
-
-@pytest.mark.parametrize(
-    ("counts", "start"),
-    [
-        ([[5, 0], [0, 5]], "All 10 test pictures correct: 100 % (72–100 %)"),
-        ([[1, 0], [0, 0]], "1 of 1 test picture correct: 100 % (20–100 %)"),
-        ([[0, 2], [0, 0]], "0 of 2 test pictures correct: 0 % (0–66 %); mostly"),
-    ],
-)
-def test_headlines_of_extremes(counts, start):
-    assert headline(counts).startswith(start)
-
-
 @pytest.mark.parametrize(
     ("right", "of", "text"),
     [
@@ -63,6 +71,9 @@ def test_headlines_of_extremes(counts, start):
         (935, 1000, "93.5 % (91.7–94.9)"),
         (93_460, 100_000, "93.46 % (93.30–93.62)"),
         (30, 30, "100 % (88–100)"),
+        (41, 41, "100 % (91–100)"),
+        (0, 41, "0 % (0–9)"),
+        (15, 24, "63 % (42–79)"),
     ],
 )
 def test_more_pictures_give_more_digits(right, of, text):
@@ -94,6 +105,8 @@ def test_a_figure_looks_like_all_or_none_only_if_it_is(value, low, high, text):
 def test_figures_that_are_no_shares_have_only_the_digits_that_their_interval_supports():
     gain = Estimate(value=0.0003, low=-0.06, high=0.07)
     assert difference(gain) == "0 points (−6 to +7)"
+    small = Estimate(value=-0.002, low=-0.0131, high=0.0004)
+    assert difference(small) == "−0.2 points (−1.4 to +0.1)"
     log_loss = Estimate(value=1.0012, low=0.9, high=1.1)
     assert describe(log_loss, percent=False) == "1.00 (0.90–1.10)"
     small = Estimate(value=0.0004, low=0.0001, high=0.3)
@@ -113,7 +126,6 @@ def test_a_share_is_never_a_false_zero_or_hundred():
 
 def test_halves_are_rounded_up_in_size():
     assert [rounded(value, 0) for value in (62.5, 63.5, 0.5, -2.5)] == ["63", "64", "1", "-3"]
-    assert describe(proportion(15, 24)).startswith("63 %")
     assert share(15 / 24) == "63 %" and percent(0.0625) == "6.3 %"
     assert rounded(93.45, 1) == "93.5" and rounded(28.749999999, 2) == "28.75"
 
@@ -121,15 +133,3 @@ def test_halves_are_rounded_up_in_size():
 def test_a_share_has_a_decimal_near_the_ends_only_where_it_says_something():
     shares = [share(value) for value in (0.0102, 0.00996, 0.0094, 0.9904, 0.9949, 0.85)]
     assert shares == ["1 %", "1 %", "0.9 %", "99 %", "99.5 %", "85 %"]
-
-
-def test_all_and_none_have_no_digits_after_the_point():
-    assert describe(proportion(41, 41)) == "100 % (91–100)"
-    assert describe(proportion(0, 41)) == "0 % (0–9)"
-
-
-def test_the_headline_names_the_confusion_that_the_report_lists_first():
-    counts = [[10, 0, 1, 1], [0, 10, 0, 2], [1, 0, 10, 0], [0, 0, 0, 10]]
-    assert headline(counts).endswith("; most often confuses bees with flies")
-    report = headline([[10, 1, 0], [1, 10, 2], [0, 0, 10]])
-    assert report.endswith("; mostly confuses bees with wasps")

@@ -65,10 +65,8 @@ def test_the_sample_has_every_part_of_a_report(sample, settings):
 
 def test_its_summary_marks_it_as_the_sample(sample, settings):
     line = runs.summarise(sample, settings)
-    assert line.sample
-    assert line.complete
-    assert line.state is State.FINISHED
-    assert line.name == samples.DIGITS
+    assert line.sample and line.complete
+    assert (line.name, line.state) == (samples.DIGITS, State.FINISHED)
     assert line.accuracy == sample.report().accuracy
 
 

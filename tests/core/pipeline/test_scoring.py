@@ -3,7 +3,6 @@
 import shutil
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from core import intake
@@ -17,16 +16,6 @@ from core.training.context import TrainingContext
 from tests.core.trainings import tiny_config, train
 
 SPLITS = ("train", "validation", "test")
-
-
-@pytest.mark.parametrize("preset", ["quick", "best"])
-def test_the_report_has_the_probabilities_of_the_classifier(trained_run, preset):
-    trained = trained_run(preset)
-    classifier = trained.run.classifier(trained.settings)
-    examples = trained.run.dataset().of("test")
-    for example, row in zip(examples, trained.run.probabilities(), strict=True):
-        answer = classifier.answer(classifier.load(trained.pictures / example.path))
-        np.testing.assert_allclose(answer.probabilities, row, atol=1e-6)
 
 
 def test_a_head_on_embeddings_predicts_as_the_model_on_pictures(

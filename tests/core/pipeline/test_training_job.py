@@ -18,7 +18,7 @@ from core.jobs.events import Epoch, Kept, Note, Step
 from core.jobs.folder import PRIVATE
 from core.model import storage
 from core.model.classifier import ServingModel
-from core.pipeline import post_report, training_job
+from core.pipeline import post_report
 from core.settings import Settings
 from core.system import capacity, threads
 from core.system.files import sha256
@@ -86,6 +86,7 @@ def test_the_manifest_lists_every_file_with_its_hash(trained_run, preset):
     assert all(sha256(run.path / name) == value for name, value in manifest.files.items())
     assert manifest.name == "shapes"
     assert 0 < manifest.seconds < 300
+    assert [result.file for result in run.verification().results] == ["classifier.tflite"]
 
 
 @BOTH_PRESETS
@@ -93,6 +94,7 @@ def test_report_run_and_litert_file_have_the_same_probabilities(trained_run, pre
     trained = trained_run(preset)
     run = trained.run
     report, classifier = run.report(), run.classifier(trained.settings)
+    assert report.accuracy.value > 0.6
     test = run.dataset().of("test")
     views = np.stack([classifier.load(trained.pictures / example.path) for example in test])
 
@@ -117,11 +119,6 @@ def test_report_run_and_litert_file_have_the_same_probabilities(trained_run, pre
     assert [p.label for p in report.predictions] == [example.label for example in test]
 
 
-@BOTH_PRESETS
-def test_the_accuracy_is_better_than_chance(trained_run, preset):
-    assert trained_run(preset).run.report().accuracy.value > 0.6
-
-
 def test_quick_keeps_the_backbone_and_best_trains_its_top(trained_run):
     quick, fine_tuned = (
         storage.load(trained_run(name).run.model_folder) for name in ("quick", "best")
@@ -133,15 +130,13 @@ def test_quick_keeps_the_backbone_and_best_trains_its_top(trained_run):
 
 
 @BOTH_PRESETS
-def test_a_run_keeps_its_configuration(trained_run, preset):
-    assert trained_run(preset).run.config() == tiny_config(preset)
-
-
-def test_a_run_keeps_its_split(trained_run):
-    dataset = trained_run().run.dataset()
+def test_a_run_keeps_its_configuration_and_its_split(trained_run, preset):
+    run = trained_run(preset).run
+    assert run.config() == tiny_config(preset)
+    dataset = run.dataset()
     sizes = {split: len(dataset.of(split)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 30, "validation": 6, "test": 6}
-    assert trained_run().run.report().pictures == 6
+    assert run.report().pictures == 6
 
 
 def test_events_name_the_steps_in_their_order(trained_run):
@@ -287,34 +282,36 @@ def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
     assert second.learning_curve() == first.learning_curve()
 
 
-def refusal(dataset, imported, tmp_path, settings):
-    with pytest.raises(BadDataset) as refused:
-        train(ImportedDataset(dataset, imported.pictures), QUICK, tmp_path / "run", settings)
-    run = runs.Run(tmp_path / "run")
-    assert not run.complete
-    assert files(run) == {"config.json", "dataset.json"}
-    return str(refused.value)
+def without_validation(dataset):
+    return select_examples(dataset, lambda _, index: index < 2)
 
 
-def test_too_few_pictures_are_refused(tiny, settings, shapes_dataset, tmp_path):
-    few = select_examples(shapes_dataset.dataset, lambda _, index: index < 2)
-    sentence = refusal(few, shapes_dataset, tmp_path, settings)
-    assert sentence.startswith("Expected validation pictures, found none among 6.")
-
-
-def test_a_class_without_training_pictures_is_refused_by_name(
-    tiny, settings, shapes_dataset, tmp_path
-):
+def without_training_pictures_of_a_class(dataset):
     examples = tuple(
         example.model_copy(
             update={"split": "test" if example.label == 1 or index % 3 == 0 else "train"}
         )
-        for index, example in enumerate(shapes_dataset.dataset.examples)
+        for index, example in enumerate(dataset.examples)
     )
-    dataset = shapes_dataset.dataset.model_copy(update={"examples": examples, "predefined": True})
-    name = dataset.classes[1]
-    sentence = refusal(dataset, shapes_dataset, tmp_path, settings)
-    assert sentence.startswith("Expected training pictures of each class") and name in sentence
+    return dataset.model_copy(update={"examples": examples, "predefined": True})
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (without_validation, "Expected validation pictures, found none among 6."),
+        (without_training_pictures_of_a_class, "training pictures of each class.*{name}"),
+    ],
+)
+def test_splits_that_lack_pictures_are_refused(
+    tiny, settings, shapes_dataset, tmp_path, change, sentence
+):
+    dataset = change(shapes_dataset.dataset)
+    with pytest.raises(BadDataset, match=sentence.format(name=dataset.classes[1])):
+        train(ImportedDataset(dataset, shapes_dataset.pictures), QUICK, tmp_path / "run", settings)
+    run = runs.Run(tmp_path / "run")
+    assert not run.complete
+    assert files(run) == {"config.json", "dataset.json"}
 
 
 def test_a_class_of_one_picture_can_be_trained(tiny, settings, shapes_dataset, tmp_path):
@@ -327,71 +324,35 @@ def test_a_class_of_one_picture_can_be_trained(tiny, settings, shapes_dataset, t
     assert trained.run.dataset().count(2, "train") == 1
 
 
+def is_epoch(event):
+    return isinstance(event, Epoch)
+
+
 def test_cancelling_leaves_an_unfinished_run_and_cached_features(
     tiny, settings, shapes_dataset, tmp_path
 ):
-    run = runs.create(QUICK, shapes_dataset.dataset, tmp_path / "run")
-
-    def stop(event):
-        if isinstance(event, Epoch):
-            raise Cancelled("Stop.")
-
-    with pytest.raises(Cancelled):
-        training_job.train(run, shapes_dataset.pictures, settings, stop, tmp_path / "features")
+    folder = tmp_path / "features"
+    arguments = shapes_dataset, QUICK, tmp_path / "run", settings
+    run = train(*arguments, features=folder, until=is_epoch).run
     assert not run.complete
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
-    repeated = train(
-        shapes_dataset, QUICK, tmp_path / "again", settings, features=tmp_path / "features"
-    )
+    repeated = train(shapes_dataset, QUICK, tmp_path / "again", settings, features=folder)
     assert "42 of 42 views came from the cache; 0 were extracted." in notes(repeated)
-
-
-@pytest.mark.parametrize("mode", ["personal", "public"])
-def test_the_folder_of_the_feature_cache_depends_on_the_mode(
-    tiny, settings, shapes_dataset, tmp_path, mode
-):
-    intake = tmp_path / "upload"
-    shutil.copytree(shapes_dataset.pictures, intake / "pictures")
-    run = runs.create(QUICK, shapes_dataset.dataset, tmp_path / "run")
-
-    def stop(event):
-        if isinstance(event, Epoch):
-            raise Cancelled("Seen enough.")
-
-    with pytest.raises(Cancelled):
-        settings = settings.model_copy(update={"mode": mode})
-        training_job.train(run, intake / "pictures", settings, stop)
-    folders = {"personal": settings.home / "features", "public": intake / "features"}
-    assert {name for name, folder in folders.items() if folder.exists()} == {mode}
-    assert list(folders[mode].glob("v*/plain*/embedding*/rows"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
 def test_activations_are_unmapped_before_the_scoring(tiny, settings, shapes_dataset, tmp_path):
-    run = runs.create(tiny_config("best"), shapes_dataset.dataset, tmp_path / "run")
     mapped = {}
 
     def watch(event):
         if isinstance(event, Step):
             mapped[event.what] = "stem_relu/rows" in Path("/proc/self/maps").read_text()
-            if event.what.startswith("Scoring"):
-                raise Cancelled("Seen enough.")
+        return isinstance(event, Step) and event.what.startswith("Scoring")
 
-    with pytest.raises(Cancelled):
-        training_job.train(run, shapes_dataset.pictures, settings, watch, tmp_path / "features")
+    train(shapes_dataset, tiny_config("best"), tmp_path / "run", settings, until=watch)
     assert mapped["Fine-tuning, epoch 1"]
     assert not mapped["Scoring test pictures"]
-
-
-def test_a_training_ends_with_one_exported_file(trained_run, settings, shapes_dataset):
-    run = trained_run("quick").run
-    assert run.complete
-    assert run.report().pictures == 6
-    assert run.classifier(settings).labels == shapes_dataset.dataset.classes
-    assert set(run.manifest().files) >= {"report.json", "model/classifier.tflite"}
-    assert [result.file for result in run.verification().results] == ["classifier.tflite"]
-    assert not (run.model_folder / "classifier.keras").exists()
 
 
 def test_faults_after_the_report_are_reported_and_the_run_stays_complete(
@@ -417,14 +378,10 @@ def test_faults_after_the_report_are_reported_and_the_run_stays_complete(
 def test_files_of_a_training_that_is_cancelled_after_its_report_are_listed(
     tiny, settings, shapes_dataset, tmp_path
 ):
-    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, tmp_path / "run")
+    def looks_for_labels(event):
+        return isinstance(event, Note) and "labels that may be wrong" in event.sentence
 
-    def emit(event):
-        if isinstance(event, Note) and "labels that may be wrong" in event.sentence:
-            raise Cancelled("Enough.")
-
-    with pytest.raises(Cancelled):
-        training_job.train(run, shapes_dataset.pictures, settings, emit, tmp_path / "features")
+    run = train(shapes_dataset, QUICK, tmp_path / "run", settings, until=looks_for_labels).run
     listed = run.manifest().files
     for name in (storage.OOD, storage.LITERT):
         assert f"{run.model_folder.name}/{name}" in listed
@@ -442,15 +399,9 @@ def test_a_batch_that_was_reduced_is_in_the_settings_of_the_run(
     needed = resources.memory(shapes_dataset.dataset, half, threads.cores())
     free = int(needed / (1 - capacity.SPARE)) + 100_000
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
-    run = runs.create(config, shapes_dataset.dataset, tmp_path / "run")
-
-    def emit(event):
-        if isinstance(event, Step):
-            raise Cancelled("Enough.")
-
-    with pytest.raises(Cancelled):
-        training_job.train(run, shapes_dataset.pictures, settings, emit, tmp_path / "features")
-    assert run.config() == half
+    arguments = shapes_dataset, config, tmp_path / "run", settings
+    trained = train(*arguments, until=lambda event: isinstance(event, Step))
+    assert trained.run.config() == half
 
 
 def test_fine_tuning_without_a_gain_keeps_only_the_head(

@@ -33,7 +33,11 @@ def test_an_overconfident_head_is_calibrated_and_keeps_its_predictions() -> None
     cooled = calibrated.head.probabilities(fresh)
     before = raw.probabilities(fresh)
     np.testing.assert_array_equal(cooled.argmax(axis=1), before.argmax(axis=1))
-    errors = [calibration.reliability(truth, p.astype(float)).error.value for p in (before, cooled)]
+    uncalibrated = calibration.Predictions(truth, before.astype(float), np.arange(len(truth)))
+    errors = [
+        calibration.reliability(uncalibrated._replace(probabilities=p.astype(float))).error.value
+        for p in (before, cooled)
+    ]
     assert errors[1] < 0.7 * errors[0]
 
 

@@ -82,8 +82,8 @@ def verdicts(columns: Sequence[Column]) -> None:
     several = len(pairs) > 1
     table = {
         f"Against {first.letter}": [f"**{column.letter}**" for column, _ in pairs],
-        "Now correct": [f"{pairing.only_second:,}" for _, pairing in pairs],
-        "Now wrong": [f"{pairing.only_first:,}" for _, pairing in pairs],
+        "Now correct": [f"{len(pairing.fixed):,}" for _, pairing in pairs],
+        "Now wrong": [f"{len(pairing.broken):,}" for _, pairing in pairs],
         "Accuracy": [difference(pairing.accuracy.estimate) for _, pairing in pairs],
         "Macro F1": [difference(pairing.macro_f1.estimate) for _, pairing in pairs],
         "p": [_p(pairing.accuracy.p) for _, pairing in pairs],
