@@ -8,7 +8,7 @@ from functools import cached_property
 from core.dataset import label_files, layout
 from core.dataset.findings import Finding, informs, warns
 from core.dataset.folder_names import key
-from core.dataset.records import is_number
+from core.dataset.table_columns import is_number
 from core.system import prose
 
 _NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING, layout.UNLABELLED)

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.dataset import tables
+from core.dataset.table_columns import is_number
 from core.system.untrusted_json import parse
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
@@ -168,15 +169,6 @@ def type_of_project(text: str) -> str:
         return str(content["type"]) if "appdata" in content else ""
     except (ValueError, TypeError, KeyError):
         return ""
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_yolo(row: list[str]) -> bool:

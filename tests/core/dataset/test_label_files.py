@@ -265,7 +265,7 @@ def test_rare_keys_and_one_wide_row_do_not_multiply_the_cells():
     assert records.rows_of(json.dumps(many))[0] == ["file", "label"]
     rows = [[f"p{n}.jpg", "a"] for n in range(200)] + [["x"] * 400]
     table = tables.matched("labels.csv", rows, tables.Lookup(["p1.jpg", "p2.jpg"]))
-    assert table is not None and len(table.header) == 2
+    assert table is not None and len(table.columns) == 2
 
 
 @pytest.mark.parametrize(
