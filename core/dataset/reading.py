@@ -96,7 +96,8 @@ def read(
     readable, others, unreadable = _divided(files.members, results)
     names = [member.name for member, _ in readable]
     hashes = [picture.sha256 for _, picture in readable]
-    found, notes, used = interpret(name, names, others, files, classes, hashes)
+    found, notes, labels, _ = interpret(name, names, others, files, classes, hashes)
+    used = labels.files if labels else ()
     check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
     examples, left_out = _examples(readable, found, base)
     columns = tables.columns([example.name for example in examples], others)

@@ -28,7 +28,7 @@ def rows(title: str = "label", delimiter: str = ",", **changed: str) -> str:
 @pytest.fixture
 def read(tmp_path):
     def made(others, pictures=FILES):
-        found, notes, _ = layouts.interpret(pictures, others, tmp_path)
+        found, notes, *_ = layouts.interpret(pictures, others, tmp_path)
         used = zip(pictures, found.assignments, strict=True)
         return {name: a.label or a.reason for name, a in used}, found, {n.code: n for n in notes}
 
