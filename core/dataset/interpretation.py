@@ -114,9 +114,9 @@ def _find_labels(
         tables = label_files.find(name, pictures, others, labels)
         notes = (warns("boxes", f"{refusal} Only the file names were used."),)
     if tables and tables.enough:
-        return Interpretation(_labelled(pictures, tables), notes, tables, tables.unread)
+        return Interpretation(layout.with_labels(pictures, tables), notes, tables, tables.unread)
     if source := file_names.find(pictures, tables) or tables:
-        return Interpretation(_labelled(pictures, source), notes, source)
+        return Interpretation(layout.with_labels(pictures, source), notes, source)
     return Interpretation(folders)
 
 
@@ -145,7 +145,7 @@ def _beside_folders(
     if _are_parts(comparison):
         if source.unread:  # that was judged by the folders
             source = label_files.find(name, pictures, others) or source
-        return Interpretation(_labelled(pictures, source), (), source, source.unread)
+        return Interpretation(layout.with_labels(pictures, source), (), source, source.unread)
     notes = comparison.disagreement()
     both = comparison.combined()
     if both == folders:
@@ -173,12 +173,6 @@ def _are_parts(comparison: combining.Comparison) -> bool:
 def _are_numbered(labels: Iterable[str]) -> bool:
     """Whether names differ only in their numbers."""
     return len({re.sub(r"\d+", "", label) for label in labels}) == 1
-
-
-def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:
-    """The classes and splits of a table."""
-    labels = [source.labels.get(picture, ("", None)) for picture in pictures]
-    return layout.with_labels(pictures, labels, source.source, source.contradictions)
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
