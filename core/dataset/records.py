@@ -53,7 +53,7 @@ def rows_of(text: str) -> list[list[str]]:
     """
     try:
         content = _parsed(text)
-        return _rows_of_numbers(content) or _table(list(map(_row, _records(content))))
+        return _rows_of_numbers(content) or table_of(map(_row, _records(content)))
     except ValueError:
         return []
 
@@ -66,10 +66,12 @@ def expanded(rows: list[list[str]]) -> list[list[str]]:
         cells = [[parse(c) if c.startswith("{") else c for c in row] for row in rows[1:]]
     except ValueError:
         return rows
-    return _table([dict(_cells(dict(zip(rows[0], row, strict=False)))) for row in cells])
+    return table_of([dict(_cells(dict(zip(rows[0], row, strict=False)))) for row in cells])
 
 
-def _table(records: list[dict[str, str]]) -> list[list[str]]:
+def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
+    """Rows of records, with their titles as the header."""
+    records = list(filter(None, records))
     counts = Counter(title for record in records for title in record)
     # Rare ones would multiply the cells of the table.
     columns = [title for title, n in counts.items() if n * RARE >= len(records)][: tables.WIDEST]
@@ -148,11 +150,6 @@ def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[st
     return dict(kept) | {"file": PurePosixPath(name).stem}
 
 
-def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
-    """Rows of records, with their titles as the header."""
-    return _table([record for record in records if record])
-
-
 def _tags_of_cvat(text: str) -> list[list[str]]:
     found = []
     for image in re.split(r"<image\s", text)[1:]:
@@ -191,51 +188,32 @@ def _records(content: Any) -> list[Record]:
     """The records in JSON of any structure, by the first shape that it has."""
     if isinstance(content, list):
         return [record for record in content if record and isinstance(record, dict | list)]
-    if not isinstance(content, dict):
-        return []
-    for shape in (_in_lists, _by_name, _in_longest_part, _labels_by_file):
-        records = shape(content)
-        if records is not None:
-            return records
-    return [content]  # of one picture; `{"0": "cat"}` names classes, which differ
+    return _records_by_key(content) if isinstance(content, dict) else []
 
 
-def _in_lists(content: dict[str, Any]) -> list[Record] | None:
-    """`{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}`; of other lists, the longest."""
-    if not all(isinstance(value, list) for value in content.values()):
-        return None
-    longest: list[Any] = max(content.values(), key=len, default=[])
-    if not all(isinstance(item, str) for item in longest):
-        return _records(longest)
-    pairs = ((key, item) for key, items in content.items() for item in items)
-    return [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
-
-
-def _by_name(content: dict[str, Any]) -> list[Record] | None:
-    """`{"1.jpg": {"label": "cat"}, "2.jpg": {"label": "dog"}}`.
-
-    Records have titles in common; parts of a project have none, or there is only one.
-    """
-    if len(content) < 2 or not all(isinstance(value, dict) for value in content.values()):
-        return None
-    titles = [set(value) for value in content.values() if value]
-    if not titles or not set.intersection(*titles):
-        return None
-    return [{"": key} | value for key, value in content.items()]
-
-
-def _in_longest_part(content: dict[str, Any]) -> list[Record] | None:
-    """`{"version": 1, "files": [{"path": "1.jpg", "label": "cat"}]}`."""
-    parts = [value for value in content.values() if isinstance(value, list | dict)]
-    return _records(max(parts, key=len)) if parts else None
-
-
-def _labels_by_file(content: dict[str, Any]) -> list[Record] | None:
-    """`{"1.jpg": "cat", "2.jpg": "dog"}`, or without extensions, if most labels occur again."""
+def _records_by_key(content: dict[str, Any]) -> list[Record]:
+    values = list(content.values())
+    parts = [value for value in values if isinstance(value, list | dict)]
+    if all(isinstance(value, list) for value in values):
+        longest: list[Any] = max(values, key=len, default=[])
+        if not all(isinstance(item, str) for item in longest):
+            return _records(longest)
+        # `{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}`
+        pairs = ((key, item) for key, items in content.items() for item in items)
+        return [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        # `{"1.jpg": {"label": "cat"}, "2.jpg": {"label": "dog"}}`; parts of a project have no title
+        # in common.
+        titles = [set(value) for value in values if value]
+        if titles and set.intersection(*titles):
+            return [{"": key} | value for key, value in content.items()]
+    if parts:  # `{"version": 1, "files": [{"path": "1.jpg", "label": "cat"}]}`
+        return _records(max(parts, key=len))
+    # `{"1.jpg": "cat", "2.jpg": "dog"}`, or without extensions, if most labels occur again.
     are_files = all(PurePosixPath(key).suffix for key in content)
-    if not are_files and 2 * len(set(content.values())) > len(content):
-        return None
-    return [{"file": key, "": value} for key, value in content.items()]
+    if are_files or 2 * len(set(values)) <= len(values):
+        return [{"file": key, "": value} for key, value in content.items()]
+    return [content]  # of one picture; `{"0": "cat"}` names classes, which differ
 
 
 def _row(record: Record) -> dict[str, str]:
