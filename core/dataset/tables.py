@@ -81,15 +81,15 @@ def rows_of(text: str) -> list[list[str]]:
     Lists often separate a file and its class by a space only; either may have spaces in it.
     """
     lines = lines_of(text)
-    delimiter = _delimiter([line[:SAMPLE] for line in lines if line.strip()][:FIRST])
+    filled = [line for line in lines if line.strip()]
+    delimiter = _delimiter([line[:SAMPLE] for line in filled[:FIRST]])
     if not delimiter:
-        words = [line.split() for line in lines if line.strip()]
+        words = [line.split() for line in filled]
         if len({row[0] for row in words}) < len(words):  # `my photo 1.jpg cat`
-            return [line.rsplit(maxsplit=1) for line in lines if line.strip()]
-        usual = Counter(map(len, words)).most_common(1)
-        if usual and usual[0][1] >= SAME_WIDTH * len(words):
+            return [line.rsplit(maxsplit=1) for line in filled]
+        if max(Counter(map(len, words)).values(), default=0) >= SAME_WIDTH * len(words):
             return [row[:WIDEST] for row in words]
-        return [line.split(maxsplit=1) for line in lines if line.strip()]
+        return [line.split(maxsplit=1) for line in filled]
     try:
         return [row[:WIDEST] for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     except csv.Error:
@@ -152,10 +152,9 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     first = _first_row(rows, matches)
     titled = matches[first] is None and not is_picture(rows[first][column])
     header = rows[first] if titled else [f"column {n + 1}" for n in range(len(rows[first]))]
-    most_alike: dict[str, float] = {}  # of rows that may mean the same picture
+    most_alike: defaultdict[str, float] = defaultdict(float)  # several rows may mean one picture
     for match in filter(None, matches):
-        alike = most_alike.get(match.picture, match.likeness)
-        most_alike[match.picture] = max(match.likeness, alike)
+        most_alike[match.picture] = max(match.likeness, most_alike[match.picture])
     pairs = list(zip(matches, rows, strict=True))[first + titled :]
     body = [(m.picture, row) for m, row in pairs if m and m.likeness == most_alike[m.picture]]
     missing = [row[column] for match, row in pairs if match is None and row[column]]
