@@ -8,9 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from PIL import Image
+
 from core.archive.unpacking import Extraction, Member
 from core.dataset import interpretation
 from core.errors import BadInput
+from tests.shapes import encoded
 
 Counts = dict[tuple[str, str | None], int]
 
@@ -591,6 +595,12 @@ CASES = {
         | {("steam train", part): 3 for part in ("train", "test")},
     ),
 }
+
+
+def picture(seed: int) -> bytes:
+    """A PNG of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)
+    return encoded(Image.fromarray(pixels), "PNG")
 
 
 def read(name: str, folder: Path) -> Counts | str:

@@ -25,6 +25,15 @@ def rows(title: str = "label", delimiter: str = ",", **changed: str) -> str:
     return "\n".join([f"file{delimiter}{title}", *lines]) + "\n"
 
 
+def coco(*pictures: int, **more: object) -> dict[str, list[dict[str, object]]]:
+    """Annotations of these pictures, each with more."""
+    return {
+        "categories": [{"id": 7, "name": "a"}, {"id": 9, "name": "b"}],
+        "images": [{"id": n, "file_name": f"p{n}.jpg"} for n in range(8)],
+        "annotations": [{"image_id": n, "category_id": 7 + 2 * (n % 2), **more} for n in pictures],
+    }
+
+
 @pytest.fixture
 def read(tmp_path):
     def made(others, pictures=FILES):
@@ -149,13 +158,11 @@ def test_a_picture_with_several_labels_is_left_out_and_many_are_refused(read):
     assert found == LABELS | {
         "images/p1.jpg": "Several labels in the column label of labels.csv. Keep one of them."
     }
-    coco = {
-        "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}],
-        "images": [{"id": n, "file_name": f"p{n}.jpg"} for n in range(8)],
-        "annotations": [{"image_id": n, "category_id": n % 2} for n in (*range(8), 0, 1)]
-        + [{"image_id": 0, "category_id": 1}],
-    }
-    assert "Several labels" in read({"coco.json": json.dumps(coco)})[0]["images/p0.jpg"]
+    annotations = coco(*range(8), 0, 1)
+    annotations["annotations"].append({"image_id": 0, "category_id": 9})
+    found, layout, _ = read({"coco.json": json.dumps(annotations)})
+    assert "Several labels" in found["images/p0.jpg"] and layout.classes == ("a", "b")
+    assert found["images/p1.jpg"] == "b"
     with pytest.raises(BadDataset, match="Most pictures"):
         read({"a.csv": rows(), "b.csv": rows(**{f"p{n}": "ba"[n % 2] for n in range(8)})})
 
@@ -188,6 +195,9 @@ def test_a_table_gives_a_split_to_class_folders_and_says_so(read):
     _, layout, notes = read({"parts.csv": table}, pictures)
     assert [a.split for a in layout.assignments] == ["train", "train", "train", "test"] * 2
     assert notes["labels_from"].sentence.startswith("The split was read from")
+    assert notes["labels_from"].sentence.endswith("6 for training and 2 for test.")
+    with pytest.raises(BadDataset, match=r"a label to 0 of 8 pictures\. Add"):
+        read({"a.csv": rows("is_test", **{f"p{n}": str(n % 2) for n in range(8)})})
     _, layout, notes = read({"train_test_split.txt": "1 0\n2 1\n"}, pictures)
     assert not layout.predefined and "train_test_split.txt" in notes["split_not_read"].sentence
     one, other = "cat/0.jpg\ndog/0.jpg\n", "cat/1.jpg\ndog/1.jpg\n"
@@ -310,6 +320,9 @@ BOX = {"x": 1, "y": 2, "width": 3, "height": 4}
     ("name", "content", "kind"),
     [
         ("p0.json", {"shapes": [{"label": "a", "points": [[1.0, 2.0]]}]}, "LabelMe"),
+        ("a/_annotations.json", coco(*range(8), bbox=[1, 2, 3, 4]), "COCO"),
+        ("Annotations/p0.xml", "<object><bndbox></bndbox></object>", "Pascal VOC"),
+        ("boxes.csv", "filename,class,xmin,xmax\np0.jpg,a,1,2\n", "a table of boxes"),
         (
             "a.json",
             [{"image": "p0.jpg", "annotations": [{"label": "a", "coordinates": BOX}]}],

@@ -9,9 +9,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from core import checks, dataset, intake
 from core.archive import names
@@ -19,6 +17,7 @@ from core.dataset import folder_names, layout, reading
 from core.errors import BadDataset
 from core.settings import Settings
 from tests.core.dataset import layouts
+from tests.core.dataset.layouts import picture
 
 
 def paths(*folders: str, each: int = 2) -> list[str]:
@@ -64,14 +63,6 @@ def test_a_split_below_the_classes_is_read():
     assert counts(layout.infer(paths("cat/train", "dog/train", "cat/test", "dog/test"))) == split(
         "cat", "dog"
     )
-
-
-def test_unlabelled_pictures_are_left_out_with_the_reason():
-    found = layout.infer(
-        paths(*(f"seg_{part}/{c}" for part in ("train", "test") for c in "ab"), "seg_pred")
-    )
-    assert counts(found) == split("a", "b")
-    assert [a.reason for a in found.assignments[-2:]] == [layout.UNLABELLED] * 2
 
 
 def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
@@ -226,13 +217,6 @@ def test_nested_folders_are_read_as_their_names_suggest(folders, classes, level)
     assert (found.classes, found.level) == (tuple(classes.split()), level)
 
 
-def picture(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 @pytest.fixture
 def read(tmp_path):
     """Read a zip of pictures with these names and of other files."""
@@ -262,62 +246,6 @@ def table(*rows: tuple[object, ...], delimiter: str = ",") -> str:
 
 
 FILES = [f"images/p{n}.png" for n in range(6)]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        table(("id", "label"), *((f"p{n}", "ab"[n % 2]) for n in range(6))),
-        table(("file", "breed"), *((f"p{n}.png", "ab"[n % 2]) for n in range(6)), delimiter=";"),
-        table(*((f"images/p{n}.png", "ab"[n % 2]) for n in range(6))),
-        table(("x", "age", "dx"), *((f"p{n}", n % 2 + 30, "ab"[n % 2]) for n in range(6))),
-        table(("filename", "a", "b"), *((f"p{n}.png", 1 - n % 2, n % 2) for n in range(6))),
-    ],
-    ids=["stems", "semicolons", "no header", "more columns", "one column per class"],
-)
-def test_labels_are_read_from_a_table(content, read):
-    found = read(FILES, {"train.csv": content})
-    assert labels(found) == {name: "ab"[n % 2] for n, name in enumerate(FILES)}
-    assert "train.csv" in found.notes[0].sentence
-
-
-def test_a_table_with_several_possible_labels_is_refused_with_their_names(read):
-    rows = ((f"p{n}", "ab"[n % 2], "xy"[n // 3]) for n in range(6))
-    with pytest.raises(BadDataset, match=r"colour, shape"):
-        read(FILES, {"list.csv": table(("id", "colour", "shape"), *rows)})
-
-
-def coco(box: bool) -> str:
-    return json.dumps(
-        {
-            "categories": [{"id": 7, "name": "a"}, {"id": 9, "name": "b"}],
-            "images": [{"id": n, "file_name": f"p{n}.png"} for n in range(6)],
-            "annotations": [
-                {"image_id": n, "category_id": 7 + 2 * (n % 2)}
-                | ({"bbox": [1, 2, 3, 4]} if box else {})
-                for n in range(6)
-            ],
-        }
-    )
-
-
-def test_labels_of_whole_pictures_are_read_from_coco(read):
-    found = read(FILES, {"_annotations.coco.json": coco(box=False)})
-    assert set(labels(found).values()) == {"a", "b"}
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "kind"),
-    [
-        ("train/_annotations.coco.json", coco(box=True), "COCO"),
-        ("labels/p0.txt", "0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.1 0.1\n", "YOLO"),
-        ("Annotations/p0.xml", "<annotation><object><bndbox></bndbox></object>", "Pascal VOC"),
-        ("boxes.csv", table(("filename", "class", "xmin", "xmax"), ("p0.png", "a", 1, 2)), "boxes"),
-    ],
-)
-def test_an_export_for_object_detection_is_refused_by_name(name, content, kind, read):
-    with pytest.raises(BadDataset, match=kind):
-        read(FILES, {name: content})
 
 
 @pytest.mark.parametrize(
@@ -390,17 +318,6 @@ def test_lists_of_a_split_that_a_refused_table_hides_are_a_finding(read):
     notes = read(names, {**contradicting, "test.txt": "cat/0.jpg\ndog/0.jpg\n"}).notes
     assert [note.code for note in notes] == ["split_not_read"]
     assert notes[0].sentence.startswith("test.txt")
-
-
-def test_a_split_that_a_table_gives_is_told_by_its_sizes(read):
-    names = paths("cat", "dog", each=4)
-    rows = [(name, name[:3]) for name in names if "0" in name]
-    found = read(names, {"test.csv": table(("file", "label"), *rows)})
-    assert [note.sentence for note in found.notes] == [
-        "The split was read from test.csv: 6 for training and 2 for test."
-    ]
-    with pytest.raises(BadDataset, match=r"a label to 0 of 6 pictures\. Add"):
-        read(FILES, {"a.csv": table(("file", "is_test"), *((f"p{n}", n % 2) for n in range(6)))})
 
 
 @pytest.mark.parametrize(("folder", "title"), [("", "tag"), ("class ", "annotation")])
@@ -602,47 +519,48 @@ def test_a_class_name_stays_on_one_line(read):
 
 
 @pytest.mark.parametrize(
-    ("encoding", "words"),
+    "encoded",
     [
-        ("gb18030", ["雏菊", "玫瑰"]),
-        ("cp866", ["роза", "ромашка"]),
-        ("cp1251", ["роза", "ромашка"]),
-        ("cp932", ["ひまわり", "バラ"]),
-        ("cp437", ["Blüte", "café"]),
-        ("cp1252", ["Blüte", "café"]),
-        ("cp852", ["růže", "łąka"]),
-        ("big5", ["玫瑰", "雛菊"]),
-        ("cp850", ["été", "île"]),
-        ("cp852", ["żółw", "róża"]),
-        ("cp932", ["薔薇", "さくら"]),
-        ("cp737", ["γάτα", "σκύλος"]),
-        ("cp1253", ["γάτα", "σκύλος"]),
-        ("cp857", ["ağaç", "ışık"]),
-        ("cp1256", ["قطة", "كلب"]),
-        ("cp874", ["แมว", "สุนัข"]),
+        "gb18030|雏菊/1.jpg|玫瑰/1.jpg",
+        "cp866|роза/1.jpg|ромашка/1.jpg",
+        "cp1251|роза/1.jpg|ромашка/1.jpg",
+        "cp932|ひまわり/1.jpg|バラ/1.jpg",
+        "cp437|Blüte/1.jpg|café/1.jpg",
+        "cp1252|Blüte/1.jpg|café/1.jpg",
+        "cp852|růže/1.jpg|łąka/1.jpg",
+        "big5|玫瑰/1.jpg|雛菊/1.jpg",
+        "cp850|été/1.jpg|île/1.jpg",
+        "cp852|żółw/1.jpg|róża/1.jpg",
+        "cp932|薔薇/1.jpg|さくら/1.jpg",
+        "cp737|γάτα/1.jpg|σκύλος/1.jpg",
+        "cp1253|γάτα/1.jpg|σκύλος/1.jpg",
+        "cp857|ağaç/1.jpg|ışık/1.jpg",
+        "cp1256|قطة/1.jpg|كلب/1.jpg",
+        "cp874|แมว/1.jpg|สุนัข/1.jpg",
+        # Symbols are parts of names.
+        "cp437|20°C",
+        "cp437|½ kg",
+        "cp850|piña nº1",
+        "cp1251|кошка №1",
+        "cp1252|træ1",
+        "cp1252|2 æbler",
+        "cp1252|piña",
+        # The most likely language comes first.
+        "cp1251|кошка|собака",
+        "cp1251|Кошка 20°C|мышь",
+        "cp1251|кот|пёс|лес",
+        "cp949|장미|튤립",
+        "cp1250|žába|kůň",
+        "cp1254|çiçek|kırmızı",
+        "cp862|חתול",
+        "cp1255|שלום",
     ],
 )
-def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoding, words):
-    raw = [f"{word}/1.jpg".encode(encoding) for word in words]
+def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoded):
+    encoding, *words = encoded.split("|")
+    raw = [word.encode(encoding) for word in words]
     best = names.fitting(raw)[0]
-    assert [name.decode(best) for name in raw] == [f"{word}/1.jpg" for word in words]
-
-
-@pytest.mark.parametrize(
-    ("encoding", "word"),
-    [
-        ("cp437", "20°C"),
-        ("cp437", "½ kg"),
-        ("cp850", "piña nº1"),
-        ("cp1251", "кошка №1"),
-        ("cp1252", "træ1"),
-        ("cp1252", "2 æbler"),
-        ("cp1252", "piña"),
-    ],
-)
-def test_symbols_are_part_of_names(encoding, word):
-    raw = word.encode(encoding)
-    assert raw.decode(names.fitting([raw])[0]) == word
+    assert [name.decode(best) for name in raw] == words
 
 
 def test_no_symbol_stands_inside_a_word():
@@ -653,23 +571,6 @@ def test_no_symbol_stands_inside_a_word():
 def test_encodings_in_which_names_are_the_same_are_no_alternatives():
     assert len(names.fitting(["Blüte".encode("cp850"), b"k\x84fer"])) == 1
     assert len(names.fitting([word.encode("cp866") for word in ("роза", "кошка")])) == 1
-
-
-@pytest.mark.parametrize(
-    ("encoding", "words"),
-    [
-        ("cp1251", ["кошка", "собака"]),
-        ("cp1251", ["Кошка 20°C", "мышь"]),
-        ("cp1251", ["кот", "пёс", "лес"]),
-        ("cp949", ["장미", "튤립"]),
-        ("cp1250", ["žába", "kůň"]),
-        ("cp1254", ["çiçek", "kırmızı"]),
-        ("cp862", ["חתול"]),
-        ("cp1255", ["שלום"]),
-    ],
-)
-def test_the_most_likely_language_comes_first(encoding, words):
-    assert names.fitting([word.encode(encoding) for word in words])[0] == encoding
 
 
 @pytest.mark.parametrize(("encoding", "word"), [("cp1254", "ağaç"), ("cp850", "5 µm")])
