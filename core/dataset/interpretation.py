@@ -206,38 +206,42 @@ def _check_classes(
             f"its own folder.{_about_links(files)}"
         )
     classes = inferred.classes
-    if len(classes) < fewest_classes and any(a.reason == layout.MASK for a in inferred.assignments):
+    pictures_found = prose.count(len(inferred.assignments))
+    enough = len(classes) >= fewest_classes
+    reasons = {assigned.reason for assigned in inferred.assignments}
+    if not enough and layout.MASK in reasons:
         raise BadDataset(
             f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
             "Leave the masks out, and put the pictures of each class into one folder."
         )
-    if len(classes) >= fewest_classes and (source or not _is_flat_split(inferred)):
+    if enough and (source or not _is_flat_split(inferred)):
         return
-    advice = _about_tables(pictures, others, files, source) or _about_links(files)
-    if source and len(classes) < fewest_classes:
+    if source:
         only = f", and only {prose.listed(classes)}" if classes else ""
         labelled = sum(bool(label) for label, _ in source.labels.values())
-        raise NoClasses(
+        problem = (
             f"Expected labels of at least two classes in {source.source} of {name}; it gives a "
-            f"label to {labelled:,} of {prose.count(len(inferred.assignments))}{only}. Add the "
-            f"other rows, or use one folder per class.{advice}"
+            f"label to {labelled:,} of {pictures_found}{only}. Add the other rows, or use one "
+            "folder per class."
         )
-    if not classes:
-        by_year = any(a.reason == repeats.BY_YEAR for a in inferred.assignments)
-        where = "in folders by year" if by_year else "at the top level"
-        raise NoClasses(
-            f"No class folders in {name}. Found {prose.count(len(inferred.assignments))} {where}. "
-            f"Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
+    elif not classes:
+        where = "in folders by year" if repeats.BY_YEAR in reasons else "at the top level"
+        problem = (
+            f"No class folders in {name}. Found {pictures_found} {where}. Put each class in its "
+            "own folder: flowers/rose/…, flowers/tulip/…"
         )
-    if source is None and _is_flat_split(inferred):
-        raise NoClasses(
+    elif _is_flat_split(inferred):
+        problem = (
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
-            f"{advice}"
+        )
+    else:
+        problem = (
+            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+            "with pictures of something else."
         )
     raise NoClasses(
-        f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
-        f"with pictures of something else.{advice}"
+        problem + (_about_tables(pictures, others, files, source) or _about_links(files))
     )
 
 

@@ -89,12 +89,11 @@ def read(
     of_splits, splits = split_lists.find(part, columns)
     columns = [column for column in columns if column not in of_splits]
     named = _named(columns, classes)
-    if not classes and not named and table.titled and _are_classes(columns):
-        title, labels, trust = _from_marks(name, columns)
-    else:
-        title, labels, trust = _from_one_column(
-            name, table, columns, named, guess=not (classes or strict)
-        )
+    may_be_marks = table.titled and not named and not classes
+    found = _from_marks(name, columns) if may_be_marks else None
+    title, labels, trust = found or _from_one_column(
+        name, table, columns, named, guess=not (classes or strict)
+    )
     rows = zip(table.pictures, zip(labels, splits, strict=False), strict=True)
     pairs = [row for row in rows if any(row[1])]
     titled = {column.title for column in of_splits} - split_lists.FOLDS
@@ -126,26 +125,20 @@ def _has_few(column: TableColumn) -> bool:
     return 2 <= len(column.values) <= max(2, len(column.cells) / 2)
 
 
-def _are_classes(columns: list[TableColumn]) -> bool:
-    """Whether a table has a column of marks per class."""
+def _from_marks(name: str, columns: list[TableColumn]) -> tuple[str, list[str], Trust] | None:
+    """The label of each row of a table with a column of marks per class; None of another table."""
     marks = [column for column in columns if column.is_marks]
-    rows = zip(*(column.marked for column in marks), strict=True)
-    exclusive = all(sum(row) == 1 for row in rows)
-    return len(marks) > 1 and (exclusive or all(c.is_marks for c in _guessed(columns)))
-
-
-def _from_marks(name: str, columns: list[TableColumn]) -> tuple[str, list[str], Trust]:
-    """The name of a table with a column of marks per class, and the label of each row."""
-    classes = [column.header for column in columns if column.is_marks]
     # In JSON, the title of a column is a path: `flags.cat`.
-    titles = [title.rpartition(".")[2] if _is_json(name) else title for title in classes]
-    rows = zip(*(column.marked for column in columns if column.is_marks), strict=True)
-    marked = [list(compress(titles, row)) for row in rows]
-    labels = [each[0] if len(each) == 1 else "" for each in marked]
+    titles = [c.header.rpartition(".")[2] if _is_json(name) else c.header for c in marks]
+    rows = [list(compress(titles, row)) for row in zip(*(c.marked for c in marks), strict=True)]
+    exclusive = all(len(marked) == 1 for marked in rows)
+    if len(marks) < 2 or not (exclusive or all(c.is_marks for c in _guessed(columns))):
+        return None
+    labels = [marked[0] if len(marked) == 1 else "" for marked in rows]
     if not any(labels):
         raise BadDataset(
-            f"{name} gives no picture exactly one of the classes {prose.listed(classes)}. Mark one "
-            "class per picture."
+            f"{name} gives no picture exactly one of the classes "
+            f"{prose.listed([column.header for column in marks])}. Mark one class per picture."
         )
     return name, labels, Trust.TITLED if all(labels) else Trust.OTHER_TITLE
 
@@ -161,10 +154,9 @@ def _from_one_column(
     title = column.header
     trust = Trust.GUESSED
     if len(column.values) == 1 or _has_few(column):
-        if column in named:
-            trust = Trust.TITLED
-        elif table.titled and title and not _is_json(name):
-            trust = Trust.OTHER_TITLE
+        says_so = table.titled and title and not _is_json(name)
+        other = Trust.OTHER_TITLE if says_so else Trust.GUESSED
+        trust = Trust.TITLED if column in named else other
     called = f"the column {title}" if table.titled else title
     labels = [cell if is_value(cell) else "" for cell in column.cells]
     return f"{called} of {name}" if title else name, labels, trust
