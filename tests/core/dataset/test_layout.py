@@ -211,16 +211,26 @@ def test_nested_folders_are_read_as_their_names_suggest(folders, classes, level)
     assert (found.classes, found.level) == (tuple(classes.split()), level)
 
 
+def zipped(folder: Path, pictures: dict[str, int]) -> Path:
+    """A zip of these pictures, each with its number."""
+    with zipfile.ZipFile(folder / "flowers.zip", "w") as target:
+        for name, number in pictures.items():
+            target.writestr(name, picture(number))
+    return folder / "flowers.zip"
+
+
+def taken_in(folder: Path, pictures: dict[str, int]) -> intake.Intake:
+    return intake.take_in(zipped(folder, pictures), "f", folder / "intake", Settings())
+
+
 @pytest.fixture
 def read(tmp_path):
     """Read a zip of pictures with these names and of other files."""
 
     def made(pictures: list[str], others: dict[str, str | bytes] | None = None) -> reading.Reading:
         shutil.rmtree(tmp_path / "pictures", ignore_errors=True)
-        path = tmp_path / "flowers.zip"
-        with zipfile.ZipFile(path, "w") as target:
-            for seed, name in enumerate(pictures):
-                target.writestr(name, picture(seed))
+        path = zipped(tmp_path, {name: number for number, name in enumerate(pictures)})
+        with zipfile.ZipFile(path, "a") as target:
             for name, content in (others or {}).items():
                 target.writestr(name, content)
         return dataset.read(path, tmp_path / "pictures", Settings())
@@ -377,21 +387,16 @@ def test_an_archive_inside_the_archive_is_named(read):
 
 
 def test_a_folder_that_is_there_twice_counts_once(read, tmp_path):
-    path = tmp_path / "flowers.zip"
-    with zipfile.ZipFile(path, "w") as target:
-        for n in range(6):
-            for folder in ("flowers", "flowers/flowers"):
-                target.writestr(f"{folder}/{'ab'[n % 2]}/{n}.png", picture(n))
-    folder = tmp_path / "intake"
-    found = intake.take_in(path, "flowers", folder, Settings())
+    names = [f"{top}/{'ab'[n % 2]}/{n}.png" for n in range(6) for top in ("x", "x/x")]
+    found = taken_in(tmp_path, {name: int(name[-5]) for name in names})
     assert [found.dataset.count(label) for label in (0, 1)] == [3, 3]
     assert not [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
     assert "6 pictures" in next(f.sentence for f in found.findings if f.code == "repeated")
 
 
 def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
-    read(paths("a/left", "a/right", "b/left", "b/right", each=3))
-    found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
+    names = paths("a/left", "a/right", "b/left", "b/right", each=3)
+    found = taken_in(tmp_path, {name: n for n, name in enumerate(names)})
     finding = next(f for f in found.findings if f.code == "subfolders")
     assert found.dataset.classes == ("a", "b")
     other = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
@@ -400,12 +405,7 @@ def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
 
 
 def test_no_remedy_leaves_nothing(tmp_path):
-    path = tmp_path / "flowers.zip"
-    with zipfile.ZipFile(path, "w") as target:
-        for n in range(4):
-            for label in "ab":
-                target.writestr(f"{label}/{label}{n}.png", picture(n))
-    found = intake.take_in(path, "flowers", tmp_path / "intake", Settings())
+    found = taken_in(tmp_path, {f"{c}/{c}{n}.png": n for n in range(4) for c in "ab"})
     blocking = [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
     assert [f.code for f in blocking] == ["in_two_classes"]
     assert blocking[0].remedy is None
@@ -426,8 +426,8 @@ def test_a_class_folder_without_a_readable_picture_is_a_finding(read):
 
 def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp_path):
     people = ("Anna", "Ben", "Cem", "Dora", "Emil")
-    read(paths(*[f"{who}/{pet}" for who in people for pet in ("cat", "dog")], "Ben/cow", each=3))
-    found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
+    names = paths(*[f"{p}/{pet}" for p in people for pet in ("cat", "dog")], "Ben/cow", each=3)
+    found = taken_in(tmp_path, {name: n for n, name in enumerate(names)})
     finding = next(f for f in found.findings if f.code == "repeated_subfolders")
     assert found.dataset.classes == people
     assert "have subfolders named cat and dog." in finding.sentence
@@ -570,15 +570,12 @@ def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
     assert len(found) > 1 and word in found
 
 
-def taken_in(tmp_path, names, encoding, *words):
+def taken_in_unsaid(tmp_path, names, encoding, *words):
     """The intake of a zip whose names have words in an encoding that it does not say."""
-    path = tmp_path / "unsaid.zip"
     signs = {word: "@#"[at] * len(word.encode(encoding)) for at, word in enumerate(words)}
-    with zipfile.ZipFile(path, "w") as target:
-        for n, name in enumerate(names):
-            for word, sign in signs.items():
-                name = name.replace(word, sign)
-            target.writestr(name, picture(n))
+    for word, sign in signs.items():
+        names = [name.replace(word, sign) for name in names]
+    path = zipped(tmp_path, {name: n for n, name in enumerate(names)})
     content = path.read_bytes()
     for word, sign in signs.items():
         content = content.replace(sign.encode(), word.encode(encoding))
@@ -588,7 +585,7 @@ def taken_in(tmp_path, names, encoding, *words):
 
 def test_another_encoding_that_fits_is_offered(tmp_path):
     names = [f"{('장미', '튤립')[n % 2]}/{n}.png" for n in range(6)]
-    found = taken_in(tmp_path, names, "cp949", "장미", "튤립")
+    found = taken_in_unsaid(tmp_path, names, "cp949", "장미", "튤립")
     finding = next(f for f in found.findings if f.code == "encoding")
     assert finding.severity is checks.Severity.WARNS
     used, other = finding.remedy.names
@@ -599,7 +596,7 @@ def test_another_encoding_that_fits_is_offered(tmp_path):
 
 def test_every_encoding_that_fits_is_offered(tmp_path):
     names = [f"{('כלב', 'dog')[n % 2]}/{n}.png" for n in range(6)]
-    found = taken_in(tmp_path, names, "cp1255", "כלב")
+    found = taken_in_unsaid(tmp_path, names, "cp1255", "כלב")
     offered = [f for f in found.findings if f.remedy and f.remedy.kind == "decode"]
     assert len({f.code for f in offered}) == len(offered) > 1
     remedy = next(f.remedy for f in offered if f.remedy.names[1] == "cp1255")
@@ -610,7 +607,7 @@ def test_every_encoding_that_fits_is_offered(tmp_path):
 
 def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
     names = [f"{('kočka', 'café')[n % 2]}/{n}.png" for n in range(6)]
-    found = taken_in(tmp_path, names, "cp852", "kočka")
+    found = taken_in_unsaid(tmp_path, names, "cp852", "kočka")
     assert found.dataset.classes == ("café", "kočka")
     offered = [f.remedy for f in found.findings if f.remedy and f.remedy.kind == "decode"]
     assert offered
@@ -621,7 +618,7 @@ def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
 
 def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
     names = [f"{('cat', 'dog')[n % 2]}/כלב{n}.png" for n in range(6)]
-    found = taken_in(tmp_path, names, "cp862", "כלב")
+    found = taken_in_unsaid(tmp_path, names, "cp862", "כלב")
     assert not any(f.code.startswith("encoding") for f in found.findings)
 
 
