@@ -66,11 +66,11 @@ class Lookup:
         candidates = self._candidates(parts)
         if len(candidates) > MOST_ALIKE:
             return None
-        matches = [self._match(value, parts, name, other) for name, other in candidates]
-        found = {match.picture: match for match in matches if match}
-        best = max((match.likeness for match in found.values()), default=None)
-        name = _settled([n for n, match in found.items() if match.likeness == best], table)
-        return found[name] if name else None
+        found = (self._match(value, parts, name, other) for name, other in candidates)
+        matches = list(filter(None, found))
+        best = max((match.likeness for match in matches), default=0.0)
+        name = _settled([m.picture for m in matches if m.likeness == best], table)
+        return Match(name, best) if name else None
 
     def _candidates(self, parts: list[str]) -> list[tuple[str, list[str]]]:
         """Pictures of the same name, if there are any in the same folder; with their parts."""

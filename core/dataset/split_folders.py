@@ -73,7 +73,7 @@ def is_split(places: list[Place]) -> bool:
     classes: defaultdict[Part | None, set[str]] = defaultdict(set)
     for place in places:
         classes[place.part].update(map(key, place.below) if place.below else [""])
-    if not any(classes["train"]) or len(classes) < 2:
+    if not any(classes["train"]):
         return False
     in_training = classes["train"] - {""}
     evaluation = classes["validation"] | classes["test"]

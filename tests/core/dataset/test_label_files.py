@@ -164,15 +164,14 @@ def test_words_for_no_value_are_no_class_and_typing_errors_no_second_one(read):
 
 
 def test_the_column_that_is_read_is_named_and_several_are_refused(read):
-    def table(*titles: str) -> str:
-        lines = [f"p{n}.jpg,{'xy'[n // 4]},{'ab'[n % 2]}" for n in range(8)]
-        return "\n".join([",".join(("file", *titles)), *lines])
+    def table(titles: str) -> str:
+        return lines(f"file, {titles}", lambda n: f"p{n}.jpg,{'xy'[n // 4]},{'ab'[n % 2]}")
 
-    found, _, notes = read({"labels.csv": table("category", "label")})
+    found, _, notes = read({"labels.csv": table("category, label")})
     assert found == LABELS and "the column label of labels.csv" in notes["labels_from"].sentence
-    for titles in (("category", "type"), ("colour", "shape")):
-        with pytest.raises(BadDataset, match=", ".join(titles)):
-            read({"labels.csv": table(*titles)})
+    for titles in ("category, type", "colour, shape"):
+        with pytest.raises(BadDataset, match=titles):
+            read({"labels.csv": table(titles)})
 
 
 def test_a_table_gives_a_split_to_class_folders_and_says_so(read):
@@ -229,14 +228,10 @@ def test_several_labels_in_one_cell_are_no_class(both, read):
 
 def test_a_table_that_contradicts_the_folders_is_a_finding(read):
     pictures = [f"{label}/{label}{n}.jpg" for label in ("cat", "dog") for n in range(4)]
-    swapped = "file,label\n" + "".join(
-        f"{name},{'dog' if 'cat' in name else 'cat'}\n" for name in pictures
-    )
+    swapped = lines("file,label", lambda n: f"{pictures[n]},{('dog', 'cat')[n // 4]}")
     found, _, notes = read({"labels.csv": swapped}, pictures)
     assert found["cat/cat0.jpg"] == "cat" and "8 of 8" in notes["labels_differ"].sentence
-    finer = "file,breed\n" + "".join(
-        f"{name},{name[:3]}{i % 2}\n" for i, name in enumerate(pictures)
-    )
+    finer = lines("file,breed", lambda n: f"{pictures[n]},{pictures[n][:3]}{n % 2}")
     assert "labels_differ" not in read({"breeds.csv": finer}, pictures)[2]
 
 
@@ -488,9 +483,7 @@ def test_a_long_table_is_not_cut_inside_a_character(tmp_path):
 
 
 def test_marks_of_properties_are_no_classes_beside_a_column_of_classes(read):
-    table = lines(
-        "image,male,smoker,finding", lambda n: f"p{n}.jpg,{n // 2 % 2},{n // 4},{'ab'[n % 2]}"
-    )
+    table = lines("file,male,old,finding", lambda n: f"p{n},{n // 2 % 2},{n // 4},{'ab'[n % 2]}")
     assert read({"labels.csv": table})[0] == LABELS
     table = lines("image,a,b,site", lambda n: f"p{n}.jpg,{1 - n % 2},{n % 2},s{n // 4}")
     assert read({"labels.csv": table})[0] == LABELS
@@ -506,18 +499,12 @@ def test_marks_of_properties_are_no_classes_beside_a_column_of_classes(read):
     ],
 )
 def test_the_split_is_in_the_column_that_has_its_words(titles, row, splits, read):
-    table = f"file,kind,{titles}\n" + "".join(
-        f"p{n}.jpg,{'ab'[n % 2]},"
-        + row.format(
-            fold=n % 4,
-            part=("train", "test")[n // 6],
-            test=n // 6,
-            train=1 - n // 6,
-            third=int(n in (4, 5)),
-        )
-        + "\n"
-        for n in range(8)
-    )
+    def cells(n: int) -> str:
+        late, third = n // 6, int(n in (4, 5))
+        part = ("train", "test")[late]
+        return row.format(fold=n % 4, part=part, test=late, train=1 - late, third=third)
+
+    table = lines(f"file,kind,{titles}", lambda n: f"p{n}.jpg,{'ab'[n % 2]},{cells(n)}")
     found, layout, _ = read({"labels.csv": table})
     assert found == LABELS
     assert [layout.assignments[n].split for n in (5, 6)] == splits
@@ -594,9 +581,7 @@ def test_a_column_of_splits_that_is_not_understood_is_a_finding(read, title, rep
 
 def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read):
     pictures = [f"{folder}/{folder}{n}.jpg" for folder in ("meadow", "forest") for n in range(4)]
-    table = "file,species\n" + "".join(
-        f"{name},{('deer', 'fox')[n % 2]}\n" for n, name in enumerate(pictures)
-    )
+    table = lines("file,species", lambda n: f"{pictures[n]},{('deer', 'fox')[n % 2]}")
     _, layout, notes = read({"list.csv": table}, pictures)
     assert layout.classes == ("forest", "meadow")
     assert "deer and fox" in notes["other_labels"].sentence
@@ -608,9 +593,7 @@ def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read):
 )
 def test_labels_of_a_table_count_if_folders_are_named_like_parts(read, folders, classes):
     pictures = [f"{folder}/{folder}{n}.jpg" for folder in folders for n in range(4)]
-    table = "file,type\n" + "".join(
-        f"{name},{('RGB', 'NIR')[n % 2]}\n" for n, name in enumerate(pictures)
-    )
+    table = lines("file,type", lambda n: f"{pictures[n]},{('RGB', 'NIR')[n % 2]}")
     assert read({"table.csv": table}, pictures)[1].classes == tuple(classes.split())
 
 
