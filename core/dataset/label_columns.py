@@ -8,21 +8,12 @@ from itertools import compress
 from typing import NamedTuple
 
 from core.dataset import records, split_lists
-from core.dataset.folder_names import Part, plain, vocabulary
-from core.dataset.table_columns import TableColumn, is_value, mark
+from core.dataset.folder_names import Part, vocabulary
+from core.dataset.table_columns import TableColumn, is_titled, is_value, mark
 from core.dataset.tables import Table
 from core.errors import BadDataset
 from core.system import prose
 
-LABEL_COLUMNS = vocabulary(
-    plain("""
-label labels class classname class_name classid class_id category categories target dx diagnosis
-species breed variety type y choice choices tag tags tagname annotation annotations answer
-radio_answer displayname diagnostic disease finding grade klasse kategorie art
-classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
-etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
-""")
-)
 _CLEAREST = ("label", "labels", "class")
 """Titles that are preferred to the others."""
 _LAST_WORDS = vocabulary("label labels class category categories species breed diagnosis tags")
@@ -101,15 +92,10 @@ def read(
     return TableLabels(title, [*_separate(pairs)], trust, table.missing, unread)
 
 
-def is_titled(title: str) -> bool:
-    """Whether a column has the title of labels."""
-    return TableColumn(title, []).title in LABEL_COLUMNS
-
-
 def _named(columns: list[TableColumn], classes: Collection[str]) -> list[TableColumn]:
     """Columns with the title of labels, or of the classes of the folders."""
     marks = set(map(mark, classes))
-    named = [c for c in columns if c.title in LABEL_COLUMNS or c.values <= marks]
+    named = [c for c in columns if is_titled(c.header) or c.values <= marks]
     return named or [
         c for c in columns if c.title.rpartition("_")[2] in _LAST_WORDS and not c.is_marks
     ]

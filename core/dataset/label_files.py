@@ -114,7 +114,7 @@ def _tables(
         if suffix not in SUFFIXES or made_up or of_one or not tables.small(member.path):
             continue
         text = tables.text_of(member.path)
-        kind = records.boxes(member.name, text, label_columns.is_titled)
+        kind = records.boxes(member.name, text)
         if kind and (kind != "YOLO" or path.stem in stems):
             boxed |= {suffix} if path.stem in stems else set()
             refusals.append(LabelsOfParts(f"{name} {DETECTION.format(format=kind)}"))
@@ -128,7 +128,7 @@ def _tables(
         table = tables.matched(member.name, rows, lookup)
         named = {path.stem, PurePosixPath(path.stem).stem} & stems
         if named and suffix in records.OF_ONE and not (table and table.names_several):
-            record = records.of_picture(member.name, text, label_columns.is_titled)
+            record = records.of_picture(member.name, text)
             of_pictures[str(path.parent)][member.name] = record
         elif table and not (suffix == ".txt" and len(table.pictures) < len(rows) / 2):
             found[member.name,] = table

@@ -5,12 +5,12 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from core.dataset import tables
-from core.dataset.table_columns import is_number
+from core.dataset.table_columns import is_number, is_titled
 from core.system.untrusted_json import parse
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
@@ -79,11 +79,10 @@ def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
     return [columns, *body] if columns else []
 
 
-def boxes(name: str, text: str, is_label: Callable[[str], bool]) -> str:
+def boxes(name: str, text: str) -> str:
     """The format of a file that labels parts of pictures, or an empty string.
 
-    Args:
-        is_label: whether a title is one of labels, beside which a box may be that of the object.
+    Beside a column of labels, a box may be that of the object.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".xml":
@@ -100,7 +99,7 @@ def boxes(name: str, text: str, is_label: Callable[[str], bool]) -> str:
             for row in tables.rows_of(text[: tables.SAMPLE])[:1]
             for cell in row
         }
-        labelled = any(is_label(cell) for cell in header - {"y"})  # or a coordinate
+        labelled = any(map(is_titled, header - {"y"}))  # or a coordinate
         has_box = any(cell.startswith("bbox") for cell in header) and not labelled
         return "a table of boxes" if has_box or len(header & _BOX_COLUMNS) > 1 else ""
     return ""
@@ -135,18 +134,17 @@ def _pairs_of_fiftyone(content: Any) -> list[list[str]]:
     return [[file, str(names[number])] for file, number in labels.items()]
 
 
-def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[str, str]:
+def of_picture(name: str, text: str) -> dict[str, str]:
     """What a JSON file about one picture says, with the name of the picture by its own name.
 
     Args:
         name: such as `1.jpg.json` or `1.json`.
-        is_label: whether a title is one of labels, whose cells are always kept.
     """
     try:
         cells = [cell for cell in _cells(parse(text)) if len(cell[1]) <= LONGEST]
     except ValueError:
         return {}
-    kept = sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
+    kept = sorted(cells, key=lambda cell: not is_titled(cell[0]))[:MOST_CELLS]
     return dict(kept) | {"file": PurePosixPath(name).stem}
 
 

@@ -7,6 +7,15 @@ from functools import cached_property
 from core.dataset import levels
 from core.dataset.folder_names import plain, vocabulary
 
+LABEL_COLUMNS = vocabulary(
+    plain("""
+label labels class classname class_name classid class_id category categories target dx diagnosis
+species breed variety type y choice choices tag tags tagname annotation annotations answer
+radio_answer displayname diagnostic disease finding grade klasse kategorie art
+classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
+etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
+""")
+)
 # Words of programs and people in several languages.
 ON = vocabulary(
     "1 true yes x ✓ ✔ ja wahr oui vrai si sí sì verdadero vero sim verdadeiro tak да 是"
@@ -53,6 +62,11 @@ class TableColumn:
     def marked(self) -> list[bool]:
         """Which rows are marked."""
         return [mark(cell) in ON for cell in self.cells]
+
+
+def is_titled(header: str) -> bool:
+    """Whether a column has the title of labels."""
+    return TableColumn(header, []).title in LABEL_COLUMNS
 
 
 def is_value(cell: str) -> bool:
