@@ -98,6 +98,7 @@ def test_it_is_said_that_the_validation_pictures_are_the_test_set(read):
     assert "validation_tests" not in [note.code for note in read(paths(*folders)).notes]
     found = read(paths(*folders[:4]))
     assert {e.split for e in found.dataset.examples} == {"train", "test"}
+    assert found.dataset.predefined
     assert "validation_tests" in [note.code for note in found.notes]
 
 
@@ -286,16 +287,16 @@ def test_a_column_about_something_else_does_not_contradict_the_folders(read):
 
 
 @pytest.mark.parametrize(
-    "name", ["latest_training_log.csv", "greatest_strains.csv", "banana_split.txt"]
+    ("name", "lists"),
+    [
+        *((name, True) for name in ("train_test_split.txt", "splits.json", "split_zhou.csv")),
+        *((name, False) for name in ("latest_training_log.csv", "banana_split.txt")),
+        ("greatest_strains.csv", False),
+    ],
 )
-def test_a_file_with_the_letters_of_a_split_is_no_list_of_one(name, read):
-    assert not read(paths("cat", "dog"), {name: "1 0\n"}).notes
-
-
-@pytest.mark.parametrize("name", ["train_test_split.txt", "splits.json", "split_zhou.csv"])
-def test_a_list_of_a_split_that_is_not_read_is_a_finding(name, read):
+def test_a_list_of_a_split_that_is_not_read_is_a_finding(name, lists, read):
     notes = read(paths("cat", "dog"), {name: "1 0\n"}).notes
-    assert [note.code for note in notes] == ["split_not_read"]
+    assert [note.code for note in notes] == ["split_not_read"] * lists
 
 
 def test_a_table_that_cannot_be_read_hides_no_list_of_a_split(read):
@@ -411,17 +412,21 @@ def test_no_remedy_leaves_nothing(tmp_path):
     assert blocking[0].remedy is None
 
 
-def test_an_empty_class_folder_is_a_finding(read):
-    found = read(paths("a", "b"), {"c/": ""})
+@pytest.mark.parametrize(
+    ("top", "others", "without"),
+    [
+        ("", {"c/": ""}, "c"),
+        (
+            "train/",
+            {"train/c/1.mp4": "film", "train/d/1.svg": "<svg/>", "train/docs/notes.txt": "b"},
+            "train/c and train/d",
+        ),
+    ],
+)
+def test_a_class_folder_without_a_readable_picture_is_a_finding(top, others, without, read):
+    found = read(paths(f"{top}a", f"{top}b"), others)
     note = next(note for note in found.notes if note.code == "empty_folders")
-    assert note.sentence.startswith("No readable pictures in c.")
-
-
-def test_a_class_folder_without_a_readable_picture_is_a_finding(read):
-    others = {"train/c/1.mp4": "film", "train/d/1.svg": "<svg/>", "train/docs/notes.txt": "b"}
-    found = read(paths("train/a", "train/b"), others)
-    note = next(note for note in found.notes if note.code == "empty_folders")
-    assert note.sentence.startswith("No readable pictures in train/c and train/d.")
+    assert note.sentence.startswith(f"No readable pictures in {without}.")
 
 
 def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp_path):
@@ -480,15 +485,14 @@ def test_folders_of_documents_beside_classes_are_no_warning(read):
     assert not read(paths("a", "b"), others).notes
 
 
-def test_a_mask_in_the_names_of_files_may_be_a_class():
-    pictures = [f"x/{n}_{label}.jpg" for n in range(4) for label in ("cat", "cat mask")]
-    assert not folder_names.masks(pictures)
-
-
-def test_classes_of_masks_with_the_subfolders_and_names_of_others_are_no_masks():
-    pictures = paths(
-        *[f"{c}/{who}" for c in ("masks", "labels", "hats") for who in ("Anna", "Ben")]
-    )
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        [f"x/{n}_{label}.jpg" for n in range(4) for label in ("cat", "cat mask")],
+        paths(*(f"{c}/{who}" for c in ("masks", "labels", "hats") for who in ("Anna", "Ben"))),
+    ],
+)
+def test_classes_of_masks_with_the_names_of_others_are_no_masks(pictures):
     assert not folder_names.masks(pictures)
 
 
@@ -622,13 +626,9 @@ def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
     assert not any(f.code.startswith("encoding") for f in found.findings)
 
 
-def test_labels_of_which_each_number_has_all_are_labels(read):
-    found = read([f"{n}_{label}.png" for n in range(3) for label in ("cat", "dog")])
-    assert found.dataset.classes == ("cat", "dog")
-
-
-def test_labels_behind_numbers_that_repeat_by_chance_are_labels(read):
-    found = read([f"{n}_{label}.png" for n, label in enumerate(["cat", "dog"] * 3)] + ["0_dog.png"])
+@pytest.mark.parametrize("numbers", [(0, 0, 1, 1, 2, 2), (0, 1, 2, 3, 4, 5, 5, 0)])
+def test_labels_behind_numbers_that_repeat_are_labels(numbers, read):
+    found = read([f"{n}_{('cat', 'dog')[at % 2]}.png" for at, n in enumerate(numbers)])
     assert found.dataset.classes == ("cat", "dog")
 
 
