@@ -59,12 +59,6 @@ def test_folders_with_the_words_of_a_split_define_it(training, testing):
     assert found.predefined
 
 
-def test_a_split_below_the_classes_is_read():
-    assert counts(layout.infer(paths("cat/train", "dog/train", "cat/test", "dog/test"))) == split(
-        "cat", "dog"
-    )
-
-
 def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
     found = layout.infer(paths("train/cat", "train/dog", "extra/cat", "extra/dog"))
     assert counts(found) == {("cat", None): 2, ("dog", None): 2}
