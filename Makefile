@@ -50,7 +50,7 @@ unit: $(VENV)/.dev  ## all tests except the slow ones, without the linters
 slow: $(VENV)/.dev  ## the tests that take long
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-corpus: $(VENV)/.dev  ## the tests with hostile archives and pictures, and a table of layouts
+corpus: $(VENV)/.dev  ## the tests with hostile archives and pictures
 	$(BIN)/python -m pytest -m corpus $(ARGS)
 
 cluster:  ## the tests that need Ray, in a separate environment

@@ -8,7 +8,8 @@ from functools import cached_property
 from core.dataset import label_files, layout
 from core.dataset.findings import Finding, informs, warns
 from core.dataset.folder_names import key
-from core.dataset.records import is_number
+from core.dataset.label_columns import LabelAndSplit
+from core.dataset.table_columns import is_number
 from core.system import prose
 
 _NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING, layout.UNLABELLED)
@@ -43,21 +44,19 @@ class Comparison:
         A label counts if it means one of the classes; a split, if all classes keep training
         pictures.
         """
-        folders, source = self.folders, self.source
+        folders = self.folders
         classes = self._classes_meant()
-        lacking = [assigned.reason in _NO_LABEL for assigned in folders.assignments]
-        labels = []
-        for picture, assigned, lacks in zip(
-            self.pictures, folders.assignments, lacking, strict=True
-        ):
-            label, split = source.labels.get(picture, ("", None))
-            labels.append((classes.get(label, "") if lacks else assigned.label, split))
-        adds = any(label for (label, _), lacks in zip(labels, lacking, strict=True) if lacks)
-        if folders.predefined or not (adds or any(split for _, split in labels)):
+        labels: dict[str, LabelAndSplit] = {}
+        adds = False
+        for picture, assigned in zip(self.pictures, folders.assignments, strict=True):
+            label, split = self.source.labels.get(picture, ("", None))
+            lacks = assigned.reason in _NO_LABEL
+            labels[picture] = (classes.get(label, "") if lacks else assigned.label, split)
+            adds |= lacks and bool(labels[picture][0])
+        if folders.predefined or not (adds or any(split for _, split in labels.values())):
             return folders
-        both = layout.with_labels(
-            self.pictures, labels, source.source, source.contradictions, folders=adds, typed=False
-        )
+        source = self.source._replace(labels=labels)
+        both = layout.with_labels(self.pictures, source, folders=adds, typed=False)
         keeps = set(folders.classes) <= set(both.classes)
         return both if keeps and (adds or both.predefined) else folders
 

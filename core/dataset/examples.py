@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from core.archive.unpacking import Skipped
-from core.dataset.layout import Split
+from core.dataset.folder_names import Split
 from core.images import AS_DECLARED, Scale
 
 

@@ -126,14 +126,12 @@ def may_list_split(file: str) -> bool:
     """Whether a file is named like a list of a split: `splits.json`, `train_test.txt`."""
     path = PurePosixPath(file)
     words = words_of(path.stem)
-    if path.suffix.lower() not in _LISTS or not words:
-        return False
-    if {"train", "test"} <= {_ROLES.get(word) for word in words}:
-        return True
     rest = [word for word in words if word not in ("split", "splits")]
-    if len(rest) == len(words):
-        return False
-    return words[0] not in rest or all(word in _ROLES or is_generic(word) for word in rest)
+    says_split = len(rest) < len(words) and (
+        words[0] not in rest or all(word in _ROLES or is_generic(word) for word in rest)
+    )
+    says_both = {"train", "test"} <= {_ROLES.get(word) for word in words}
+    return path.suffix.lower() in _LISTS and (says_split or says_both)
 
 
 def printable(label: str) -> str:
@@ -185,23 +183,22 @@ def masks(names: Sequence[str]) -> frozenset[str]:
     stems = {posixpath.splitext(name)[0] for name in names}
     alike = (_MASK_OF.fullmatch(stem) for stem in stems)
     of_one = {mask[0] for mask in alike if mask and mask["picture"] in stems}
-    found = {name for name in names if posixpath.splitext(name)[0] in of_one} if of_one else set()
+    found = {name for name in names if posixpath.splitext(name)[0] in of_one}
     for folders in below.values():
         of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
-        others = set(folders) - of_masks
-        of_pictures = {folder for folder in others if _is_of(_PICTURES, folder)}
         if not of_masks:
             continue
-        named_after = [name for folder in of_pictures for name in folders[folder]]
-        words_in = _file_words
-        if not all(map(is_generic, others - of_pictures)):
+        beside = set(folders) - of_masks
+        of_pictures = {folder for folder in beside if _is_of(_PICTURES, folder)}
+        alone = all(map(is_generic, beside - of_pictures))
+        words_in = _file_words if alone else _folder_and_words
+        pictures = {
+            words_in(name)
+            for folder in (of_pictures if alone else beside)
+            for name in folders[folder]
             # `segmentations/albatross/1.png` beside `CUB/images/albatross/1.jpg`
-            beside = (name for folder in others for name in folders[folder])
-            named_after = [
-                name for name in beside if not _PICTURES.isdisjoint(name.casefold().split("/"))
-            ]
-            words_in = _folder_and_words
-        pictures = set(map(words_in, named_after))
+            if alone or not _PICTURES.isdisjoint(name.casefold().split("/"))
+        }
         marks = [name for folder in of_masks for name in folders[folder]]
         named = sum(
             any(words[:n] in pictures for n in range(1, len(words) + 1))

@@ -87,20 +87,14 @@ class GroupSource(NamedTuple):
     @property
     def title(self) -> str:
         """What groups are taken from, as in a sentence: `by file-name prefix`."""
-        match self.kind:
-            case "folder":
-                return "by inner folder" if self.level > 1 else "by folder"
-            case "prefix":
-                return "by a longer file-name prefix" if self.level > 1 else "by file-name prefix"
-            case "day":
-                return "by the day they were taken"
-            case "device":
-                return "by device"
-        return f"by the column {self.column} of {self.file}"
-
-    def means(self, other: GroupSource) -> bool:
-        """Whether the other one is this, or any level of it is meant."""
-        return self in (other, other._replace(level=0))
+        titles = {
+            "folder": "by inner folder" if self.level > 1 else "by folder",
+            "prefix": "by a longer file-name prefix" if self.level > 1 else "by file-name prefix",
+            "day": "by the day they were taken",
+            "device": "by device",
+            "column": f"by the column {self.column} of {self.file}",
+        }
+        return titles[self.kind]
 
 
 class Suggestion(BaseModel, frozen=True):
@@ -168,11 +162,15 @@ def group(dataset: Dataset, by: str, columns: Sequence[Column] = ()) -> Dataset:
         BadDataset: there are fewer than three groups, or the groups are the classes.
     """
     if not by:
-        return _with(dataset, [""] * len(dataset.examples), "")
+        ungrouped = dataset.with_each("group_name", [""] * len(dataset.examples))
+        return ungrouped.model_copy(update={"grouped_by": ""})
     wanted = GroupSource.parse(by)
     labels = np.array([example.label for example in dataset.examples], np.int64)
-    candidates = _candidates(dataset, columns, labels, wanted.kind)
-    fitting = {source: names for source, names in candidates if wanted.means(source)}
+    fitting = {
+        source: names
+        for source, names in _candidates(dataset, columns, labels)
+        if wanted in (source, source._replace(level=0))
+    }
     if not fitting:
         raise BadInput(_missing(wanted, by, columns))
     problems = {source: _problem(names, labels, source) for source, names in fitting.items()}
@@ -181,31 +179,25 @@ def group(dataset: Dataset, by: str, columns: Sequence[Column] = ()) -> Dataset:
         raise BadDataset(next(iter(problems.values())))
     useful = (source for source in usable if _useful(levels.numbered(fitting[source]), labels))
     chosen = next(useful, usable[0])
-    return _with(dataset, fitting[chosen], str(chosen))
-
-
-def _with(dataset: Dataset, names: Sequence[str], by: str) -> Dataset:
-    return dataset.with_each("group_name", names).model_copy(update={"grouped_by": by})
+    named = dataset.with_each("group_name", fitting[chosen])
+    return named.model_copy(update={"grouped_by": str(chosen)})
 
 
 def _candidates(
-    dataset: Dataset, columns: Sequence[Column], labels: np.ndarray, only: str = ""
+    dataset: Dataset, columns: Sequence[Column], labels: np.ndarray
 ) -> Iterator[tuple[GroupSource, list[str]]]:
-    """All ways to group, or those of one kind, with the name of each picture's group, if any."""
-    if only in ("", "column"):
-        for column in columns:
-            names = [column.groups.get(e.name, "") for e in dataset.examples]
-            yield GroupSource.parse(column.name), names
-    if only in ("", "folder"):
-        for level, names in levels.find("folder", dataset, labels):
-            yield GroupSource("folder", level), names
-    if only in ("", "prefix"):
-        found = levels.find("prefix", dataset, labels)
-        for level, names in sorted(found, key=lambda each: _is_category(each[1], labels)):
-            yield GroupSource("prefix", level), names
+    """All ways to group, with the name of each picture's group, if any."""
+    for column in columns:
+        names = [column.groups.get(e.name, "") for e in dataset.examples]
+        yield GroupSource.parse(column.name), names
+    for level, names in levels.find("folder", dataset, labels):
+        yield GroupSource("folder", level), names
+    found = levels.find("prefix", dataset, labels)
+    for level, names in sorted(found, key=lambda each: _is_category(each[1], labels)):
+        yield GroupSource("prefix", level), names
     for kind in EXIF:
         names = [getattr(example, kind) for example in dataset.examples]
-        if only in ("", kind) and any(names):
+        if any(names):
             yield GroupSource(kind), names
 
 

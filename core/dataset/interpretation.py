@@ -40,11 +40,17 @@ Classes = Literal["several", "preferably_several", "any", "none"]
 
 
 class Interpretation(NamedTuple):
-    """Classes and splits, findings about how files were read, and the tables that were."""
+    """Classes and splits, and findings about how files were read.
+
+    Attributes:
+        source: labels or splits that are not from folders, if they were used.
+        unread: tables that may define a split, but were not understood.
+    """
 
     layout: layout.Layout
-    notes: tuple[Finding, ...]
-    tables: tuple[str, ...]
+    notes: tuple[Finding, ...] = ()
+    source: label_files.Labels | None = None
+    unread: tuple[str, ...] = ()
 
 
 def interpret(
@@ -65,7 +71,7 @@ def interpret(
         NoClasses: there are no labels, or fewer than two classes.
     """
     if classes == "none":
-        return Interpretation(layout.Layout((layout.Assignment(),) * len(pictures)), (), ())
+        return Interpretation(layout.Layout((layout.Assignment(),) * len(pictures)))
     repeated = repeats.find(pictures, contents)
     unused = repeated | dict.fromkeys(folder_names.masks(pictures), layout.MASK)
     used = [picture for picture in pictures if picture not in unused]
@@ -76,37 +82,23 @@ def interpret(
         for each in pictures
     )
     inferred = replace(found.layout, assignments=assignments)
-    source = found.source
-    fewest = 2 if classes == "several" else 1
-    _check_classes(name, pictures, inferred, files, others, fewest, source)
+    whole = found._replace(layout=inferred)
+    _check_classes(name, pictures, whole, files, others, 2 if classes == "several" else 1)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
-    lists += found.unread
     notes = (
         *found.notes,
         *reading_findings.repeated(repeated),
-        *reading_findings.interpreted(used, lists, found.layout, source, files),
+        *reading_findings.interpreted(
+            used, [*lists, *found.unread], found.layout, found.source, files
+        ),
         *reading_findings.without_pictures(pictures, inferred, files),
     )
-    return Interpretation(inferred, notes, source.files if source else ())
-
-
-class _LabelsFound(NamedTuple):
-    """Classes and splits.
-
-    Attributes:
-        source: labels or splits that are not from folders, if they were used.
-        unread: tables that may define a split, but were not understood.
-    """
-
-    layout: layout.Layout
-    source: label_files.Labels | None = None
-    unread: tuple[str, ...] = ()
-    notes: tuple[Finding, ...] = ()
+    return whole._replace(notes=notes)
 
 
 def _find_labels(
     name: str, pictures: Sequence[str], others: Sequence[Member], classes: Classes
-) -> _LabelsFound:
+) -> Interpretation:
     """The classes of folders; where there are too few, those of tables or file names."""
     folders = layout.infer(pictures)
     if _are_enough(folders, classes):
@@ -122,10 +114,10 @@ def _find_labels(
         tables = label_files.find(name, pictures, others, labels)
         notes = (warns("boxes", f"{refusal} Only the file names were used."),)
     if tables and tables.enough:
-        return _LabelsFound(_labelled(pictures, tables), tables, tables.unread, notes)
-    if names := file_names.find(pictures, tables):
-        return _LabelsFound(_labelled(pictures, names), names, notes=notes)
-    return _LabelsFound(_labelled(pictures, tables), tables) if tables else _LabelsFound(folders)
+        return Interpretation(layout.with_labels(pictures, tables), notes, tables, tables.unread)
+    if source := file_names.find(pictures, tables) or tables:
+        return Interpretation(layout.with_labels(pictures, source), notes, source)
+    return Interpretation(folders)
 
 
 def _are_enough(folders: layout.Layout, classes: Classes) -> bool:
@@ -139,31 +131,31 @@ def _are_enough(folders: layout.Layout, classes: Classes) -> bool:
 
 def _beside_folders(
     name: str, pictures: Sequence[str], others: Sequence[Member], folders: layout.Layout
-) -> _LabelsFound:
+) -> Interpretation:
     """The classes of folders with what tables add to them."""
     try:
         source = label_files.find(name, pictures, others, folders.classes)
     except BadDataset:  # the folders have labels, but lists of a split were not read either
         tables = [m.name for m in others if m.name.lower().endswith(label_files.SUFFIXES)]
         tests = [n for n in tables if folder_names.role(PurePosixPath(n).stem) == "test"]
-        return _LabelsFound(folders, unread=tuple(tests))
+        return Interpretation(folders, unread=tuple(tests))
     if source is None:
-        return _LabelsFound(folders)
+        return Interpretation(folders)
     comparison = combining.Comparison(pictures, folders, source)
     if _are_parts(comparison):
         if source.unread:  # that was judged by the folders
             source = label_files.find(name, pictures, others) or source
-        return _LabelsFound(_labelled(pictures, source), source, source.unread)
+        return Interpretation(layout.with_labels(pictures, source), (), source, source.unread)
     notes = comparison.disagreement()
     both = comparison.combined()
     if both == folders:
-        return _LabelsFound(folders, None, source.unread, notes)
+        return Interpretation(folders, notes, None, source.unread)
     pairs = zip(folders.assignments, both.assignments, strict=True)
     if all(after.label in ("", before.label) for before, after in pairs):
         # Only the split is from the table.
         splits = {picture: ("", split) for picture, (_, split) in source.labels.items()}
         source = source._replace(labels=splits)
-    return _LabelsFound(both, source, source.unread, notes)
+    return Interpretation(both, notes, source, source.unread)
 
 
 def _are_parts(comparison: combining.Comparison) -> bool:
@@ -183,12 +175,6 @@ def _are_numbered(labels: Iterable[str]) -> bool:
     return len({re.sub(r"\d+", "", label) for label in labels}) == 1
 
 
-def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:
-    """The classes and splits of a table."""
-    labels = [source.labels.get(picture, ("", None)) for picture in pictures]
-    return layout.with_labels(pictures, labels, source.source, source.contradictions)
-
-
 def _is_flat_split(inferred: layout.Layout) -> bool:
     """Whether all classes are named like parts of a split."""
     roles = {folder_names.role(label) for label in inferred.classes}
@@ -198,13 +184,13 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
 def _check_classes(
     name: str,
     pictures: Sequence[str],
-    inferred: layout.Layout,
+    found: Interpretation,
     files: Extraction,
     others: Sequence[Member],
     fewest_classes: int,
-    source: label_files.Labels | None,
 ) -> None:
     """Check that there are enough classes."""
+    inferred, _, source, _ = found
     nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
     nested += [member.name for member in others if is_archive(member.name)]  # of a folder
     if not inferred.assignments and nested:
@@ -220,38 +206,42 @@ def _check_classes(
             f"its own folder.{_about_links(files)}"
         )
     classes = inferred.classes
-    if len(classes) < fewest_classes and any(a.reason == layout.MASK for a in inferred.assignments):
+    pictures_found = prose.count(len(inferred.assignments))
+    enough = len(classes) >= fewest_classes
+    reasons = {assigned.reason for assigned in inferred.assignments}
+    if not enough and layout.MASK in reasons:
         raise BadDataset(
             f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
             "Leave the masks out, and put the pictures of each class into one folder."
         )
-    if len(classes) >= fewest_classes and (source or not _is_flat_split(inferred)):
+    if enough and (source or not _is_flat_split(inferred)):
         return
-    advice = _about_tables(pictures, others, files, source) or _about_links(files)
-    if source and len(classes) < fewest_classes:
+    if source:
         only = f", and only {prose.listed(classes)}" if classes else ""
         labelled = sum(bool(label) for label, _ in source.labels.values())
-        raise NoClasses(
+        problem = (
             f"Expected labels of at least two classes in {source.source} of {name}; it gives a "
-            f"label to {labelled:,} of {prose.count(len(inferred.assignments))}{only}. Add the "
-            f"other rows, or use one folder per class.{advice}"
+            f"label to {labelled:,} of {pictures_found}{only}. Add the other rows, or use one "
+            "folder per class."
         )
-    if not classes:
-        by_year = any(a.reason == repeats.BY_YEAR for a in inferred.assignments)
-        where = "in folders by year" if by_year else "at the top level"
-        raise NoClasses(
-            f"No class folders in {name}. Found {prose.count(len(inferred.assignments))} {where}. "
-            f"Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
+    elif not classes:
+        where = "in folders by year" if repeats.BY_YEAR in reasons else "at the top level"
+        problem = (
+            f"No class folders in {name}. Found {pictures_found} {where}. Put each class in its "
+            "own folder: flowers/rose/…, flowers/tulip/…"
         )
-    if source is None and _is_flat_split(inferred):
-        raise NoClasses(
+    elif _is_flat_split(inferred):
+        problem = (
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
-            f"{advice}"
+        )
+    else:
+        problem = (
+            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+            "with pictures of something else."
         )
     raise NoClasses(
-        f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
-        f"with pictures of something else.{advice}"
+        problem + (_about_tables(pictures, others, files, source) or _about_links(files))
     )
 
 

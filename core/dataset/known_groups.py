@@ -1,7 +1,7 @@
 """Tell groups that a model was trained on from new ones."""
 
 from collections.abc import Collection, Sequence
-from itertools import takewhile
+from itertools import combinations, takewhile
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def count(examples: Sequence[Example]) -> NewGroups:
 
 def _on_any_level(dataset: Dataset, kind: str, names: Collection[str]) -> np.ndarray:
     """Which pictures, (n,) bool, have the words of one of these groups in their names."""
-    known = [levels.words_of(kind, name) for name in names]
+    known = [levels.parts_of_group(kind, name.casefold()) for name in names]
     if kind == "folder" and len(known) > 1:
         # A folder around everything tells no group apart and may have another name elsewhere.
         columns = zip(*known, strict=False)
@@ -63,13 +63,13 @@ def _on_any_level(dataset: Dataset, kind: str, names: Collection[str]) -> np.nda
     marks = {tuple(words) for words in known if words}
     # Folders of classes make no level; they may lie between those of a group.
     classes = {folder.casefold() for name in dataset.classes for folder in name.split("/")}
-    named = [
-        [word for word in words if word not in classes] for words in levels.words(kind, dataset)
-    ]
-    return np.array([_contains(words, marks) for words in named], bool)
 
+    def contains(parts: list[tuple[str, str]]) -> bool:
+        """Whether some of the words, one after the other, are one of these marks."""
+        words = [word.casefold() for _, word in parts if word.casefold() not in classes]
+        return any(
+            tuple(words[start:end]) in marks
+            for start, end in combinations(range(len(words) + 1), 2)
+        )
 
-def _contains(words: Sequence[str], marks: Collection[tuple[str, ...]]) -> bool:
-    """Whether some of the words, one after the other, are one of these marks."""
-    ends = range(1, len(words) + 1)
-    return any(tuple(words[start:end]) in marks for end in ends for start in range(end))
+    return np.array(list(map(contains, levels.parts_of(kind, dataset))), bool)

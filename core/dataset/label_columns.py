@@ -2,26 +2,18 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from enum import IntEnum
+from itertools import compress
 from typing import NamedTuple
 
-from core.dataset import levels, records, split_lists, tables
-from core.dataset.folder_names import Part, plain, vocabulary
-from core.dataset.split_lists import OFF, ON, mark
+from core.dataset import records, split_lists
+from core.dataset.folder_names import Part, vocabulary
+from core.dataset.table_columns import TableColumn, is_titled, is_value, mark
+from core.dataset.tables import Table
 from core.errors import BadDataset
 from core.system import prose
 
-LABEL_COLUMNS = vocabulary(
-    plain("""
-label labels class classname class_name classid class_id category categories target dx diagnosis
-species breed variety type y choice choices tag tags tagname annotation annotations answer
-radio_answer displayname diagnostic disease finding grade klasse kategorie art
-classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
-etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
-""")
-)
 _CLEAREST = ("label", "labels", "class")
 """Titles that are preferred to the others."""
 _LAST_WORDS = vocabulary("label labels class category categories species breed diagnosis tags")
@@ -29,7 +21,6 @@ _LAST_WORDS = vocabulary("label labels class category categories species breed d
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
 _LIST = re.compile(r"\[(.*)\]", re.DOTALL)
 
-Row = list[str]
 LabelAndSplit = tuple[str, Part | None]
 """The class and the split of a picture; the class may be empty."""
 
@@ -58,85 +49,13 @@ class TableLabels(NamedTuple):
     pairs: list[tuple[str, LabelAndSplit]]
     trust: Trust
     missing: list[str]
-    unread: bool = False
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """The columns of a table that may hold labels.
-
-    Attributes:
-        file: name of the table.
-        classes, strict: as in `read`.
-        values: place of a column → its values, without the columns of file names and splits.
-        titles: of all columns, as by `_title`.
-        marks: columns of marks, such as 0 and 1.
-        split_of: what says the split of a row.
-    """
-
-    file: str
-    table: tables.Table
-    classes: Collection[str]
-    strict: bool
-    values: dict[int, set[str]]
-    titles: list[str]
-    marks: list[int]
-    split_of: Callable[[Row], Part | None]
-
-    @property
-    def named(self) -> list[int]:
-        """Columns with the title of labels, or of the classes of the folders."""
-        classes = {mark(label) for label in self.classes}
-        values = self.values
-        named = [n for n in values if self.titles[n] in LABEL_COLUMNS or values[n] <= classes]
-        return named or [
-            n
-            for n in values
-            if self.titles[n].rpartition("_")[2] in _LAST_WORDS and n not in self.marks
-        ]
-
-    @property
-    def few(self) -> list[int]:
-        """Columns with several values, each of which may be that of several pictures."""
-        return [n for n, each in self.values.items() if 2 <= len(each) <= self.most_classes]
-
-    @property
-    def guessed(self) -> list[int]:
-        """Of these, the ones that may be labels without a title that says so: no dates."""
-        return [n for n in self.few if not all(map(_DATE.match, self.values[n]))]
-
-    def has_words(self, column: int) -> bool:
-        """Whether not all values of a column are numbers."""
-        cells = (row[column] for _, row in self.table.body)
-        return not all(map(records.is_number, filter(tables.is_value, cells)))
-
-    def partition(self, column: int) -> tuple[int, ...]:
-        """How a column divides the pictures."""
-        return tuple(levels.numbered([row[column] for _, row in self.table.body]).tolist())
-
-    @property
-    def most_classes(self) -> float:
-        """Values that a column of labels may have."""
-        return max(2, len(self.table.body) / 2)
-
-    @property
-    def is_json(self) -> bool:
-        """Whether titles are paths in JSON, such as `flags.cat`."""
-        return self.file.lower().endswith(records.SUFFIXES)
-
-    def labels(self, title: str, label_of: Callable[[Row], str], trust: Trust) -> TableLabels:
-        """The labels and splits of the rows that have any."""
-        pairs = []
-        for picture, row in self.table.body:
-            if any(pair := (label_of(row), self.split_of(row))):
-                pairs.append((picture, pair))
-        return TableLabels(title, pairs, trust, self.table.missing)
+    unread: bool
 
 
 def read(
-    name: str, table: tables.Table, classes: Collection[str], part: Part | None, *, strict: bool
+    name: str, table: Table, classes: Collection[str], part: Part | None, *, strict: bool
 ) -> TableLabels:
-    """The label and split of each row.
+    """The label and split of each row that has any.
 
     Labels are in one column, or one column per class holds marks; either may be missing. All rows
     are of one `part` unless a column says more.
@@ -150,115 +69,113 @@ def read(
     Raises:
         BadDataset: several columns may be the labels, or none of the marked classes is one.
     """
-    titles = [_title(title) for title in table.header]
-    values = _values(table)
-    marks = [n for n in values if values[n] <= ON | OFF and values[n] & ON]
-    of_splits, split_of = split_lists.columns(part, titles, values, marks)
-    columns = _Columns(
-        file=name,
-        table=table,
-        classes=classes,
-        strict=strict,
-        values={n: values[n] for n in values if n not in of_splits},
-        titles=titles,
-        marks=[n for n in marks if n not in of_splits],
-        split_of=split_of,
+    extensions = tuple({posixpath.splitext(picture)[1] for picture in table.pictures} - {""})
+    columns = [
+        column
+        for column in table.columns
+        if column is not table.names
+        and column.values
+        and not all(cell.endswith(extensions) for cell in column.cells)
+    ]
+    of_splits, splits = split_lists.find(part, columns)
+    columns = [column for column in columns if column not in of_splits]
+    named = _named(columns, classes)
+    may_be_marks = table.titled and not named and not classes
+    found = _from_marks(name, columns) if may_be_marks else None
+    title, labels, trust = found or _from_one_column(
+        name, table, columns, named, guess=not (classes or strict)
     )
-    found = _from_marks(columns) or _from_one_column(columns)
-    titled = {titles[n] for n in of_splits} - split_lists.FOLDS
-    return found._replace(unread=bool(titled) and not any(split for _, (_, split) in found.pairs))
+    rows = zip(table.pictures, zip(labels, splits, strict=False), strict=True)
+    pairs = [row for row in rows if any(row[1])]
+    titled = {column.title for column in of_splits} - split_lists.FOLDS
+    unread = bool(titled) and not any(split for _, (_, split) in pairs)
+    return TableLabels(title, [*_separate(pairs)], trust, table.missing, unread)
 
 
-def _from_marks(columns: _Columns) -> TableLabels | None:
-    """The labels of a table with a column of marks per class; None of another table."""
-    table, marks = columns.table, columns.marks
-    exclusive = all(sum(mark(row[n]) in ON for n in marks) == 1 for _, row in table.body)
-    are_classes = len(marks) > 1 and (exclusive or set(columns.guessed) <= set(marks))
-    if not (table.titled and are_classes) or columns.named or columns.classes:
-        return None
+def _named(columns: list[TableColumn], classes: Collection[str]) -> list[TableColumn]:
+    """Columns with the title of labels, or of the classes of the folders."""
+    marks = set(map(mark, classes))
+    named = [c for c in columns if is_titled(c.header) or c.values <= marks]
+    return named or [
+        c for c in columns if c.title.rpartition("_")[2] in _LAST_WORDS and not c.is_marks
+    ]
+
+
+def _guessed(columns: list[TableColumn]) -> list[TableColumn]:
+    """Columns that may be labels without a title that says so: no dates."""
+    return [c for c in columns if _has_few(c) and not all(map(_DATE.match, c.values))]
+
+
+def _has_few(column: TableColumn) -> bool:
+    """Whether a column has several values, each of which may be that of several pictures."""
+    return 2 <= len(column.values) <= max(2, len(column.cells) / 2)
+
+
+def _from_marks(name: str, columns: list[TableColumn]) -> tuple[str, list[str], Trust] | None:
+    """The label of each row of a table with a column of marks per class; None of another table."""
+    marks = [column for column in columns if column.is_marks]
     # In JSON, the title of a column is a path: `flags.cat`.
-    titles = {
-        n: table.header[n].rpartition(".")[2] if columns.is_json else table.header[n] for n in marks
-    }
-
-    def label_of(row: Row) -> str:
-        marked = [titles[n] for n in marks if mark(row[n]) in ON]
-        return marked[0] if len(marked) == 1 else ""
-
-    labelled = sum(bool(label_of(row)) for _, row in table.body)
-    if not labelled:
+    titles = [c.header.rpartition(".")[2] if _is_json(name) else c.header for c in marks]
+    rows = [list(compress(titles, row)) for row in zip(*(c.marked for c in marks), strict=True)]
+    exclusive = all(len(marked) == 1 for marked in rows)
+    if len(marks) < 2 or not (exclusive or all(c.is_marks for c in _guessed(columns))):
+        return None
+    labels = [marked[0] if len(marked) == 1 else "" for marked in rows]
+    if not any(labels):
         raise BadDataset(
-            f"{columns.file} gives no picture exactly one of the classes "
-            f"{prose.listed([table.header[n] for n in marks])}. Mark one class per picture."
+            f"{name} gives no picture exactly one of the classes "
+            f"{prose.listed([column.header for column in marks])}. Mark one class per picture."
         )
-    trust = Trust.TITLED if labelled == len(table.body) else Trust.OTHER_TITLE
-    return columns.labels(columns.file, label_of, trust)
+    return name, labels, Trust.TITLED if all(labels) else Trust.OTHER_TITLE
 
 
-def _from_one_column(columns: _Columns) -> TableLabels:
-    """The labels in the column that is likeliest to hold them, or only the splits without one."""
-    table, named = columns.table, columns.named
-    candidates = [n for n in named if n in columns.few]
-    if not candidates and not columns.classes and not columns.strict:
-        candidates = columns.guessed
-    column = _column(columns, candidates or named[:1])
+def _from_one_column(
+    name: str, table: Table, columns: list[TableColumn], named: list[TableColumn], *, guess: bool
+) -> tuple[str, list[str], Trust]:
+    """The column that is likeliest to hold labels, and the label of each row; else no labels."""
+    candidates = list(filter(_has_few, named)) or (_guessed(columns) if guess else [])
+    column = _column(name, columns, candidates or named[:1])
     if column is None:
-        return columns.labels(columns.file, lambda _: "", Trust.GUESSED)
-    title = table.header[column]
+        return name, [""] * len(table.pictures), Trust.GUESSED
+    title = column.header
     trust = Trust.GUESSED
-    if len(columns.values[column]) <= columns.most_classes:
-        if column in named:
-            trust = Trust.TITLED
-        elif table.titled and title and not columns.is_json:
-            trust = Trust.OTHER_TITLE
+    if len(column.values) == 1 or _has_few(column):
+        says_so = table.titled and title and not _is_json(name)
+        other = Trust.OTHER_TITLE if says_so else Trust.GUESSED
+        trust = Trust.TITLED if column in named else other
     called = f"the column {title}" if table.titled else title
-    found = columns.labels(
-        f"{called} of {columns.file}" if title else columns.file,
-        lambda row: row[column] if tables.is_value(row[column]) else "",
-        trust,
-    )
-    return found._replace(pairs=list(_separate(found.pairs)))
+    labels = [cell if is_value(cell) else "" for cell in column.cells]
+    return f"{called} of {name}" if title else name, labels, trust
 
 
-def is_titled(title: str) -> bool:
-    """Whether a column has the title of labels."""
-    return _title(title) in LABEL_COLUMNS
+def _is_json(name: str) -> bool:
+    return name.lower().endswith(records.SUFFIXES)
 
 
-def _values(table: tables.Table) -> dict[int, set[str]]:
-    """The values of each column that has any, without those of file names."""
-    extensions = tuple({posixpath.splitext(picture)[1] for picture, _ in table.body} - {""})
-    values = {
-        n: {mark(row[n]) for _, row in table.body if tables.is_value(row[n])}
-        for n in range(len(table.header))
-        if n != table.file_column and not all(row[n].endswith(extensions) for _, row in table.body)
-    }
-    return {n: each for n, each in values.items() if each}
-
-
-def _column(columns: _Columns, candidates: list[int]) -> int | None:
+def _column(
+    name: str, columns: list[TableColumn], candidates: list[TableColumn]
+) -> TableColumn | None:
     """The column of labels among those that may be; words are preferred to numbers and ids.
 
     Raises:
         BadDataset: several divide the pictures differently.
     """
-    table, file = columns.table, columns.file
-    words = [n for n in candidates if columns.has_words(n)]
+    words = [column for column in candidates if column.has_words]
     chosen = words or candidates
-    chosen = [n for n in chosen if columns.titles[n] in _CLEAREST] or chosen
-    partitions = {columns.partition(n) for n in chosen}
+    chosen = [column for column in chosen if column.title in _CLEAREST] or chosen
+    partitions = {column.partition for column in chosen}
     if len(partitions) < 2:
         if chosen and not words:  # the names of the same classes may be beside their numbers
-            guessed = (n for n in columns.guessed if n not in columns.marks)
-            named = filter(columns.has_words, guessed)
-            chosen = [*(n for n in named if columns.partition(n) in partitions), *chosen]
-        ids = {n for n in chosen if columns.titles[n].endswith("id")}
-        return next((n for n in chosen if n not in ids), next(iter(chosen), None))
-    if file.lower().endswith(".txt"):
+            named = [c for c in _guessed(columns) if c.has_words and not c.is_marks]
+            chosen = [*(c for c in named if c.partition in partitions), *chosen]
+        no_ids = (column for column in chosen if not column.title.endswith("id"))
+        return next(no_ids, next(iter(chosen), None))
+    if name.lower().endswith(".txt"):
         return None  # a list of numbers for programs
+    titles = ", ".join(column.header for column in chosen[:5])
     raise BadDataset(
-        f"{file} has several columns that may be the labels: "
-        f"{', '.join(table.header[n] for n in chosen[:5])}. Keep one of them beside the file names."
+        f"{name} has several columns that may be the labels: {titles}. Keep one of them beside the "
+        "file names."
     )
 
 
@@ -275,10 +192,3 @@ def _separate(pairs: list[tuple[str, LabelAndSplit]]) -> Iterator[tuple[str, Lab
             several = [part.strip() for part in re.split(r"[|;,]", label)]
             several = several if labels.issuperset(several) else [label]
         yield from ((picture, (part, split)) for part in several)
-
-
-def _title(title: str) -> str:
-    """The words of a title without the path before them: `tags.name` are tags."""
-    parts = [re.sub(r"[\s-]+", "_", part) for part in plain(title).split(".")]
-    is_part = parts[-1] in ("name", "value", "title") and len(parts) > 1
-    return parts[-2] if is_part else parts[-1]

@@ -65,54 +65,42 @@ def find(
             pictures.
         BadDataset: they are a project without pictures, or contradict each other.
     """
-    read = _read(name, pictures, others)
+    found, refusals = _tables(name, pictures, others)
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
-    sources: dict[str, TableLabels] = {}
-    refusals = list(read.refusals)
-    for file, table in read.tables.items():
-        part = parts.get(PurePosixPath(file).stem)
+    sources: dict[tuple[str, ...], TableLabels] = {}
+    for files, table in found.items():
+        part = parts.get(PurePosixPath(files[0]).stem)
         try:
-            sources[file] = label_columns.read(
-                file, table, classes, part, strict=file in read.joined
+            sources[files] = label_columns.read(
+                files[0], table, classes, part, strict=len(files) > 1
             )
         except BadDataset as refusal:
             refusals.append(refusal)
     trusted = any(source.trust is Trust.TITLED for source in sources.values())
     if refusals and not trusted and not classes:
         raise refusals[0]
-    used = _clearest(sources)
-    if not used:
+    merged = _merged(name, sources, len(pictures))
+    if not merged.files:
         return None
-    files = tuple(each for file in used for each in read.joined.get(file, (file,)))
-    merged = _merged(name, used, len(pictures))._replace(files=files)
     if split_lists.divides(merged.labels, pictures, classes):
         return merged
     undivided: dict[str, LabelAndSplit] = {
         picture: (label, None) for picture, (label, _) in merged.labels.items()
     }
-    return merged._replace(labels=undivided, unread=files)
+    return merged._replace(labels=undivided, unread=merged.files)
 
 
-class _Files(NamedTuple):
-    """The tables among other files.
+def _tables(
+    name: str, pictures: Sequence[str], others: Sequence[Member]
+) -> tuple[dict[tuple[str, ...], tables.Table], list[BadDataset]]:
+    """The tables that name pictures, by file, and refusals of files that label parts of them.
 
-    Attributes:
-        tables: by file.
-        joined: files about one picture each, of a folder, are one table: the first of them → all.
-        refusals: of files that label parts of pictures.
+    The files about one picture each of a folder are one table.
     """
-
-    tables: dict[str, tables.Table]
-    joined: dict[str, tuple[str, ...]]
-    refusals: tuple[BadDataset, ...]
-
-
-def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _Files:
-    """Read the files that name pictures."""
     lookup = tables.Lookup(pictures)
     stems = {PurePosixPath(picture).stem for picture in pictures}
     refusals: list[BadDataset] = []
-    found: dict[str, tables.Table] = {}
+    found: dict[tuple[str, ...], tables.Table] = {}
     of_pictures: defaultdict[str, dict[str, dict[str, str]]]  # by folder and name
     of_pictures = defaultdict(dict)
     # Suffixes of files about one picture, of which one is enough: such files can embed the picture
@@ -126,7 +114,7 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
         if suffix not in SUFFIXES or made_up or of_one or not tables.small(member.path):
             continue
         text = tables.text_of(member.path)
-        kind = records.boxes(member.name, text, label_columns.is_titled)
+        kind = records.boxes(member.name, text)
         if kind and (kind != "YOLO" or path.stem in stems):
             boxed |= {suffix} if path.stem in stems else set()
             refusals.append(LabelsOfParts(f"{name} {DETECTION.format(format=kind)}"))
@@ -140,44 +128,40 @@ def _read(name: str, pictures: Sequence[str], others: Sequence[Member]) -> _File
         table = tables.matched(member.name, rows, lookup)
         named = {path.stem, PurePosixPath(path.stem).stem} & stems
         if named and suffix in records.OF_ONE and not (table and table.names_several):
-            record = records.of_picture(member.name, text, label_columns.is_titled)
+            record = records.of_picture(member.name, text)
             of_pictures[str(path.parent)][member.name] = record
-        elif table and not (suffix == ".txt" and len(table.body) < len(rows) / 2):
-            found[member.name] = table
-    joined: dict[str, tuple[str, ...]] = {}
+        elif table and not (suffix == ".txt" and len(table.pictures) < len(rows) / 2):
+            found[member.name,] = table
     for files in of_pictures.values():
-        first = next(iter(files))
-        joined[first] = tuple(files)
-        if table := tables.matched(first, records.table_of(files.values()), lookup):
-            found[first] = table
-    return _Files(found, joined, tuple(refusals))
+        rows = records.table_of(files.values())
+        if table := tables.matched(next(iter(files)), rows, lookup):
+            found[tuple(files)] = table
+    return found, refusals
 
 
-def _clearest(sources: dict[str, TableLabels]) -> dict[str, TableLabels]:
-    """Sources by file, without labels of pictures that have some in a more trusted source."""
+def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) -> Labels:
+    """What all tables together say; pictures with several labels get none.
+
+    The labels of a source are not used if one that is trusted more has labels of its pictures.
+    """
     trust: defaultdict[str, Trust] = defaultdict(lambda: Trust.GUESSED)
     for source in sources.values():
         for picture, (label, _) in source.pairs:
             if label:
                 trust[picture] = max(trust[picture], source.trust)
-    clear = {}
-    for file, source in sources.items():
-        pairs = source.pairs
-        if any(label and trust[picture] > source.trust for picture, (label, _) in pairs):
-            pairs = [(picture, ("", split)) for picture, (_, split) in pairs if split]
-        if pairs:
-            clear[file] = source._replace(pairs=pairs)
-    return clear
-
-
-def _merged(name: str, sources: dict[str, TableLabels], count: int) -> Labels:
-    """What all tables together say; pictures with several labels get none."""
     found: defaultdict[str, set[LabelAndSplit]] = defaultdict(set)
-    for each in sources.values():
-        for picture, pair in each.pairs:
-            found[picture].add(pair)
-    titles = [s.title for s in sources.values() if any(label for _, (label, _) in s.pairs)]
-    titles = titles or [each.title for each in sources.values()]
+    used: dict[tuple[str, ...], TableLabels] = {}
+    titles = []
+    for files, source in sources.items():
+        labelled = [picture for picture, (label, _) in source.pairs if label]
+        trusted = all(trust[picture] <= source.trust for picture in labelled)
+        for picture, (label, split) in source.pairs:
+            if split or trusted:
+                found[picture].add((label if trusted else "", split))
+                used[files] = source
+        if trusted and labelled:
+            titles.append(source.title)
+    titles = titles or [source.title for source in used.values()]
     labels: dict[str, LabelAndSplit] = {}
     contradictions = set()
     divided = False
@@ -197,9 +181,13 @@ def _merged(name: str, sources: dict[str, TableLabels], count: int) -> Labels:
         )
     classes = Counter(label for label, _ in labels.values() if label)
     enough = len(classes) > 1 or (len(classes) == 1 and classes.total() >= MINIMUM_SHARE * count)
-    source = titles[0] if len(titles) == 1 else f"{len(titles)} tables"
-    missing = tuple(cell for each in sources.values() for cell in each.missing)
-    unread = tuple(sources) if divided else (f for f, each in sources.items() if each.unread)
+    unread = [files[0] for files, each in used.items() if divided or each.unread]
     return Labels(
-        source, labels, enough, frozenset(contradictions), missing, tuple(sources), tuple(unread)
+        titles[0] if len(titles) == 1 else f"{len(titles)} tables",
+        labels,
+        enough,
+        frozenset(contradictions),
+        missing=tuple(cell for each in used.values() for cell in each.missing),
+        files=tuple(file for files in used for file in files),
+        unread=tuple(unread),
     )

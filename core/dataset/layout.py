@@ -1,11 +1,12 @@
 """Infer classes and splits from the folders of pictures."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.dataset import nesting
 from core.dataset.folder_names import Part, Split, divided, key, normal, printable, role
+from core.dataset.label_files import Labels
 from core.dataset.nesting import ClassLevel
 from core.dataset.split_folders import Place, is_split, is_unlabelled, parts_of, placed, unwrapped
 
@@ -126,13 +127,7 @@ def _read(places: list[Place], level: ClassLevel | None) -> Layout:
 
 
 def with_labels(
-    names: Sequence[str],
-    labels: Sequence[tuple[str, Part | None]],
-    source: str,
-    contradictions: Collection[str] = (),
-    *,
-    folders: bool = True,
-    typed: bool = True,
+    names: Sequence[str], source: Labels, *, folders: bool = True, typed: bool = True
 ) -> Layout:
     """Assign labels that are not folders.
 
@@ -141,11 +136,10 @@ def with_labels(
 
     Args:
         names: paths, as in `infer`.
-        labels: class and part of each picture; a class may be empty.
-        contradictions: pictures that have several labels there.
-        folders: whether folders with the words of splits define that of the other pictures.
+        folders: whether folders with the words of splits define the split of other pictures.
         typed: whether labels were typed, so that spellings of one class may differ.
     """
+    labels = [source.labels.get(name, ("", None)) for name in names]
     parts = [part for _, part in labels]
     if folders:
         below = parts_of(unwrapped([name.split("/") for name in names]))
@@ -156,10 +150,10 @@ def with_labels(
     elif None in needed and "train" not in needed:
         parts = [part or "train" for part in parts]
     merged, spellings = _merge_spellings([printable(label) for label, _ in labels], parts, typed)
-    layout = _assign(merged, parts, source)
-    several = Assignment(reason=f"Several labels in {source}. Keep one of them.")
+    layout = _assign(merged, parts, source.source)
+    several = Assignment(reason=f"Several labels in {source.source}. Keep one of them.")
     assignments = [
-        several if name in contradictions else each
+        several if name in source.contradictions else each
         for name, each in zip(names, layout.assignments, strict=True)
     ]
     return replace(layout, assignments=tuple(assignments), spellings=spellings)

@@ -8,8 +8,6 @@ import numpy as np
 from core.dataset import folder_names
 from core.dataset.examples import Dataset
 
-Level = tuple[int, list[str]]
-"""The number of a level, from 1, and the name of each picture's group."""
 LEVELS = 6
 """Levels of folders, and words of a file name, that are tried."""
 DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
@@ -18,7 +16,7 @@ _ADDED = re.compile(r"^added \d+/")
 _WORD = re.compile(DATE + r"|[^\s_.\-]+")
 
 
-def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
+def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[tuple[int, list[str]]]:
     """Groups by the first part of each picture's name, the first two, and so on.
 
     Parts that are the same everywhere or are the class itself make no level.
@@ -26,8 +24,11 @@ def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
     Args:
         kind: `folder`, from the outermost, or `prefix`: the words of the file name but the last.
         labels: class index of each picture, (n,) int64.
+
+    Returns:
+        Each level: its number, from 1, and the name of each picture's group.
     """
-    parts = _parts(kind, dataset)
+    parts = parts_of(kind, dataset)
     names = [""] * len(parts)
     level = 0
     for index in range(min(LEVELS, max(map(len, parts), default=0))):
@@ -45,14 +46,13 @@ def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
             yield level, list(names)
 
 
-def words(kind: str, dataset: Dataset) -> list[list[str]]:
-    """The parts of each picture's name that levels are made of, in one case."""
-    return [[word.casefold() for _, word in parts] for parts in _parts(kind, dataset)]
+def parts_of(kind: str, dataset: Dataset) -> list[list[tuple[str, str]]]:
+    """The parts of each picture's name, each with what separates it from the last one."""
+    return _folders(dataset) if kind == "folder" else _words(dataset)
 
 
-def words_of(kind: str, name: str) -> list[str]:
+def parts_of_group(kind: str, name: str) -> list[str]:
     """The same parts of the name of a group."""
-    name = name.casefold()
     return name.split("/") if kind == "folder" else [m.group() for m in _WORD.finditer(name)]
 
 
@@ -71,12 +71,8 @@ def pairs(group: np.ndarray, labels: np.ndarray) -> int:
     return len(np.unique(group * (labels.max() + 1) + labels))
 
 
-def _parts(kind: str, dataset: Dataset) -> list[list[tuple[str, str]]]:
-    return _folders(dataset) if kind == "folder" else _words(dataset)
-
-
 def _folders(dataset: Dataset) -> list[list[tuple[str, str]]]:
-    """The folders of each picture, outermost first, each with what separates it from the last."""
+    """The folders of each picture, outermost first."""
     return [
         [
             ("/", folder)

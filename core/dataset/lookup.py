@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -18,43 +17,20 @@ MOST_ALIKE = 50
 _ABSOLUTE = re.compile(r"/|\.\./|[a-z][a-z\d+.-]*:", re.IGNORECASE)
 
 
-class Spelling(IntEnum):
-    """How the name of a file is written in a cell, compared with the picture's."""
-
-    WITHOUT_ZEROS = 0
-    WITHOUT_EXTENSION = 1
-    OTHER_CASE = 2
-    EXACT = 3
-
-
-_SCORES = {
-    Spelling.WITHOUT_ZEROS: 0.25,
-    Spelling.WITHOUT_EXTENSION: 0.5,
-    Spelling.OTHER_CASE: 1.0,
-    Spelling.EXACT: 1.1,
-}
+# How the name of a file is written in a cell. They differ by less than 1, which is one folder.
+_EXACT, _OTHER_CASE, _WITHOUT_EXTENSION, _WITHOUT_ZEROS = 1.1, 1.0, 0.5, 0.25
 
 
 class Match(NamedTuple):
     """The picture that a cell means.
 
     Attributes:
-        folders: how many of its innermost folders are in the cell.
+        likeness: how many of its innermost folders are in the cell, and 0.25 to 1.1 for how its
+            name is spelled there. The sum of a column says whether it has the file names.
     """
 
     picture: str
-    folders: int
-    spelling: Spelling
-
-    @property
-    def likeness(self) -> tuple[int, Spelling]:
-        """How alike the cell and the path of the picture are: the larger, the more."""
-        return self.folders, self.spelling
-
-    @property
-    def score(self) -> float:
-        """The same as a number, whose sum says which column of a table has the file names."""
-        return self.folders + _SCORES[self.spelling]
+    likeness: float
 
 
 class Lookup:
@@ -86,15 +62,15 @@ class Lookup:
             return None
         near = posixpath.normpath(posixpath.join(posixpath.dirname(table), value))
         if near in self._names:
-            return Match(near, len(parts) - 1, Spelling.EXACT)
+            return Match(near, len(parts) - 1 + _EXACT)
         candidates = self._candidates(parts)
         if len(candidates) > MOST_ALIKE:
             return None
-        matches = [self._match(value, parts, name, other) for name, other in candidates]
-        found = {match.picture: match for match in matches if match}
-        best = max((match.likeness for match in found.values()), default=None)
-        name = _settled([n for n, match in found.items() if match.likeness == best], table)
-        return found[name] if name else None
+        found = (self._match(value, parts, name, other) for name, other in candidates)
+        matches = list(filter(None, found))
+        best = max((match.likeness for match in matches), default=0.0)
+        name = _settled([m.picture for m in matches if m.likeness == best], table)
+        return Match(name, best) if name else None
 
     def _candidates(self, parts: list[str]) -> list[tuple[str, list[str]]]:
         """Pictures of the same name, if there are any in the same folder; with their parts."""
@@ -116,10 +92,10 @@ class Lookup:
                 return None
         if parts[-1] == other[-1]:
             same = value.rpartition("/")[2] == name.rpartition("/")[2]
-            return Match(name, folders, Spelling.EXACT if same else Spelling.OTHER_CASE)
+            return Match(name, folders + (_EXACT if same else _OTHER_CASE))
         stem = posixpath.splitext(other[-1])[0]
         same = stem in (parts[-1], posixpath.splitext(parts[-1])[0])
-        return Match(name, folders, Spelling.WITHOUT_EXTENSION if same else Spelling.WITHOUT_ZEROS)
+        return Match(name, folders + (_WITHOUT_EXTENSION if same else _WITHOUT_ZEROS))
 
 
 def _settled(names: list[str], table: str) -> str | None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
 OTHER_FILE = "Not a picture."
 """Of files with the extension of something else, such as tables and texts."""
 SAME_FILE = "A copy of a file with the same name in another folder."
+_KEPT = ("sha256", "width", "height", "format", "size", "day", "device")  # of fingerprints
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
 
@@ -85,24 +87,32 @@ def read(
         files, base = list_files(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
+    fingerprints = partial(
+        _fingerprint, thumbnails=thumbnails, settings=settings, deadline=deadline, progress=progress
+    )
+    results = fingerprints(files.members, scale or AS_DECLARED)
     stretched: tuple[Finding, ...] = ()
     if scale is None:
-        results, scale = _scaled(files.members, thumbnails, settings, deadline, progress)
+        depths = [None if isinstance(result, str) else result.depth for result in results]
+        scale = scaling.of(depths)
+        again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
+        scaled = fingerprints([files.members[n] for n in again], scale)
+        for n, result in zip(again, scaled, strict=True):
+            results[n] = result
         stretched = scaling.notes(scale)
-    else:
-        results = _fingerprint(files.members, thumbnails, settings, deadline, progress, scale)
     name = name or source.name
     readable, others, unreadable = _divided(files.members, results)
     names = [member.name for member, _ in readable]
     hashes = [picture.sha256 for _, picture in readable]
-    found, notes, used = interpret(name, names, others, files, classes, hashes)
+    found, notes, labels, _ = interpret(name, names, others, files, classes, hashes)
+    used = labels.files if labels else ()
     unused = [member for member in others if member.name not in used]
     if codes := class_codes.find(found.classes, len(names), unused):
         used, notes = (*used, codes[0]), (*notes, codes[1])
     check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
     examples, left_out = _examples(readable, found, base)
     columns = tables.columns([example.name for example in examples], others)
-    files_of_columns = {column.name.rpartition(":")[0] for column in columns}
+    grouping = {column.name.rpartition(":")[0] for column in columns}
     dataset = Dataset(
         name=name,
         classes=found.classes,
@@ -110,7 +120,7 @@ def read(
         skipped=tuple(
             each
             for each in (*files.skipped, *unreadable, *left_out)
-            if each.name not in used and each.name.rpartition("/")[2] not in files_of_columns
+            if each.name not in used and each.name.rpartition("/")[2] not in grouping
         ),
         predefined=found.predefined,
         scale=scale,
@@ -129,11 +139,12 @@ def thumbnail_name(sha256: str) -> str:
 
 def _fingerprint(
     members: Sequence[Member],
+    scale: Scale,
+    *,
     thumbnails: Path | None,
     settings: Settings,
     deadline: float,
     progress: Progress | None,
-    scale: Scale,
 ) -> list[Fingerprint | str]:
     """Decode all files on a few threads: the fingerprint of each, or why there is none."""
 
@@ -167,25 +178,6 @@ def _fingerprint(
                 reported = now
                 progress("Reading pictures", len(results), len(members))
     return results
-
-
-def _scaled(
-    members: Sequence[Member],
-    thumbnails: Path | None,
-    settings: Settings,
-    deadline: float,
-    progress: Progress | None,
-) -> tuple[list[Fingerprint | str], Scale]:
-    """Decode all files, and those again that look different by the scale of all of them."""
-    results = _fingerprint(members, thumbnails, settings, deadline, progress, AS_DECLARED)
-    depths = [None if isinstance(result, str) else result.depth for result in results]
-    scale = scaling.of(depths)
-    again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
-    chosen = [members[n] for n in again]
-    scaled = _fingerprint(chosen, thumbnails, settings, deadline, progress, scale)
-    for n, result in zip(again, scaled, strict=True):
-        results[n] = result
-    return results, scale
 
 
 def _divided(
@@ -235,14 +227,8 @@ def _examples(
                 name=member.name,
                 path=str(member.path.relative_to(base) if base else member.path),
                 label=index[assignment.label],
-                sha256=picture.sha256,
-                width=picture.width,
-                height=picture.height,
                 split=assignment.split,
-                format=picture.format,
-                size=picture.size,
-                day=picture.day,
-                device=picture.device,
+                **{field: getattr(picture, field) for field in _KEPT},
             )
         )
     return tuple(examples), skipped

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
@@ -16,6 +17,7 @@ LONGEST = 80
 """Characters of a cell that are shown."""
 SHOWN = 3
 """Names of classes in a sentence."""
+_listed = partial(prose.listed, most=MOST_LISTED)
 # What folders of documents and programs hold, and no folder of a class.
 _NOTES = (*label_files.SUFFIXES, ".md", ".rst", ".pdf", ".html", ".py", ".ipynb", ".m", ".sh")
 
@@ -95,9 +97,8 @@ def interpreted(
         source: labels that are not from folders, if they were used.
     """
     folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
-    if changed := sorted(
-        {folder_names.printable(f) for f in folders if folder_names.printable(f) != f}
-    ):
+    shown = ((folder, folder_names.printable(folder)) for folder in folders)
+    if changed := sorted({printable for folder, printable in shown if printable != folder}):
         yield informs(
             "control_characters",
             "Line breaks and control characters in names of folders were replaced by spaces: "
@@ -132,11 +133,11 @@ def interpreted(
             remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
     if source is None and all(map(folder_names.is_part, inferred.classes)):
-        sentence = (
-            f"The classes are named like parts of a collection: {_listed(inferred.classes)}. "
+        yield warns(
+            "parts",
+            f"The classes are named like parts of a collection: {_listed(inferred.classes)}. If "
+            "they are, put the pictures of each class into one folder: flowers/rose/…",
         )
-        sentence += "If they are, put the pictures of each class into one folder: flowers/rose/…"
-        yield warns("parts", sentence)
     if inferred.unlabelled:
         yield warns(
             "unlabelled",
@@ -226,26 +227,22 @@ def _encoding_notes(
     if named and files.encodings:
         used, *more = files.encodings
         marked = tuple(p for p in pictures if not p.isascii() and p not in files.unmarked)
-        first = (
+        sentence = (
             "The archive does not say how its names are encoded. They were read as "
             f"{ENCODINGS[used]}: {', '.join(named)}."
         )
         if not more:
-            yield informs("encoding", first)
+            yield informs("encoding", sentence)
         for n, other in enumerate(more):
             read = [read_again(name, used, other) for name in named]
-            sentence = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
+            fits = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
             label = f"Read them as {ENCODINGS[other]}"
             remedy = Remedy(kind="decode", label=label, files=marked, names=(used, other))
             code = f"encoding_{other}" if n else "encoding"
-            yield warns(code, sentence if n else f"{first} {sentence}", remedy=remedy)
+            yield warns(code, fits if n else f"{sentence} {fits}", remedy=remedy)
     elif files.unmarked and not files.encodings:
         yield warns(
             "encoding",
             "The archive does not say how its names are encoded, and no encoding fits: "
             f"{_listed(sorted(files.unmarked))}. Zip the folders with a tool that writes UTF-8.",
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return prose.listed(names, MOST_LISTED)

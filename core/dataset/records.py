@@ -5,11 +5,12 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from core.dataset import tables
+from core.dataset.table_columns import is_number, is_titled
 from core.system.untrusted_json import parse
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
@@ -52,7 +53,7 @@ def rows_of(text: str) -> list[list[str]]:
     """
     try:
         content = _parsed(text)
-        return _rows_of_numbers(content) or _table(list(map(_row, _records(content))))
+        return _rows_of_numbers(content) or table_of(map(_row, _records(content)))
     except ValueError:
         return []
 
@@ -65,10 +66,12 @@ def expanded(rows: list[list[str]]) -> list[list[str]]:
         cells = [[parse(c) if c.startswith("{") else c for c in row] for row in rows[1:]]
     except ValueError:
         return rows
-    return _table([dict(_cells(dict(zip(rows[0], row, strict=False)))) for row in cells])
+    return table_of([dict(_cells(dict(zip(rows[0], row, strict=False)))) for row in cells])
 
 
-def _table(records: list[dict[str, str]]) -> list[list[str]]:
+def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
+    """Rows of records, with their titles as the header."""
+    records = list(filter(None, records))
     counts = Counter(title for record in records for title in record)
     # Rare ones would multiply the cells of the table.
     columns = [title for title, n in counts.items() if n * RARE >= len(records)][: tables.WIDEST]
@@ -76,11 +79,10 @@ def _table(records: list[dict[str, str]]) -> list[list[str]]:
     return [columns, *body] if columns else []
 
 
-def boxes(name: str, text: str, is_label: Callable[[str], bool]) -> str:
+def boxes(name: str, text: str) -> str:
     """The format of a file that labels parts of pictures, or an empty string.
 
-    Args:
-        is_label: whether a title is one of labels, beside which a box may be that of the object.
+    Beside a column of labels, a box may be that of the object.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".xml":
@@ -97,7 +99,7 @@ def boxes(name: str, text: str, is_label: Callable[[str], bool]) -> str:
             for row in tables.rows_of(text[: tables.SAMPLE])[:1]
             for cell in row
         }
-        labelled = any(is_label(cell) for cell in header - {"y"})  # or a coordinate
+        labelled = any(map(is_titled, header - {"y"}))  # or a coordinate
         has_box = any(cell.startswith("bbox") for cell in header) and not labelled
         return "a table of boxes" if has_box or len(header & _BOX_COLUMNS) > 1 else ""
     return ""
@@ -132,24 +134,18 @@ def _pairs_of_fiftyone(content: Any) -> list[list[str]]:
     return [[file, str(names[number])] for file, number in labels.items()]
 
 
-def of_picture(name: str, text: str, is_label: Callable[[str], bool]) -> dict[str, str]:
+def of_picture(name: str, text: str) -> dict[str, str]:
     """What a JSON file about one picture says, with the name of the picture by its own name.
 
     Args:
         name: such as `1.jpg.json` or `1.json`.
-        is_label: whether a title is one of labels, whose cells are always kept.
     """
     try:
         cells = [cell for cell in _cells(parse(text)) if len(cell[1]) <= LONGEST]
     except ValueError:
         return {}
-    kept = sorted(cells, key=lambda cell: not is_label(cell[0]))[:MOST_CELLS]
+    kept = sorted(cells, key=lambda cell: not is_titled(cell[0]))[:MOST_CELLS]
     return dict(kept) | {"file": PurePosixPath(name).stem}
-
-
-def table_of(records: Iterable[dict[str, str]]) -> list[list[str]]:
-    """Rows of records, with their titles as the header."""
-    return _table([record for record in records if record])
 
 
 def _tags_of_cvat(text: str) -> list[list[str]]:
@@ -168,15 +164,6 @@ def type_of_project(text: str) -> str:
         return str(content["type"]) if "appdata" in content else ""
     except (ValueError, TypeError, KeyError):
         return ""
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_yolo(row: list[str]) -> bool:
@@ -199,51 +186,32 @@ def _records(content: Any) -> list[Record]:
     """The records in JSON of any structure, by the first shape that it has."""
     if isinstance(content, list):
         return [record for record in content if record and isinstance(record, dict | list)]
-    if not isinstance(content, dict):
-        return []
-    for shape in (_in_lists, _by_name, _in_longest_part, _labels_by_file):
-        records = shape(content)
-        if records is not None:
-            return records
-    return [content]  # of one picture; `{"0": "cat"}` names classes, which differ
+    return _records_by_key(content) if isinstance(content, dict) else []
 
 
-def _in_lists(content: dict[str, Any]) -> list[Record] | None:
-    """`{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}`; of other lists, the longest."""
-    if not all(isinstance(value, list) for value in content.values()):
-        return None
-    longest: list[Any] = max(content.values(), key=len, default=[])
-    if not all(isinstance(item, str) for item in longest):
-        return _records(longest)
-    pairs = ((key, item) for key, items in content.items() for item in items)
-    return [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
-
-
-def _by_name(content: dict[str, Any]) -> list[Record] | None:
-    """`{"1.jpg": {"label": "cat"}, "2.jpg": {"label": "dog"}}`.
-
-    Records have titles in common; parts of a project have none, or there is only one.
-    """
-    if len(content) < 2 or not all(isinstance(value, dict) for value in content.values()):
-        return None
-    titles = [set(value) for value in content.values() if value]
-    if not titles or not set.intersection(*titles):
-        return None
-    return [{"": key} | value for key, value in content.items()]
-
-
-def _in_longest_part(content: dict[str, Any]) -> list[Record] | None:
-    """`{"version": 1, "files": [{"path": "1.jpg", "label": "cat"}]}`."""
-    parts = [value for value in content.values() if isinstance(value, list | dict)]
-    return _records(max(parts, key=len)) if parts else None
-
-
-def _labels_by_file(content: dict[str, Any]) -> list[Record] | None:
-    """`{"1.jpg": "cat", "2.jpg": "dog"}`, or without extensions, if most labels occur again."""
+def _records_by_key(content: dict[str, Any]) -> list[Record]:
+    values = list(content.values())
+    parts = [value for value in values if isinstance(value, list | dict)]
+    if all(isinstance(value, list) for value in values):
+        longest: list[Any] = max(values, key=len, default=[])
+        if not all(isinstance(item, str) for item in longest):
+            return _records(longest)
+        # `{"cat": ["1.jpg", "2.jpg"], "dog": ["3.jpg"]}`
+        pairs = ((key, item) for key, items in content.items() for item in items)
+        return [{"file": item, "": key} for key, item in pairs if isinstance(item, str)]
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        # `{"1.jpg": {"label": "cat"}, "2.jpg": {"label": "dog"}}`; parts of a project have no title
+        # in common.
+        titles = [set(value) for value in values if value]
+        if titles and set.intersection(*titles):
+            return [{"": key} | value for key, value in content.items()]
+    if parts:  # `{"version": 1, "files": [{"path": "1.jpg", "label": "cat"}]}`
+        return _records(max(parts, key=len))
+    # `{"1.jpg": "cat", "2.jpg": "dog"}`, or without extensions, if most labels occur again.
     are_files = all(PurePosixPath(key).suffix for key in content)
-    if not are_files and 2 * len(set(content.values())) > len(content):
-        return None
-    return [{"file": key, "": value} for key, value in content.items()]
+    if are_files or 2 * len(set(values)) <= len(values):
+        return [{"file": key, "": value} for key, value in content.items()]
+    return [content]  # of one picture; `{"0": "cat"}` names classes, which differ
 
 
 def _row(record: Record) -> dict[str, str]:

@@ -1,13 +1,11 @@
 """Find folders that stand for parts of a split, such as `train` and `test`."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 from core.dataset.folder_names import Part, divided, is_generic, key, normal, role, words_of
-
-_Classes = Mapping[Part | None, set[str]]
-"""Names of class folders by part; an empty one for pictures directly in a part."""
 
 
 class Place(NamedTuple):
@@ -48,12 +46,8 @@ def _has_subfolders(paths: list[list[str]]) -> bool:
 
 def parts_of(paths: list[list[str]]) -> list[Part | None]:
     """The part of each path: that of the first of its folders that stands for one."""
-    known: dict[str, Part | None] = {}
-    for path in paths:
-        for folder in path[:-1]:
-            if folder not in known:
-                known[folder] = role(folder)
-    return [next(filter(None, (known[folder] for folder in path[:-1])), None) for path in paths]
+    known = cache(role)
+    return [next(filter(None, map(known, path[:-1])), None) for path in paths]
 
 
 def placed(paths: list[list[str]], parts: Sequence[Part | None]) -> list[Place]:
@@ -79,24 +73,16 @@ def is_split(places: list[Place]) -> bool:
     classes: defaultdict[Part | None, set[str]] = defaultdict(set)
     for place in places:
         classes[place.part].update(map(key, place.below) if place.below else [""])
-    if not any(classes["train"]) or len(classes) < 2:
+    if not any(classes["train"]):
         return False
+    in_training = classes["train"] - {""}
+    evaluation = classes["validation"] | classes["test"]
     return (
-        _shares_classes(classes, ("validation", "test"))
-        or (_leaves_a_rest(places) and _shares_classes(classes, (None,)))
-        or _has_flat_evaluation(classes)
-        or ("unlabelled" in classes and None not in classes)
+        not in_training.isdisjoint(evaluation)
+        or (_leaves_a_rest(places) and not in_training.isdisjoint(classes[None]))
+        or "" in evaluation  # pictures directly in a folder for validation or test
+        or (bool(classes["unlabelled"]) and not classes[None])
     )
-
-
-def _has_flat_evaluation(classes: _Classes) -> bool:
-    """Whether pictures are directly in a folder for validation or test."""
-    return any("" in classes.get(part, ()) for part in ("validation", "test"))
-
-
-def _shares_classes(classes: _Classes, parts: Collection[Part | None]) -> bool:
-    """Whether class folders of training are in one of these parts, too."""
-    return any(classes["train"] & classes.get(part, set()) - {""} for part in parts)
 
 
 def _leaves_a_rest(places: list[Place]) -> bool:

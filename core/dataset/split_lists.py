@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import repeat
 
 from core.dataset.folder_names import Part, role, vocabulary
+from core.dataset.table_columns import TableColumn
 
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
 FOLDS = {"fold", "usage"}
@@ -20,11 +22,6 @@ label labels class classes list set split data dataset image images img picture 
 photos file files filename filenames name names id ids annotation annotations meta metadata info gt
 ground truth
 """)
-# Words of programs and people in several languages.
-ON = vocabulary(
-    "1 true yes x ✓ ✔ ja wahr oui vrai si sí sì verdadero vero sim verdadeiro tak да 是"
-)
-OFF = {"", *vocabulary("0 false no nein falsch non faux falso nao não nie nee нет 否")}
 
 
 def parts(stems: Collection[str]) -> dict[str, Part]:
@@ -69,42 +66,35 @@ def divides(
     return tested == 0 or tested >= NEARLY_ALL * len(splits)
 
 
-def columns(
-    part: Part | None,
-    titles: Sequence[str],
-    values: Mapping[int, Set[str]],
-    marks: Collection[int],
-) -> tuple[set[int], Callable[[list[str]], Part | None]]:
-    """The columns that are about splits, and what says the split of a row.
+def find(
+    part: Part | None, columns: Sequence[TableColumn]
+) -> tuple[list[TableColumn], Iterable[Part | None]]:
+    """The columns that are about splits, and the split of each row.
 
     Args:
         part: what the name of the table stands for: the split of all rows if no column says more.
-        titles: of all columns, in lower case.
-        values: place of a column → its values, without the column of file names.
-        marks: columns of marks.
+        columns: of a table, without those of file names and those that are empty.
     """
-    titled = {n for n in values if titles[n] in SPLIT_COLUMNS}
-    words = (n for n in values if n in titled and any(role(v) in SPLITS for v in values[n]))
-    place = next(words, None)
-    if place is None:  # a list of Google's AutoML has no titles
-        words = (n for n in values if all(role(value) in SPLITS for value in values[n]))
-        place = next((n for n in words if {"train"} < set(map(role, values[n]))), None)
-    if place is not None:
-        return titled | {place}, lambda row: role(row[place])
-    flags = {n: role(flag["part"]) for n in marks if (flag := _FLAG.fullmatch(titles[n]))}
-    flags = {n: flagged for n, flagged in flags.items() if flagged in SPLITS}
+    titled = [c for c in columns if c.title in SPLIT_COLUMNS]
+    words = (c for c in titled if any(role(value) in SPLITS for value in c.values))
+    column = next(words, None)
+    if column is None:  # a list of Google's AutoML has no titles
+        roles = ((c, set(map(role, c.values))) for c in columns)
+        column = next((c for c, found in roles if {"train"} < found <= SPLITS), None)
+    if column is not None:
+        return [*titled, column], map(role, column.cells)
+    named = ((c, _FLAG.fullmatch(c.title)) for c in columns if c.is_marks)
+    flags = [(c, role(flag["part"])) for c, flag in named if flag and role(flag["part"]) in SPLITS]
     if not flags:
-        return titled, lambda _: part
+        return titled, repeat(part)
     either: tuple[Part, Part] = ("train", "test")
-    other = next((split for split in either if split not in flags.values()), None)
+    other = next((split for split in either if split not in dict(flags).values()), None)
 
-    def split_of(row: list[str]) -> Part | None:
-        flagged = {flags[n] for n in flags if mark(row[n]) in ON} or {other}
+    def split_of(marks: Sequence[bool]) -> Part | None:
+        flagged = {split for (_, split), is_on in zip(flags, marks, strict=True) if is_on} or {
+            other
+        }
         return flagged.pop() if len(flagged) == 1 else None
 
-    return titled | set(flags), split_of
-
-
-def mark(cell: str) -> str:
-    """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
-    return re.sub(r"[.,]0+$", "", cell.casefold())
+    rows = zip(*(column.marked for column, _ in flags), strict=True)
+    return [*titled, *(column for column, _ in flags)], map(split_of, rows)

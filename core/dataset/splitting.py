@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -172,7 +173,7 @@ def assign(
         assigned = _deal(units, wanted, random)
         if 2 * sum(map(len, assigned.get("train", []))) >= rest:
             break
-    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+    return {part: [*chain(*members)] for part, members in assigned.items()}
 
 
 def _assign_classes(
@@ -182,11 +183,16 @@ def _assign_classes(
     learned: Collection[str],
     random: np.random.Generator,
 ) -> dict[Split, list[int]]:
-    """Assign the units of each class by themselves."""
+    """Assign the units of each class by themselves; those learned from are for training."""
     assigned: defaultdict[Split, list[int]] = defaultdict(list)
-    for class_units in classes:
-        for part, indices in _assign_class(examples, class_units, shares, learned, random).items():
-            assigned[part] += indices
+    for units in classes:
+        before, new = _by_learned(examples, units, learned)
+        assigned["train"] += chain(*before)
+        if new:
+            of_new = _of_new(before, new, shares)
+            parts = assign(new, of_new, random, for_training=0 if before else 1)
+            for part, indices in parts.items():
+                assigned[part] += indices
     return assigned
 
 
@@ -209,27 +215,11 @@ def _assign_together(
         return np.array(rows).reshape(-1, number)
 
     assigned = balanced.divide(counts(new), shares, random, counts(before).sum(axis=0) > 0)
-    parts: dict[Split, list[int]] = {"train": [i for unit in before for i in unit]}
+    parts: defaultdict[Split, list[int]] = defaultdict(list)
+    parts["train"] += chain(*before)
     for unit, part in zip(new, assigned, strict=True):
-        parts.setdefault(part, []).extend(unit)
+        parts[part] += unit
     return parts
-
-
-def _assign_class(
-    examples: Sequence[Example],
-    units: list[Unit],
-    shares: dict[Split, float],
-    learned: Collection[str],
-    random: np.random.Generator,
-) -> dict[Split, list[int]]:
-    """Assign the units of a class; those with pictures learned from before are for training."""
-    before, new = _by_learned(examples, units, learned)
-    if not new:
-        return {"train": [i for unit in before for i in unit]}
-    for_training = 0 if before else 1
-    assigned = assign(new, _of_new(before, new, shares), random, for_training=for_training)
-    assigned["train"] = [*assigned.get("train", []), *(i for unit in before for i in unit)]
-    return assigned
 
 
 def _by_learned(

@@ -9,16 +9,17 @@ import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from core.archive import names as encodings
 from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
 from core.dataset.folder_names import printable
-from core.dataset.lookup import Lookup, Match, Spelling, without_zeros
+from core.dataset.lookup import Lookup, Match, without_zeros
+from core.dataset.table_columns import TableColumn, is_value
 from core.errors import BadInput
 from core.settings import MEGABYTE
 
@@ -43,12 +44,6 @@ SAMPLE, SAMPLED_WORDS = 1 << 16, 500
 WESTERN = "cp1252"
 # Cut by bytes that are no part of any character of several bytes; the sample may end inside one.
 _WORDS = re.compile(rb"([^\x00-\x1f!-/:-?]+)[\x00-\x1f!-/:-?]")
-_NO_VALUE = {"", "nan", "null", "n/a", "#n/a", "<na>", "nat"}
-
-
-def is_value(cell: str) -> bool:
-    """Whether a cell has a value; programs write several words for none."""
-    return cell.casefold() not in _NO_VALUE
 
 
 def small(path: Path) -> bool:
@@ -86,15 +81,15 @@ def rows_of(text: str) -> list[list[str]]:
     Lists often separate a file and its class by a space only; either may have spaces in it.
     """
     lines = lines_of(text)
-    delimiter = _delimiter([line[:SAMPLE] for line in lines if line.strip()][:FIRST])
+    filled = [line for line in lines if line.strip()]
+    delimiter = _delimiter([line[:SAMPLE] for line in filled[:FIRST]])
     if not delimiter:
-        words = [line.split() for line in lines if line.strip()]
+        words = [line.split() for line in filled]
         if len({row[0] for row in words}) < len(words):  # `my photo 1.jpg cat`
-            return [line.rsplit(maxsplit=1) for line in lines if line.strip()]
-        usual = Counter(map(len, words)).most_common(1)
-        if usual and usual[0][1] >= SAME_WIDTH * len(words):
+            return [line.rsplit(maxsplit=1) for line in filled]
+        if max(Counter(map(len, words)).values(), default=0) >= SAME_WIDTH * len(words):
             return [row[:WIDEST] for row in words]
-        return [line.split(maxsplit=1) for line in lines if line.strip()]
+        return [line.split(maxsplit=1) for line in filled]
     try:
         return [row[:WIDEST] for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     except csv.Error:
@@ -112,28 +107,37 @@ def _delimiter(lines: list[str]) -> str:
     return chosen
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """A table with a column of file names.
 
     Attributes:
-        header: title of each column.
-        titled: whether the header is from the file; otherwise the columns are numbered.
-        file_column: place of the column of file names.
-        body: names of pictures with their rows.
-        missing: the cells of that column that name no picture.
+        titled: whether the headers are from the file; otherwise the columns are numbered.
+        pictures: the one that each row names.
+        columns: all of them.
+        names: the one of file names.
+        missing: cells of that column that name no picture.
     """
 
-    header: list[str]
     titled: bool
-    file_column: int
-    body: list[tuple[str, list[str]]]
+    pictures: list[str]
+    columns: list[TableColumn]
+    names: TableColumn
     missing: list[str]
+
+    @property
+    def by_title(self) -> dict[str, TableColumn]:
+        """Columns by header, the first of each, without colons, which separate it from the file."""
+        found: dict[str, TableColumn] = {}
+        for n, each in enumerate(self.columns):
+            found.setdefault(each.header.replace(":", " ").strip() or f"column {n + 1}", each)
+        return found
 
     @property
     def names_several(self) -> bool:
         """Whether several pictures are named, other than by numbers."""
-        named = (picture for picture, row in self.body if not row[self.file_column].isdecimal())
-        return len(set(named)) > 1
+        named = zip(self.pictures, self.names.cells, strict=True)
+        return len({picture for picture, cell in named if not cell.isdecimal()}) > 1
 
 
 def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
@@ -148,14 +152,14 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     first = _first_row(rows, matches)
     titled = matches[first] is None and not is_picture(rows[first][column])
     header = rows[first] if titled else [f"column {n + 1}" for n in range(len(rows[first]))]
-    most_alike: dict[str, tuple[int, Spelling]] = {}  # of rows that may mean the same picture
+    most_alike: defaultdict[str, float] = defaultdict(float)  # several rows may mean one picture
     for match in filter(None, matches):
-        alike = most_alike.get(match.picture, match.likeness)
-        most_alike[match.picture] = max(match.likeness, alike)
+        most_alike[match.picture] = max(match.likeness, most_alike[match.picture])
     pairs = list(zip(matches, rows, strict=True))[first + titled :]
     body = [(m.picture, row) for m, row in pairs if m and m.likeness == most_alike[m.picture]]
     missing = [row[column] for match, row in pairs if match is None and row[column]]
-    return Table(header, titled, column, body, missing)
+    columns = [TableColumn(title, [row[n] for _, row in body]) for n, title in enumerate(header)]
+    return Table(titled, [picture for picture, _ in body], columns, columns[column], missing)
 
 
 def _rectangular(rows: list[list[str]]) -> list[list[str]]:
@@ -188,7 +192,7 @@ def _file_column(
     for column in range(len(rows[0]) if rows else 0):
         matches = [find(row[column]) for row in rows]
         found = list(filter(None, matches))
-        score = len({match.picture for match in found}), sum(match.score for match in found)
+        score = len({match.picture for match in found}), sum(match.likeness for match in found)
         if score > most:
             best, most = (column, matches), score
     return best
@@ -212,14 +216,14 @@ def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, 
     """
     files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
     lookup = Lookup(pictures if files else ())
-    places: defaultdict[str, list[tuple[Table, int]]] = defaultdict(list)
+    cells: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for member in files:
         if table := matched(member.name, rows_of(text_of(member.path)), lookup):
-            known = titles(table)
-            for place, title in enumerate(known):
-                if place != table.file_column and place == known.index(title):
-                    places[f"{PurePosixPath(member.name).name}:{title}"].append((table, place))
-    found = (Column(name=name, groups=_groups(each)) for name, each in places.items())
+            for title, each in table.by_title.items():
+                if each is not table.names:
+                    name = f"{PurePosixPath(member.name).name}:{title}"
+                    cells[name] += zip(table.pictures, each.cells, strict=True)
+    found = (Column(name=name, groups=_groups(each)) for name, each in cells.items())
     several = (c for c in found if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)
     return tuple(itertools.islice(several, MOST_COLUMNS))
 
@@ -239,29 +243,22 @@ def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
             f"Expected a column of file names in {file.name}, such as {pictures[0]}; none of its "
             "columns names a picture."
         )
-    known = titles(table)
+    known = table.by_title
     if name not in known:
-        names = ", ".join(known[:8])
+        names = ", ".join([*known][:8])
         raise BadInput(f"Expected a column of {file.name}: {names}; found {name!r}.")
-    return Column(name=f"{file.name}:{name}", groups=_groups([(table, known.index(name))]))
+    cells = zip(table.pictures, known[name].cells, strict=True)
+    return Column(name=f"{file.name}:{name}", groups=_groups(cells))
 
 
-def titles(table: Table) -> list[str]:
-    """The title of each column, without colons, which separate it from the name of the file."""
-    return [
-        title.replace(":", " ").strip() or f"column {n + 1}" for n, title in enumerate(table.header)
-    ]
-
-
-def _groups(columns: Sequence[tuple[Table, int]]) -> dict[str, str]:
-    """The group of each picture in columns of one name, by its first spelling.
+def _groups(cells: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The group of each picture by its cell in columns of one name, in its first spelling.
 
     `P1` and ` p1` are one, and so are `7`, `007` and `7.0`. One group too few is safe;
     one too many would be in both training and test.
     """
     shown: dict[str, str] = {}
     groups = {}
-    cells = ((file, row[place]) for table, place in columns for file, row in table.body)
     for file, cell in cells:
         if is_value(cell):
             key, name = group_key(cell), printable(cell)

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.dataset import layouts
-
 SECONDS, MEGABYTES = 2, 200
 
 
@@ -70,26 +68,3 @@ def test_no_file_of_the_corpora_does_any_harm(kind, expected, corpora, tmp_path,
     assert all(t["outcome"] == "accepted" or t["outcome"].endswith((".", "…")) for t in tried)
     assert hashes(corpora) == surroundings
     assert {p.name for p in tmp_path.iterdir()} <= {"neighbour", "scratch"}
-
-
-@pytest.mark.corpus
-def test_layouts_of_public_datasets_are_read_as_expected(tmp_path, capsys):
-    rows = []
-    for name, case in layouts.CASES.items():
-        actual = layouts.read(name, tmp_path)
-        rows.append((case.source, name, case.expected, actual))
-    with capsys.disabled():
-        print(f"\n{'source':38} {'layout':34} {'expected':44} actual")
-        for source, name, expected, actual in rows:
-            print(f"{source:38} {name:34} {_shown(expected):44} {_shown(actual)}")
-    assert all(expected == actual for *_, expected, actual in rows)
-
-
-def _shown(read: layouts.Counts | str) -> str:
-    if isinstance(read, str):
-        return read
-    parts = dict.fromkeys(part for _, part in read)
-    return "; ".join(
-        f"{part or 'unsplit'}: " + ", ".join(f"{c} {n}" for (c, p), n in read.items() if p == part)
-        for part in parts
-    )

@@ -4,14 +4,17 @@ Each case: where the layout is from, pictures with how many of each, other files
 pictures by class and split; the rest is left out.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from PIL import Image
+
 from core.archive.unpacking import Extraction, Member
 from core.dataset import interpretation
 from core.errors import BadInput
+from tests.shapes import encoded
 
 Counts = dict[tuple[str, str | None], int]
 
@@ -32,6 +35,27 @@ def _split(classes: str, *parts: str | None, each: int = 3) -> Counts:
 def _under(folders: str, *classes: str) -> list[str]:
     return [f"{folder}/{name}/{{n}}.jpg" for folder in folders.split() for name in classes]
 
+
+def _rows(line: str, labels: str = "cat dog") -> list[str]:
+    """A line for each picture `{x}{n}`, with its `{label}`; `{x}` is 1 in the first class."""
+    numbers = ((n, x, label) for n in range(3) for x, label in enumerate(labels.split(), 1))
+    return [
+        line.replace("{n}", str(n)).replace("{x}", str(x)).replace("{label}", label)
+        for n, x, label in numbers
+    ]
+
+
+def _files(name: str, content: str) -> dict[str, str]:
+    """A file for each picture, as by `_rows`."""
+    return dict(zip(_rows(name), _rows(content), strict=True))
+
+
+def _json(line: str) -> str:
+    """A list with a record for each picture, as by `_rows`."""
+    return f"[{', '.join(_rows(line))}]"
+
+
+TWO = ["1{n}.jpg", "2{n}.jpg"]
 
 CASES = {
     "class folders": Case(
@@ -163,116 +187,50 @@ CASES = {
         {("Class 1", None): 3, ("Class 2", None): 3},
         {"manifest.json": '{"type": "image", "appdata": {}}'},
     ),
-    "tasks of Label Studio": Case(
-        "Label Studio, JSON export",
-        ["images/3f2a-a{n}.jpg", "images/3f2a-b{n}.jpg"],
-        _split("Cat Dog", None),
-        {
-            "project.json": json.dumps(
-                [
-                    {
-                        "id": n,
-                        "annotations": [
-                            {"result": [{"type": "choices", "value": {"choices": [label]}}]}
-                        ],
-                        "data": {"image": f"/data/upload/1/3f2a-{file}{n}.jpg"},
-                    }
-                    for n in range(3)
-                    for file, label in (("a", "Cat"), ("b", "Dog"))
-                ]
-            )
-        },
-    ),
     "tasks of Label Studio of which some were skipped": Case(
         "Label Studio, JSON export",
-        ["images/3f2a-{n}.jpg", "images/3f2b-{n}.jpg"],
-        _split("Cat Dog", None, each=2),
+        ["images/3f2a-1{n}.jpg", "images/3f2a-2{n}.jpg"],
+        {("cat", None): 2, ("dog", None): 3},
         {
-            "project.json": json.dumps(
-                [
-                    {
-                        "id": n,
-                        "annotations": [
-                            {"result": [{"type": "choices", "value": {"choices": [label]}}]}
-                        ]
-                        if n
-                        else [],
-                        "data": {"image": f"/data/upload/1/{file}-{n}.jpg"},
-                    }
-                    for n in range(3)
-                    for file, label in (("3f2a", "Cat"), ("3f2b", "Dog"))
-                ]
-            )
+            "project.json": _json(
+                '{"id": {n}, "annotations": [{"result": [{"type": "choices", "value": {"choices": '
+                '["{label}"]}}]}], "data": {"image": "/data/upload/1/3f2a-{x}{n}.jpg"}}'
+            ).replace('[{"result": [{"type": "choices", "value": {"choices": ["cat"]}}]}]', "[]", 1)
         },
     ),
     "answers": Case(
         "Labelbox, NDJSON export",
-        ["1{n}.jpg", "2{n}.jpg"],
-        _split("Cat Dog", None),
+        TWO,
+        _split("cat dog", None),
         {
             "export.ndjson": "\n".join(
-                json.dumps(
-                    {
-                        "data_row": {"id": f"cl{number}{n}", "external_id": f"{number}{n}.jpg"},
-                        "projects": {
-                            "clp": {
-                                "labels": [
-                                    {
-                                        "label_details": {"created_by": f"{n % 2}@b.c"},
-                                        "annotations": {
-                                            "classifications": [
-                                                {
-                                                    "name": "animal",
-                                                    "radio_answer": {
-                                                        "feature_schema_id": f"ck{number}",
-                                                        "name": label,
-                                                        "value": label.lower(),
-                                                    },
-                                                }
-                                            ]
-                                        },
-                                    }
-                                ]
-                            }
-                        },
-                    }
+                _rows(
+                    '{"data_row": {"id": "cl{x}{n}", "external_id": "{x}{n}.jpg"}, "projects": '
+                    '{"clp": {"labels": [{"label_details": {"created_by": "{n}@b.c"}, '
+                    '"annotations": {"classifications": [{"name": "animal", "radio_answer": '
+                    '{"feature_schema_id": "ck{x}", "name": "{label}", "value": "{x}"}}]}}]}}}'
                 )
-                for n in range(3)
-                for number, label in ((1, "Cat"), (2, "Dog"))
             )
         },
     ),
     "labels in brackets": Case(
         "MakeSense, CSV",
-        ["1{n}.jpg", "2{n}.jpg"],
+        TWO,
         {("cat", None): 3, ("dog", None): 2},
-        {
-            "labels.csv": "\n".join(
-                f'{number}{n}.jpg,"[{label}]"'
-                for n in range(3)
-                for number, label in ((1, "cat"), (2, "dog" if n else "cat,dog"))
-            )
-        },
+        {"labels.csv": "\n".join(_rows('{x}{n}.jpg,"[{label}]"')).replace("[dog]", "[cat,dog]", 1)},
     ),
     "numbers of classes in a file with their names": Case(
         "CVAT, Datumaro",
-        [*(f"images/{part}/{x}{{n}}.jpg" for part in ("train", "test") for x in (1, 2))],
+        [f"images/{part}/{file}" for part in ("train", "test") for file in TWO],
         _split("cat dog", "train", "test"),
         {
-            f"annotations/{part}.json": json.dumps(
-                {
-                    "categories": {"label": {"labels": [{"name": "cat"}, {"name": "dog"}]}},
-                    "items": [
-                        {
-                            "id": f"{x}{n}",
-                            "annotations": [{"id": 0, "type": "label", "label_id": x - 1}],
-                            "image": {"path": f"{x}{n}.jpg"},
-                        }
-                        for n in range(3)
-                        for x in (1, 2)
-                    ],
-                }
+            f"annotations/{part}.json": '{"categories": {"label": {"labels": [{"name": "none"}, '
+            '{"name": "cat"}, {"name": "dog"}]}}, "items": '
+            + _json(
+                '{"id": "{x}{n}", "annotations": [{"id": 0, "type": "label", "label_id": {x}}], '
+                '"image": {"path": "{x}{n}.jpg"}}'
             )
+            + "}"
             for part in ("train", "test")
         },
     ),
@@ -281,22 +239,18 @@ CASES = {
         ["data/1{n}.jpg", "data/2{n}.jpg"],
         _split("cat dog", None),
         {
-            "labels.json": json.dumps(
-                {
-                    "classes": ["cat", "dog"],
-                    "labels": {f"{x}{n}": x - 1 for n in range(3) for x in (1, 2)},
-                }
-            )
+            "labels.json": '{"classes": ["none", "cat", "dog"], "labels": {'
+            + ", ".join(_rows('"{x}{n}": {x}'))
+            + "}}"
         },
     ),
     "names of classes beside their numbers": Case(
         "Kaggle, chinese-mnist",
-        ["1{n}.jpg", "2{n}.jpg"],
+        TWO,
         _split("yi er", None),
         {
-            "labels.csv": "file,label,character,sample\n"
-            + "".join(
-                f"{x}{n}.jpg,{x},{('yi', 'er')[x - 1]},{n}\n" for n in range(3) for x in (1, 2)
+            "labels.csv": "\n".join(
+                ["file,label,character,sample", *_rows("{x}{n}.jpg,{x},{label},{n}", "yi er")]
             )
         },
     ),
@@ -307,55 +261,48 @@ CASES = {
     ),
     "metadata.jsonl per split": Case(
         "Hugging Face, ImageFolder",
-        ["train/{n}.jpg", "test/{n}.jpg"],
-        {("a", "train"): 2, ("b", "train"): 1, ("a", "test"): 2, ("b", "test"): 1},
+        ["train/1{n}.jpg", "train/2{n}.jpg", "test/1{n}.jpg", "test/2{n}.jpg"],
+        _split("cat dog", "train", "test"),
         {
             f"{part}/metadata.jsonl": "\n".join(
-                json.dumps({"file_name": f"{n}.jpg", "label": "aba"[n]}) for n in range(3)
+                _rows('{"file_name": "{x}{n}.jpg", "label": "{label}"}')
             )
             for part in ("train", "test")
         },
     ),
     "list without titles": Case(
         "Google Cloud AutoML, import file",
-        ["p{n}.jpg", "q{n}.jpg"],
-        {(name, part): n for name in "ab" for part, n in (("train", 2), ("test", 1))},
+        TWO,
+        {(name, part): n for name in ("cat", "dog") for part, n in (("train", 2), ("test", 1))},
         {
-            "import.csv": "\n".join(
-                f"{'TRAIN' if n < 2 else 'TEST'},gs://bucket/{file}{n}.jpg,{label}"
-                for n in range(3)
-                for file, label in (("p", "a"), ("q", "b"))
-            )
+            "import.csv": "\n".join(_rows("TRAIN,gs://bucket/{x}{n}.jpg,{label}"))
+            .replace("TRAIN,gs://bucket/12", "TEST,gs://bucket/12")
+            .replace("TRAIN,gs://bucket/22", "TEST,gs://bucket/22")
         },
     ),
     "manifest": Case(
         "Amazon SageMaker Ground Truth, output.manifest",
-        ["p{n}.jpg", "q{n}.jpg"],
-        _split("a b", None),
+        TWO,
+        _split("cat dog", None),
         {
             "output.manifest": "\n".join(
-                json.dumps(
-                    {
-                        "source-ref": f"s3://bucket/{file}{n}.jpg",
-                        "kind": number,
-                        "kind-metadata": {"class-name": "ab"[number], "confidence": 0.9 + n / 100},
-                    }
+                _rows(
+                    '{"source-ref": "s3://bucket/{x}{n}.jpg", "kind": {x}, '
+                    '"kind-metadata": {"class-name": "{label}", "confidence": 0.9{n}}}'
                 )
-                for n in range(3)
-                for number, file in enumerate("pq")
             )
         },
     ),
     "attributes of files": Case(
         "VGG Image Annotator, CSV",
-        ["p{n}.jpg", "q{n}.jpg"],
-        _split("a b", None),
+        TWO,
+        _split("cat dog", None),
         {
-            "via.csv": "filename,file_size,file_attributes,region_count\n"
-            + "\n".join(
-                f'{file}{n}.jpg,{n},"{{""class"":""{label}""}}",0'
-                for n in range(3)
-                for file, label in (("p", "a"), ("q", "b"))
+            "via.csv": "\n".join(
+                [
+                    "filename,file_size,file_attributes,region_count",
+                    *_rows('{x}{n}.jpg,{n},"{""class"":""{label}""}",0'),
+                ]
             )
         },
     ),
@@ -586,84 +533,59 @@ CASES = {
     ),
     "tags of pictures": Case(
         "CVAT",
-        ["images/x{n}.jpg", "images/y{n}.jpg"],
+        ["images/1{n}.jpg", "images/2{n}.jpg"],
         _split("cat dog", None),
         {
             "annotations.xml": "".join(
-                f'<image id="{n}" name="{file}{n}.jpg"><tag label="{label}"></tag></image>'
-                for n in range(3)
-                for file, label in (("x", "cat"), ("y", "dog"))
+                _rows('<image id="{n}" name="{x}{n}.jpg"><tag label="{label}"></tag></image>')
             )
         },
     ),
     "a file of tags per picture": Case(
         "Supervisely",
-        ["ds/img/x{n}.jpg", "ds/img/y{n}.jpg"],
+        ["ds/img/1{n}.jpg", "ds/img/2{n}.jpg"],
         _split("cat dog", None),
-        {
-            f"ds/ann/{file}{n}.jpg.json": json.dumps(
-                {"tags": [{"name": label}], "size": {"height": n, "width": 9}, "objects": []}
-            )
-            for n in range(3)
-            for file, label in (("x", "cat"), ("y", "dog"))
-        },
+        _files(
+            "ds/ann/{x}{n}.jpg.json",
+            '{"tags": [{"name": "{label}"}], "size": {"height": {n}, "width": 9}, "objects": []}',
+        ),
     ),
     "a file of flags per picture": Case(
         "LabelMe",
-        ["x{n}.jpg", "y{n}.jpg"],
+        TWO,
         _split("cat dog", None),
         {
-            f"{file}{n}.json": json.dumps(
-                {
-                    "flags": {"cat": file == "x", "dog": file == "y"},
-                    "shapes": [],
-                    "imagePath": f"{file}{n}.jpg",
-                    "imageHeight": 9,
-                }
-            )
+            f"{x}{n}.json": f'{{"flags": {{"cat": {cat}, "dog": {dog}}}, "shapes": [], '
+            f'"imagePath": "{x}{n}.jpg", "imageHeight": 9}}'
             for n in range(3)
-            for file in "xy"
+            for x, cat, dog in ((1, "true", "false"), (2, "false", "true"))
         },
     ),
     "a file of annotations per picture": Case(
         "V7, Darwin",
-        ["images/x{n}.jpg", "images/y{n}.jpg"],
+        ["images/x1{n}.jpg", "images/x2{n}.jpg"],
         _split("cat dog", None),
-        {
-            f"annotations/{file}{n}.json": json.dumps(
-                {
-                    "item": {"name": f"{file}{n}.jpg", "path": "/"},
-                    "annotations": [{"id": f"{file}{n}", "name": label, "tag": {}}],
-                }
-            )
-            for n in range(3)
-            for file, label in (("x", "cat"), ("y", "dog"))
-        },
+        _files(
+            "annotations/x{x}{n}.json",
+            '{"item": {"name": "x{x}{n}.jpg", "path": "/"}, '
+            '"annotations": [{"id": "x{x}{n}", "name": "{label}", "tag": {}}]}',
+        ),
     ),
     "info.labels": Case(
         "Edge Impulse",
-        [
-            f"{part}/{name}.3k2j{{n}}x.jpg"
-            for part in ("training", "testing")
-            for name in ("cat", "dog")
-        ],
+        [f"{part}/{c}.3k2j{{n}}x.jpg" for part in ("training", "testing") for c in ("cat", "dog")],
         _split("cat dog", "train", "test"),
         {
-            "info.labels": json.dumps(
-                {
-                    "version": 1,
-                    "files": [
-                        {
-                            "path": f"{part}/{name}.3k2j{n}x.jpg",
-                            "category": part,
-                            "label": {"type": "label", "label": name},
-                        }
-                        for n in range(3)
-                        for part in ("training", "testing")
-                        for name in ("cat", "dog")
-                    ],
-                }
+            "info.labels": '{"version": 1, "files": ['
+            + ", ".join(
+                record
+                for part in ("training", "testing")
+                for record in _rows(
+                    f'{{"path": "{part}/{{label}}.3k2j{{n}}x.jpg", "category": "{part}", '
+                    '"label": {"type": "label", "label": "{label}"}}'
+                )
             )
+            + "]}"
         },
     ),
     "classes named like a split": Case(
@@ -673,6 +595,12 @@ CASES = {
         | {("steam train", part): 3 for part in ("train", "test")},
     ),
 }
+
+
+def picture(seed: int) -> bytes:
+    """A PNG of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)
+    return encoded(Image.fromarray(pixels), "PNG")
 
 
 def read(name: str, folder: Path) -> Counts | str:

@@ -1,6 +1,5 @@
 """Groups that a visitor chooses: which are detected, and how a split treats them."""
 
-import io
 import unicodedata
 import zipfile
 from collections import Counter, defaultdict
@@ -155,12 +154,10 @@ def test_a_chosen_group_is_never_divided_and_every_class_is_in_every_part():
 
 def test_chosen_groups_are_joined_with_near_duplicates():
     pictures = grouping.group(named(files("{c}/site{0:02}_{1}.jpg", 12, 7)), "prefix")
-    examples = list(pictures.examples)
-    for place in (0, 7):  # the same picture at two sites
-        examples[place] = examples[place].model_copy(update={"group": 3})
-    joined = pictures.model_copy(update={"examples": tuple(examples)})
-    assert len(splitting.units_of(joined.examples, range(len(examples)))) == 11
-    assert len(splitting.units_of(joined.examples, range(len(examples)), chosen=False)) == 167
+    same = (3 if place in (0, 7) else None for place in range(168))  # one picture at two sites
+    joined = pictures.with_each("group", same)
+    assert len(splitting.units_of(joined.examples, range(168))) == 11
+    assert len(splitting.units_of(joined.examples, range(168), chosen=False)) == 167
     result = split(joined, validation=0.15, test=0.15, seed=0)
     found = {e.split for e in result.examples if e.group_name in ("site00", "site01")}
     assert len(found) == 1
@@ -210,11 +207,9 @@ def test_chosen_groups_of_any_kind_are_divided_as_wanted(data, seed, validation)
     pairs = st.tuples(st.sampled_from("abcd"), st.integers(0, 12))
     drawn = data.draw(st.lists(pairs, min_size=count, max_size=count))
     pictures = named([f"{label}/g{g}_{n}.jpg" for n, (label, g) in enumerate(drawn)])
-    examples = [
-        e.model_copy(update={"group_name": f"g{g}" if g else ""})
-        for e, (_, g) in zip(pictures.examples, drawn, strict=True)
-    ]
-    pictures = pictures.model_copy(update={"examples": tuple(examples), "grouped_by": "prefix"})
+    pictures = pictures.with_each("group_name", (f"g{g}" if g else "" for _, g in drawn))
+    pictures = pictures.model_copy(update={"grouped_by": "prefix"})
+    examples = pictures.examples
     learned = {e.sha256 for e in examples[: data.draw(st.integers(0, 5))]}
     result = split(pictures, validation=validation, test=0.2, seed=seed, learned=learned)
     parts = defaultdict(set)
@@ -237,9 +232,8 @@ def taken(folder: Path, day: str, model: str, make: str = "Canon") -> Example:
     source = folder / "x.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for label in (0, 1):
-            buffer = io.BytesIO()
-            shapes.draw(label).save(buffer, "JPEG", exif=exif(day, model, make))
-            archive.writestr(f"{shapes.NAMES[label]}/1.jpg", buffer.getvalue())
+            content = shapes.encoded(shapes.draw(label), exif=exif(day, model, make))
+            archive.writestr(f"{shapes.NAMES[label]}/1.jpg", content)
     return intake.take_in(source, "x", folder / "in", Settings()).dataset.examples[0]
 
 
@@ -276,10 +270,9 @@ def test_days_of_exif_are_suggested_and_group(tmp_path):
     source = tmp_path / "days.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for number in range(60):
-            buffer = io.BytesIO()
-            picture = shapes.draw(number % 2, number)
-            picture.save(buffer, "JPEG", exif=exif(f"2024:05:{10 + number // 10} 10:00:00", "X1"))
-            archive.writestr(f"{shapes.NAMES[number % 2]}/{number}.jpg", buffer.getvalue())
+            tags = exif(f"2024:05:{10 + number // 10} 10:00:00", "X1")
+            content = shapes.encoded(shapes.draw(number % 2, number), exif=tags)
+            archive.writestr(f"{shapes.NAMES[number % 2]}/{number}.jpg", content)
     examined = intake.take_in(source, "x", tmp_path / "in", Settings())
     assert [(s.by, s.groups) for s in examined.groupings] == [("day", 6)]
     grouped = intake.group(examined, "day")

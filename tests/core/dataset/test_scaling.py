@@ -1,6 +1,5 @@
 """One scale for the pictures of a dataset that have more than 8 bits."""
 
-import io
 import zipfile
 
 import numpy as np
@@ -13,14 +12,13 @@ from core.errors import BadInput
 from core.images import AS_DECLARED, Scale
 from core.settings import Settings
 from tests.core import tiffs
+from tests.shapes import encoded
 
 RAMP = np.linspace(0, 1, 64 * 64).reshape(64, 64)
 
 
 def tiff(values: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "TIFF")
-    return buffer.getvalue()
+    return encoded(Image.fromarray(values), "TIFF")
 
 
 def taken(tmp_path, pictures: list[bytes], scale: Scale | None = None) -> intake.Intake:

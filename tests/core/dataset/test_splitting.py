@@ -192,14 +192,6 @@ def test_a_predefined_test_set_never_changes(labels, data, seed):
     assert [e.split == "test" for e in result.examples] == [part == "test" for part in parts]
 
 
-def named(pictures: Dataset, names: list[str]) -> Dataset:
-    examples = [
-        e.model_copy(update={"name": name})
-        for e, name in zip(pictures.examples, names, strict=True)
-    ]
-    return pictures.model_copy(update={"examples": tuple(examples)})
-
-
 def test_test_pictures_that_nearly_equal_training_pictures_are_counted():
     parts = ["train", "validation", "test", "test", "test", "test"]
     pictures = dataset(
@@ -217,11 +209,11 @@ def test_captured_pictures_of_a_burst_are_grouped_for_intervals_but_not_for_fold
         "test/mug/burst 1, 00002.jpg",
         "cup/burst 1, 00003.jpg",
     ]
-    pictures = named(dataset([0, 0, 1], predefined=["train", "test", "test"]), names)
+    pictures = dataset([0, 0, 1], predefined=["train", "test", "test"]).with_each("name", names)
     assert len(set(splitting.groups(pictures.examples, bursts=True))) == 2
     assert len(set(splitting.groups(pictures.examples))) == 3
     assert splitting.leaked(pictures) == 1
-    other = named(pictures, ["a burst 1, 1.jpg", "burst 1.jpg", "burst 1, x.jpg"])
+    other = pictures.with_each("name", ["a burst 1, 1.jpg", "burst 1.jpg", "burst 1, x.jpg"])
     assert splitting.leaked(other) == 0
 
 
@@ -239,14 +231,8 @@ def test_pictures_that_a_model_learned_from_are_for_training(seed):
 
 
 def test_new_pictures_test_a_model_that_learned_from_all_others():
-    examples = tuple(
-        Example(name=f"{label}/{n}", path="", label=label, sha256=f"{label}{n}", width=9, height=9)
-        for label in (0, 1)
-        for n in range(10)
-    )
-    whole = Dataset(name="", classes=("a", "b"), examples=examples)
-    learned = {e.sha256 for e in examples if not e.name.endswith(("8", "9"))}
-    done = splitting.split(whole, validation=0.15, test=0.15, seed=0, learned=learned)
-    for label in (0, 1):
-        assert [done.count(label, part) for part in ("train", "validation", "test")] == [8, 1, 1]
+    pictures = dataset([0] * 10 + [1] * 10)
+    learned = {e.sha256 for e in (*pictures.examples[:8], *pictures.examples[10:18])}
+    done = split(pictures, validation=0.15, test=0.15, seed=0, learned=learned)
+    assert [sizes(done, label) for label in (0, 1)] == [[8, 1, 1]] * 2
     assert not {e.sha256 for e in (*done.of("test"), *done.of("validation"))} & learned
