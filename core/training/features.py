@@ -13,7 +13,7 @@ import numpy as np
 from core.dataset import Example
 from core.system import threads
 from core.training.cache import FeatureArray, FeatureCache
-from core.training.engines import Engine
+from core.training.engines import LitertEngine
 from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
@@ -65,7 +65,7 @@ def extract(
     examples: Sequence[Example],
     pictures: Path,
     rendering: Rendering,
-    engine: Engine,
+    engine: LitertEngine,
     cache: FeatureCache,
     progress: Callable[[int, int], None],
 ) -> Features:
@@ -121,7 +121,7 @@ def extract(
     return _collect(examples, arrays, passed)
 
 
-def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> list[FeatureArray]:
+def open_arrays(cache: FeatureCache, engine: LitertEngine, view: str) -> list[FeatureArray]:
     """Open the arrays that an engine fills for a view, given by its key, one per output."""
     return [
         cache.array(engine.name, view, name, shape, dtype)

@@ -257,7 +257,7 @@ def test_without_a_cluster_features_are_extracted_locally(
 
 
 def _extract(
-    context: TrainingContext, engine: engines.Engine, cache: FeatureCache
+    context: TrainingContext, engine: engines.LitertEngine, cache: FeatureCache
 ) -> features.Features:
     return features.extract(
         context.dataset.examples,

@@ -169,17 +169,6 @@ def test_the_layers_above_the_cut_compute_the_embeddings_from_the_activations(
     np.testing.assert_allclose(maps.mean((1, 2)), embeddings.reshape(-1, 32), rtol=2e-3, atol=2e-3)
 
 
-def test_tensorflow_extracts_the_same_in_larger_batches(
-    extract, uninterrupted, tiny, settings, cache_folder
-):
-    from core.training.keras_engine import KerasEngine
-
-    extracted = extract(KerasEngine(Network(tiny, settings), STAGE, "tensorflow"))
-    assert (extracted.passed, extracted.reused) == (uninterrupted.passed, 0)
-    for array, expected_array in zip(all_arrays(extracted), all_arrays(uninterrupted), strict=True):
-        np.testing.assert_allclose(array, expected_array, rtol=2e-3, atol=1e-3)
-
-
 def test_the_seed_decides_the_random_views_and_nothing_else_does(extract, engine, tmp_path):
     first, repeated, different = (
         extract(engine, seed=seed, cache_folder=tmp_path / str(number)).embeddings
