@@ -23,7 +23,7 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.network import Network
-from core.training.views import Rendering, render
+from core.training.views import Rendering
 
 ROOT = Path(__file__).parents[3]
 PLAIN, THREE = Augmentation.none(), Augmentation(views=3)
@@ -139,8 +139,9 @@ def test_embeddings_equal_those_of_a_prediction(
 def test_views_are_in_order_with_their_activations(extract, engine, tiny, shapes_dataset, examples):
     extracted = extract(engine, seed=5)
     for index in (0, 7, len(examples) - 1):
-        picture = images.decode(shapes_dataset.pictures / examples[index].path, limits=Settings())
-        views = render(picture, tiny.size, tiny.crop, THREE, f"5/{examples[index].sha256}")
+        path, sha256 = shapes_dataset.pictures / examples[index].path, examples[index].sha256
+        rendering = Rendering(THREE, tiny.size, tiny.crop, Settings(), seed=5)
+        views = rendering.views(path, sha256, range(3))
         embeddings, cuts = engine.run(np.stack(views))
         np.testing.assert_array_equal(extracted.embeddings[index], embeddings)
         np.testing.assert_array_equal(extracted.cuts(np.full(3, index), np.arange(3)), cuts)

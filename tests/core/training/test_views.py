@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core import images
 from core.settings import Settings
 from core.training.config import Augmentation
-from core.training.views import Rendering, render
+from core.training.views import Rendering
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 
@@ -22,7 +23,9 @@ def picture():
 
 
 def views(picture, key="key", size=SIZE, crop=CROP, **augmentation):
-    return render(picture, size, crop, Augmentation(**augmentation), key)
+    rendering = Rendering(Augmentation(**augmentation), size, crop, Settings())
+    content = encoded(Image.fromarray(picture), "PNG")
+    return rendering.views(content, key, range(rendering.augmentation.views))
 
 
 def test_the_first_view_equals_the_input_of_a_prediction(picture):
@@ -52,7 +55,7 @@ def test_the_second_view_is_the_mirror_image_of_the_first(picture):
 
 
 def test_without_augmentation_there_is_one_view(picture):
-    (only,) = render(picture, SIZE, CROP, Augmentation.none(), "key")
+    (only,) = views(picture)
     np.testing.assert_array_equal(only, images.crop_and_resize(picture, SIZE, CROP))
 
 
