@@ -134,7 +134,7 @@ def _correct(
         extracted = features.extract(
             examples,
             pictures,
-            Rendering(Augmentation.none(), row.size, config.crop, settings, scale=scale),
+            Rendering(Augmentation(), row.size, config.crop, settings, scale=scale),
             engines.litert(Network(row, settings), None),
             opened_cache,
             progress=lambda done, total: report("extracting features", done, total),

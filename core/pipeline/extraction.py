@@ -40,7 +40,7 @@ def extract(
     extracted: dict[Split, Features] = {}
     seconds = 0.0
     for split in splits:
-        augmentation = Augmentation.none()
+        augmentation = Augmentation()
         progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
         if split == "train":
             augmentation = context.config.augmentation

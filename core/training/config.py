@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class Augmentation(_Part):
-    """How the views of a training picture differ from it."""
+    """How the views of a training picture differ from it; by default there is only the picture."""
 
     views: int = Field(1, ge=1, le=16)
     """Renderings of each training picture. The first is the picture itself."""
@@ -50,11 +50,6 @@ class Augmentation(_Part):
     """Largest shift, as a fraction of the edge."""
     brightness: float = Field(0.15, ge=0, le=0.9)
     """Largest change of brightness, as a fraction."""
-
-    @classmethod
-    def none(cls) -> Self:
-        """Each picture once, as it is."""
-        return cls(views=1, flip=False, rotation=0, zoom=0, shear=0, shift=0, brightness=0)
 
 
 class Head(_Part):

@@ -7,7 +7,7 @@ import pytest
 from core import backbones
 from core.errors import BadConfig
 from core.training import config
-from core.training.config import Augmentation, TrainingConfig
+from core.training.config import TrainingConfig
 
 
 def refusal(**values: object) -> str:
@@ -166,12 +166,6 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(BadConfig, match=f"at {path}, found none"):
             config.read(path)
-
-
-def test_no_augmentation_is_one_view():
-    none = Augmentation.none()
-    assert none.views == 1
-    assert not any(none.model_dump(exclude={"views"}).values())
 
 
 def test_a_configuration_cannot_be_changed():

@@ -26,7 +26,7 @@ from core.training.network import Network
 from core.training.views import Rendering
 
 ROOT = Path(__file__).parents[3]
-PLAIN, THREE = Augmentation.none(), Augmentation(views=3)
+PLAIN, THREE = Augmentation(), Augmentation(views=3)
 STAGE = 1
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from core.backbones import build, get
 from core.jobs.events import Epoch, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import depth, finetune, interpolation, stages
+from core.training import depth, finetune, stages
 from core.training.config import parse
 from core.training.convex import DEFAULT_STRENGTH, logistic_regression
 from core.training.finetune import Tuner
+from core.training.outcome import SHARES
 from tests.core.training.clouds import BLOCK1, STEM, cuts
 
 TINY = get("tiny")
@@ -191,7 +193,11 @@ def test_the_best_epoch_is_restored_and_patience_counts_from_it(monkeypatch):
 
 @pytest.mark.parametrize(
     ("losses", "share"),
-    [([2, 1, 3, 3], 0.75), pytest.param([3, 3, 3, 1], 0.25, marks=pytest.mark.slow)],
+    [
+        ([2, 1, 3, 3], 0.75),
+        ([3, math.nan, 1, 1], 0.5),
+        pytest.param([3, 3, 3, 1], 0.25, marks=pytest.mark.slow),
+    ],
 )
 def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_better(
     monkeypatch, losses, share
@@ -308,7 +314,7 @@ def test_validation_uses_plain_views_only():
     features, labels = cuts(1, 12, views=2)
     recording = RecordingFeatures(features)
     outcome = fine_tune(configure(epochs=1, batch_size=5), validation=(recording, labels))
-    times = 2 + (len(interpolation.SHARES) if outcome.kept.epoch else 0)
+    times = 2 + (len(SHARES) if outcome.kept.epoch else 0)
     assert [pair for batch in recording.asked for pair in batch] == times * [
         (i, 0) for i in range(12)
     ]
