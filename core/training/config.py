@@ -157,6 +157,12 @@ class TrainingConfig(_Part):
                     f"{row.title} has {len(row.stages)} stages, so at most {len(row.stages) - 1} "
                     f"can be unfrozen, not {self.unfreeze.stages}"
                 )
+            most = sum(stage.layers for stage in row.stages[1:])
+            if self.unfreeze.layers > most:
+                raise ValueError(
+                    f"{row.title} has {most} layers above its first stage, so at most {most} can "
+                    f"be unfrozen, not {self.unfreeze.layers}"
+                )
         return self
 
     def candidates(self) -> tuple[Self, ...]:

@@ -58,9 +58,6 @@ class Tuner:
             trunk: the backbone of the settings, without a head, with the weights to start from.
             classes: number of outputs.
             pictures: training pictures; they determine the length of the schedule.
-
-        Raises:
-            BadConfig: no cut lies below all layers to train.
         """
         self._config = config
         backbone, self.trunk = backbones.get(config.backbone), trunk

@@ -125,10 +125,11 @@ def test_some_pictures_must_be_left_to_learn_from():
     assert "at most 0.8" in refusal(validation=0.45, test=0.45)
 
 
-def test_more_stages_than_the_backbone_has_above_its_first_are_refused():
-    sentence = refusal(backbone="tiny", unfreeze={"stages": 3})
-    assert "Tiny has 3 stages, so at most 2 can be unfrozen, not 3" in sentence
-    assert config.parse({"backbone": "tiny", "unfreeze": {"stages": 2}}).fine_tunes
+@pytest.mark.parametrize(("what", "most"), [("stages", 2), ("layers", 6)])
+def test_more_than_the_backbone_has_above_its_first_stage_is_refused(what, most):
+    sentence = refusal(backbone="tiny", unfreeze={what: most + 1})
+    assert "Tiny has" in sentence and f"at most {most} can be unfrozen, not {most + 1}" in sentence
+    assert config.parse({"backbone": "tiny", "unfreeze": {what: most}}).fine_tunes
 
 
 def test_settings_are_read_back_as_they_were_written(tmp_path):
