@@ -111,7 +111,6 @@ def test_a_resumed_fine_tuning_is_shared(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 1e9)
 
     def stop(team: fine_tuning.Team, _size: int) -> None:
