@@ -15,7 +15,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -131,27 +131,21 @@ class FeatureCache:
                     path.parent.rmdir()
                 total -= sizes[path]
 
-    def held(
-        self,
-        arrays: Mapping[str, Collection[str]],
-        views: Collection[str],
-        pictures: Collection[str],
+    def count(
+        self, backbone: str, array: str, views: Iterable[str], pictures: Iterable[str]
     ) -> int:
-        """Bytes of the features of some pictures.
+        """Number of views of some pictures that are in an array of a backbone.
 
         Args:
-            arrays: name of a backbone, whatever its engine → names of arrays.
             views: keys as by `Rendering.cache_keys`.
-            pictures: SHA-256 of pictures.
+            pictures: SHA-256 of each.
         """
-        total, wanted = 0, set(pictures)
-        for backbone, kept in arrays.items():
-            for path in self.folder.glob(f"v{VERSION}-{backbone}-*/*/*/{NAMES}"):
-                if path.parent.name in kept and path.parents[1].name in views:
-                    names = path.read_text(encoding="ascii").split()
-                    size = files.modified(path.with_name(ROWS))[1]
-                    total += size * sum(name in wanted for name in names) // max(1, len(names))
-        return total
+        wanted = set(pictures)
+        return sum(
+            len(wanted.intersection(names.read_text(encoding="ascii").split()))
+            for view in views
+            for names in self.folder.glob(f"v{VERSION}-{backbone}-*/{view}/{array}/{NAMES}")
+        )
 
 
 def cache_folder(pictures: Path, settings: Settings) -> Path:

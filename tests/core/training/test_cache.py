@@ -181,18 +181,15 @@ def test_a_cache_is_trimmed_when_a_training_fails(tmp_path):
     assert engines(tmp_path) == {"small"}
 
 
-def test_features_of_a_dataset_in_the_cache_are_measured(tmp_path):
+def test_views_of_a_dataset_in_the_cache_are_counted(tmp_path):
     cache = FeatureCache(tmp_path)
     for engine, view in product(["a-1-litert", "b-1-litert"], ["plain", "mirror"]):
         cache.array(engine, view, "embedding", (4,), np.float32).append(names(3), np.ones((3, 4)))
-    array = ["embedding"]
-    assert cache.held({"a": array}, ["plain", "mirror"], names(3)) == 2 * 3 * 16
-    assert cache.held({"a": array, "b": array}, ["plain"], names(2)) == 2 * 2 * 16
-    assert cache.held({"c": array}, ["plain"], names(3)) == 0
-    assert cache.held({"a": ["block_10"]}, ["plain"], names(3)) == 0
-    assert cache.held({"a": array}, ["plain"], names(3, first=9)) == 0
-    next(tmp_path.glob("v*-a-1-litert/plain/embedding/rows")).unlink()
-    assert cache.held({"a": array}, ["plain", "mirror"], names(3)) == 3 * 16
+    assert cache.count("a", "embedding", ["plain", "mirror"], names(3)) == 2 * 3
+    assert cache.count("a", "embedding", ["plain"], names(2)) == 2
+    assert cache.count("c", "embedding", ["plain"], names(3)) == 0
+    assert cache.count("a", "block_10", ["plain"], names(3)) == 0
+    assert cache.count("a", "embedding", ["plain"], names(3, first=9)) == 0
 
 
 HOLD = """
