@@ -15,7 +15,6 @@ FOLDS, FEWEST_FOLDS = 5, 3
 ROWS_TO_CHOOSE = 4_000
 """Rows that are enough to choose features and strength; more would only take longer. With those
 that rare classes need for each fold, there may be half as many more."""
-NUMBERS = {3: "three", 4: "four", 5: "five"}
 
 
 class FeatureChoice(BaseModel):
@@ -41,24 +40,17 @@ class FeatureChoice(BaseModel):
     @property
     def sentence(self) -> str:
         """The choice, with figures."""
-        last, depths = percent(self.last), percent(self.depths)
-        count = NUMBERS.get(self.folds, str(self.folds))
-        where = f"in {count}-fold cross-validation on {self.pictures:,} pictures"
+        accuracies = {"the last layer": self.last, "several depths": self.depths}
+        order = -1 if self.chosen else 1
+        chosen, other = list(accuracies)[::order]
         losses = ""
         if self.losses is not None:
-            first, second = self.losses[::-1] if self.chosen else self.losses
-            losses = f" (log loss {first:.3f} against {second:.3f})"
-            accuracies = (self.last, self.depths)
-            if accuracies[self.chosen] < max(accuracies):
-                losses += LOSS_DECIDED
-        if self.chosen:
-            return (
-                f"Features from several depths of the network: {depths} against {last} with the "
-                f"last layer alone, {where}{losses}."
-            )
+            losses = " (log loss {:.3f} against {:.3f})".format(*self.losses[::order])
+            losses += LOSS_DECIDED if accuracies[chosen] < accuracies[other] else ""
         return (
-            f"Features from the last layer of the network: {last} against {depths} with several "
-            f"depths, {where}{losses}."
+            f"Features from {chosen} of the network: {percent(accuracies[chosen])} against "
+            f"{percent(accuracies[other])} with {other}, in {self.folds}-fold "
+            f"cross-validation on {self.pictures:,} pictures{losses}."
         )
 
 

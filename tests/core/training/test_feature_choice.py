@@ -125,7 +125,7 @@ def test_a_choice_is_a_sentence_with_figures():
     )
     assert "93.1 % against 88.4 %" in choice.sentence
     assert "log loss 0.200 against 0.300" in choice.sentence
-    assert "in five-fold cross-validation on 2,148 pictures" in choice.sentence
+    assert "in 5-fold cross-validation on 2,148 pictures" in choice.sentence
 
 
 @pytest.mark.parametrize(
