@@ -22,7 +22,7 @@ from core.settings import MEGABYTE
 from core.training import features
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
-from core.training.features import MissingViews
+from core.training.features import Features, MissingViews
 from core.training.views import Rendering
 
 logger = logging.getLogger(__name__)
@@ -47,15 +47,16 @@ def extract_on_cluster(
     rendering: Rendering,
     engine: LitertEngine,
     progress: Callable[[int, int], None],
-) -> None:
-    """Compute features that are not in the cache on the cluster, as far as possible.
-
-    Without a cluster, with few pictures, or if the cluster fails, the missing features are left to
-    `features.extract`.
+) -> Features | None:
+    """Extract features on the cluster and here.
 
     Args:
         engine: of this process; every machine opens the same file.
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
+
+    Returns:
+        None without a cluster, with few pictures, or if the cluster fails: what is still missing is
+        left to `features.extract`.
 
     Raises:
         BadImage: a picture can no longer be read.
@@ -63,13 +64,13 @@ def extract_on_cluster(
     arrays = features.open_arrays(context.cache, engine, rendering)
     missing = features.missing_views(examples, arrays)
     if len(missing) * len(arrays) < VIEWS * WORTH_IT:
-        return
+        return None
     size = max(1, sum(example.size for example, _ in missing) // len(missing))
     batch = len(arrays) * max(1, min(VIEWS // len(arrays), BYTES // size))
     try:
         with connection.joined(context.settings):
             compute, callers = _sharing(context.pictures, rendering, engine)
-            features.extract(
+            return features.extract(
                 *(examples, context.pictures, rendering, engine, context.cache, progress),
                 *(compute, callers, batch),
             )
@@ -78,6 +79,7 @@ def extract_on_cluster(
     except Exception:
         # An error of this machine, such as a full disk, is raised again by `features.extract`.
         logger.exception("the pass continues on this machine alone")
+        return None
 
 
 def extract_shard(
@@ -86,16 +88,7 @@ def extract_shard(
     rendering: Rendering,
     cut: str | None,
 ) -> list[np.ndarray]:
-    """Extract the features of a shard on one core, as the training itself would.
-
-    Args:
-        pictures: as for `features.run_views`.
-        model: content of the LiteRT file.
-        cut: name of the layer whose activation is kept; None for none.
-
-    Raises:
-        BadImage: a picture cannot be read.
-    """
+    """`features.run_views` on one core of another machine, with the content of the LiteRT file."""
     with (
         cores.reserved(1),
         tempfile.NamedTemporaryFile(prefix="tusker-", suffix=".tflite") as file,

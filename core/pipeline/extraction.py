@@ -38,7 +38,7 @@ def extract(
     engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
     extracted: dict[Split, Features] = {}
-    seconds = 0.0
+    passed, seconds = 0, 0.0
     for split in splits:
         augmentation = Augmentation()
         progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
@@ -48,27 +48,23 @@ def extract(
                 augmentation = augmentation.model_copy(update={"views": views})
         examples, rendering = context.of(split), context.rendering(augmentation)
         if context.settings.runner == "ray":
-            extraction.extract_on_cluster(context, examples, rendering, engine, progress)
-        began = time.monotonic()  # views from the cluster are not counted
+            shared = extraction.extract_on_cluster(context, examples, rendering, engine, progress)
+            if shared is not None:
+                extracted[split] = shared
+                continue  # the time of its views is not that of this machine
+        began = time.monotonic()
         extracted[split] = features.extract(
             examples, context.pictures, rendering, engine, context.cache, progress
         )
         if extracted[split].passed:
+            passed += extracted[split].passed
             seconds += time.monotonic() - began
-    _report(context, extracted, seconds, tell=tell)
-    return extracted
-
-
-def _report(
-    context: TrainingContext, extracted: dict[Split, Features], seconds: float, *, tell: bool
-) -> None:
-    """Report how many views came from the cache, and record the time per view of the others."""
     cached = sum(features.reused for features in extracted.values())
-    passed = sum(features.passed for features in extracted.values())
+    new = sum(features.passed for features in extracted.values())
     if cached and tell:
         context.say(
-            f"{cached:,} of {cached + passed:,} views came from the cache; "
-            f"{passed:,} were extracted."
+            f"{cached:,} of {cached + new:,} views came from the cache; {new:,} were extracted."
         )
     if passed >= (ENOUGH_BESIDE_TENSORFLOW if context.config.fine_tunes else ENOUGH):
         unit_costs.record(context.backbone, context.settings, "view", seconds / passed)
+    return extracted

@@ -38,18 +38,13 @@ def embedding_array(depths: Sequence[str]) -> str:
 
 
 class FeatureArray:
-    """An append-only array on disk with one row per picture.
-
-    Attributes:
-        earlier: number of its rows when the cache first opened it.
-    """
+    """An append-only array on disk with one row per picture."""
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: type) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._rows_path, self._names_path = folder / ROWS, folder / NAMES
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._row_of = self._recover()
-        self.earlier = len(self._row_of)
 
     def __contains__(self, picture: str) -> bool:
         return picture in self._row_of
@@ -104,7 +99,6 @@ class FeatureCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._used: set[Path] = set()
-        self._earlier: dict[Path, int] = {}
 
     def array(
         self, engine: str, view: str, name: str, shape: tuple[int, ...], dtype: type
@@ -112,7 +106,6 @@ class FeatureCache:
         """Open an array; an empty one is created if there is none."""
         folder = self.folder / f"v{VERSION}-{engine}" / view
         array = FeatureArray(folder / name, shape, dtype)
-        array.earlier = self._earlier.setdefault(folder / name, array.earlier)
         os.utime(folder)
         self._used.add(folder)
         return array
@@ -165,18 +158,15 @@ def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
     If another process has it open, a temporary cache is used instead.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout:
         with tempfile.TemporaryDirectory(prefix="tusker-") as private:
             yield FeatureCache(Path(private))
         return
-    cache, limit = FeatureCache(folder), settings.features_megabytes * MEGABYTE
-    try:
-        yield cache
-    finally:
+    with held:
+        cache = FeatureCache(folder)
         try:
-            cache.trim(limit)
+            yield cache
         finally:
-            lock.release()
+            cache.trim(settings.features_megabytes * MEGABYTE)

@@ -29,8 +29,7 @@ class Features:
     Attributes:
         embeddings: (n, views, d) float32, pooled features.
         passed: number of views that went through the backbone this time.
-        reused: number of views that were in the cache when it was opened; equal pictures count
-            once.
+        reused: number of views that were in the cache; equal pictures count once.
         activations: of each view, (m, h, w, c) float16 at the cut, memory-mapped; empty without a
             cut.
         rows: (n, views) int64, the row of each picture in `activations`.
@@ -162,17 +161,15 @@ def _collect(
     examples: Sequence[Example], arrays: Sequence[Sequence[FeatureArray]], passed: int
 ) -> Features:
     sha256 = [example.sha256 for example in examples]
-    different = list(set(sha256))
     width = arrays[0][0].rows().shape[1]
     embeddings = np.empty((len(sha256), len(arrays), width), np.float32)
     rows = np.empty((len(sha256), len(arrays)), np.int64)
-    activations, reused = [], 0
+    activations = []
     for number, of_view in enumerate(arrays):
         embedding, *cuts = of_view
-        earlier = [array.row_indices(different) < array.earlier for array in of_view]
-        reused += int(np.all(earlier, axis=0).sum())
         embeddings[:, number] = embedding.rows()[embedding.row_indices(sha256)]
         for cut in cuts:
             activations.append(cut.rows())
             rows[:, number] = cut.row_indices(sha256)
+    reused = len(set(sha256)) * len(arrays) - passed
     return Features(embeddings, passed, reused, tuple(activations), rows if activations else None)
