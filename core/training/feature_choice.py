@@ -24,16 +24,14 @@ class FeatureChoice(BaseModel):
     pictures, with all choices but this one made in the same way.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     chosen: bool
     """Whether features from several depths were used."""
     last: float
     depths: float
-    losses: tuple[float, float] | None = None
+    losses: tuple[float, float]
     """Log loss of both at the best temperature; the lesser decides."""
-    standard_error: float | None = None
-    """Of the difference in accuracy, by which earlier versions decided."""
     folds: int
     pictures: int
 
@@ -43,14 +41,13 @@ class FeatureChoice(BaseModel):
         accuracies = {"the last layer": self.last, "several depths": self.depths}
         order = -1 if self.chosen else 1
         chosen, other = list(accuracies)[::order]
-        losses = ""
-        if self.losses is not None:
-            losses = " (log loss {:.3f} against {:.3f})".format(*self.losses[::order])
-            losses += LOSS_DECIDED if accuracies[chosen] < accuracies[other] else ""
+        loss, other_loss = self.losses[::order]
+        disagree = accuracies[chosen] < accuracies[other]
         return (
             f"Features from {chosen} of the network: {percent(accuracies[chosen])} against "
-            f"{percent(accuracies[other])} with {other}, in {self.folds}-fold "
-            f"cross-validation on {self.pictures:,} pictures{losses}."
+            f"{percent(accuracies[other])} with {other}, in {self.folds}-fold cross-validation on "
+            f"{self.pictures:,} pictures (log loss {loss:.3f} against {other_loss:.3f})"
+            f"{LOSS_DECIDED if disagree else ''}."
         )
 
 
