@@ -69,8 +69,7 @@ def compare(
         progress: called with the current step, items done and items in all; may raise `Cancelled`.
 
     Raises:
-        BadDataset: there are too few pictures besides the test set.
-        Cancelled: by `progress`.
+        BadDataset: there are too few pictures besides the test set, or no backbone is available.
     """
     split = datasets.split(
         dataset, validation=config.validation, test=config.test, seed=config.seed
