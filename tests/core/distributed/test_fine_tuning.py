@@ -254,9 +254,9 @@ class _Helper:
 
     def __init__(self) -> None:
         self.rows = np.arange(0)
-        self.logits = self
+        self.call = self
 
-    def remote(self, _update: None, rows: np.ndarray) -> None:
+    def remote(self, _update: None, _method: str, rows: np.ndarray) -> None:
         self.rows = rows
 
 

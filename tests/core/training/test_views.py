@@ -54,11 +54,6 @@ def test_the_second_view_is_the_mirror_image_of_the_first(picture):
     assert not np.array_equal(first, second)
 
 
-def test_without_augmentation_there_is_one_view(picture):
-    (only,) = views(picture)
-    np.testing.assert_array_equal(only, images.crop_and_resize(picture, SIZE, CROP))
-
-
 def test_every_view_has_the_size_and_type_that_a_backbone_takes(picture):
     for flip in (True, False):
         rendered = views(picture, views=7, flip=flip)
@@ -71,11 +66,6 @@ def test_the_same_key_gives_the_same_views_and_another_gives_others(picture):
     assert all(np.array_equal(x, y) for x, y in zip(first, repeated, strict=True))
     assert not any(np.array_equal(x, y) for x, y in zip(first[2:], different[2:], strict=True))
     assert len({view.tobytes() for view in first}) == 6
-
-
-def test_more_views_begin_with_the_same_ones(picture):
-    three, five = views(picture, views=3), views(picture, views=5)
-    assert all(np.array_equal(x, y) for x, y in zip(three, five, strict=False))
 
 
 def test_a_random_view_without_augmentation_is_the_picture(picture):
