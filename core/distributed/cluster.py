@@ -31,8 +31,8 @@ NODE = "ray.io/node-id"
 """The label that Ray gives each node."""
 POLL_SECONDS = 0.5
 """How often each job is looked after."""
-JOIN_SECONDS = 30.0
-"""How many seconds the cluster may take to start."""
+TRIES, PAUSE_SECONDS = 6, 5.0
+"""How often the cluster is looked for while it may be starting, and the pause after each time."""
 ATTEMPTS = 4
 """How often a job is started if its machine is lost each time."""
 NOT_INSTALLED = (
@@ -116,20 +116,17 @@ class Cluster:
 
     def _join(self) -> str:
         """Connect to the cluster, which may be starting. Returns the problem; empty if none."""
-        deadline = time.monotonic() + JOIN_SECONDS
-        while True:
+        for _ in range(TRIES):
             try:
                 connection.join(self.settings)
+                return ""
             except ImportError:
                 return NOT_INSTALLED
             except Exception as error:  # Ray raises several classes if there is no cluster
                 log.event("cluster out of reach", error=type(error).__name__)
                 logger.exception("no cluster at %s", self.settings.ray_address)
-            else:
-                return ""
-            if time.monotonic() > deadline:
-                return UNREACHABLE.format(self.settings.variable("ray_address"))
-            time.sleep(JOIN_SECONDS / 10)
+                time.sleep(PAUSE_SECONDS)
+        return UNREACHABLE.format(self.settings.variable("ray_address"))
 
     def _begin(self, ticket: Path, sent: dict[Path, _SentJob]) -> bool:
         """Send a job to the cluster. Returns whether there is nothing to do."""

@@ -71,8 +71,15 @@ def extract_on_cluster(
         with connection.joined(context.settings):
             compute, callers = _sharing(context.pictures, rendering, engine)
             return features.extract(
-                *(examples, context.pictures, rendering, engine, context.cache, progress),
-                *(compute, callers, batch),
+                examples,
+                context.pictures,
+                rendering,
+                engine,
+                context.cache,
+                progress,
+                compute,
+                callers,
+                batch,
             )
     except NOT_OF_THE_CLUSTER:
         raise
