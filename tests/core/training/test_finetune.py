@@ -220,14 +220,6 @@ def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_
         np.testing.assert_allclose(array, start + share * (end - start), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    ["adamw", *(pytest.param(n, marks=pytest.mark.slow) for n in ("adam", "rmsprop", "sgd"))],
-)
-def test_every_optimizer_changes_the_layers(optimizer):
-    assert fine_tune(configure(epochs=2, phase={"optimizer": optimizer})).changed == {"block2_conv"}
-
-
 def test_a_head_with_hidden_layers_keeps_its_shape():
     outcome = fine_tune(configure(head={"hidden": [7], "dropout": 0.3}), head=random_head((7,)))
     assert [kernel.shape for kernel, _ in outcome.head.layers] == [(32, 7), (7, 3)]
