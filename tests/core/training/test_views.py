@@ -22,8 +22,8 @@ def picture():
     return np.uint8(np.clip(120 + 90 * wave, 0, 255))
 
 
-def views(picture, key="key", size=SIZE, crop=CROP, **augmentation):
-    rendering = Rendering(Augmentation(**augmentation), size, crop, Settings())
+def views(picture, key="key", size=SIZE, crop=CROP, seed=0, **augmentation):
+    rendering = Rendering(Augmentation(**augmentation), size, crop, Settings(), seed)
     content = encoded(Image.fromarray(picture), "PNG")
     return rendering.views(content, key, range(rendering.augmentation.views))
 
@@ -61,10 +61,13 @@ def test_every_view_has_the_size_and_type_that_a_backbone_takes(picture):
         assert {(view.shape, view.dtype.name) for view in rendered} == {((SIZE, SIZE, 3), "uint8")}
 
 
-def test_the_same_key_gives_the_same_views_and_another_gives_others(picture):
-    first, repeated, different = (views(picture, key, views=6) for key in ("a", "a", "b"))
+def test_the_same_key_and_seed_give_the_same_views_and_others_give_others(picture):
+    first, repeated = (views(picture, "a", views=6) for _ in range(2))
     assert all(np.array_equal(x, y) for x, y in zip(first, repeated, strict=True))
-    assert not any(np.array_equal(x, y) for x, y in zip(first[2:], different[2:], strict=True))
+    for key, seed in (("b", 0), ("a", 1)):
+        different = views(picture, key, seed=seed, views=6)
+        assert all(np.array_equal(x, y) for x, y in zip(first[:2], different[:2], strict=True))
+        assert not any(np.array_equal(x, y) for x, y in zip(first[2:], different[2:], strict=True))
     assert len({view.tobytes() for view in first}) == 6
 
 
