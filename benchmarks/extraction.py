@@ -36,7 +36,7 @@ from core.system import files
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
-from core.training.engines import LitertEngine
+from core.training.engines import Engine
 from core.training.network import Network
 from core.training.views import Rendering
 
@@ -82,7 +82,7 @@ def examples_of(paths: Sequence[Path]) -> list[Example]:
 
 
 def measure(
-    examples: Sequence[Example], folder: Path, backbone: Backbone, engine: LitertEngine, rounds: int
+    examples: Sequence[Example], folder: Path, backbone: Backbone, engine: Engine, rounds: int
 ) -> list[Round]:
     """Measure decoding, forward pass and extraction in turn, round after round."""
     paths = [folder / example.path for example in examples]

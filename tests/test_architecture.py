@@ -32,6 +32,7 @@ MAY_IMPORT_TENSORFLOW = {
     "core/model/keras_model.py",
     "core/export/convert.py",
     "core/training/finetune.py",
+    "core/training/keras_engine.py",
     "core/training/stages.py",
 }
 CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}

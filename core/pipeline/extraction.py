@@ -11,6 +11,7 @@ from core.jobs.events import Counter
 from core.training import engines, features
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
+from core.training.engines import Engine
 from core.training.features import Features
 
 NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
@@ -35,20 +36,25 @@ def extract(
         views: of each training picture; all of the configuration if None.
         tell: whether to report how many views came from the cache.
     """
-    engine = engines.litert(context.network, stage, depths)
+    serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
     extracted: dict[Split, Features] = {}
     passed, seconds = 0, 0.0
     for split in splits:
         augmentation = Augmentation()
+        engine: Engine = serving_engine
         progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
         if split == "train":
             augmentation = context.config.augmentation
             if views is not None:
                 augmentation = augmentation.model_copy(update={"views": views})
+            # Only here: scores must come from the engine that serves predictions.
+            engine = engines.for_training(serving_engine, context.network, stage, depths)
         examples, rendering = context.of(split), context.rendering(augmentation)
-        if context.settings.runner == "ray":
-            shared = extraction.extract_on_cluster(context, examples, rendering, engine, progress)
+        if context.settings.runner == "ray" and engine is serving_engine:
+            shared = extraction.extract_on_cluster(
+                context, examples, rendering, serving_engine, progress
+            )
             if shared is not None:
                 extracted[split] = shared
                 continue  # the time of its views is not that of this machine

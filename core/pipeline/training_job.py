@@ -51,7 +51,7 @@ def train(
     """Split, extract features, train, evaluate, write the report, and run the steps after it.
 
     The same pictures, settings, seed and machine give the same report, figure by figure, whatever
-    the names and the order of the files and the cache are.
+    the names and the order of the files and the cache are: the engines depend on the machine alone.
 
     Args:
         run: holds the configuration and the dataset; all results are written to it.

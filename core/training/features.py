@@ -13,7 +13,7 @@ import numpy as np
 from core.dataset import Example
 from core.system import threads
 from core.training.cache import FeatureArray, FeatureCache
-from core.training.engines import LitertEngine
+from core.training.engines import Engine
 from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
@@ -61,7 +61,7 @@ class Features:
 
 
 def run_views(
-    engine: LitertEngine,
+    engine: Engine,
     rendering: Rendering,
     pictures: Iterable[tuple[bytes | Path, str, Sequence[int]]],
 ) -> list[np.ndarray]:
@@ -77,7 +77,7 @@ def extract(
     examples: Sequence[Example],
     pictures: Path,
     rendering: Rendering,
-    engine: LitertEngine,
+    engine: Engine,
     cache: FeatureCache,
     progress: Callable[[int, int], None],
     compute: Callable[[list[MissingViews]], list[np.ndarray]] | None = None,
@@ -133,7 +133,7 @@ def extract(
 
 
 def open_arrays(
-    cache: FeatureCache, engine: LitertEngine, rendering: Rendering
+    cache: FeatureCache, engine: Engine, rendering: Rendering
 ) -> list[list[FeatureArray]]:
     """Open the arrays that an engine fills, one per output, for each view."""
     return [

@@ -7,24 +7,36 @@ from core.errors import Cancelled
 from core.estimating import unit_costs
 from core.jobs.events import Note, Step
 from core.pipeline import extraction, post_report
-from core.training import serving_model
+from core.training import engines, serving_model
 from core.training.engines import LitertEngine
+from core.training.keras_engine import KerasEngine
 from tests.core.trainings import tiny_config, train
 
 OTHER_HEAD_PHASE = {"head_phase": {"optimizer": "sgd", "learning_rate": 0.02, "epochs": 3}}
 
 
+class ViewCounts:
+    """How many views the engines were given."""
+
+    def __init__(self):
+        self.litert = self.tensorflow = 0
+
+
 @pytest.fixture
 def view_counts(monkeypatch):
-    """How many views each call of an engine was given."""
-    counts = []
-    run = LitertEngine.run
+    counts = ViewCounts()
 
-    def counting(engine, views):
-        counts.append(len(views))
-        return run(engine, views)
+    def watch(kind, name):
+        run = kind.run
 
-    monkeypatch.setattr(LitertEngine, "run", counting)
+        def counting(self, views):
+            setattr(counts, name, getattr(counts, name) + len(views))
+            return run(self, views)
+
+        monkeypatch.setattr(kind, "run", counting)
+
+    watch(LitertEngine, "litert")
+    watch(KerasEngine, "tensorflow")
     return counts
 
 
@@ -71,10 +83,10 @@ def cache_notes(trained):
 
 def test_other_settings_of_the_head_reuse_all_features(train_to_report, view_counts):
     assert cache_notes(train_to_report()) == []
-    assert sum(view_counts) == 42
+    assert view_counts.litert == 42
     for values in (OTHER_HEAD_PHASE, {"seed": 1}, {"head": {"hidden": [8]}}, {"validation": 0.3}):
         trained = train_to_report(**values)
-        assert sum(view_counts) == 42, values
+        assert view_counts.litert == 42, values
         assert cache_notes(trained) == ["42 of 42 views came from the cache; 0 were extracted."]
         steps = {event.what for event in trained.events if isinstance(event, Step)}
         assert {step for step in steps if step.startswith("Extracting")} == {
@@ -85,27 +97,27 @@ def test_other_settings_of_the_head_reuse_all_features(train_to_report, view_cou
 def test_another_crop_extracts_again(train_to_report, view_counts):
     train_to_report()
     trained = train_to_report(crop=0.8)
-    assert sum(view_counts) == 2 * 42
+    assert view_counts.litert == 2 * 42
     assert trained.run.classifier(trained.settings).crop == 0.8
 
 
 def test_fine_tuning_extracts_only_new_views(train_to_fine_tuning, view_counts):
     train_to_fine_tuning(augmentation={"views": 2})
-    assert sum(view_counts) == 2 * 30 + 6
+    assert view_counts.litert == 2 * 30 + 6
     changes = {"fine_tune_phase": {"learning_rate": 3e-3, "epochs": 6}, "label_smoothing": 0.2}
     train_to_fine_tuning(augmentation={"views": 2}, **changes | OTHER_HEAD_PHASE)
-    assert sum(view_counts) == 2 * 30 + 6
+    assert view_counts.litert == 2 * 30 + 6
     train_to_fine_tuning(augmentation={"views": 3})
-    assert sum(view_counts) == 3 * 30 + 6
+    assert view_counts.litert == 3 * 30 + 6
 
 
 def test_presets_share_features(train_to_report, train_to_fine_tuning, view_counts):
     train_to_fine_tuning()
-    first = sum(view_counts)
+    first = view_counts.litert
     assert cache_notes(train_to_report("quick")) == [
         "36 of 42 views came from the cache; 6 were extracted."
     ]
-    assert sum(view_counts) == first + 6
+    assert view_counts.litert == first + 6
 
 
 def test_cached_features_give_the_same_report(train_to_report, train_to_fine_tuning, trainings):
@@ -118,6 +130,20 @@ def test_cached_features_give_the_same_report(train_to_report, train_to_fine_tun
         )
         if preset == "quick":
             assert cache_notes.report() == fresh.report()
+
+
+@pytest.mark.parametrize("preset", ["quick", pytest.param("best", marks=pytest.mark.slow)])
+def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_litert(
+    train_to_report, train_to_fine_tuning, view_counts, monkeypatch, preset
+):
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    trained = train_to_report(preset)
+    assert trained.run.report().accuracy.value > 0.6
+    assert view_counts.litert == (12 if preset == "quick" else 6)
+    assert view_counts.tensorflow == 30 * trained.run.config().augmentation.views
+    before = view_counts.litert, view_counts.tensorflow
+    (train_to_report if preset == "quick" else train_to_fine_tuning)(preset, **OTHER_HEAD_PHASE)
+    assert (view_counts.litert, view_counts.tensorflow) == before
 
 
 def test_the_durations_of_views_and_steps_are_recorded(

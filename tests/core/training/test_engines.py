@@ -1,12 +1,13 @@
-"""LiteRT gives the features of the network in Keras, whoever asks, and again each time."""
+"""LiteRT and TensorFlow give the same features; the machine decides which of them runs."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 
-from core.backbones import build, serving
+from core.backbones import serving
 from core.errors import UnknownModel
 from core.model.classifier import Classifier
 from core.model.litert_file import LitertFile
@@ -30,28 +31,31 @@ def test_embeddings_equal_those_of_a_prediction(tiny, settings):
 
 
 @pytest.mark.parametrize("stage", SHAPES)
-def test_features_are_those_of_the_layers_in_keras(tiny, settings, stage):
-    engine = litert(Network(tiny, settings), stage)
-    assert engine.outputs == {"embedding": (32,), tiny.stages[stage].layer: SHAPES[stage]}
-    embeddings, cuts = engine.run(noise(6))
-    assert (cuts.dtype, cuts.shape) == (np.float16, (6, *SHAPES[stage]))
-    trunk = build.trunk(tiny)
-    below = keras.Model(trunk.input, trunk.get_layer(tiny.stages[stage].layer).output)
-    pictures = noise(6).astype(np.float32)
-    np.testing.assert_allclose(
-        embeddings, trunk(pictures, training=False).numpy().mean((1, 2)), atol=1e-5
+def test_both_engines_give_the_same_features(tiny, settings, stage):
+    from core.training.keras_engine import KerasEngine
+
+    light, heavy = (
+        litert(Network(tiny, settings), stage),
+        KerasEngine(Network(tiny, settings), stage, "heavy"),
     )
-    np.testing.assert_allclose(cuts, below(pictures, training=False), rtol=2e-3, atol=1e-3)
+    outputs = {"embedding": (32,), tiny.stages[stage].layer: SHAPES[stage]}
+    assert light.outputs == heavy.outputs == outputs
+    (embeddings, cuts), (expected, expected_cuts) = light.run(noise(6)), heavy.run(noise(6))
+    assert (cuts.dtype, cuts.shape) == (np.float16, (6, *SHAPES[stage]))
+    np.testing.assert_allclose(embeddings, expected, atol=1e-5)
+    np.testing.assert_allclose(cuts, expected_cuts, rtol=2e-3, atol=1e-3)
 
 
-def test_pooled_activations_of_several_depths_follow_the_embedding(tiny, settings):
-    engine = litert(Network(tiny, settings), None, tiny.depths)
-    assert engine.outputs == {"embedding-stem_relu-block1_relu": (32 + 16 + 24,)}
-    (embeddings,) = engine.run(noise(4))
-    for stage, part in enumerate(np.split(embeddings[:, 32:], [16], axis=1)):
-        last, cuts = litert(Network(tiny, settings), stage).run(noise(4))
-        np.testing.assert_array_equal(embeddings[:, :32], last)
-        np.testing.assert_allclose(part, cuts.astype(np.float32).mean((1, 2)), rtol=2e-3, atol=1e-3)
+def test_both_engines_give_the_same_features_at_several_depths(tiny, settings):
+    from core.training.keras_engine import KerasEngine
+
+    network = Network(tiny, settings)
+    light = litert(network, None, tiny.depths)
+    heavy = KerasEngine(network, None, "heavy", tiny.depths)
+    assert light.outputs == heavy.outputs == {"embedding-stem_relu-block1_relu": (32 + 16 + 24,)}
+    embeddings = light.run(noise(4))[0]
+    np.testing.assert_allclose(embeddings, heavy.run(noise(4))[0], atol=1e-5)
+    np.testing.assert_array_equal(embeddings[:, :32], litert(network, None).run(noise(4))[0])
 
 
 def test_the_same_name_gives_the_same_embeddings_whether_or_not_activations_are_kept(
@@ -113,3 +117,46 @@ def test_a_caller_that_fails_leaves_its_interpreter_to_the_next(tiny, settings):
         with pytest.raises(ValueError, match="could not broadcast"):
             engine.run(noise(1, size=16))
     assert engine.run(noise(1))[0].shape == (1, 32)
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "package", "expected"),
+    [
+        ("nvidia0", None, "tensorflow", True),
+        ("nvidia3", "0", "tensorflow", True),
+        ("nvidia0", "", "tensorflow", False),
+        ("nvidia0", "-1", "tensorflow", False),
+        ("nvidiactl", None, "tensorflow", False),
+        ("null", None, "tensorflow", False),
+        ("nvidia0", None, "tensorflow_cpu", False),
+    ],
+)
+def test_tensorflow_is_asked_for_a_gpu_only_where_it_can_use_one_that_is_visible(
+    tmp_path, monkeypatch, device, visible, package, expected
+):
+    requested = []
+    config = SimpleNamespace(list_physical_devices=lambda kind: requested.append(kind) or ["a GPU"])
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=config))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (tmp_path / f"{package}-2.21.0.dist-info").mkdir()
+    others = [folder for folder in sys.path if "site-packages" not in folder]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *others])
+    (tmp_path / device).touch()
+    assert engines.has_gpu(tmp_path) is expected
+    assert requested == ["GPU"] * expected
+
+
+def test_training_views_go_through_tensorflow_on_a_gpu_and_litert_without(
+    tiny, settings, monkeypatch
+):
+    network = Network(tiny, settings)
+    light = litert(network, 1)
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    assert engines.for_training(light, network, 1) is light
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    heavy = engines.for_training(light, network, 1)
+    assert type(heavy).__name__ == "KerasEngine"
+    assert heavy.name != light.name, "their features are cached apart"
+    assert heavy.outputs == light.outputs

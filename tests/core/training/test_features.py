@@ -143,6 +143,17 @@ def test_activations_are_in_the_requested_order(extract, engine, examples):
     assert extracted.cuts(nothing, nothing).shape == (0, 8, 8, 24)
 
 
+def test_tensorflow_extracts_the_same_in_larger_batches(
+    extract, uninterrupted, tiny, settings, cache_folder
+):
+    from core.training.keras_engine import KerasEngine
+
+    extracted = extract(KerasEngine(Network(tiny, settings), STAGE, "tensorflow"))
+    assert (extracted.passed, extracted.reused) == (uninterrupted.passed, 0)
+    for array, expected_array in zip(all_arrays(extracted), all_arrays(uninterrupted), strict=True):
+        np.testing.assert_allclose(array, expected_array, rtol=2e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_picture_is_decoded_once_however_many_views_it_has(
     extract, engine, decoded, count, examples
