@@ -104,7 +104,7 @@ def measure(
             features.extract(
                 examples,
                 folder,
-                Rendering(Augmentation.none(), backbone.size, crop, limits),
+                Rendering(Augmentation(), backbone.size, crop, limits),
                 engine,
                 FeatureCache(Path(cache)),
                 progress=lambda _done, _total: None,

@@ -75,7 +75,7 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
     )
     with cores.reserved(1):
         engine = engines.litert(context.network, None)
-        plain = context.rendering(Augmentation.none())
+        plain = context.rendering(Augmentation())
         began = time.perf_counter()
         if settings.runner == "ray":
             extraction.extract_on_cluster(context, examples, plain, engine, _ignore)

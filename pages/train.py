@@ -45,7 +45,7 @@ if not intake.show(upload, examined, settings):
 st.header("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
-chosen = settings_form.choose(forecast, intake.sample(upload, examined, settings))
+chosen = settings_form.choose(forecast, intake.preview(upload, examined, settings))
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
 if model is None:

@@ -46,14 +46,11 @@ def imagenet_classifier(
     weights: Weights = "pretrained",
     settings: Settings | None = None,
 ) -> keras.Model:
-    """The whole network, with three outputs; arguments as of `trunk`.
+    """The whole network, with three outputs; arguments and errors as of `trunk`.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to a dict of `probabilities`
         (n, 1000), `embedding` (n, embedding) and `feature_map` (n, h, w, embedding), float32.
-
-    Raises:
-        WeightsUnavailable: the weights cannot be had.
     """
     network = _network(backbone, weights, settings)
     outputs = {

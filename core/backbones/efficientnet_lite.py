@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -39,7 +38,7 @@ def build(backbone: Backbone) -> keras.Model:
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(picture)
     x = _conv(x, STEM, 3, 2, "stem")
     for number, block in enumerate(_blocks(backbone)):
-        x = _block(x, block, f"block{number}")
+        x = _block(x, *block, f"block{number}")
     x = _conv(x, HEAD, 1, 1, "head")
     x = layers.GlobalAveragePooling2D(name="embedding")(x)
     x = layers.Dense(CLASSES, activation="softmax", name="probabilities")(x)
@@ -63,23 +62,14 @@ def load(model: keras.Model, path: Path) -> None:
         ) from error
 
 
-class _Block(NamedTuple):
-    kernel: int
-    filters: int
-    expansion: int
-    stride: int
-
-
-def _blocks(backbone: Backbone) -> Iterator[_Block]:
-    """Every block, from the input up."""
+def _blocks(backbone: Backbone) -> Iterator[tuple[int, int, int, int]]:
+    """Kernel, output channels, expansion and stride of every block, from the input up."""
     width, depth = backbone.recipe.width, backbone.recipe.depth
     for group, (kernel, repeats, filters, expansion, stride) in enumerate(GROUPS):
         # The Lite variants do not scale the repeats of the first and last group.
         fixed = group in (0, len(GROUPS) - 1)
         for repeat in range(repeats if fixed else math.ceil(depth * repeats)):
-            yield _Block(
-                kernel, _channels(filters * width), expansion, stride if repeat == 0 else 1
-            )
+            yield kernel, _channels(filters * width), expansion, stride if repeat == 0 else 1
 
 
 def _channels(scaled: float) -> int:
@@ -89,27 +79,27 @@ def _channels(scaled: float) -> int:
 
 
 def _conv(
-    x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
+    x: keras.KerasTensor, filters: int | None, kernel: int, stride: int, name: str
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        filters, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+    """A convolution with its normalisation and ReLU; a depthwise one without `filters`."""
+    options = {"strides": stride, "padding": "same", "use_bias": False, "name": f"{name}_conv"}
+    if filters is None:
+        x = layers.DepthwiseConv2D(kernel, **options)(x)
+    else:
+        x = layers.Conv2D(filters, kernel, **options)(x)
     x = layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 
-def _block(x: keras.KerasTensor, block: _Block, name: str) -> keras.KerasTensor:
+def _block(
+    x: keras.KerasTensor, kernel: int, filters: int, expansion: int, stride: int, name: str
+) -> keras.KerasTensor:
     """An inverted residual block; its last layer is called `<name>_out`."""
-    kernel, filters, expansion, stride = block
     start, channels = x, x.shape[-1]
     residual = stride == 1 and channels == filters
     if expansion > 1:
         x = _conv(x, channels * expansion, 1, 1, f"{name}_expand")
-    x = layers.DepthwiseConv2D(
-        kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
-    )(x)
-    x = layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+    x = _conv(x, None, kernel, stride, f"{name}_depthwise")
     x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project_conv")(x)
     last = f"{name}_project_bn" if residual else f"{name}_out"
     x = layers.BatchNormalization(epsilon=EPSILON, name=last)(x)

@@ -4,7 +4,7 @@ import math
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,13 +16,8 @@ DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 """Those of the published EfficientNet-Lite files."""
 
 
-class _View(NamedTuple):
-    """A tensor: its shape and strides, in elements, on a storage."""
-
-    storage: str
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
+_View = tuple[str, int, tuple[int, ...], tuple[int, ...]]
+"""A tensor: its storage, and its offset, shape and strides there, in elements."""
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -68,19 +63,20 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     for key in _Unpickler(file).load():
         dtype, count = tensors.dtypes[key], int.from_bytes(file.read(8), "little")
         storages[key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)
-    return {name: _array(view, storages[view.storage]) for name, view in views.items()}
+    return {name: _array(storages[view[0]], *view[1:]) for name, view in views.items()}
 
 
-def _array(view: _View, storage: np.ndarray) -> np.ndarray:
+def _array(
+    storage: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+) -> np.ndarray:
     """A copy of the values of a view. Raises an error if it reaches outside its storage."""
     # A stride of zero repeats values without bound.
-    if math.prod(view.shape) > storage.size:
+    if math.prod(shape) > storage.size:
         raise pickle.UnpicklingError("a tensor is larger than its storage")
     step = storage.itemsize
-    strides = [step * stride for stride in view.strides]
-    return np.array(
-        np.ndarray(view.shape, storage.dtype, storage.data, step * view.offset, strides), order="C"
-    )
+    steps = [step * stride for stride in strides]
+    view = np.ndarray(shape, storage.dtype, storage.data, step * offset, steps)
+    return np.array(view, order="C")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -94,9 +90,7 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, shape, strides, *_: _View(
-                storage, offset, shape, strides
-            )
+            return lambda *arguments: arguments[:4]
         if module == "torch" and name in DTYPES:
             return DTYPES[name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")

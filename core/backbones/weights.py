@@ -89,12 +89,7 @@ def _packaged(source: Weights) -> Path | None:
 
 
 def _download(source: Weights, file: IO[bytes], progress: Progress | None) -> None:
-    """Write the download to a file.
-
-    Raises:
-        OSError, HTTPException: no connection, or it was cut.
-        ValueError: the answer is not the published file.
-    """
+    """Write the download to a file. Raises `ValueError` if it is not the published one."""
     import urllib.request
 
     assert source.url is not None

@@ -69,8 +69,7 @@ def compare(
         progress: called with the current step, items done and items in all; may raise `Cancelled`.
 
     Raises:
-        BadDataset: there are too few pictures besides the test set.
-        Cancelled: by `progress`.
+        BadDataset: there are too few pictures besides the test set, or no backbone is available.
     """
     split = datasets.split(
         dataset, validation=config.validation, test=config.test, seed=config.seed
@@ -134,7 +133,7 @@ def _correct(
         extracted = features.extract(
             examples,
             pictures,
-            Rendering(Augmentation.none(), row.size, config.crop, settings, scale=scale),
+            Rendering(Augmentation(), row.size, config.crop, settings, scale=scale),
             engines.litert(Network(row, settings), None),
             opened_cache,
             progress=lambda done, total: report("extracting features", done, total),

@@ -42,12 +42,7 @@ def start(
 
 
 def work(job: JobFolder, pictures: Path, settings: Settings, progress: Progress) -> None:
-    """Run the comparison that `start` queued.
-
-    Raises:
-        BadDataset: there are too few pictures.
-        Cancelled: by `progress`.
-    """
+    """Run the comparison that `start` queued. Raises as `compare.compare`."""
     arguments = job.spec().arguments
     dataset = Dataset.model_validate(arguments["dataset"])
     config = TrainingConfig.model_validate(arguments["config"])

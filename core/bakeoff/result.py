@@ -109,15 +109,8 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
         for e in dataset.examples
     )
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return Conditions(
-        seed=config.seed,
-        validation=config.validation,
-        test=config.test,
-        crop=config.crop,
-        pictures=digest,
-        class_weights=config.class_weights,
-        scale=dataset.scale,
-    )
+    shared = config.model_dump(include={"seed", "validation", "test", "crop", "class_weights"})
+    return Conditions(**shared, pictures=digest, scale=dataset.scale)
 
 
 def table(comparison: Comparison) -> list[str]:

@@ -29,11 +29,10 @@ logger = logging.getLogger(__name__)
 
 NODE = "ray.io/node-id"
 """The label that Ray gives each node."""
-POLL_SECONDS = 0.2
-FIT_SECONDS = 2.0
-"""Interval at which a queued task's request is compared with the machines of the cluster."""
-JOIN_SECONDS = 30.0
-"""How many seconds the cluster may take to start."""
+POLL_SECONDS = 0.5
+"""How often each job is looked after."""
+TRIES, PAUSE_SECONDS = 6, 5.0
+"""How often the cluster is looked for while it may be starting, and the pause after each time."""
 ATTEMPTS = 4
 """How often a job is started if its machine is lost each time."""
 NOT_INSTALLED = (
@@ -60,7 +59,6 @@ class _SentJob:
         task: None until the job is sent again.
         needs: what the job needs.
         request: what the task requests: `needs`, limited to what the machines have.
-        checked_at: when the request was last compared with the machines, on the monotonic clock.
     """
 
     job: JobFolder
@@ -68,7 +66,6 @@ class _SentJob:
     needs: Needs | None = None
     request: Needs | None = None
     attempts: int = 1
-    checked_at: float = 0.0
 
 
 class Cluster:
@@ -86,25 +83,25 @@ class Cluster:
         that reads a job's status starts another dispatcher, which sends the jobs again.
         """
         problem = self._join()
+        while problem and (tickets := queue.tickets()):
+            for ticket in tickets:
+                _give_up(ticket, problem)
+                ticket.unlink(missing_ok=True)
         try:
-            self._send_all(queue, problem)
+            self._send_all(queue)
         except ConnectionError as error:
             log.event("cluster lost", error=type(error).__name__)
             logger.warning("the cluster was lost: %s", error)
 
-    def _send_all(self, queue: Queue, problem: str) -> None:
+    def _send_all(self, queue: Queue) -> None:
         sent: dict[Path, _SentJob] = {}
         while tickets := queue.tickets():
             for ticket in [ticket for ticket in sent if ticket not in tickets]:
                 self._withdraw(sent.pop(ticket))
             for ticket in tickets:
                 try:
-                    if problem:
-                        ended = _give_up(ticket, problem)
-                    elif ticket not in sent:
-                        ended = self._begin(ticket, sent)
-                    else:
-                        ended = self._check(sent[ticket])
+                    begun = ticket in sent
+                    ended = self._check(sent[ticket]) if begun else self._begin(ticket, sent)
                 except ConnectionError:
                     raise
                 except Exception:
@@ -119,20 +116,17 @@ class Cluster:
 
     def _join(self) -> str:
         """Connect to the cluster, which may be starting. Returns the problem; empty if none."""
-        deadline = time.monotonic() + JOIN_SECONDS
-        while True:
+        for _ in range(TRIES):
             try:
                 connection.join(self.settings)
+                return ""
             except ImportError:
                 return NOT_INSTALLED
             except Exception as error:  # Ray raises several classes if there is no cluster
                 log.event("cluster out of reach", error=type(error).__name__)
                 logger.exception("no cluster at %s", self.settings.ray_address)
-            else:
-                return ""
-            if time.monotonic() > deadline:
-                return UNREACHABLE.format(self.settings.variable("ray_address"))
-            time.sleep(JOIN_SECONDS / 10)
+                time.sleep(PAUSE_SECONDS)
+        return UNREACHABLE.format(self.settings.variable("ray_address"))
 
     def _begin(self, ticket: Path, sent: dict[Path, _SentJob]) -> bool:
         """Send a job to the cluster. Returns whether there is nothing to do."""
@@ -162,20 +156,17 @@ class Cluster:
             ),
         )
         sent.task = task.remote(str(sent.job.path), self.settings, request.cores)
-        sent.checked_at = time.monotonic()
 
     def _fit(self, sent: _SentJob) -> None:
         """Adapt the request of a queued task to the present machines."""
-        if time.monotonic() - sent.checked_at < FIT_SECONDS:
-            return
-        sent.checked_at = time.monotonic()
         if not sent.job.exists or sent.job.recorded().state is not State.QUEUED:
             return
-        if sent.needs and needs.within(sent.needs, needs.machines(self._avoided)) != sent.request:
+        machines = needs.machines(self._avoided)
+        if sent.needs and needs.within(sent.needs, machines) != sent.request:
             self._withdraw(sent)
             self._send(sent)
         reason = ""
-        if not any(machine.get("CPU") for machine in needs.machines(self._avoided)):
+        if not any(machine.get("CPU") for machine in machines):
             avoided = ", ".join(sorted(set(self._avoided.values())))
             home = self.settings.variable("home")
             reason = NO_HOME.format(avoided, home) if avoided else NO_MACHINE

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def reserved(count: int, folder: Path | None = None) -> Iterator[int]:
+def reserved(count: int, folder: Path | None = None) -> Iterator[None]:
     """Bind this thread, and those that it starts, to cores that no other job has reserved.
 
     Each core has a lock file, which the system releases however the process ends. If all are
@@ -19,12 +19,9 @@ def reserved(count: int, folder: Path | None = None) -> Iterator[int]:
     Args:
         count: number of cores.
         folder: of the lock files; that of this user on this machine if None.
-
-    Yields:
-        Number of cores.
     """
     if not hasattr(os, "sched_setaffinity"):
-        yield count
+        yield
         return
     folder = folder or Path(tempfile.gettempdir()) / f"tusker-cores-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +37,7 @@ def reserved(count: int, folder: Path | None = None) -> Iterator[int]:
                 held[core] = lock
         if held:
             os.sched_setaffinity(0, held)
-        yield len(held) or len(before)
+        yield
     finally:
         os.sched_setaffinity(0, before)
         for lock in held.values():

@@ -25,7 +25,7 @@ from core.training.config import TrainingConfig
 from core.training.context import TrainingContext
 
 if TYPE_CHECKING:
-    from core.training.finetune import Gradients, Tuner
+    from core.training.finetune import Tuner
 
 logger = logging.getLogger(__name__)
 
@@ -135,14 +135,11 @@ class Team:
         # Rounded up, so that a small batch is for the first processes.
         ends = np.ceil(self._shares * len(arrays[0])).astype(int)
         parts = [[array[first:end] for array in arrays] for first, end in pairwise(ends)]
-        refs = []
-        for helper, part in zip(self._helpers, parts[1:], strict=True):
-            if len(part[0]):
-                refs.append(getattr(helper, method).remote(self._update, *part))
-            elif self._update is not None:
-                helper.apply.remote(self._update)
+        calls = zip(self._helpers, parts[1:], strict=True)
+        refs = [helper.call.remote(self._update, method, *part) for helper, part in calls]
         self._update = None
-        return parts[0], refs
+        # A helper without rows only applies the update: its turn is not waited for.
+        return parts[0], [ref for ref, part in zip(refs, parts[1:], strict=True) if len(part[0])]
 
     def _together(self, shared: Callable[..., Any], alone: Callable[..., Any], *batch: Any) -> Any:
         """The result of `shared`, or of `alone` if there are no helpers or one fails."""
@@ -201,20 +198,11 @@ class Helper:
         for variable, value in zip(self._tuner.shared_variables, values, strict=True):
             variable.assign(value)
 
-    def apply(self, update: Sequence[np.ndarray] | None) -> None:
-        """Apply the sums of the last batch, if there are any."""
+    def call(self, update: Sequence[np.ndarray] | None, method: str, *rows: np.ndarray) -> Any:
+        """Apply the sums of the last batch, if any, then call a method of the tuner on its rows."""
         if update is not None:
             self._tuner.apply(update)
-
-    def gradients(self, update: Sequence[np.ndarray] | None, *batch: np.ndarray) -> Gradients:
-        """As `Tuner.gradients`, after the update."""
-        self.apply(update)
-        return self._tuner.gradients(*batch)
-
-    def logits(self, update: Sequence[np.ndarray] | None, activations: np.ndarray) -> np.ndarray:
-        """As `Tuner.logits`, after the update."""
-        self.apply(update)
-        return self._tuner.logits(activations)
+        return getattr(self._tuner, method)(*rows) if len(rows[0]) else None
 
 
 def _start_helpers(config: TrainingConfig) -> list[tuple[Any, int]]:

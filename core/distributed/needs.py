@@ -54,12 +54,9 @@ def within(needs: Needs, machines: Sequence[Mapping[str, float]]) -> Needs:
     Args:
         machines: Ray's resources of each: `CPU` in cores, `memory` in bytes, `GPU`.
     """
-    gpus = needs.gpus and min(needs.gpus, int(max((m.get("GPU", 0) for m in machines), default=0)))
-
-    def size(machine: Mapping[str, float]) -> tuple[float, ...]:
-        return machine.get("GPU", 0) if gpus else 0, machine.get("CPU", 0), machine.get("memory", 0)
-
-    largest = max(machines, key=size, default={})
+    gpus = min(needs.gpus, int(max((m.get("GPU", 0) for m in machines), default=0)))
+    able = [machine for machine in machines if machine.get("GPU", 0) >= gpus]
+    largest = max(able, key=lambda m: (m.get("CPU", 0), m.get("memory", 0)), default={})
     return Needs(
         cores=max(1, min(needs.cores, int(largest.get("CPU", needs.cores)))),
         memory=min(needs.memory, int(largest.get("memory", needs.memory))),

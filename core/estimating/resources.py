@@ -35,7 +35,7 @@ ADVICE = {
 }
 
 Cached = Callable[[TrainingConfig], tuple[int, int]]
-"""Bytes of features in the cache that a candidate needs to be compared, and then to be trained."""
+"""Views in the cache that a candidate needs to be compared, and then to be trained."""
 
 
 class Counts(NamedTuple):
@@ -105,11 +105,11 @@ def disk(dataset: Dataset, config: TrainingConfig, cached: Cached = lambda _: (0
     comparing, training = [], []
     for candidate in config.candidates():
         view = view_bytes(candidate)
-        plain = (splits.train + splits.validation) * view
-        later = views(dataset, candidate) * view - plain
+        plain = splits.train + splits.validation
+        later = views(dataset, candidate) - plain
         cached_plain, cached_later = cached(candidate)
-        comparing.append(max(0, plain - cached_plain))
-        training.append(max(0, later - cached_later) + run_bytes(splits, candidate))
+        comparing.append(max(0, plain - cached_plain) * view)
+        training.append(max(0, later - cached_later) * view + run_bytes(splits, candidate))
     return math.ceil(sum(comparing) + max(training))
 
 
@@ -139,7 +139,7 @@ def check(
 
     Args:
         dataset: need not be split yet.
-        cached: bytes of features that are on the disk already.
+        cached: views whose features are on the disk already.
 
     Raises:
         NotEnoughResources: too little memory even for a batch of one, or too little disk.

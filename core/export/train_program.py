@@ -7,7 +7,7 @@ from core.dataset import Dataset
 from core.dataset.layout import Split
 from core.export import programs
 from core.model.storage import ModelFile
-from core.training import depth, interpolation
+from core.training import depth, outcome
 from core.training.config import Augmentation, Phase, TrainingConfig
 
 PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
@@ -55,7 +55,7 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         config = config.without_fine_tuning()
     views = _views(config.augmentation)
     if not views:  # every view would be the picture itself
-        config = config.model_copy(update={"augmentation": Augmentation.none()})
+        config = config.model_copy(update={"augmentation": Augmentation()})
     return programs.render(
         "train.py.j2",
         config=config,
@@ -72,7 +72,7 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
         cut=backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
-        shares=interpolation.SHARES,
+        shares=outcome.SHARES,
     )
 
 

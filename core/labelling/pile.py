@@ -220,7 +220,7 @@ def _embeddings(
             dataset.examples,
             pictures,
             Rendering(
-                Augmentation.none(),
+                Augmentation(),
                 backbone.size,
                 TrainingConfig().crop,
                 settings,

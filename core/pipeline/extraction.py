@@ -40,9 +40,9 @@ def extract(
     serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
     extracted: dict[Split, Features] = {}
-    seconds = 0.0
+    passed, seconds = 0, 0.0
     for split in splits:
-        augmentation = Augmentation.none()
+        augmentation = Augmentation()
         engine: Engine = serving_engine
         progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
         if split == "train":
@@ -53,25 +53,26 @@ def extract(
             engine = engines.for_training(serving_engine, context.network, stage, depths)
         examples, rendering = context.of(split), context.rendering(augmentation)
         if context.settings.runner == "ray" and engine is serving_engine:
-            extraction.extract_on_cluster(context, examples, rendering, serving_engine, progress)
-        began = time.monotonic()  # views from the cluster are not counted
+            shared = extraction.extract_on_cluster(
+                context, examples, rendering, serving_engine, progress
+            )
+            if shared is not None:
+                extracted[split] = shared
+                continue  # the time of its views is not that of this machine
+        began = time.monotonic()
         extracted[split] = features.extract(
             examples, context.pictures, rendering, engine, context.cache, progress
         )
         if extracted[split].passed:
+            passed += extracted[split].passed
             seconds += time.monotonic() - began
     if tell:
-        _report(context, extracted, seconds)
+        cached = sum(features.reused for features in extracted.values())
+        new = sum(features.passed for features in extracted.values())
+        if cached:
+            context.say(
+                f"{cached:,} of {cached + new:,} views came from the cache; {new:,} were extracted."
+            )
+        if passed >= ENOUGH:
+            unit_costs.record(context.backbone, context.settings, "view", seconds / passed)
     return extracted
-
-
-def _report(context: TrainingContext, extracted: dict[Split, Features], seconds: float) -> None:
-    cached = sum(features.reused for features in extracted.values())
-    passed = sum(features.passed for features in extracted.values())
-    if cached:
-        context.say(
-            f"{cached:,} of {cached + passed:,} views came from the cache; "
-            f"{passed:,} were extracted."
-        )
-    if passed >= ENOUGH:
-        unit_costs.record(context.backbone, context.settings, "view", seconds / passed)

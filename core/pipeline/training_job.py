@@ -108,7 +108,7 @@ def train(
 def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
     """The context with a batch that fits into memory, which the run's settings then have."""
     config = resources.check(
-        context.dataset, context.config, context.settings, context.cached_bytes
+        context.dataset, context.config, context.settings, context.cached_views
     )
     if config.batch_size < context.config.batch_size:
         context.say(

@@ -15,7 +15,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +38,13 @@ def embedding_array(depths: Sequence[str]) -> str:
 
 
 class FeatureArray:
-    """An append-only array on disk with one row per picture.
-
-    Attributes:
-        earlier: number of its rows when the cache first opened it.
-    """
+    """An append-only array on disk with one row per picture."""
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: type) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._rows_path, self._names_path = folder / ROWS, folder / NAMES
         self._shape, self._dtype = shape, np.dtype(dtype)
         self._row_of = self._recover()
-        self.earlier = len(self._row_of)
 
     def __contains__(self, picture: str) -> bool:
         return picture in self._row_of
@@ -104,7 +99,6 @@ class FeatureCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._used: set[Path] = set()
-        self._earlier: dict[Path, int] = {}
 
     def array(
         self, engine: str, view: str, name: str, shape: tuple[int, ...], dtype: type
@@ -112,7 +106,6 @@ class FeatureCache:
         """Open an array; an empty one is created if there is none."""
         folder = self.folder / f"v{VERSION}-{engine}" / view
         array = FeatureArray(folder / name, shape, dtype)
-        array.earlier = self._earlier.setdefault(folder / name, array.earlier)
         os.utime(folder)
         self._used.add(folder)
         return array
@@ -131,27 +124,21 @@ class FeatureCache:
                     path.parent.rmdir()
                 total -= sizes[path]
 
-    def held(
-        self,
-        arrays: Mapping[str, Collection[str]],
-        views: Collection[str],
-        pictures: Collection[str],
+    def count(
+        self, backbone: str, array: str, views: Iterable[str], pictures: Iterable[str]
     ) -> int:
-        """Bytes of the features of some pictures.
+        """Number of views of some pictures that are in an array of a backbone.
 
         Args:
-            arrays: name of a backbone, whatever its engine → names of arrays.
             views: keys as by `Rendering.cache_keys`.
-            pictures: SHA-256 of pictures.
+            pictures: SHA-256 of each.
         """
-        total, wanted = 0, set(pictures)
-        for backbone, kept in arrays.items():
-            for path in self.folder.glob(f"v{VERSION}-{backbone}-*/*/*/{NAMES}"):
-                if path.parent.name in kept and path.parents[1].name in views:
-                    names = path.read_text(encoding="ascii").split()
-                    size = files.modified(path.with_name(ROWS))[1]
-                    total += size * sum(name in wanted for name in names) // max(1, len(names))
-        return total
+        wanted = set(pictures)
+        return sum(
+            len(wanted.intersection(names.read_text(encoding="ascii").split()))
+            for view in views
+            for names in self.folder.glob(f"v{VERSION}-{backbone}-*/{view}/{array}/{NAMES}")
+        )
 
 
 def cache_folder(pictures: Path, settings: Settings) -> Path:
@@ -171,18 +158,15 @@ def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
     If another process has it open, a temporary cache is used instead.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout:
         with tempfile.TemporaryDirectory(prefix="tusker-") as private:
             yield FeatureCache(Path(private))
         return
-    cache, limit = FeatureCache(folder), settings.features_megabytes * MEGABYTE
-    try:
-        yield cache
-    finally:
+    with held:
+        cache = FeatureCache(folder)
         try:
-            cache.trim(limit)
+            yield cache
         finally:
-            lock.release()
+            cache.trim(settings.features_megabytes * MEGABYTE)

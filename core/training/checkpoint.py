@@ -30,10 +30,8 @@ logger = logging.getLogger(__name__)
 
 VERSION = 4
 """Raised when a step, or the content of the file, changes: older checkpoints are ignored."""
-SECONDS = 5.0
-"""Shortest time between two checkpoints."""
 SHARE = 0.05
-"""Largest share of the time that may be spent on writing."""
+"""Largest share of the time that may be spent on writing, after the first checkpoint."""
 KEY, STATE, GENERATOR, BEST, VARIABLE = "key", "state", "generator", "best.", "variable."
 
 _UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile)
@@ -116,7 +114,7 @@ class Checkpoint:
             generator: draws the order of the pictures.
         """
         began = time.monotonic()
-        if began - self._written < max(SECONDS, self._seconds / SHARE):
+        if began - self._written < self._seconds / SHARE:
             return
         texts = {
             KEY: self._key,

@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class Augmentation(_Part):
-    """How the views of a training picture differ from it."""
+    """How the views of a training picture differ from it; by default there is only the picture."""
 
     views: int = Field(1, ge=1, le=16)
     """Renderings of each training picture. The first is the picture itself."""
@@ -50,11 +50,6 @@ class Augmentation(_Part):
     """Largest shift, as a fraction of the edge."""
     brightness: float = Field(0.15, ge=0, le=0.9)
     """Largest change of brightness, as a fraction."""
-
-    @classmethod
-    def none(cls) -> Self:
-        """Each picture once, as it is."""
-        return cls(views=1, flip=False, rotation=0, zoom=0, shear=0, shift=0, brightness=0)
 
 
 class Head(_Part):
@@ -161,6 +156,12 @@ class TrainingConfig(_Part):
                 raise ValueError(
                     f"{row.title} has {len(row.stages)} stages, so at most {len(row.stages) - 1} "
                     f"can be unfrozen, not {self.unfreeze.stages}"
+                )
+            most = sum(stage.layers for stage in row.stages[1:])
+            if self.unfreeze.layers > most:
+                raise ValueError(
+                    f"{row.title} has {most} layers above its first stage, so at most {most} can "
+                    f"be unfrozen, not {self.unfreeze.layers}"
                 )
         return self
 

@@ -72,20 +72,20 @@ class TrainingContext:
         path, size, crop = self.pictures / example.path, self.backbone.size, self.config.crop
         return images.decode_and_crop(path, size, crop, self.dataset.scale, limits=self.settings)
 
-    def cached_bytes(self, candidate: TrainingConfig) -> tuple[int, int]:
-        """Bytes of features in the cache that a candidate needs.
-
-        Returns:
-            What it needs to be compared, and what it needs besides to be trained.
-        """
-        arrays = {candidate.backbone: _arrays(candidate)}
+    def cached_views(self, candidate: TrainingConfig) -> tuple[int, int]:
+        """Views in the cache that a candidate needs to be compared, and besides to be trained."""
+        backbone = backbones.get(candidate.backbone)
+        array = embedding_array(() if candidate.features == "last" else backbone.depths)
+        if candidate.fine_tunes:
+            array = backbone.stages[cut_stage(candidate)].layer
         plain, *further = self.rendering(candidate.augmentation).cache_keys()
 
-        def held(views: Sequence[str], *splits: Split) -> int:
-            return self.cache.held(arrays, views, [each.sha256 for each in self.of(*splits)])
+        def cached(views: Sequence[str], *splits: Split) -> int:
+            pictures = [example.sha256 for example in self.of(*splits)]
+            return self.cache.count(backbone.name, array, views, pictures)
 
-        later = held(further, "train") + (0 if candidate.fine_tunes else held([plain], "test"))
-        return held([plain], *LEARNED), later
+        later = cached(further, "train") + (0 if candidate.fine_tunes else cached([plain], "test"))
+        return cached([plain], *LEARNED), later
 
     def labels(self, *splits: Split) -> np.ndarray:
         """The labels of these examples, (n,) int64."""
@@ -115,11 +115,3 @@ class TrainingContext:
                 f"Expected training pictures of each class, found none of {', '.join(missing)}. "
                 "Add pictures, or leave the class out."
             )
-
-
-def _arrays(config: TrainingConfig) -> set[str]:
-    """Names of the arrays of the cache that a training fills."""
-    backbone = backbones.get(config.backbone)
-    depths = () if config.features == "last" else backbone.depths
-    names = {embedding_array(depths)}
-    return names | ({backbone.stages[cut_stage(config)].layer} if config.fine_tunes else set())

@@ -49,8 +49,6 @@ def out_of_fold(
     Args:
         features, labels, weighted: as for `cross_validate`.
         groups: (n,) int64; pictures of one group are in the same fold.
-        seed: for the folds.
-        strength: inverse regularisation strength.
         count: number of folds; as many as leave each class in each fold, up to five, if None.
 
     Returns:
@@ -82,12 +80,9 @@ def inflation(
     together and with folds of an ordinary split, several times each.
 
     Args:
-        features: (n, d) float32, embeddings of the plain training and validation pictures.
-        labels: (n,) int64.
+        features, labels, weighted: as for `cross_validate`, of training and validation pictures.
         groups: (n,) int64, the chosen groups.
         ordinary: (n,) int64, the groups that an ordinary split keeps together.
-        seed: of the folds.
-        weighted: whether classes are weighted inversely to their counts.
 
     Returns:
         None if fewer than two classes have pictures in several groups.
@@ -230,11 +225,8 @@ def learning_curve(
     """Accuracy by number of training pictures, and whether more pictures would help.
 
     Args:
-        features: (n, d) float32, embeddings of the plain training and validation pictures.
-        labels: (n,) int64.
+        features, labels: as for `cross_validate`, of training and validation pictures.
         groups: (n,) int64, as by `splitting.groups`.
-        classes: (k,) names.
-        seed: for folds and subsets.
     """
 
     def predict(train: np.ndarray, train_labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:

@@ -2,32 +2,17 @@
 
 from core import backbones
 from core.backbones import Stage
-from core.errors import BadConfig
 from core.training.config import TrainingConfig
 
 
 def cut_stage(config: TrainingConfig) -> int:
-    """The highest stage that ends below everything fine-tuning trains.
-
-    Returns:
-        Index in the backbone's stages.
-
-    Raises:
-        BadConfig: more layers are to be trained than the backbone has above its first stage.
-    """
-    backbone, unfreeze = backbones.get(config.backbone), config.unfreeze
-    stages = backbone.stages
-    if not unfreeze.layers:
-        return len(stages) - 1 - unfreeze.stages
-    layers = 0
-    for stage in range(len(stages) - 2, -1, -1):
-        layers += stages[stage + 1].layers
-        if layers >= unfreeze.layers:
-            return stage
-    raise BadConfig(
-        f"Expected at most {layers} layers to train in {backbone.title}, "
-        f"which is all above its first stage; found {unfreeze.layers}. Ask for fewer."
-    )
+    """Index of the highest stage of the backbone that ends below everything fine-tuning trains."""
+    stages, layers = backbones.get(config.backbone).stages, config.unfreeze.layers
+    cut = len(stages) - 1 - config.unfreeze.stages
+    while layers > 0:
+        layers -= stages[cut].layers
+        cut -= 1
+    return cut
 
 
 def trained_stages(config: TrainingConfig) -> tuple[Stage, ...]:

@@ -15,7 +15,6 @@ FOLDS, FEWEST_FOLDS = 5, 3
 ROWS_TO_CHOOSE = 4_000
 """Rows that are enough to choose features and strength; more would only take longer. With those
 that rare classes need for each fold, there may be half as many more."""
-NUMBERS = {3: "three", 4: "four", 5: "five"}
 
 
 class FeatureChoice(BaseModel):
@@ -25,40 +24,30 @@ class FeatureChoice(BaseModel):
     pictures, with all choices but this one made in the same way.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     chosen: bool
     """Whether features from several depths were used."""
     last: float
     depths: float
-    losses: tuple[float, float] | None = None
+    losses: tuple[float, float]
     """Log loss of both at the best temperature; the lesser decides."""
-    standard_error: float | None = None
-    """Of the difference in accuracy, by which earlier versions decided."""
     folds: int
     pictures: int
 
     @property
     def sentence(self) -> str:
         """The choice, with figures."""
-        last, depths = percent(self.last), percent(self.depths)
-        count = NUMBERS.get(self.folds, str(self.folds))
-        where = f"in {count}-fold cross-validation on {self.pictures:,} pictures"
-        losses = ""
-        if self.losses is not None:
-            first, second = self.losses[::-1] if self.chosen else self.losses
-            losses = f" (log loss {first:.3f} against {second:.3f})"
-            accuracies = (self.last, self.depths)
-            if accuracies[self.chosen] < max(accuracies):
-                losses += LOSS_DECIDED
-        if self.chosen:
-            return (
-                f"Features from several depths of the network: {depths} against {last} with the "
-                f"last layer alone, {where}{losses}."
-            )
+        accuracies = {"the last layer": self.last, "several depths": self.depths}
+        order = -1 if self.chosen else 1
+        chosen, other = list(accuracies)[::order]
+        loss, other_loss = self.losses[::order]
+        disagree = accuracies[chosen] < accuracies[other]
         return (
-            f"Features from the last layer of the network: {last} against {depths} with several "
-            f"depths, {where}{losses}."
+            f"Features from {chosen} of the network: {percent(accuracies[chosen])} against "
+            f"{percent(accuracies[other])} with {other}, in {self.folds}-fold cross-validation on "
+            f"{self.pictures:,} pictures (log loss {loss:.3f} against {other_loss:.3f})"
+            f"{LOSS_DECIDED if disagree else ''}."
         )
 
 

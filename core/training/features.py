@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,8 +29,7 @@ class Features:
     Attributes:
         embeddings: (n, views, d) float32, pooled features.
         passed: number of views that went through the backbone this time.
-        reused: number of views that were in the cache when it was opened; equal pictures count
-            once.
+        reused: number of views that were in the cache; equal pictures count once.
         activations: of each view, (m, h, w, c) float16 at the cut, memory-mapped; empty without a
             cut.
         rows: (n, views) int64, the row of each picture in `activations`.
@@ -61,6 +60,19 @@ class Features:
         return activations
 
 
+def run_views(
+    engine: Engine,
+    rendering: Rendering,
+    pictures: Iterable[tuple[bytes | Path, str, Sequence[int]]],
+) -> list[np.ndarray]:
+    """Render views and pass them through the frozen layers. Returns as `LitertEngine.run`.
+
+    Args:
+        pictures: content or path, SHA-256 and indices of the views of each.
+    """
+    return engine.run(np.stack([view for each in pictures for view in rendering.views(*each)]))
+
+
 def extract(
     examples: Sequence[Example],
     pictures: Path,
@@ -68,6 +80,9 @@ def extract(
     engine: Engine,
     cache: FeatureCache,
     progress: Callable[[int, int], None],
+    compute: Callable[[list[MissingViews]], list[np.ndarray]] | None = None,
+    callers: int = 0,
+    batch: int = 0,
 ) -> Features:
     """Pass each view that is not in the cache through the frozen layers, once.
 
@@ -78,6 +93,8 @@ def extract(
         examples: their `path` is relative to `pictures`.
         engine: runs the frozen layers.
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
+        compute: in place of `run_views` with this engine, on so many threads (`callers`) and
+            given so many views at a time (`batch`).
 
     Returns:
         Features in the order of the examples.
@@ -85,28 +102,22 @@ def extract(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    arrays = [open_arrays(cache, engine, key) for key in rendering.cache_keys()]
-    missing = {
-        example.sha256: (example, numbers)
-        for example in examples
-        if (numbers := _missing(example.sha256, arrays))
-    }
-    size = math.ceil(engine.batch / len(arrays))
-    waiting = list(missing.values())
+    arrays = open_arrays(cache, engine, rendering)
+    waiting = missing_views(examples, arrays)
+    callers, batch = callers or engine.callers, batch or engine.batch
+    size = math.ceil(batch / len(arrays))
     chunks = (waiting[first : first + size] for first in range(0, len(waiting), size))
 
-    def compute(chunk: list[MissingViews]) -> tuple[list[MissingViews], list[np.ndarray]]:
-        rendered = [
-            view
-            for example, numbers in chunk
-            for view in rendering.views(pictures / example.path, example.sha256, numbers)
-        ]
-        return chunk, engine.run(np.stack(rendered))
+    def work(chunk: list[MissingViews]) -> tuple[list[MissingViews], list[np.ndarray]]:
+        if compute is not None:
+            return chunk, compute(chunk)
+        sources = ((pictures / e.path, e.sha256, numbers) for e, numbers in chunk)
+        return chunk, run_views(engine, rendering, sources)
 
-    passed, done, callers = 0, len(examples) - len(missing), engine.callers
+    passed, done = 0, len(examples) - len(waiting)
     progress(done, len(examples))
     with contextlib.closing(
-        threads.map_ordered(compute, chunks, threads=callers, most=2 * callers, name="extract")
+        threads.map_ordered(work, chunks, threads=callers, most=2 * callers, name="extract")
     ) as results:  # closing ends its threads at once if `progress` raises
         for chunk, outputs in results:
             sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
@@ -121,34 +132,44 @@ def extract(
     return _collect(examples, arrays, passed)
 
 
-def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> list[FeatureArray]:
-    """Open the arrays that an engine fills for a view, given by its key, one per output."""
+def open_arrays(
+    cache: FeatureCache, engine: Engine, rendering: Rendering
+) -> list[list[FeatureArray]]:
+    """Open the arrays that an engine fills, one per output, for each view."""
     return [
-        cache.array(engine.name, view, name, shape, dtype)
-        for (name, shape), dtype in zip(engine.outputs.items(), DTYPES, strict=False)
+        [
+            cache.array(engine.name, view, name, shape, dtype)
+            for (name, shape), dtype in zip(engine.outputs.items(), DTYPES, strict=False)
+        ]
+        for view in rendering.cache_keys()
     ]
 
 
-def _missing(sha256: str, arrays: Sequence[Sequence[FeatureArray]]) -> list[int]:
-    """The views of a picture that the cache lacks; `arrays` as by `open_arrays` of each view."""
-    return [n for n, of_view in enumerate(arrays) if any(sha256 not in a for a in of_view)]
+def missing_views(
+    examples: Sequence[Example], arrays: Sequence[Sequence[FeatureArray]]
+) -> list[MissingViews]:
+    """Different pictures with the views that the cache lacks; `arrays` as by `open_arrays`."""
+    missing = {}
+    for example in examples:
+        numbers = [n for n, view in enumerate(arrays) if any(example.sha256 not in a for a in view)]
+        if numbers:
+            missing[example.sha256] = example, numbers
+    return list(missing.values())
 
 
 def _collect(
     examples: Sequence[Example], arrays: Sequence[Sequence[FeatureArray]], passed: int
 ) -> Features:
     sha256 = [example.sha256 for example in examples]
-    different = list(set(sha256))
     width = arrays[0][0].rows().shape[1]
     embeddings = np.empty((len(sha256), len(arrays), width), np.float32)
     rows = np.empty((len(sha256), len(arrays)), np.int64)
-    activations, reused = [], 0
+    activations = []
     for number, of_view in enumerate(arrays):
         embedding, *cuts = of_view
-        earlier = [array.row_indices(different) < array.earlier for array in of_view]
-        reused += int(np.all(earlier, axis=0).sum())
         embeddings[:, number] = embedding.rows()[embedding.row_indices(sha256)]
         for cut in cuts:
             activations.append(cut.rows())
             rows[:, number] = cut.row_indices(sha256)
+    reused = len(set(sha256)) * len(arrays) - passed
     return Features(embeddings, passed, reused, tuple(activations), rows if activations else None)

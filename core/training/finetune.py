@@ -15,7 +15,7 @@ from core.evaluation import calibration, metrics
 from core.jobs.events import Counter, Emit, Epoch, Kept, Note
 from core.model.dense import DenseHead
 from core.model.retrained import Retrained
-from core.training import depth, interpolation, stages
+from core.training import depth, outcome, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig
 from core.training.features import Features
@@ -58,9 +58,6 @@ class Tuner:
             trunk: the backbone of the settings, without a head, with the weights to start from.
             classes: number of outputs.
             pictures: training pictures; they determine the length of the schedule.
-
-        Raises:
-            BadConfig: no cut lies below all layers to train.
         """
         self._config = config
         backbone, self.trunk = backbones.get(config.backbone), trunk
@@ -185,23 +182,25 @@ class Tuner:
         return DenseHead(tuple(layers)), kept
 
     def _keep(
-        self, start: interpolation.Weights, state: FineTuneState, score: Callable[[], Score]
+        self, start: list[np.ndarray], state: FineTuneState, score: Callable[[], Score]
     ) -> Kept:
         """Set the best weights between the start and the best epoch; returns which they are."""
-
-        def score_of(weights: interpolation.Weights) -> Score:
-            self.network.set_weights(weights)
-            return score()
-
-        shares = interpolation.SHARES if state.best_epoch else ()
-        chosen = interpolation.choose(start, state.best, state.start, score_of, shares)
-        self.network.set_weights(chosen.weights)
+        chosen, chosen_share, least = start, 0.0, state.start
+        for share in outcome.SHARES if state.best_epoch else ():
+            # Exact at the end: with a share of 1 the epoch is kept as it was.
+            steps = zip(start, state.best, strict=True)
+            between = state.best if share == 1 else [a + share * (b - a) for a, b in steps]
+            self.network.set_weights(between)
+            candidate = score()
+            if candidate.tempered < least.tempered:
+                chosen, chosen_share, least = between, share, candidate
+        self.network.set_weights(chosen)
         return Kept(
             phase=PHASE,
-            epoch=state.best_epoch if chosen.share else 0,
-            share=chosen.share or 1.0,
-            validation_loss=chosen.score.loss,
-            validation_accuracy=chosen.score.accuracy,
+            epoch=state.best_epoch if chosen_share else 0,
+            share=chosen_share or 1.0,
+            validation_loss=least.loss,
+            validation_accuracy=least.accuracy,
             start_accuracy=state.start.accuracy,
         )
 

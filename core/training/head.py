@@ -94,16 +94,15 @@ def _solve(
     start: DenseHead | None,
 ) -> DenseHead:
     """Solve the convex problem; the curve is that of the solver's iterations."""
-    count = itertools.count()
-    began = time.monotonic()
-    last: Epoch | None = None
+    began, iteration = time.monotonic(), -1
+    event: Epoch | None = None
 
-    def measure(head: DenseHead, iteration: int) -> Epoch:
-        nonlocal began, last
+    def measure(head: DenseHead) -> Epoch:
+        nonlocal began
         loss, accuracy = _score(head, train)
         validation_loss, validation_accuracy = _score(head, validation)
         now = time.monotonic()
-        last = Epoch(
+        event = Epoch(
             phase=PHASE,
             unit="iteration",
             epoch=iteration,
@@ -115,21 +114,19 @@ def _solve(
             seconds=now - began,
         )
         began = now
-        emit(last)
-        return last
+        emit(event)
+        return event
 
     def record(head: DenseHead) -> None:
-        iteration = next(count)
-        if iteration <= RECORD_ALL or iteration % RECORD_EVERY == 0:
-            measure(head, iteration)
+        nonlocal iteration, event
+        iteration += 1
+        recorded = iteration <= RECORD_ALL or iteration % RECORD_EVERY == 0
+        event = measure(head) if recorded else None
 
     head = convex.logistic_regression(
         train.features, train.labels, weights, strength, start, record
     )
-    iterations = next(count) - 1
-    if last is None or last.epoch < iterations:
-        last = measure(head, iterations)
-    emit(_kept(last))
+    emit(_kept(event or measure(head)))
     return head
 
 

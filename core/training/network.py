@@ -94,8 +94,7 @@ class Network:
         """Name of the highest stage up to which all weights are as published; None if all are.
 
         Args:
-            stage: index of the stage below those that this training changes; None if it changes
-                none.
+            stage: index of the stage below those that this training changes, if it changes any.
         """
         names = [stage.name for stage in self.backbone.stages]
         cuts = [] if stage is None else [stage]
@@ -110,24 +109,17 @@ class Network:
 
         Classes are matched by name. A new class starts as the mean of the old ones, which favours
         neither it nor them.
-
-        Args:
-            classes: names of the outputs.
-            hidden: units of the hidden layers.
-            width: of the features.
         """
-        if self._loaded is None or self._loaded[0].hidden != hidden:
-            return None
-        if self._loaded[0].width != width:
+        if self._loaded is None:
             return None
         saved, arrays = self._loaded
+        if (saved.hidden, saved.width) != (hidden, width):
+            return None
         old = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1.0))
         kernel, bias = old.layers[-1]
         index_of = {name: index for index, name in enumerate(saved.classes)}
         sources = [index_of.get(name) for name in classes]
-        columns = [
-            kernel.mean(axis=1) if source is None else kernel[:, source] for source in sources
-        ]
-        biases = [bias.mean() if source is None else bias[source] for source in sources]
+        columns = [kernel.mean(axis=1) if n is None else kernel[:, n] for n in sources]
+        biases = [bias.mean() if n is None else bias[n] for n in sources]
         last = np.stack(columns, axis=1), np.array(biases, np.float32)
         return DenseHead((*old.layers[:-1], last))

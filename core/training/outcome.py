@@ -6,6 +6,9 @@ from core.evaluation import calibration, metrics
 from core.evaluation.wording import percent, share
 from core.jobs.events import Kept
 
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""Parts of the way from the head alone to the fine-tuned weights that are compared with it."""
+
 
 def compare(
     kept: Kept, tuned: np.ndarray, head: np.ndarray, labels: np.ndarray, least_errors: int = 0

@@ -52,7 +52,7 @@ class Rendering:
         return [f"{key}-{suffix}" for key in keys]
 
     def views(self, source: bytes | Path, sha256: str, numbers: Sequence[int]) -> list[np.ndarray]:
-        """Some views of a picture, (size, size, 3) uint8 each.
+        """Some views of a picture, (size, size, 3) uint8 each. View 0 is what a prediction sees.
 
         Args:
             source: the picture, or its path.
@@ -62,57 +62,22 @@ class Rendering:
         Raises:
             BadImage: the picture cannot be read.
         """
-        squares = [(self.size, self.crop)]
-        if max(numbers) > self.augmentation.flip:  # a random view
-            squares.append(_whole(self.size, self.crop))
+        augmentation, size, crop = self.augmentation, self.size, self.crop
+        squares = [(size, crop)]
+        if max(numbers) > augmentation.flip:  # a random view: of the whole centre square
+            squares.append((round(size / crop), 1.0))
         plain, *whole = images.decode_squares(source, squares, self.scale, limits=self.limits)
-        return _render(plain, whole, self.augmentation, f"{self.seed}/{sha256}", numbers)
+        canvases = [_canvas(square, size, augmentation) for square in whole]
 
+        def view(number: int) -> np.ndarray:
+            if number == 0:
+                return plain
+            if number == 1 and augmentation.flip:
+                return np.ascontiguousarray(plain[:, ::-1])
+            generator = _generator(f"{self.seed}/{sha256}/{number}")
+            return _vary(canvases[0], size, augmentation, generator)
 
-def render(
-    picture: np.ndarray, size: int, crop: float, augmentation: Augmentation, key: str
-) -> list[np.ndarray]:
-    """Render the views of one picture.
-
-    Args:
-        picture: (h, w, 3) uint8 RGB.
-        size: edge of a view, in pixels.
-        crop: share of the shorter edge that a view shows.
-        augmentation: number of views and ranges of their variations.
-        key: seeds the random views.
-
-    Returns:
-        Arrays (size, size, 3) uint8. View 0 is what a prediction sees.
-    """
-    plain = images.crop_and_resize(picture, size, crop)
-    whole = images.crop_and_resize(picture, *_whole(size, crop))
-    return _render(plain, [whole], augmentation, key, range(augmentation.views))
-
-
-def _whole(size: int, crop: float) -> tuple[int, float]:
-    """Edge and crop of the whole centre square, at the resolution of a plain view."""
-    return round(size / crop), 1.0
-
-
-def _render(
-    plain: np.ndarray,
-    whole: Sequence[np.ndarray],
-    augmentation: Augmentation,
-    key: str,
-    numbers: Sequence[int],
-) -> list[np.ndarray]:
-    """Some views: the plain one, its mirror image, or random ones of the whole square, if given."""
-    size = len(plain)
-    canvases = [_canvas(square, size, augmentation) for square in whole]
-
-    def view(number: int) -> np.ndarray:
-        if number == 0:
-            return plain
-        if number == 1 and augmentation.flip:
-            return np.ascontiguousarray(plain[:, ::-1])
-        return _vary(canvases[0], size, augmentation, _generator(f"{key}/{number}"))
-
-    return [view(number) for number in numbers]
+        return [view(number) for number in numbers]
 
 
 def _generator(key: str) -> np.random.Generator:

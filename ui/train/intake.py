@@ -1,14 +1,13 @@
 """Step 1 of training: upload pictures, and show classes and findings."""
 
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from core import images, intake
+from core import intake
 from core.archive import sources
 from core.checks import Severity
 from core.errors import TuskerError
@@ -16,6 +15,8 @@ from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
+from core.training.config import TrainingConfig
+from core.training.views import Rendering
 from ui import gallery, job_progress, state, text, widgets
 from ui.pile import page as pile
 from ui.train import camera, classes, findings, grouping
@@ -154,11 +155,19 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
 
 
-def sample(upload: Upload, examined: Intake, settings: Settings) -> Callable[[], np.ndarray]:
-    """Decodes one of the pictures, (h, w, 3) uint8 RGB. Raises BadImage."""
+def preview(
+    upload: Upload, examined: Intake, settings: Settings
+) -> Callable[[TrainingConfig, int], list[np.ndarray]]:
+    """Renders the views of one of the pictures, given the edge in pixels. Raises BadImage."""
     dataset = examined.dataset
     path = upload.pictures / dataset.examples[0].path
-    return partial(images.decode, path, limits=settings, scale=dataset.scale)
+
+    def render(config: TrainingConfig, edge: int) -> list[np.ndarray]:
+        varied, scale = config.augmentation, dataset.scale
+        rendering = Rendering(varied, edge, config.crop, settings, config.seed, scale)
+        return rendering.views(path, "preview", range(varied.views))
+
+    return render
 
 
 def _strips(upload: Upload, examined: Intake) -> None:

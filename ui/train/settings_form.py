@@ -13,7 +13,6 @@ from core.errors import TuskerError
 from core.estimating import budget
 from core.intake import samples
 from core.runs import comparison
-from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse
 from ui import state, widgets
 from ui.train import controls
@@ -24,12 +23,14 @@ PAIRED = 220
 EDGE = 112
 """Edge of a previewed view in pixels."""
 
+Render = Callable[[TrainingConfig, int], list[np.ndarray]]
 
-def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConfig | None:
+
+def choose(forecast: Forecast, render: Render) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
-        sample: decodes one of the pictures, to preview how they are varied.
+        render: renders the views of one of the pictures, with the edge in pixels, as a preview.
     """
     chosen = widgets.choice(
         "How thoroughly?",
@@ -57,7 +58,7 @@ def choose(forecast: Forecast, sample: Callable[[], np.ndarray]) -> TrainingConf
     box = st.expander("Advanced", icon=":material/tune:", key="advanced", on_change="rerun")
     if box.open:  # a browser draws the rest of the page in half the time
         with box:
-            _draw(settings, sample)
+            _draw(settings, render)
     if config is None:
         st.caption("Correct what is marked under Advanced to continue.")
         return None
@@ -123,7 +124,7 @@ class Entered:
         self.config = config if unchanged else config.model_copy(update={"preset": "custom"})
 
 
-def _draw(settings: Entered, sample: Callable[[], np.ndarray]) -> None:
+def _draw(settings: Entered, render: Render) -> None:
     defaults = dict(comparison.flat(settings.defaults.model_dump()))
     tabs = dict(zip(controls.TABS, st.tabs(list(controls.TABS)), strict=True))
     with tabs[controls.DATA]:
@@ -143,7 +144,7 @@ def _draw(settings: Entered, sample: Callable[[], np.ndarray]) -> None:
         widgets.error(settings.problems[""])
     if settings.config is not None:
         with tabs[controls.AUGMENTATION], contextlib.suppress(TuskerError):  # unreadable
-            _preview(settings.config, sample)
+            _preview(settings.config, render)
 
 
 def _backbones(settings: Entered) -> None:
@@ -176,10 +177,10 @@ def _title(name: str) -> str:
     return backbones.get(name).title
 
 
-def _preview(config: TrainingConfig, sample: Callable[[], np.ndarray]) -> None:
+def _preview(config: TrainingConfig, render: Render) -> None:
     drawn = config.augmentation.views
     if drawn > 1:
-        pictures = views.render(sample(), EDGE, config.crop, config.augmentation, "preview")
+        pictures = render(config, EDGE)
         st.caption("One of your pictures, as it will be varied:")
         names = ["The picture", *(f"View {number}" for number in range(2, drawn + 1))]
         st.image(pictures, width=EDGE, alt=names)

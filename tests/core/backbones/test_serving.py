@@ -76,12 +76,6 @@ def test_the_committed_model_classifies_photographs(settings, photos):
     assert five / len(photos) >= 0.95
 
 
-def test_the_embedding_is_the_mean_of_the_feature_map(settings, scene):
-    outputs = run(serving.required(LITE0, settings), images.crop_and_resize(scene, LITE0.size))
-    np.testing.assert_allclose(outputs["feature_map"].mean((0, 1)), outputs["embedding"], atol=1e-5)
-    assert outputs["probabilities"].sum() == pytest.approx(1, abs=1e-5)
-
-
 def test_preparing_reports_each_step_with_rising_progress(tiny_home):
     _, steps = tiny_home
     expected = [f"{verb} the network" for verb in ("Building", "Converting", "Checking")]

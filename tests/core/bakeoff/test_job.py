@@ -11,13 +11,12 @@ from core import backbones
 from core.backbones import Backbone, serving
 from core.bakeoff import compare, result
 from core.bakeoff import job as comparisons
-from core.errors import BadDataset, LimitExceeded
+from core.errors import BadDataset
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.events import Step
 from core.jobs.folder import JobSpec
-from core.jobs.queue import Queue
 from core.pipeline import worker
 from core.settings import Settings
 from tests.core.jobs import at_work
@@ -91,30 +90,6 @@ def test_a_comparison_is_cancelled_even_while_a_backbone_is_prepared(
     assert at_work.wait_until_ended(job, host).state is State.CANCELLED
     assert serving.locate(backbones.get("efficientnet-lite2"), host) is None, "it was waited for"
     assert result.read(job.path) is None
-
-
-def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, no_dispatcher: None) -> None:
-    second = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
-    shutil.copytree(upload.path, second.path)
-    config = tiny_config("quick")
-    jobs = [
-        comparisons.start(each_upload, each_upload.intake().dataset, config, host)
-        for each_upload in (upload, second)
-    ]
-    tickets = {Queue("compare", host).ticket_of(job) for job in jobs}
-    assert None not in tickets and len(tickets) == 2
-
-
-def test_a_full_queue_is_refused_with_the_limit(
-    host: Settings, upload: Upload, no_dispatcher: None
-) -> None:
-    host = host.model_copy(update={"queue_length": 1})
-    second = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
-    shutil.copytree(upload.path, second.path)
-    dataset = upload.intake().dataset
-    comparisons.start(second, dataset, tiny_config("quick"), host)
-    with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
-        comparisons.start(upload, dataset, tiny_config("quick"), host)
 
 
 def test_deleted_pictures_end_the_comparison_with_an_error(

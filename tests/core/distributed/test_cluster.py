@@ -94,7 +94,7 @@ def test_a_job_whose_node_dies_restarts_on_another_with_the_same_report(
 def test_fine_tuning_whose_node_dies_resumes_from_its_checkpoint(
     host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
-    long = {"epochs": 300, "patience": 300}  # its epochs together take more than five seconds
+    long = {"epochs": 300, "patience": 300}  # so that the node dies amid them
     options = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
     first_node = ray_head.add_node(num_cpus=1)
     run = at_work.enqueue_training(host, tmp_path / "pictures", **options)

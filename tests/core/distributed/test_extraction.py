@@ -1,6 +1,6 @@
 """The one pass shared out among two nodes, which make of it what one machine does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 
 from core import backbones, dataset
 from core.backbones import Backbone
-from core.dataset import Example
 from core.distributed import extraction
 from core.errors import BadImage, Cancelled
 from core.jobs.events import Event
@@ -18,6 +17,7 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
+from core.training.engines import LitertEngine
 from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 TWO_VIEWS = Augmentation(views=2)
@@ -38,16 +38,16 @@ def cluster_settings(
 
 
 @pytest.fixture
-def stored_shards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of the shards that came from the cluster and were filed."""
+def views_here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the shards that this process computed."""
     sizes: list[int] = []
-    file = extraction._SharedPass._store
+    run = LitertEngine.run
 
-    def filing(sharing: Any, examples: Sequence[Example], *features: Any) -> None:
-        file(sharing, examples, *features)
-        sizes.append(len(examples))
+    def counting(engine: LitertEngine, views: np.ndarray) -> list[np.ndarray]:
+        sizes.append(len(views))
+        return run(engine, views)
 
-    monkeypatch.setattr(extraction._SharedPass, "_store", filing)
+    monkeypatch.setattr(LitertEngine, "run", counting)
     return sizes
 
 
@@ -77,32 +77,38 @@ class SharedExtraction:
         rendering = self.context.rendering(TWO_VIEWS)
         extraction.extract_on_cluster(self.context, examples, rendering, self.engine, progress)
 
-    def extract(self) -> features.Features:
-        return _extract(self.context, self.engine, self.context.cache)
+    def compare_with_one_machine(self, folder: Path) -> None:
+        """Check that all features are in the cache, and equal those of an extraction here."""
+        shared, alone = (
+            features.extract(
+                self.context.dataset.examples,
+                self.context.pictures,
+                self.context.rendering(TWO_VIEWS),
+                self.engine,
+                cache,
+                progress=lambda _done, _total: None,
+            )
+            for cache in (self.context.cache, FeatureCache(folder))
+        )
+        assert (shared.passed, alone.passed) == (0, 240)
+        assert np.array_equal(shared.embeddings, alone.embeddings)
+        every, view = np.arange(120), np.ones(120, np.int64)
+        assert np.array_equal(shared.cuts(every, view), alone.cuts(every, view))
 
 
 def test_features_from_two_nodes_equal_those_of_one_machine(
     cluster_settings: Settings,
     nodes: list[Any],
     many_shapes: ImportedDataset,
-    stored_shards: list[int],
+    views_here: list[int],
     tmp_path: Path,
 ) -> None:
     shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
     shared_extraction.share_out()
-    assert stored_shards
-    distributed = shared_extraction.extract()
-    local = _extract(
-        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
-    )
-    assert (distributed.passed, local.passed) == (0, 240)
-    assert np.array_equal(distributed.embeddings, local.embeddings)
-    every, view = np.arange(120), np.ones(120, np.int64)
-    assert np.array_equal(distributed.cuts(every, view), local.cuts(every, view))
-    assert (
-        shared_extraction.events == sorted(shared_extraction.events)
-        and shared_extraction.events[-1] == 120
-    )
+    assert 0 < sum(views_here) < 240
+    shared_extraction.compare_with_one_machine(tmp_path / "alone")
+    assert shared_extraction.events == sorted(shared_extraction.events)
+    assert shared_extraction.events[-1] == 120
 
 
 def test_a_node_that_dies_loses_no_picture(
@@ -110,7 +116,7 @@ def test_a_node_that_dies_loses_no_picture(
     many_shapes: ImportedDataset,
     ray_head: Any,
     nodes: list[Any],
-    stored_shards: list[int],
+    views_here: list[int],
     tmp_path: Path,
 ) -> None:
     shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
@@ -122,83 +128,54 @@ def test_a_node_that_dies_loses_no_picture(
             ray_head.remove_node(nodes[0], allow_graceful=False)
 
     shared_extraction.share_out(kill)
-    assert killed and killed[0] < 120 and stored_shards
-    distributed = shared_extraction.extract()
-    local = _extract(
-        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
-    )
-    assert distributed.passed == 0
-    assert np.array_equal(distributed.embeddings, local.embeddings)
+    assert killed and killed[0] < 120 and sum(views_here) < 240
+    shared_extraction.compare_with_one_machine(tmp_path / "alone")
 
 
 def test_a_machine_without_the_pictures_extracts_too(
     cluster_settings: Settings,
     isolated_node: Callable[[Path], None],
     many_shapes: ImportedDataset,
-    stored_shards: list[int],
+    views_here: list[int],
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     isolated_node(tmp_path_factory.getbasetemp())
     shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
     shared_extraction.share_out()
-    assert stored_shards
-    distributed = shared_extraction.extract()
-    local = _extract(
-        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
-    )
-    assert (distributed.passed, local.passed) == (0, 240)
-    assert np.array_equal(distributed.embeddings, local.embeddings)
+    assert sum(views_here) < 240
+    shared_extraction.compare_with_one_machine(tmp_path / "alone")
 
 
+@pytest.mark.parametrize(("limit", "largest"), [("VIEWS", 8), ("BYTES", 2)])
 def test_a_shard_has_a_limited_number_of_views_and_bytes(
-    many_shapes: ImportedDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(extraction, "BYTES", 1000)
-    example = many_shapes.dataset.examples[0]
-    sizes = [10] * 130 + [600, 600, 5000, 10, 980, 20]
-    cut = extraction._shards([example.model_copy(update={"size": size}) for size in sizes], 1)
-    assert [[example.size for example in shard] for shard in cut] == [
-        [10] * 100,
-        [10] * 30 + [600],
-        [600],
-        [5000],
-        [10, 980],
-        [20],
-    ]
-    monkeypatch.setattr(extraction, "BYTES", 10**6)
-    assert [len(shard) for shard in extraction._shards([example] * 300, 1)] == [128, 128, 44]
-    assert [len(shard) for shard in extraction._shards([example] * 40, 8)] == [16, 16, 8]
-
-
-def test_features_of_another_shape_are_recomputed_locally(
     cluster_settings: Settings,
     nodes: list[Any],
     many_shapes: ImportedDataset,
+    views_here: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    largest: int,
+) -> None:
+    monkeypatch.setattr(extraction, limit, 8)
+    SharedExtraction(many_shapes, cluster_settings, tmp_path / "together").share_out()
+    assert set(views_here) == {largest}
+
+
+def test_a_task_that_gets_no_core_is_computed_here(
+    cluster_settings: Settings,
+    nodes: list[Any],
+    many_shapes: ImportedDataset,
+    views_here: list[int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shared_extraction, truncated = (
-        SharedExtraction(many_shapes, cluster_settings, tmp_path / "together"),
-        [],
-    )
-    file = extraction._SharedPass._store
-
-    def truncate(sharing: Any, examples: Sequence[Example], outputs: Any) -> None:
-        if not truncated:
-            truncated.append(len(examples))
-            outputs = [outputs[0][..., :-1], *outputs[1:]]
-        file(sharing, examples, outputs)
-
-    monkeypatch.setattr(extraction._SharedPass, "_store", truncate)
+    monkeypatch.setattr(extraction, "LATE_SECONDS", 0.0)
+    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
     shared_extraction.share_out()
-    assert truncated
-    distributed = shared_extraction.extract()
-    local = _extract(
-        shared_extraction.context, shared_extraction.engine, FeatureCache(tmp_path / "alone")
-    )
-    assert distributed.passed == 0
-    assert np.array_equal(distributed.embeddings, local.embeddings)
+    assert sum(views_here) == 240
+    shared_extraction.compare_with_one_machine(tmp_path / "alone")
 
 
 def test_an_unreadable_picture_is_refused_as_on_one_machine(
@@ -232,12 +209,12 @@ def test_a_training_over_two_nodes_has_the_report_of_one_machine(
     cluster_settings: Settings,
     nodes: list[Any],
     many_shapes: ImportedDataset,
-    stored_shards: list[int],
+    views_here: list[int],
     tmp_path: Path,
 ) -> None:
     quick = tiny_config("quick")
     distributed = train(many_shapes, quick, tmp_path / ("a" * 32), cluster_settings)
-    assert stored_shards
+    assert sum(views_here) < len(many_shapes.dataset.examples)
     local_settings = cluster_settings.model_copy(update={"runner": "local"})
     local = train(many_shapes, quick, tmp_path / ("b" * 32), local_settings)
     assert distributed.run.report() == local.run.report()
@@ -254,19 +231,6 @@ def test_without_a_cluster_features_are_extracted_locally(
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     trained_run = train(many_shapes, tiny_config("quick"), tmp_path / ("c" * 32), nowhere)
     assert trained_run.run.complete
-
-
-def _extract(
-    context: TrainingContext, engine: engines.Engine, cache: FeatureCache
-) -> features.Features:
-    return features.extract(
-        context.dataset.examples,
-        context.pictures,
-        context.rendering(TWO_VIEWS),
-        engine,
-        cache,
-        progress=lambda _done, _total: None,
-    )
 
 
 def _say_nothing(_event: Event) -> None:

@@ -111,7 +111,6 @@ def test_a_resumed_fine_tuning_is_shared(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 1e9)
 
     def stop(team: fine_tuning.Team, _size: int) -> None:
@@ -255,9 +254,9 @@ class _Helper:
 
     def __init__(self) -> None:
         self.rows = np.arange(0)
-        self.logits = self
+        self.call = self
 
-    def remote(self, _update: None, rows: np.ndarray) -> None:
+    def remote(self, _update: None, _method: str, rows: np.ndarray) -> None:
         self.rows = rows
 
 

@@ -148,8 +148,9 @@ def test_a_program_has_only_the_requested_augmentation_and_optimizer():
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
 def test_views_that_are_all_the_picture_itself_are_no_part_of_the_program(preset):
-    still = config.Augmentation.none().model_copy(update={"views": 3})
-    run_config = configure(preset, augmentation=still.model_dump(), head={"hidden": (8,)})
+    ranges = dict.fromkeys(("rotation", "zoom", "shear", "shift", "brightness"), 0)
+    still = {"views": 3, "flip": False} | ranges
+    run_config = configure(preset, augmentation=still, head={"hidden": (8,)})
     program = write_program(run_config)
     assert "VIEWS" not in program and "stream" not in program
     assert_in_shape(program)

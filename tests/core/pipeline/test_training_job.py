@@ -12,7 +12,7 @@ import pytest
 
 from core import checks, images, runs
 from core.dataset import Dataset
-from core.errors import BadConfig, BadDataset, Cancelled, RunDamaged
+from core.errors import BadDataset, Cancelled, RunDamaged
 from core.estimating import resources
 from core.jobs.events import Epoch, Kept, Note, Step
 from core.jobs.folder import PRIVATE
@@ -23,7 +23,6 @@ from core.settings import Settings
 from core.system import capacity, threads
 from core.system.files import sha256
 from core.training import features, head, outcome
-from core.training.config import parse
 from tests import shapes
 from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
@@ -445,12 +444,6 @@ def test_the_report_of_a_hidden_head_has_the_probabilities_of_the_model(
             trained.pictures / example.path, classifier.size, classifier.crop, limits=Settings()
         )
         np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
-
-
-def test_more_layers_than_the_backbone_has_are_refused(tiny, settings, shapes_dataset, tmp_path):
-    run_config = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
-    with pytest.raises(BadConfig, match="Ask for fewer"):
-        train(shapes_dataset, run_config, tmp_path / "run", settings)
 
 
 def test_a_backbone_that_is_not_ready_is_prepared_first(settings, shapes_dataset, tmp_path):

@@ -69,10 +69,6 @@ def test_rows_are_mapped_and_cannot_be_changed(tmp_path):
         rows[0] = 1
 
 
-def test_an_empty_array_has_no_rows(tmp_path):
-    assert array(tmp_path).rows().shape == (0, *SHAPE)
-
-
 @pytest.mark.parametrize("rows", [0, 1, ROW, ROW + 1, 3 * ROW - 1, 3 * ROW])
 @pytest.mark.parametrize("lines", [0, 1, LINE - 1, LINE, 2 * LINE + 5, 3 * LINE - 1, 3 * LINE])
 def test_a_torn_write_loses_only_the_torn_rows(tmp_path, rows, lines):
@@ -152,14 +148,6 @@ def test_unused_views_of_a_used_engine_are_removed_too(tmp_path):
     assert {path.name for path in tmp_path.glob("v*/*")} == {"view 1"}
 
 
-def test_features_in_use_are_never_removed(tmp_path):
-    fill(FeatureCache(tmp_path), "other")
-    cache = FeatureCache(tmp_path)
-    fill(cache, "mine")
-    cache.trim(0)
-    assert engines(tmp_path) == {"mine"}
-
-
 def test_a_cache_is_trimmed_when_it_is_closed(tmp_path):
     with opened(tmp_path, Settings(home=tmp_path)) as cache:
         fill(cache, "big", 2 << 20)
@@ -171,7 +159,7 @@ def test_a_cache_is_trimmed_when_it_is_closed(tmp_path):
     assert engines(tmp_path) == {"small", "small 2"}
 
 
-def test_a_cache_is_trimmed_when_a_training_fails(tmp_path):
+def test_a_cache_is_trimmed_and_released_when_a_training_fails(tmp_path):
     with opened(tmp_path, Settings(home=tmp_path)) as cache:
         fill(cache, "big", 2 << 20)
     settings = Settings(home=tmp_path, features_megabytes=1)
@@ -179,20 +167,19 @@ def test_a_cache_is_trimmed_when_a_training_fails(tmp_path):
         fill(cache, "small")
         raise ZeroDivisionError
     assert engines(tmp_path) == {"small"}
+    with opened(tmp_path, settings) as cache:
+        assert cache.folder == tmp_path, "it is still locked"
 
 
-def test_features_of_a_dataset_in_the_cache_are_measured(tmp_path):
+def test_views_of_a_dataset_in_the_cache_are_counted(tmp_path):
     cache = FeatureCache(tmp_path)
     for engine, view in product(["a-1-litert", "b-1-litert"], ["plain", "mirror"]):
         cache.array(engine, view, "embedding", (4,), np.float32).append(names(3), np.ones((3, 4)))
-    array = ["embedding"]
-    assert cache.held({"a": array}, ["plain", "mirror"], names(3)) == 2 * 3 * 16
-    assert cache.held({"a": array, "b": array}, ["plain"], names(2)) == 2 * 2 * 16
-    assert cache.held({"c": array}, ["plain"], names(3)) == 0
-    assert cache.held({"a": ["block_10"]}, ["plain"], names(3)) == 0
-    assert cache.held({"a": array}, ["plain"], names(3, first=9)) == 0
-    next(tmp_path.glob("v*-a-1-litert/plain/embedding/rows")).unlink()
-    assert cache.held({"a": array}, ["plain", "mirror"], names(3)) == 3 * 16
+    assert cache.count("a", "embedding", ["plain", "mirror"], names(3)) == 2 * 3
+    assert cache.count("a", "embedding", ["plain"], names(2)) == 2
+    assert cache.count("c", "embedding", ["plain"], names(3)) == 0
+    assert cache.count("a", "block_10", ["plain"], names(3)) == 0
+    assert cache.count("a", "embedding", ["plain"], names(3, first=9)) == 0
 
 
 HOLD = """
@@ -241,14 +228,6 @@ def test_a_second_process_has_a_cache_of_its_own(tmp_path):
         embeddings = cache.array("light", "plain", "embedding", (4,), np.float32)
         assert [name in embeddings for name in names(3)] == [True, True, False]
         np.testing.assert_array_equal(embeddings.rows(), np.ones((2, 4)))
-
-
-def test_an_error_releases_the_cache(tmp_path):
-    settings = Settings(home=tmp_path)
-    with pytest.raises(ZeroDivisionError), opened(tmp_path, settings):
-        raise ZeroDivisionError
-    with opened(tmp_path, settings) as cache:
-        assert cache.folder == tmp_path
 
 
 def test_features_are_in_the_home_on_a_personal_machine_and_beside_the_pictures_on_a_host(tmp_path):

@@ -37,7 +37,6 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def write_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", math.inf)
 
 
@@ -143,15 +142,6 @@ def test_a_killed_fine_tuning_resumes_after_its_last_epoch_bit_for_bit(
         np.testing.assert_array_equal(array, expected_array)
 
 
-def test_fine_tuning_can_be_interrupted_repeatedly(tmp_path: Path) -> None:
-    config, path = configure(), tmp_path / CHECKPOINT
-    for epoch in (2, 5):
-        FineTuning(config, Checkpoint(path, "a"), killed_in=epoch)
-    last = FineTuning(config, Checkpoint(path, "a"))
-    assert last.tuner.epochs == 2
-    assert last.losses == uninterrupted_training().losses
-
-
 def test_a_fine_tuning_that_had_stopped_early_trains_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,17 +207,6 @@ def test_the_checkpoint_of_another_training_is_ignored(
     assert "of other settings" in caplog.text
     assert (restarted.tuner.epochs, restarted.notes) == (2, [])
     assert restarted.losses == uninterrupted_training(epochs=2).losses
-    wider = replace_stages(configure(epochs=2))
-    with caplog.at_level(logging.WARNING):
-        tuner = Tuner(build.trunk(backbones.get("tiny")), wider, 3, pictures=24)
-        state = [*tuner.network.variables, *tuner._optimizer.variables]
-        generator = np.random.default_rng(0)
-        assert Checkpoint(interrupted, "b").read(state, generator) is None
-    assert generator.integers(1 << 30) == np.random.default_rng(0).integers(1 << 30)
-
-
-def replace_stages(config: TrainingConfig) -> TrainingConfig:
-    return parse(config.model_dump(mode="json") | {"unfreeze": {"stages": 2}})
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
@@ -237,12 +216,6 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
         finished = FineTuning(configure(epochs=2), Checkpoint(tmp_path / "gone" / CHECKPOINT, "a"))
     assert len(finished.epochs) == 2
     assert "epoch 2 was not written" in caplog.text
-    assert [*tmp_path.iterdir()] == []
-
-
-def test_short_epochs_write_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
-    FineTuning(configure(epochs=2), Checkpoint(tmp_path / CHECKPOINT, "a"))
     assert [*tmp_path.iterdir()] == []
 
 

@@ -1,6 +1,5 @@
 """A training knows which of its features are in the cache."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ SPLIT = datasets.split(DATASET, validation=0.15, test=0.15, seed=0)
 
 
 @pytest.mark.parametrize("fine_tunes", [False, True])
-def test_cached_features_are_counted_by_backbone_and_by_when_they_are_needed(
+def test_cached_views_are_counted_by_backbone_and_by_when_they_are_needed(
     tmp_path: Path, *, fine_tunes: bool
 ) -> None:
     config = BEST if fine_tunes else BEST.model_copy(update={"unfreeze": Unfreeze()})
@@ -34,43 +33,25 @@ def test_cached_features_are_counted_by_backbone_and_by_when_they_are_needed(
     backbone, settings = backbones.get(config.backbone), Settings(home=tmp_path)
     context = TrainingContext(config, SPLIT, tmp_path, backbone, settings, cache, print)
     first, other = config.candidates()
-    assert context.cached_bytes(first) == context.cached_bytes(other) == (0, 0)
+    assert context.cached_views(first) == context.cached_views(other) == (0, 0)
     plain, *further = context.rendering(config.augmentation).cache_keys()
+    train, test = SPLIT.of("train"), SPLIT.of("test")
     fill(cache, first, plain, EXAMPLES)
     for view in further:
-        fill(cache, other, view, SPLIT.of("train"))
-    learned, test = len(EXAMPLES) - len(SPLIT.of("test")), len(SPLIT.of("test"))
-    later = 0 if fine_tunes else test * bytes_of(first)
-    assert context.cached_bytes(first) == (learned * bytes_of(first), later)
-    train = len(SPLIT.of("train"))
-    assert context.cached_bytes(other) == (0, len(further) * train * bytes_of(other))
+        fill(cache, other, view, train)
+    later = 0 if fine_tunes else len(test)
+    assert context.cached_views(first) == (len(EXAMPLES) - len(test), later)
+    assert context.cached_views(other) == (0, len(further) * len(train))
 
 
 def fill(
     cache: FeatureCache, config: TrainingConfig, view: str, examples: tuple[Example, ...]
 ) -> None:
     """Keep a view of some pictures for a backbone."""
-    for name, (shape, dtype) in arrays(config).items():
-        cache.array(f"{config.backbone}-litert", view, name, shape, dtype).append(
-            [example.sha256 for example in examples], np.zeros((len(examples), *shape), dtype)
-        )
-
-
-def arrays(config: TrainingConfig) -> dict[str, tuple[tuple[int, ...], type]]:
-    """Name, shape and type of the arrays of a training."""
     backbone = backbones.get(config.backbone)
-    depths = () if config.features == "last" else backbone.depths
-    found: dict[str, tuple[tuple[int, ...], type]] = {
-        embedding_array(depths): ((backbone.width(depths),), np.float32)
-    }
+    name = embedding_array(backbone.depths)
     if config.fine_tunes:
-        cut = backbone.stages[cut_stage(config)]
-        found[cut.layer] = (tuple(cut.shape), np.float16)
-    return found
-
-
-def bytes_of(config: TrainingConfig) -> int:
-    """Bytes of one view."""
-    return sum(
-        math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in arrays(config).values()
-    )
+        name = backbone.stages[cut_stage(config)].layer
+    sha256 = [example.sha256 for example in examples]
+    array = cache.array(f"{backbone.name}-litert", view, name, (4,), np.float32)
+    array.append(sha256, np.zeros((len(sha256), 4)))

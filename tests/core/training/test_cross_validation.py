@@ -3,25 +3,10 @@
 import numpy as np
 import pytest
 
-from core.dataset import Example
-from core.dataset.splitting import groups
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.training.cross_validation import cross_validate, learning_curve, out_of_fold
 from tests.core.training.clouds import clusters
-
-
-def example(sha256: str, group: int | None = None) -> Example:
-    return Example(name=sha256, path=sha256, label=0, sha256=sha256, width=8, height=8, group=group)
-
-
-def test_pictures_that_look_the_same_or_have_the_same_bytes_share_a_group():
-    group_numbers = groups(
-        [example("a", 1), example("b", 1), example("c"), example("c", 2), example("d")]
-    )
-    assert group_numbers[0] == group_numbers[1]
-    assert group_numbers[2] == group_numbers[3]
-    assert len(set(group_numbers)) == 3
 
 
 def probabilities_of(features, labels, groups, seed=0, **how):
@@ -110,14 +95,6 @@ def test_the_seed_decides_the_folds():
     )
     np.testing.assert_array_equal(first, repeated)
     assert not np.array_equal(first, different)
-
-
-def test_the_units_of_the_features_make_no_difference():
-    train = clusters(30)
-    groups = np.arange(len(train.labels))
-    plain = probabilities_of(train.features, train.labels, groups)
-    scaled = probabilities_of(1000 * train.features + 5, train.labels, groups)
-    np.testing.assert_allclose(plain, scaled, atol=2e-3)
 
 
 def test_a_rare_class_counts_as_much_as_a_common_one():

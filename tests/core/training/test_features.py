@@ -1,10 +1,6 @@
 """The one pass: each picture is decoded once, each view passes once, and never again."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -13,20 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import images
-from core.backbones import build
 from core.errors import BadImage, Cancelled
 from core.images import decoding
-from core.model.classifier import Classifier
 from core.settings import Settings
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.network import Network
-from core.training.views import Rendering, render
+from core.training.views import Rendering
 
 ROOT = Path(__file__).parents[3]
-PLAIN, THREE = Augmentation.none(), Augmentation(views=3)
+PLAIN, THREE = Augmentation(), Augmentation(views=3)
 STAGE = 1
 
 
@@ -125,22 +118,12 @@ def running_threads():
     return [t.name for t in threading.enumerate() if t.name.startswith("extract")]
 
 
-def test_embeddings_equal_those_of_a_prediction(
-    extract, engine, tiny, settings, shapes_dataset, examples
-):
-    embeddings = extract(engine, PLAIN).embeddings
-    classifier = Classifier.of_backbone(tiny, settings)
-    assert (embeddings.dtype, embeddings.shape) == (np.float32, (len(examples), 1, 32))
-    for example, (embedding,) in zip(examples, embeddings, strict=True):
-        answer = classifier.answer(classifier.load(shapes_dataset.pictures / example.path))
-        np.testing.assert_array_equal(embedding, answer.embedding)
-
-
 def test_views_are_in_order_with_their_activations(extract, engine, tiny, shapes_dataset, examples):
     extracted = extract(engine, seed=5)
     for index in (0, 7, len(examples) - 1):
-        picture = images.decode(shapes_dataset.pictures / examples[index].path, limits=Settings())
-        views = render(picture, tiny.size, tiny.crop, THREE, f"5/{examples[index].sha256}")
+        path, sha256 = shapes_dataset.pictures / examples[index].path, examples[index].sha256
+        rendering = Rendering(THREE, tiny.size, tiny.crop, Settings(), seed=5)
+        views = rendering.views(path, sha256, range(3))
         embeddings, cuts = engine.run(np.stack(views))
         np.testing.assert_array_equal(extracted.embeddings[index], embeddings)
         np.testing.assert_array_equal(extracted.cuts(np.full(3, index), np.arange(3)), cuts)
@@ -160,15 +143,6 @@ def test_activations_are_in_the_requested_order(extract, engine, examples):
     assert extracted.cuts(nothing, nothing).shape == (0, 8, 8, 24)
 
 
-def test_the_layers_above_the_cut_compute_the_embeddings_from_the_activations(
-    extract, engine, tiny
-):
-    embeddings, cuts = all_arrays(extract(engine))
-    above = build.top_model(tiny, STAGE, build.trunk(tiny))
-    maps = np.asarray(above(cuts.astype(np.float32), training=False))
-    np.testing.assert_allclose(maps.mean((1, 2)), embeddings.reshape(-1, 32), rtol=2e-3, atol=2e-3)
-
-
 def test_tensorflow_extracts_the_same_in_larger_batches(
     extract, uninterrupted, tiny, settings, cache_folder
 ):
@@ -178,16 +152,6 @@ def test_tensorflow_extracts_the_same_in_larger_batches(
     assert (extracted.passed, extracted.reused) == (uninterrupted.passed, 0)
     for array, expected_array in zip(all_arrays(extracted), all_arrays(uninterrupted), strict=True):
         np.testing.assert_allclose(array, expected_array, rtol=2e-3, atol=1e-3)
-
-
-def test_the_seed_decides_the_random_views_and_nothing_else_does(extract, engine, tmp_path):
-    first, repeated, different = (
-        extract(engine, seed=seed, cache_folder=tmp_path / str(number)).embeddings
-        for number, seed in enumerate((1, 1, 2))
-    )
-    np.testing.assert_array_equal(first, repeated)
-    np.testing.assert_array_equal(first[:, :2], different[:, :2])
-    assert not (first[:, 2] == different[:, 2]).all(axis=1).any()
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -233,19 +197,6 @@ def test_only_new_pictures_are_extracted(extract, engine, decoded, shapes_datase
     assert_equal(extracted, uninterrupted)
 
 
-def test_views_that_the_same_job_extracted_are_not_counted_as_cached(
-    extract, engine, cache_folder, examples
-):
-    extract(engine, PLAIN, examples=examples[:2])
-    job = FeatureCache(cache_folder)
-    first = extract(engine, PLAIN, examples=examples[:4], cache=job)
-    assert (first.passed, first.reused) == (2, 2)
-    overlapping = extract(engine, PLAIN, examples=examples[3:6], cache=job)
-    assert (overlapping.passed, overlapping.reused) == (2, 0)
-    more_views = extract(engine, THREE, examples=examples[:4], cache=job)
-    assert (more_views.passed, more_views.reused) == (2 * 4, 2)
-
-
 @pytest.mark.parametrize(
     ("before", "seed", "new"),
     [
@@ -265,23 +216,6 @@ def test_only_new_views_are_extracted(extract, engine, uninterrupted, before, se
     assert engine.views == extracted.passed == new * len(examples)
     assert extracted.reused == (3 - new) * len(examples)
     assert_equal(extracted, uninterrupted)
-
-
-def test_another_crop_is_cached_separately(
-    extract, engine, uninterrupted, tiny, shapes_dataset, examples
-):
-    extract(engine)
-    closer = extract(engine, crop=0.7)
-    assert (closer.passed, closer.reused) == (3 * len(examples), 0)
-    for example, (plain, *_) in zip(examples, closer.embeddings, strict=True):
-        view = images.decode_and_crop(
-            shapes_dataset.pictures / example.path, tiny.size, 0.7, limits=Settings()
-        )
-        np.testing.assert_array_equal(plain, engine.run(view[None])[0][0])
-    assert extract(engine, crop=0.7).passed == 0
-    repeated = extract(engine)
-    assert repeated.passed == 0
-    assert_equal(repeated, uninterrupted)
 
 
 def test_missing_activations_are_extracted_and_embeddings_stay(
@@ -327,54 +261,6 @@ def test_a_stopped_extraction_resumes(extract, engine, uninterrupted, at):
     engine.views = 0
     extracted = extract(engine)
     assert extracted.reused >= 3 * at
-    assert engine.views == extracted.passed == uninterrupted.passed - extracted.reused
-    assert_equal(extracted, uninterrupted)
-
-
-KILLED = """
-import sys, time
-from pathlib import Path
-from core import backbones, intake, settings
-from core.training import engines, features
-from core.training.cache import FeatureCache
-from core.training.config import Augmentation
-from core.training.network import Network
-from core.training.views import Rendering
-
-settings, tiny, folder = settings.load(), backbones.get("tiny"), Path(sys.argv[1])
-
-said = []
-
-def say(done, total):
-    print(done, flush=True)
-    said.append(done)
-    time.sleep(0.1 if len(said) < 2 else 60)  # so that it is killed before the end
-
-features.extract(
-    intake.load(folder).dataset.examples[::3], intake.pictures(folder),
-    Rendering(Augmentation(views=3), tiny.size, tiny.crop, settings),
-    engines.litert(Network(tiny, settings), 1), FeatureCache(Path(sys.argv[2])), say,
-)
-"""
-
-
-def test_a_killed_extraction_resumes(
-    extract, engine, uninterrupted, settings, shapes_dataset, cache_folder
-):
-    job = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(shapes_dataset.pictures.parent), str(cache_folder)],
-        cwd=ROOT,
-        env=os.environ | {"TUSKER_HOME": str(settings.home)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with job:
-        assert job.stdout
-        finished = [int(job.stdout.readline()) for _ in range(2)][-1]
-        job.kill()
-    assert job.returncode == -signal.SIGKILL
-    extracted = extract(engine)
-    assert 0 < 3 * finished <= extracted.reused < uninterrupted.passed
     assert engine.views == extracted.passed == uninterrupted.passed - extracted.reused
     assert_equal(extracted, uninterrupted)
 

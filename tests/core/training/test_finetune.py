@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from core.backbones import build, get
 from core.jobs.events import Epoch, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import depth, finetune, interpolation, stages
+from core.training import depth, finetune, stages
 from core.training.config import parse
 from core.training.convex import DEFAULT_STRENGTH, logistic_regression
 from core.training.finetune import Tuner
+from core.training.outcome import SHARES
 from tests.core.training.clouds import BLOCK1, STEM, cuts
 
 TINY = get("tiny")
@@ -191,7 +193,11 @@ def test_the_best_epoch_is_restored_and_patience_counts_from_it(monkeypatch):
 
 @pytest.mark.parametrize(
     ("losses", "share"),
-    [([2, 1, 3, 3], 0.75), pytest.param([3, 3, 3, 1], 0.25, marks=pytest.mark.slow)],
+    [
+        ([2, 1, 3, 3], 0.75),
+        ([3, math.nan, 1, 1], 0.5),
+        pytest.param([3, 3, 3, 1], 0.25, marks=pytest.mark.slow),
+    ],
 )
 def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_better(
     monkeypatch, losses, share
@@ -201,25 +207,17 @@ def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_
     def scripted(tuner, *rest):
         weights_seen.append(tuner.network.get_weights())
         loss = next(script)
-        return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
+        return dataclasses.replace(score(tuner, *rest), loss=-loss, tempered=loss)
 
     monkeypatch.setattr(Tuner, "_score", scripted)
     outcome = fine_tune(configure(epochs=2))
-    assert (outcome.kept.epoch, outcome.kept.share, outcome.kept.validation_loss) == (2, share, 1)
+    assert (outcome.kept.epoch, outcome.kept.share, outcome.kept.validation_loss) == (2, share, -1)
     final = [outcome.after["block2_conv", "kernel"], *outcome.head.layers[0]]
     trained_run = [0, -2, -1]  # kernel of the convolution, kernel and bias of the head
     for array, index in zip(final, trained_run, strict=True):
         start, end = weights_seen[0][index], weights_seen[2][index]
         assert not np.array_equal(start, end)
         np.testing.assert_allclose(array, start + share * (end - start), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "optimizer",
-    ["adamw", *(pytest.param(n, marks=pytest.mark.slow) for n in ("adam", "rmsprop", "sgd"))],
-)
-def test_every_optimizer_changes_the_layers(optimizer):
-    assert fine_tune(configure(epochs=2, phase={"optimizer": optimizer})).changed == {"block2_conv"}
 
 
 def test_a_head_with_hidden_layers_keeps_its_shape():
@@ -308,7 +306,7 @@ def test_validation_uses_plain_views_only():
     features, labels = cuts(1, 12, views=2)
     recording = RecordingFeatures(features)
     outcome = fine_tune(configure(epochs=1, batch_size=5), validation=(recording, labels))
-    times = 2 + (len(interpolation.SHARES) if outcome.kept.epoch else 0)
+    times = 2 + (len(SHARES) if outcome.kept.epoch else 0)
     assert [pair for batch in recording.asked for pair in batch] == times * [
         (i, 0) for i in range(12)
     ]
@@ -326,13 +324,3 @@ def test_retrained_layers_have_their_kernels_before_and_after(both):
             None,
         )
         assert not np.array_equal(layer_change.kernel, layer_change.new_kernel)
-
-
-def test_the_embedding_of_the_trained_network_uses_its_new_weights(plain):
-    view = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    fresh = build.trunk(TINY)
-    untrained = np.asarray(fresh(view[None].astype(np.float32), training=False)).mean((0, 1, 2))
-    fresh.get_layer("block2_conv").set_weights([plain.after["block2_conv", "kernel"]])
-    expected = np.asarray(fresh(view[None].astype(np.float32), training=False))[0].mean((0, 1))
-    np.testing.assert_allclose(stages.embedding(plain.tuner.trunk, view), expected, atol=1e-6)
-    assert not np.allclose(expected, untrained, atol=1e-3)

@@ -88,13 +88,6 @@ def test_smoothing_takes_from_the_true_class_and_gives_to_all():
     np.testing.assert_array_equal(head.targets(np.array([2, 0]), 3, 0), [[0, 0, 1], [1, 0, 0]])
 
 
-def test_class_weights_are_inverse_to_the_counts_and_one_on_average():
-    labels = np.array([0] * 6 + [1] * 3 + [2])
-    weights = head.class_weights(labels, 3)
-    np.testing.assert_allclose(weights, [10 / 18, 10 / 9, 10 / 3])
-    assert weights[labels].mean() == pytest.approx(1)
-
-
 HIDDEN = {"hidden": [8]}
 
 
@@ -182,14 +175,6 @@ def test_gradient_steps_that_diverge_return_the_start(monkeypatch):
     fitted, events = fit(clusters(60), clusters(30, seed=1), configure(head=HIDDEN, patience=2))
     assert events[-1].epoch == 0
     assert np.isfinite(fitted.probabilities(clusters(9).features)).all()
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
-def test_every_optimizer_learns_from_random_weights(optimizer):
-    phase = {"optimizer": optimizer, "learning_rate": 0.01, "epochs": 30}
-    config = parse({"head": {"convex_start": False}, "head_phase": phase})
-    fitted, _ = fit(clusters(90), clusters(30, seed=1), config)
-    assert accuracy(fitted, clusters(90, seed=2)) > 0.9
 
 
 def test_a_hidden_head_learns_classes_that_are_not_linearly_separable():

@@ -40,18 +40,6 @@ def rosenbrock(point):
     return float((100 * (b - a**2) ** 2 + (1 - a) ** 2).sum()), gradient
 
 
-def logistic(rows, labels, penalty):
-    """Mean logistic loss of labels −1 and 1, and half the squared length."""
-
-    def objective(point):
-        margins = labels * (rows @ point)
-        loss = float(np.logaddexp(0, -margins).mean()) + penalty / 2 * float(point @ point)
-        shares = -labels / (1 + np.exp(margins)) / len(labels)
-        return loss, rows.T @ shares + penalty * point
-
-    return objective
-
-
 def test_a_quadratic_is_solved_however_narrow_its_valley_is():
     objective, best = quadratic()
     minimum = lbfgs.minimise(objective, np.zeros(30), iterations=1000, tolerance=1e-8)
@@ -63,20 +51,6 @@ def test_a_bent_valley_is_followed_to_its_end(d):
     start = np.tile([-1.2, 1.0], d // 2)
     minimum = lbfgs.minimise(rosenbrock, start, iterations=1000, tolerance=1e-7)
     np.testing.assert_allclose(minimum, np.ones(d), atol=1e-5)
-
-
-def test_a_logistic_regression_is_the_one_of_newton():
-    rows = RANDOM.normal(size=(200, 8))
-    labels = np.where(rows @ RANDOM.normal(size=8) + RANDOM.normal(size=200) > 0, 1.0, -1.0)
-    objective = logistic(rows, labels, 0.01)
-    newton = np.zeros(8)
-    for _ in range(20):
-        right = 1 / (1 + np.exp(-labels * (rows @ newton)))
-        curve = (rows.T * (right * (1 - right)) / 200) @ rows + 0.01 * np.eye(8)
-        newton -= np.linalg.solve(curve, objective(newton)[1])
-    assert np.abs(objective(newton)[1]).max() < 1e-12
-    minimum = lbfgs.minimise(objective, np.zeros(8), iterations=200, tolerance=1e-9)
-    np.testing.assert_allclose(minimum, newton, atol=1e-7)
 
 
 def test_it_stops_as_soon_as_the_slope_is_within_tolerance():

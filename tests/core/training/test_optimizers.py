@@ -51,13 +51,3 @@ def test_a_rule_steps_as_keras_does(phase):
         for array, variable in zip(arrays, variables, strict=True):
             assert array.dtype == np.float32
             np.testing.assert_allclose(array, np.asarray(variable), atol=1e-5)
-
-
-def test_each_optimizer_has_its_own_state():
-    phase = Phase(optimizer="sgd", learning_rate=1, momentum=0.5)
-    first_rule, second_rule = optimizer(phase), optimizer(phase)
-    first, second = [np.zeros(1)], [np.zeros(1)]
-    first_rule(first, [np.ones(1)])
-    first_rule(first, [np.ones(1)])
-    second_rule(second, [np.ones(1)])
-    assert (first[0], second[0]) == (-2.5, -1)

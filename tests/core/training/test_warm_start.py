@@ -247,24 +247,6 @@ def test_hidden_layers_start_from_those_of_the_model():
     np.testing.assert_allclose(continued.logits(features), start_head.logits(features), atol=1e-3)
 
 
-def test_a_linear_head_does_not_depend_on_its_start():
-    train, validation = clusters(80, spread=1), clusters(30, seed=1)
-    config = parse({"head_phase": {"epochs": 0}})
-    random = np.random.default_rng(0)
-    width = train.features.shape[1]
-    kernel = random.normal(size=(width, 3)).astype(np.float32)
-    start_head = DenseHead(((kernel, np.ones(3, np.float32)),))
-    plain, continued = (
-        head.fit(train, validation, 3, config, lambda _: None, 0.01, start)
-        for start in (None, start_head)
-    )
-    np.testing.assert_allclose(
-        plain.probabilities(validation.features),
-        continued.probabilities(validation.features),
-        atol=2e-3,
-    )
-
-
 def test_another_model_than_that_of_the_settings_is_refused(start, shapes_dataset):
     folder, _ = start()
     configured = warm_start.configure(tiny_config("quick"), folder)
