@@ -104,13 +104,13 @@ def uninterrupted(extract, engine, tmp_path):
 def decoded(monkeypatch):
     """How often each file was decoded."""
     counts = Counter()
-    open_original = decoding.open_file
+    read_original = decoding.read
 
     def counting(source, limits):
         counts[source.name] += 1
-        return open_original(source, limits)
+        return read_original(source, limits)
 
-    monkeypatch.setattr(decoding, "open_file", counting)
+    monkeypatch.setattr(decoding, "read", counting)
     return counts
 
 
