@@ -220,11 +220,8 @@ def _identified(content: bytes) -> ImageFile.ImageFile:
         if content.startswith(b"\xff\xd8\xff"):
             return _Jpeg(file)
         opened = Image.open(file, formats=FORMATS)
-        if opened.format in (
-            "BMP",
-            "PPM",
-        ):  # decoders that read pixel by pixel have their own limit
-            file.pieces_left = sys.maxsize
+        if opened.format in ("BMP", "PPM"):
+            file.pieces_left = sys.maxsize  # their decoders read pixel by pixel
         return opened
     except (Image.UnidentifiedImageError, SyntaxError) as error:
         if kind := foreign.kind(content):
