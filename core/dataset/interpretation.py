@@ -17,10 +17,12 @@ from core.dataset import (
     layout,
     reading_findings,
     repeats,
+    tables,
 )
 from core.dataset.findings import Finding, warns
 from core.errors import BadDataset, NoClasses
 from core.images.formats import READABLE
+from core.settings import MEGABYTE
 from core.system import prose
 
 # Files that may have labels, but are not read.
@@ -255,6 +257,10 @@ def _about_tables(
     names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
     if unread := next((name for name in names if name.lower().endswith(_UNREAD)), ""):
         return f" If {unread} has the labels, save it as CSV."
+    large = (m for m in others if m.name.lower().endswith(label_files.TABLES))
+    if table := next((m.name for m in large if not tables.small(m.path)), ""):
+        most = tables.LARGEST // MEGABYTE
+        return f" If {table} has the labels, leave rows or columns out: at most {most} MB are read."
     of_one = {PurePosixPath(picture).stem for picture in pictures}  # `1.json`, `1.jpg.json`
     used = source.files if source else ()
     unused = (

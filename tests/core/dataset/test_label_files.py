@@ -605,6 +605,12 @@ def test_a_file_that_may_have_the_labels_is_named(read, file):
         read({file: b"PAR1" * 9, "README.md": "x"}, [])
 
 
+def test_a_table_that_is_too_large_to_be_read_is_named(read):
+    table = lines("file,label", lambda n: f"p{n}.jpg,{'ab'[n % 2]}") + " " * tables.LARGEST
+    with pytest.raises(NoClasses, match=r"If large\.csv has the labels.*16 MB"):
+        read({"large.csv": table})
+
+
 def test_boxes_are_no_obstacle_if_file_names_have_labels(read):
     pictures = [f"images/{label}_{n}.jpg" for label in ("cat", "dog") for n in range(4)]
     boxes = {f"xmls/cat_{n}.xml": "<object><bndbox></bndbox></object>" for n in range(4)}
