@@ -48,12 +48,11 @@ STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
 OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
-LATER_CAPITALISED = ("Any", "Finished", "Failed", "Cancelled", "Interrupted", "Damaged")
 OLD_VALUES = {
     ONLY: {"Right": "Correct"},
     VERDICT: {"sure": "Sure", "not sure": "Not sure", "unlike": "Not like the training pictures"},
     STATE: {"waiting": "Queued", "learning": "Training"}
-    | {name.lower(): name for name in LATER_CAPITALISED},
+    | {n.lower(): n for n in ("Any", "Finished", "Failed", "Cancelled", "Interrupted", "Damaged")},
 }
 """Values in links from earlier versions, by parameter, with their present names."""
 

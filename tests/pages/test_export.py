@@ -1,4 +1,5 @@
 import html
+import shutil
 
 import pytest
 
@@ -11,7 +12,7 @@ from core.jobs import State
 from core.jobs.folder import PRIVATE
 from core.jobs.queue import Queue
 from core.model import storage
-from core.runs.filenames import FOOTPRINT
+from core.runs.filenames import DATASET, FOOTPRINT
 from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import Settings
@@ -31,6 +32,16 @@ def test_the_model_the_report_and_the_card_can_be_downloaded(visitor: Visitor, r
     assert run.report().headline in html.unescape(
         visitor.download("Report as one HTML file").decode()
     )
+
+
+def test_the_report_file_of_a_damaged_or_deleted_run_says_why_there_is_none(
+    visitor: Visitor, run: Run
+) -> None:
+    visitor.open("reports", run=run.id, view="Export")
+    (run.path / DATASET).unlink()
+    assert b"<p>dataset.json of this run cannot" in visitor.download("Report as one HTML file")
+    shutil.rmtree(run.path)
+    assert b"It may have been deleted" in visitor.download("Report as one HTML file")
 
 
 def test_the_card_on_the_page_does_not_render_names(visitor: Visitor, run: Run) -> None:

@@ -126,6 +126,19 @@ def test_a_deletion_can_be_undone_until_the_run_is_swept(
     assert "Undo" not in visitor.rerun().buttons()
 
 
+def test_a_deletion_that_can_no_longer_be_undone_is_reported_once(
+    visitor: Visitor, run: Run, host: Settings
+) -> None:
+    visitor.open("reports")
+    open_menu(visitor, run)
+    visitor.press("Delete")
+    shutil.rmtree(runs.folder(host) / f"{runs.store.TRASH}{run.id}")
+    visitor.press("Undo")
+    assert "removed for good" in visitor.text()
+    assert "Undo" not in visitor.buttons()
+    assert "removed for good" not in visitor.rerun().text()
+
+
 @pytest.mark.parametrize(
     "ending",
     [

@@ -75,10 +75,10 @@ def names(
         split: number of the group, if it can be split.
     """
     # A key that is pressed before the next picture is drawn must not answer for that.
-    about = f"{labels.pile.folder.name} {pictures[0]} {len(pictures)}"
+    asked = f"{labels.pile.folder.name} {pictures[0]} {len(pictures)}"
 
     def button(label: str, key: str | None, action: Callable[[], object], **more: Any) -> None:
-        more |= {"key": f"{about} {label}", "shortcut": key, "about": ABOUT}
+        more |= {"key": f"{asked} {label}", "shortcut": key, "about": ABOUT}
         widgets.button(label, action, **more)
 
     with st.container(horizontal=True):
@@ -89,8 +89,8 @@ def names(
                 partial(labels.label, pictures, name, single=single),
                 type="primary" if name == likeliest else "secondary",
             )
-    field = f"{about} name"
-    with st.form(f"{about} new", clear_on_submit=True, border=False):
+    field = f"{asked} name"
+    with st.form(f"{asked} new", clear_on_submit=True, border=False):
         entry, add = st.columns([3, 1], vertical_alignment="bottom")
         entry.text_input("New class", key=field, max_chars=60, placeholder="For example, rose")
         add.form_submit_button(

@@ -52,8 +52,9 @@ def controls(summary: Summary, settings: Settings, label: str) -> None:
 
 def offer_undo(settings: Settings) -> None:
     """A button to restore the run that this visit deleted last."""
-    widgets.show_refusal("undo")
     deleted: list[tuple[str, str]] = st.session_state.get(state.DELETED, [])
+    if deleted:  # before it is dropped: what was removed for good is said once
+        widgets.show_refusal("undo", deleted[-1][0])
     while deleted and not runs.restorable(deleted[-1][0], settings):
         deleted.pop()
     if not deleted:
@@ -62,7 +63,8 @@ def offer_undo(settings: Settings) -> None:
     # Always in sight, wherever the list was scrolled to.
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: **{text.plain(name, 60)}** was deleted.", width="content")
-        widgets.button("Undo", runs.restore, run_id, settings, icon="undo", about=("undo",))
+        about = ("undo", run_id)
+        widgets.button("Undo", runs.restore, run_id, settings, icon="undo", about=about)
 
 
 def _naming(run: Run, summary: Summary, settings: Settings) -> None:

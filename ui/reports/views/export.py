@@ -1,10 +1,12 @@
 """Downloads: the model, the report as one file, the model card."""
 
 import re
+from html import escape
 
 import streamlit as st
 
 from core import runs
+from core.errors import TuskerError
 from core.evaluation.report import Footprint
 from core.export import packing, programs
 from core.export.formats import FORMATS, INT8, ONNX
@@ -87,7 +89,7 @@ def _report(view: CompleteRun) -> None:
     with st.container(horizontal=True):
         widgets.download(
             "Report as one HTML file",
-            lambda: html_report.render(run),
+            lambda: _html(view),
             f"{prefix}-report.html",
             icon="description",
             key=f"html {run.id}",
@@ -99,6 +101,15 @@ def _report(view: CompleteRun) -> None:
             icon="data_object",
             key=f"json {run.id}",
         )
+
+
+def _html(view: CompleteRun) -> str:
+    """The report, or a page that says why there is none: Streamlit would give no reason."""
+    try:
+        return html_report.render(runs.get(view.settings, view.run.id))  # may be deleted meanwhile
+    except TuskerError as refusal:
+        page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title><p>'
+        return page + escape(str(refusal))
 
 
 def _card(run: Run) -> None:
