@@ -27,8 +27,8 @@ _CODE = re.compile(r"[a-z]{0,2}_?\d{1,15}", re.IGNORECASE)
 _WORDNET = re.compile(r"n\d{8}")
 # `n02119789 kit fox, Vulpes macrotis`, `0: cat`
 _AFTER_CODE = re.compile(r"[\s:;,=]+")
-_CLASSES = vocabulary("class classes classname classid label labels category categories")
-_LISTS = _CLASSES | vocabulary("classnames name names")
+_CLASSES = vocabulary("class classes classname classid label labels category categories species")
+_LISTS = _CLASSES | vocabulary("classnames labelmap name names")
 
 Rows = list[list[str]]
 
