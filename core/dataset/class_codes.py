@@ -115,10 +115,10 @@ def _of_json(name: str, text: str) -> Iterator[tuple[str, Rows]]:
         return
     parts = content if isinstance(content, dict) else {}
     for title, part in ((name, content), *parts.items()):
-        if isinstance(part, dict):
-            yield title, [_cells([code, value]) for code, value in part.items()]
-        elif isinstance(part, list):
-            yield title, [_cells([item]) for item in part]
+        if not isinstance(part, dict | list) or len(part) > tables.MOST_LINES:
+            continue
+        pairs = part.items() if isinstance(part, dict) else ([item] for item in part)
+        yield title, [_cells(pair) for pair in pairs]
 
 
 def _cells(values: Iterable[Any]) -> list[str]:
