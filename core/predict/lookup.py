@@ -179,7 +179,8 @@ def evaluate_on(
         )
         names = [n.remedy for n in ungrouped.notes if n.remedy and n.remedy.kind == "rename"]
         if names and not indices.keys() >= set(ungrouped.dataset.classes):
-            ungrouped = intake.apply_remedies(Path(scratch), names, settings)
+            named = intake.apply_remedies(Path(scratch), names, settings)
+            ungrouped = ungrouped.model_copy(update={"dataset": named.dataset})
         dataset = group(ungrouped).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:

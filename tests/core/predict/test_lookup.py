@@ -105,7 +105,14 @@ def test_numbered_folders_get_the_names_that_a_file_gives_them(trained_run, tmp_
         for number in range(8):
             picture = shapes.encoded(shapes.draw(number % 2, 700 + number))
             archive.writestr(f"{number % 2}/{number}.jpg", picture)
-    report = lookup.evaluate_on(trained.run.id, source, trained.settings)
+    notes = []
+
+    def group(ungrouped):
+        notes.extend(note.code for note in ungrouped.notes)
+        return ungrouped
+
+    report = lookup.evaluate_on(trained.run.id, source, trained.settings, group)
+    assert "class_codes" in notes
     for prediction in report.predictions:
         expected = shapes.NAMES[int(prediction.name.partition("/")[0])]
         assert report.classes[prediction.label] == expected
