@@ -8,6 +8,7 @@ import numpy as np
 from core.archive.names import read_again
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
+from core.dataset.class_codes import is_code
 from core.dataset.findings import Remedy
 from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
@@ -47,6 +48,7 @@ def apply(
     examples, skipped = list(dataset.examples), list(dataset.skipped)
     labels: list[str | None] = [dataset.classes[example.label] for example in examples]
     scale, as_read = dataset.scale, dataset.classes
+    named: dict[str, str] = {}  # codes that were replaced by names
     for remedy in sorted(remedies, key=lambda remedy: remedy.kind != "read_as"):
         if remedy.kind == "read_as":
             found = layout.infer([example.name for example in examples], remedy.reading)
@@ -60,12 +62,15 @@ def apply(
             split: Split | None = "train" if dataset.predefined else None
             update = {"split": split}
             examples += [example.model_copy(update=update) for example in addition.examples]
-            labels += [addition.classes[example.label] for example in addition.examples]
+            added_to = [named.get(name, name) for name in addition.classes]
+            labels += [added_to[example.label] for example in addition.examples]
             skipped += addition.skipped
         elif remedy.kind == "unstretch":
             scale = scale.model_copy(update={"gain": 1.0})
         else:
             labels = _relabelled(remedy, examples, labels, as_read)
+            if remedy.kind == "rename" and all(map(is_code, remedy.classes)):
+                named |= zip(remedy.classes, remedy.names, strict=True)
     names = tuple(sorted({label for label in labels if label is not None}))
     index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))

@@ -142,10 +142,11 @@ def evaluate_on(
 ) -> Report:
     """Evaluate a model on every picture of a zip or folder that it did not learn from.
 
-    The split that folders define is ignored. Pictures that the model was trained or validated on
-    are left out, with the pictures that share their groups. If the model is a run, near-copies of
-    these pictures are left out, too, and all pictures of groups that it was trained on, provided
-    that it was trained with the same kind of groups; the others are then of new groups.
+    The split that folders define is ignored. Folders that are codes get names as for a training,
+    unless the model has the codes. Pictures that the model was trained or validated on are left
+    out, with the pictures that share their groups. If the model is a run, near-copies of these
+    pictures are left out, too, and all pictures of groups that it was trained on, provided that it
+    was trained with the same kind of groups; the others are then of new groups.
 
     Args:
         name: of the model, as in `find`.
@@ -176,6 +177,10 @@ def evaluate_on(
             classes="any",
             scale=classifier.scale,
         )
+        names = [n.remedy for n in ungrouped.notes if n.remedy and n.remedy.kind == "rename"]
+        if names and not indices.keys() >= set(ungrouped.dataset.classes):
+            named = intake.apply_remedies(Path(scratch), names, settings)
+            ungrouped = ungrouped.model_copy(update={"dataset": named.dataset})
         dataset = group(ungrouped).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:

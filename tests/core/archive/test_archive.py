@@ -206,6 +206,11 @@ def test_a_zip_in_the_comment_is_checked_like_any_other(refused):
     refused(build(Part("a"), comment=build(Part("../evil"))), "lead out")
 
 
+def test_the_end_of_a_zip_is_not_one_that_its_comment_quotes(tmp_path):
+    quoted = b"PK\5\6" + bytes(18) + b"and more"
+    assert names(extract(build(Part("a"), comment=quoted), tmp_path)) == ["a"]
+
+
 def test_damaged_files_are_skipped_and_the_others_kept(tmp_path):
     parts = [
         Part("good"),

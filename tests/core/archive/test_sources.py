@@ -1,8 +1,11 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from core.archive import sources
 from core.archive.inspection import LINK, LINKED_FOLDER
+from core.errors import LimitExceeded
 from core.settings import Settings
 from tests.core.zips import Part, build
 
@@ -68,3 +71,11 @@ def test_an_undecodable_name_is_made_printable(tmp_path: Path) -> None:
     (source,) = sources.in_folder(tmp_path)
     assert source.name.encode().endswith("\ufffd.jpg".encode())
     assert source.content == path
+
+
+def test_a_folder_of_too_many_files_is_refused(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").touch()
+    sources.list_files(tmp_path, tmp_path / "links", Settings(archive_entries=3))
+    with pytest.raises(LimitExceeded, match="up to 2 entries"):
+        sources.list_files(tmp_path, tmp_path / "links", Settings(archive_entries=2))

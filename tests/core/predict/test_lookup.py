@@ -1,6 +1,7 @@
 """A model is found by its name, and scored on pictures of its classes."""
 
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -94,6 +95,27 @@ def test_pictures_of_one_class_are_enough_and_undefined_figures_are_named(traine
         f"recall over 1, precision over 1 and F1 over 1 of {len(report.classes)} classes"
         in undefined(report)
     )
+
+
+def test_numbered_folders_get_the_names_that_a_file_gives_them(trained_run, tmp_path):
+    trained = trained_run()
+    source = tmp_path / "numbered.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("class_names.json", json.dumps(shapes.NAMES[:2]))
+        for number in range(8):
+            picture = shapes.encoded(shapes.draw(number % 2, 700 + number))
+            archive.writestr(f"{number % 2}/{number}.jpg", picture)
+    notes = []
+
+    def group(ungrouped):
+        notes.extend(note.code for note in ungrouped.notes)
+        return ungrouped
+
+    report = lookup.evaluate_on(trained.run.id, source, trained.settings, group)
+    assert "class_codes" in notes
+    for prediction in report.predictions:
+        expected = shapes.NAMES[int(prediction.name.partition("/")[0])]
+        assert report.classes[prediction.label] == expected
 
 
 def test_folders_of_other_classes_are_refused_by_name(trained_run, tmp_path):
