@@ -103,6 +103,12 @@ class Backbone:
     committed: str | None = None
     depths: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        assert 0 < self.crop <= 1
+        assert len(self.stages) >= 2
+        assert len({stage.layer for stage in self.stages}) == len(self.stages)
+        assert set(self.depths) <= {stage.layer for stage in self.stages}
+
     def width(self, depths: tuple[str, ...]) -> int:
         """Width of the embedding followed by the pooled activations of some of `depths`."""
         channels = {stage.layer: stage.shape[-1] for stage in self.stages}

@@ -27,7 +27,8 @@ FLAT = 6.0  # grey levels of standard deviation below which there is nothing to 
 COLOURLESS, DIFFERENT_COLOURS = 4.0, 0.5
 CAST = 24.0  # chroma by which all of a picture may be tinted, as by another white balance
 FAILURES = 3  # pairs of a picture that differ before no more are compared
-PAIRS = 128  # compared at once
+PAIRS = 128  # compared at once, on a thread
+BLOCK = 4 * PAIRS  # until groups are joined; the same on all machines, as groups depend on it
 
 
 def group(
@@ -92,7 +93,7 @@ class _Comparison:
         What a block joins need not be compared in the next, so blocks are small.
         """
         count = threads.cores()
-        for block in blocks(len(candidates), count * PAIRS):
+        for block in blocks(len(candidates), BLOCK):
             pairs = candidates[block]
             failures = np.minimum(self._failures[pairs["first"]], self._failures[pairs["second"]])
             apart = self.group[pairs["first"]] != self.group[pairs["second"]]

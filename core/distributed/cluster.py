@@ -82,11 +82,12 @@ class Cluster:
         If the cluster is lost meanwhile, tickets and statuses stay as they are. The next process
         that reads a job's status starts another dispatcher, which sends the jobs again.
         """
-        problem = self._join()
-        while problem and (tickets := queue.tickets()):
-            for ticket in tickets:
-                _give_up(ticket, problem)
-                ticket.unlink(missing_ok=True)
+        if problem := self._join():
+            while tickets := queue.tickets():
+                for ticket in tickets:
+                    _give_up(ticket, problem)
+                    ticket.unlink(missing_ok=True)
+            return
         try:
             self._send_all(queue)
         except ConnectionError as error:

@@ -8,6 +8,7 @@ another machine are computed in this process, as on one machine.
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from core.settings import MEGABYTE
 from core.training import features
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
-from core.training.features import Features, MissingViews
+from core.training.features import Features, MissingViews, Plan
 from core.training.views import Rendering
 
 logger = logging.getLogger(__name__)
@@ -30,13 +31,14 @@ logger = logging.getLogger(__name__)
 VIEWS = 128
 """Views per shard: a second or two of work for a core."""
 BYTES = 16 * MEGABYTE
-"""Usual size of the pictures of a shard at most, since they have to be sent."""
+"""Largest size of the pictures of a shard, since they have to be sent."""
 WORTH_IT = 8
 """Least number of shards for which joining the cluster pays."""
 SHARDS_PER_CORE = 2
 """Tasks for each core of the cluster, so that none is idle while its next shard is sent."""
-LATE_SECONDS = 30.0
-"""How long a task may take, with its wait for a core, before its shard is computed here."""
+LATE_SECONDS = 2.0
+"""How long to wait for a task before a core of this machine that is idle computes its shard."""
+POLL_SECONDS = 0.2
 NOT_OF_THE_CLUSTER = (TuskerError, MemoryError)
 """Errors of a picture or of this machine, and cancellation: they end the extraction."""
 
@@ -65,21 +67,11 @@ def extract_on_cluster(
     missing = features.missing_views(examples, arrays)
     if len(missing) * len(arrays) < VIEWS * WORTH_IT:
         return None
-    size = max(1, sum(example.size for example, _ in missing) // len(missing))
-    batch = len(arrays) * max(1, min(VIEWS // len(arrays), BYTES // size))
     try:
         with connection.joined(context.settings):
-            compute, callers = _sharing(context.pictures, rendering, engine)
+            plan = _plan(_shards(missing), context.pictures, rendering, engine)
             return features.extract(
-                examples,
-                context.pictures,
-                rendering,
-                engine,
-                context.cache,
-                progress,
-                compute,
-                callers,
-                batch,
+                examples, context.pictures, rendering, engine, context.cache, progress, plan
             )
     except NOT_OF_THE_CLUSTER:
         raise
@@ -106,34 +98,56 @@ def extract_shard(
         return features.run_views(engine, rendering, pictures)
 
 
-def _sharing(
-    pictures: Path, rendering: Rendering, engine: LitertEngine
-) -> tuple[Callable[[list[MissingViews]], list[np.ndarray]], int]:
-    """A function that computes a shard, here or on the cluster, and the threads that may call it.
+def _shards(missing: Sequence[MissingViews]) -> list[list[MissingViews]]:
+    """Split pictures into shards, in their order."""
+    shards: list[list[MissingViews]] = []
+    views = size = 0
+    for example, numbers in missing:
+        views, size = views + len(numbers), size + example.size
+        if not shards or views > VIEWS or size > BYTES:
+            shards.append([])
+            views, size = len(numbers), example.size
+        shards[-1].append((example, numbers))
+    return shards
+
+
+def _plan(
+    shards: list[list[MissingViews]], pictures: Path, rendering: Rendering, engine: LitertEngine
+) -> Plan:
+    """Compute shards here and on the cluster.
 
     A thread that finds the cores of this machine in use sends its shard, and waits for the result.
+    It computes the shard itself if the task fails, or is late while a core of this machine is idle.
     """
     import ray
 
-    here = threading.Semaphore(engine.callers)
+    here, stopped = threading.Semaphore(engine.callers), threading.Event()
     model = ray.put(engine.model.read_bytes())
     task: Any = ray.remote(num_cpus=1, max_retries=3)(extract_shard)
     # The other machines get no secret of this host.
     limits = rendering.limits.model_copy(update={"api_token": ""})
     public = replace(rendering, limits=limits)
 
+    def send(shard: list[MissingViews]) -> Any:
+        sources = [((pictures / e.path).read_bytes(), e.sha256, views) for e, views in shard]
+        return task.remote(sources, model, public, engine.cut)
+
     def compute_elsewhere(shard: list[MissingViews]) -> list[np.ndarray] | None:
+        """The result of a task; None if there is none before a core is idle, or all is stopped."""
+        late = time.monotonic() + LATE_SECONDS
         try:
-            sent = [((pictures / e.path).read_bytes(), e.sha256, views) for e, views in shard]
-            ref = task.remote(sent, model, public, engine.cut)
-            ready, late = ray.wait([ref], timeout=LATE_SECONDS)
-            for ref in late:
-                ray.cancel(ref)
-            return ray.get(ready[0]) if ready else None
+            ref = send(shard)
+            while not stopped.is_set():
+                if ray.wait([ref], timeout=POLL_SECONDS)[0]:
+                    return ray.get(ref)
+                if time.monotonic() > late and here.acquire(blocking=False):
+                    here.release()
+                    ray.cancel(ref)
+                    break
         except Exception as error:  # of Ray, of the task, or of a picture
             # A fault of a picture, or of this disk, shows and is reported here as well.
             logger.warning("a shard is computed here: %s", type(error).__name__)
-            return None
+        return None
 
     def compute(shard: list[MissingViews]) -> list[np.ndarray]:
         if not here.acquire(blocking=False):
@@ -141,10 +155,12 @@ def _sharing(
                 return outputs
             here.acquire()
         try:
+            if stopped.is_set():
+                return []  # nobody reads it
             sources = ((pictures / e.path, e.sha256, views) for e, views in shard)
             return features.run_views(engine, rendering, sources)
         finally:
             here.release()
 
-    nodes = int(ray.cluster_resources().get("CPU", 0))
-    return compute, engine.callers + SHARDS_PER_CORE * nodes
+    elsewhere = int(ray.cluster_resources().get("CPU", 0))
+    return Plan(shards, compute, engine.callers + SHARDS_PER_CORE * elsewhere, stopped)

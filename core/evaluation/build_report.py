@@ -61,6 +61,7 @@ def evaluate(
     Raises:
         BadDataset: there are no test pictures.
         BadInput: a probability is not a number.
+        ValueError: probabilities have another shape, or do not sum to 1.
     """
     classes = tuple(classes)
     original = np.asarray(probabilities)
@@ -75,6 +76,9 @@ def evaluate(
             f"Expected a probability for every class, found none for {bad} of {len(checked)} "
             "test pictures. The training has diverged: try a lower learning rate."
         )
+    sums_to_1 = bool((np.abs(checked.sum(axis=-1) - 1) < 1e-3).all())
+    if checked.shape != (len(truth), len(classes)) or checked.min() < 0 or not sums_to_1:
+        raise ValueError("expected a probability for each picture and class, in rows of sum 1")
     names = tuple(names) if names is not None else tuple(map(str, range(1, len(truth) + 1)))
     group = np.arange(len(truth)) if groups is None else np.asarray(groups, np.int64)
     test = Predictions(truth, checked, group)

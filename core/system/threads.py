@@ -14,7 +14,13 @@ Result = TypeVar("Result")
 
 
 def map_ordered(
-    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, most: int, name: str
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int,
+    most: int,
+    name: str,
+    stopped: threading.Event | None = None,
 ) -> Generator[Result]:
     """Apply `work` to each item, a bounded number of items ahead of the reader.
 
@@ -24,6 +30,7 @@ def map_ordered(
         work: called on a thread; its exceptions are raised here, in the item's turn.
         most: results that may wait to be read.
         name: prefix of the threads' names.
+        stopped: set at the end, before work that still runs is waited for.
 
     Yields:
         Results in the order of the items.
@@ -38,6 +45,8 @@ def map_ordered(
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            if stopped is not None:
+                stopped.set()
             for future in waiting:
                 future.cancel()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,23 @@ class Features:
         return activations
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How missing views are computed.
+
+    Attributes:
+        chunks: of `missing_views`, in their order.
+        compute: the outputs for a chunk, as by `run_views`; called from several threads.
+        callers: number of these threads.
+        stopped: set at the end or after an error, before work that still runs is waited for.
+    """
+
+    chunks: Sequence[list[MissingViews]]
+    compute: Callable[[list[MissingViews]], list[np.ndarray]]
+    callers: int
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+
 def run_views(
     engine: Engine,
     rendering: Rendering,
@@ -80,9 +98,7 @@ def extract(
     engine: Engine,
     cache: FeatureCache,
     progress: Callable[[int, int], None],
-    compute: Callable[[list[MissingViews]], list[np.ndarray]] | None = None,
-    callers: int = 0,
-    batch: int = 0,
+    plan: Plan | None = None,
 ) -> Features:
     """Pass each view that is not in the cache through the frozen layers, once.
 
@@ -93,8 +109,7 @@ def extract(
         examples: their `path` is relative to `pictures`.
         engine: runs the frozen layers.
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
-        compute: in place of `run_views` with this engine, on so many threads (`callers`) and
-            given so many views at a time (`batch`).
+        plan: how missing views are computed; by this engine on all its threads if None.
 
     Returns:
         Features in the order of the examples.
@@ -104,22 +119,29 @@ def extract(
     """
     arrays = open_arrays(cache, engine, rendering)
     waiting = missing_views(examples, arrays)
-    callers, batch = callers or engine.callers, batch or engine.batch
-    size = math.ceil(batch / len(arrays))
-    chunks = (waiting[first : first + size] for first in range(0, len(waiting), size))
+    if plan is None:
 
-    def work(chunk: list[MissingViews]) -> tuple[list[MissingViews], list[np.ndarray]]:
-        if compute is not None:
-            return chunk, compute(chunk)
-        sources = ((pictures / e.path, e.sha256, numbers) for e, numbers in chunk)
-        return chunk, run_views(engine, rendering, sources)
+        def compute(chunk: list[MissingViews]) -> list[np.ndarray]:
+            sources = ((pictures / e.path, e.sha256, numbers) for e, numbers in chunk)
+            return run_views(engine, rendering, sources)
+
+        size = math.ceil(engine.batch / len(arrays))
+        chunks = [waiting[first : first + size] for first in range(0, len(waiting), size)]
+        plan = Plan(chunks, compute, engine.callers)
 
     passed, done = 0, len(examples) - len(waiting)
     progress(done, len(examples))
     with contextlib.closing(
-        threads.map_ordered(work, chunks, threads=callers, most=2 * callers, name="extract")
+        threads.map_ordered(
+            plan.compute,
+            plan.chunks,
+            threads=plan.callers,
+            most=2 * plan.callers,
+            name="extract",
+            stopped=plan.stopped,
+        )
     ) as results:  # closing ends its threads at once if `progress` raises
-        for chunk, outputs in results:
+        for chunk, outputs in zip(plan.chunks, results, strict=True):
             sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
             views = [number for _, numbers in chunk for number in numbers]
             for number, of_view in enumerate(arrays):

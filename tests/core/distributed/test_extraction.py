@@ -1,6 +1,6 @@
 """The one pass shared out among two nodes, which make of it what one machine does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from core import backbones, dataset
 from core.backbones import Backbone
-from core.distributed import extraction
+from core.distributed import connection, extraction
 from core.errors import BadImage, Cancelled
 from core.jobs.events import Event
 from core.settings import Settings
@@ -32,7 +32,8 @@ def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> ImportedDataset:
 def cluster_settings(
     ray_head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
-    """Settings of a host with a cluster, whose shards are of eight views."""
+    """Settings of a host with a cluster, which gets time to start, and shards of eight views."""
+    monkeypatch.setattr(extraction, "LATE_SECONDS", 60.0)
     monkeypatch.setattr(extraction, "VIEWS", 8)
     return settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
@@ -49,6 +50,25 @@ def views_here(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(LitertEngine, "run", counting)
     return sizes
+
+
+@pytest.fixture
+def busy_nodes(cluster_settings: Settings, nodes: list[Any]) -> Iterator[None]:
+    """Two nodes with one core each, which another job uses."""
+    import ray
+
+    class Job:
+        def works(self) -> None:
+            """Keeps its core until it is killed."""
+
+    with connection.joined(cluster_settings):
+        job: Any = ray.remote(num_cpus=1)(Job)
+        jobs = [job.options(lifetime="detached", name=name).remote() for name in "ab"]
+        ray.get([job.works.remote() for job in jobs])
+    yield
+    with connection.joined(cluster_settings):
+        for name in "ab":
+            ray.kill(ray.get_actor(name))
 
 
 class SharedExtraction:
@@ -163,9 +183,28 @@ def test_a_shard_has_a_limited_number_of_views_and_bytes(
     assert set(views_here) == {largest}
 
 
-def test_a_task_that_gets_no_core_is_computed_here(
+def test_large_pictures_are_sent_in_shards_of_fewer(
     cluster_settings: Settings,
     nodes: list[Any],
+    many_shapes: ImportedDataset,
+    views_here: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extraction, "BYTES", 1000)
+    examples = tuple(
+        example.model_copy(update={"size": 1 if number < 60 else 1000})
+        for number, example in enumerate(many_shapes.dataset.examples)
+    )
+    uneven = many_shapes.dataset.model_copy(update={"examples": examples})
+    imported = ImportedDataset(uneven, many_shapes.pictures)
+    SharedExtraction(imported, cluster_settings, tmp_path / "together").share_out()
+    assert set(views_here) <= {8, 2}
+
+
+def test_shards_that_get_no_core_are_computed_here(
+    cluster_settings: Settings,
+    busy_nodes: None,
     many_shapes: ImportedDataset,
     views_here: list[int],
     tmp_path: Path,
@@ -203,6 +242,29 @@ def test_a_cancelled_extraction_leaves_the_cluster(
     with pytest.raises(Cancelled):
         shared_extraction.share_out(stop)
     assert not ray.is_initialized()
+
+
+def test_a_cancelled_extraction_drops_the_shards_that_wait_for_a_core(
+    cluster_settings: Settings,
+    busy_nodes: None,
+    many_shapes: ImportedDataset,
+    views_here: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extraction, "LATE_SECONDS", 0.0)
+    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
+    before = 0
+
+    def stop(done: int) -> None:
+        nonlocal before
+        before = len(views_here)
+        if done:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        shared_extraction.share_out(stop)
+    assert len(views_here) <= before + shared_extraction.engine.callers
 
 
 def test_a_training_over_two_nodes_has_the_report_of_one_machine(

@@ -215,6 +215,20 @@ def test_probabilities_that_are_not_numbers_are_refused():
         evaluate([0, 1], [[0.5, 0.5], [np.nan, 0.5]], class_names(2))
 
 
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "classes"),
+    [
+        ([0, 1], [[0.5, 0.5]], 2),
+        ([0], [[0.5, 0.5]], 3),
+        ([0], [[0.9, 0.9]], 2),
+        ([0], [[1.5, -0.5]], 2),
+    ],
+)
+def test_wrong_shapes_and_ranges_raise_value_errors(labels, probabilities, classes):
+    with pytest.raises(ValueError, match="expected"):
+        evaluate(labels, probabilities, class_names(classes))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1}', "\x00"])
 def test_a_damaged_report_is_refused(text):
     with pytest.raises(ValidationError):
