@@ -329,10 +329,26 @@ def test_numbers_in_exif_do_not_become_objects(kind):
         # A few items, each of the whole file twice.
         box(b"iloc", bytes(4) + b"\x44\0\0\xc8" + (b"\0\1\0\0\0\2" + bytes(16)) * 200)
         + bytes(1 << 18),
+        # Items that may begin in each of many boxes, and frames that are described many times.
+        box(b"iloc", b"\1\0\0\0\4\0" + b"\x13\x88" + b"\0\1\0\1\0\0\0\1\0\0\0\4" * 5_000)
+        + box(b"idat", b"") * 5_000,
+        (box(b"stco", bytes(16)) + box(b"stsz", bytes(16))) * 5_000,
+        box(b"iloc", bytes(4) + b"\4\0" + b"\x13\x88" + b"\0\1\0\0\0\1\0\0\0\4" * 5_000)
+        + box(b"av1C", bytes(4) + b"\x0a\x06\x18\x15\x7f\xfc\0\0") * 5_000,
         box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
         box(b"hvcC", bytes(22) + b"\2" + (b"\x20\x75\x30" + bytes(60_000)) * 2),
     ],
-    ids=["boxes", "extents", "boxes of extents", "pieces", "units", "parameter sets"],
+    ids=[
+        "boxes",
+        "extents",
+        "boxes of extents",
+        "pieces",
+        "starts",
+        "samples",
+        "frames",
+        "units",
+        "parameter sets",
+    ],
 )
 def test_an_avif_of_endless_blocks_is_refused(inside):
     head = box(b"ftyp", b"avif\0\0\0\0avifmif1")
