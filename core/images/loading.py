@@ -221,8 +221,8 @@ def _identified(content: bytes) -> ImageFile.ImageFile:
         if content.startswith(b"\xff\xd8\xff"):
             return _Jpeg(file)
         opened = Image.open(file, formats=FORMATS)
-        if opened.format in ("BMP", "PPM"):  # what reads pixel by pixel has a limit of its own
-            file.pieces_left = sys.maxsize
+        if opened.format in ("BMP", "PPM"):
+            file.pieces_left = sys.maxsize  # their decoders read pixel by pixel
         return opened
     except (Image.UnidentifiedImageError, SyntaxError) as error:
         if kind := foreign.kind(content):
