@@ -50,6 +50,6 @@ def export(
         complain(result.reason if result else f"{form.file} was not made.")
     for result in verification.results if verification else ():
         if result.passed and result.reservation:
-            complain(f"Note: {result.reservation} It was verified without them.")
+            complain(f"Note: {result.reservation}")
     if withheld:
         raise typer.Exit(1)

@@ -82,9 +82,10 @@ class Boxes:
     def _joined(self, extents: list[tuple[int, int]]) -> memoryview:
         """Pieces of the file, one after another; a size of 0 is all that follows."""
         pieces = [self._content[at : at + size if size else None] for at, size in extents]
+        self.step(len(pieces))
         if len(pieces) == 1:
             return pieces[0]
-        self.step(len(pieces) + sum(map(len, pieces)) // JOINED_BYTES)
+        self.step(sum(map(len, pieces)) // JOINED_BYTES)
         return memoryview(b"".join(pieces))
 
     def _boxes(self, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:

@@ -92,6 +92,7 @@ def _frames(boxes: Boxes) -> tuple[dict[Size, str], int]:
         coded += own
         for at in boxes.properties(item) & described.keys() or described:
             own += described[at]
+            boxes.step(len(described[at]))
         largest = max((width * height for width, height in own), default=0)
         pixels[item] = max(pixels[item], max(1, units.frames) * largest)
     for item, tiles in grids.items():

@@ -38,8 +38,9 @@ REDUCED_AREA = 4
 
 READS = 200_000
 """How often a picture may read from its file, mostly in parsers of Pillow that are in Python."""
-JPEG_HEADER_BYTES = 16 << 20
-"""Bytes before the first scan: Pillow joins parts of metadata one by one, and searches them."""
+JPEG_COPIES = 100 << 30
+"""Sum of the offsets at which what comes before the first scan is read: Pillow joins parts of
+metadata one by one, so that each may copy all before it. The longest parts make 80 GB of 50 MB."""
 _TILE_SIZE = 322, 323  # tags of TIFF
 GIF_FRAMES = 50_000
 """Places that may be further frames and are looked at."""
@@ -67,17 +68,17 @@ class Loaded(NamedTuple):
 
 
 class _File(io.BytesIO):
-    """A file in memory that is read in a limited number of pieces, and of bytes if that is set."""
+    """A file in memory that is read in a limited number of pieces, and perhaps of copies."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
-        self.pieces_left, self.bytes_left = READS, sys.maxsize
+        self.pieces_left, self.copies_left = READS, sys.maxsize
 
     def read(self, size: int | None = -1, /) -> bytes:
         piece = super().read(size)
         self.pieces_left -= 1
-        self.bytes_left -= len(piece)
-        if self.pieces_left < 0 or self.bytes_left < 0:
+        self.copies_left -= self.tell()
+        if self.pieces_left < 0 or self.copies_left < 0:
             raise BadImage(
                 "This picture consists of too many blocks, or has too much metadata. Save it again."
             )
@@ -90,9 +91,9 @@ class _Jpeg(JpegImageFile):
     fp: _File
 
     def _open(self) -> None:
-        self.fp.bytes_left = JPEG_HEADER_BYTES
+        self.fp.copies_left = JPEG_COPIES
         super()._open()
-        self.fp.bytes_left = sys.maxsize
+        self.fp.copies_left = sys.maxsize
 
     def _read_dpi_from_exif(self) -> None:
         """Each of its numbers would become an object."""

@@ -53,7 +53,7 @@ class SortedPaths:
 
 
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
-    """Write a zip of class folders with the pictures as they are; those without content are not."""
+    """Write a zip of class folders with the pictures as they are; files of no content stay out."""
     paths = SortedPaths()
     # Pictures do not compress.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

@@ -93,7 +93,7 @@ class Run(RunArtifacts):
             path.touch() if shown else path.unlink()
 
     def events(self) -> tuple[Event, ...]:
-        """Those of the job so far."""
+        """The events of the job so far."""
         return self.job.events.read()
 
     def epochs(self) -> tuple[Epoch, ...]:

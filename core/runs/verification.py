@@ -20,7 +20,7 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
         runtime: the library that opened it, with its version.
         thumbnails: whether the pictures were the small copies of the run, since the pictures that
             it was trained on had been deleted.
-        unopened: formats of pictures that its program cannot open; they were left out.
+        unopened: formats of pictures that its program cannot open; it was not run on these.
     """
 
     file: str
@@ -38,11 +38,14 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def reservation(self) -> str:
-        """Which pictures the program cannot open; empty if there are none."""
+        """What the program was not verified on; empty if there is nothing."""
         if not self.unopened:
             return ""
         formats = ", ".join(self.unopened)
-        return f"The program of {self.file} cannot open some of these pictures ({formats})."
+        return (
+            f"The program of {self.file} cannot open some of these pictures ({formats}), and was "
+            "not verified on them."
+        )
 
 
 class Verification(

@@ -198,7 +198,7 @@ def test_pictures_that_the_program_cannot_open_are_left_out_and_named(trained_ru
     some = replace(whole, paths=(tmp_path / "cut.png", *whole.paths[1:]))
     (result,) = verify.verify(paths, saved, some, lambda *step: counted.append(step))
     assert result.passed and result.unopened == (whole.formats[0],)
-    assert whole.formats[0] in result.reservation
+    assert f"({whole.formats[0]}), and was not verified on them" in result.reservation
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
     (result,) = verify.verify(paths, saved, whole, lambda *_: None)
     assert result.passed and not result.unopened
