@@ -31,7 +31,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 
     archive_megabytes: int = Field(500, ge=1, description="Maximum size of an archive.")
     archive_entries: int = Field(
-        20_000, ge=1, description="Maximum number of entries in an archive."
+        20_000, ge=1, description="Maximum number of entries in an archive or folder."
     )
     expanded_megabytes: int = Field(2_000, ge=1, description="Maximum unpacked size of an archive.")
     expansion_ratio: int = Field(

@@ -116,12 +116,11 @@ class Index:
         """For each centre, the indices of the cells to which it is one of the `count` nearest."""
         lists = len(self._centres)
         count = min(count, lists)
-        nearest = np.concatenate(
-            [
-                np.argpartition(-(cells[block] @ self._centres.T), count - 1, axis=1)[:, :count]
-                for block in blocks(len(cells))
-            ]
-        ).ravel()
+        nearest = np.empty((len(cells), count), np.int32)
+        for block in blocks(len(cells)):
+            near = np.argpartition(-(cells[block] @ self._centres.T), count - 1, axis=1)
+            nearest[block] = near[:, :count]
+        nearest = nearest.ravel()
         order = np.argsort(nearest, kind="stable")
         bounds = np.searchsorted(nearest[order], np.arange(lists + 1))
         for start, end in itertools.pairwise(bounds):

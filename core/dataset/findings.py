@@ -62,7 +62,7 @@ class Finding(BaseModel, frozen=True):
     def resolved_by_default(self) -> bool:
         """Whether its remedy is applied unasked.
 
-        The finding blocks, or `Daisy` and `daisy` are merged, or numbers are replaced by names.
+        The finding blocks, `Daisy` and `daisy` are merged, or classes get names for their codes.
         """
         if self.remedy is None:
             return False

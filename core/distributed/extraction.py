@@ -2,7 +2,7 @@
 
 Pictures are sent to the machines, and features back, as Ray objects. Meanwhile the training
 computes shards itself, so that it never waits for cores that other jobs use. Shards that fail on
-another machine are computed in this process, as on one machine.
+another machine, or are late while a core here is idle, are computed in this process.
 """
 
 import logging
