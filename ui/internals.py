@@ -1,7 +1,7 @@
 """All uses of Streamlit's private interface; `tests/ui/test_internals.py` checks that they work.
 
-Tried with Streamlit 1.67.0. Private parts of Pillow, `Image._new` and two methods of
-`JpegImageFile`, are used in `core/images/`.
+Tried with Streamlit 1.67.0 and Pillow 13.0.0. Private parts of Pillow, `Image._new` and two methods
+of `JpegImageFile`, are used in `core/images/`.
 """
 
 import asyncio

@@ -120,9 +120,8 @@ class Index:
         for block in blocks(len(cells)):
             near = np.argpartition(-(cells[block] @ self._centres.T), count - 1, axis=1)
             nearest[block] = near[:, :count]
-        nearest = nearest.ravel()
-        order = np.argsort(nearest, kind="stable")
-        bounds = np.searchsorted(nearest[order], np.arange(lists + 1))
+        order = np.argsort(nearest, axis=None, kind="stable")
+        bounds = np.searchsorted(nearest.ravel()[order], np.arange(lists + 1))
         for start, end in itertools.pairwise(bounds):
             yield order[start:end] // count
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from core.errors import BadImage, NotEnoughResources
 from core.settings import Settings
@@ -19,6 +20,9 @@ WITHOUT_WAITING = 1 / 500
 LARGE = 4_000_000
 """Pixels of pictures whose memory is returned to the system at once."""
 AT_ONCE = 1.1
+LARGE_FILE = 8_000_000
+"""Bytes of files of which one at a time is in memory."""
+BUSY = "This host is busy with other large pictures. Try again in a minute."
 
 
 def check_size(size: tuple[int, int], limits: Settings, kind: str = "", *, times: int = 1) -> None:
@@ -50,6 +54,7 @@ class Budget:
     """Pixels that may be decoded at once; a picture waits until the others have room for it."""
 
     def __init__(self) -> None:
+        self._file = threading.Lock()
         self._changed = threading.Condition()
         self._held = 0.0
         self._most: float | None = None
@@ -57,6 +62,25 @@ class Budget:
     def start(self, settings: Settings) -> None:
         """Decode a little more than the largest picture at once: about 10 bytes per pixel."""
         self._most = AT_ONCE * settings.picture_pixels
+
+    @contextmanager
+    def hold_file(self, source: bytes | Path) -> Iterator[None]:
+        """Wait for others before a large file is read; bytes are in memory already.
+
+        Taken before pixels are, so that those who hold pixels never wait for it.
+
+        Raises:
+            NotEnoughResources: the others take too long.
+        """
+        if isinstance(source, bytes) or self._most is None or not _is_large(source):
+            yield
+            return
+        if not self._file.acquire(timeout=PATIENCE_SECONDS):
+            raise NotEnoughResources(BUSY)
+        try:
+            yield
+        finally:
+            self._file.release()
 
     @contextmanager
     def hold(self, pixels: float) -> Iterator[None]:
@@ -67,9 +91,7 @@ class Budget:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._has_room(pixels), PATIENCE_SECONDS):
-                raise NotEnoughResources(
-                    "This host is busy with other large pictures. Try again in a minute."
-                )
+                raise NotEnoughResources(BUSY)
             self._held += pixels
         try:
             yield
@@ -84,6 +106,13 @@ class Budget:
         if self._most is None or pixels <= WITHOUT_WAITING * self._most:
             return True
         return not self._held or self._held + pixels <= self._most
+
+
+def _is_large(path: Path) -> bool:
+    try:
+        return path.stat().st_size > LARGE_FILE
+    except OSError:  # reading it says why
+        return False
 
 
 BUDGET = Budget()

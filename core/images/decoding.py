@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from core.images import colour, tags
+from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale
 from core.images.formats import read, refusals
@@ -93,6 +94,7 @@ def decode_with_info(
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     with refusals(), ExitStack() as held:
+        held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
         image, kind, (width, height), turn, deep, cut, frames = load(
             content, shorter_edge, scale, limits, held
@@ -140,6 +142,7 @@ def decode_squares(
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = max(int(np.ceil(size / crop)) for size, crop in squares)
     with refusals(), ExitStack() as held:
+        held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
         image, kind, _, turn, deep, *_ = load(content, shorter_edge, scale, limits, held)
         # Most pictures: colours are converted last, and no array of the whole is needed.

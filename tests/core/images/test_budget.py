@@ -4,6 +4,7 @@ import io
 import struct
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -126,6 +127,25 @@ def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
         pass
     with shared.hold(1_000_000):
         pass  # alone, any picture is decoded
+
+
+def test_a_large_file_is_read_once_no_other_is_in_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shared = Budget()
+    shared.start(Settings())
+    monkeypatch.setattr("core.images.decoding.BUDGET", shared)
+    monkeypatch.setattr(budget, "PATIENCE_SECONDS", 0.05)
+    small, large = tmp_path / "small.bmp", tmp_path / "large.bmp"
+    Image.new("RGB", (64, 64)).save(small)
+    Image.new("RGB", (2_000, 1_400)).save(large)
+    assert large.stat().st_size > budget.LARGE_FILE
+    with shared.hold_file(large):
+        for source in (small, large.read_bytes()):
+            images.decode(source, limits=Settings())
+        with pytest.raises(NotEnoughResources, match="busy"):
+            images.decode(large, limits=Settings())
+    assert images.decode(large, limits=Settings()).shape == (1_400, 2_000, 3)
 
 
 @pytest.mark.parametrize("kind", ["lossless", "with transparency"])
