@@ -26,11 +26,11 @@ def predict(page: Page) -> None:
 
 
 def train(page: Page) -> None:
-    """A finished training on the sample, with its curves."""
+    """A finished training on the sample, with its curves and its files."""
     follow(page, "Train")
     press(page, "Use the sample")
     chromium.start_button(page).click()
-    page.get_by_role("button", name="Read the report").wait_for(timeout=TRAINING)
+    page.get_by_role("button", name="Download the bundle").wait_for(timeout=TRAINING)
 
 
 def reports(page: Page) -> None:
