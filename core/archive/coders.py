@@ -14,7 +14,7 @@ from core.settings import MEGABYTE
 
 CHUNK = 1 << 16
 MEMBERS = 100_000
-"""Parts of a gzip file that have headers of their own: usually one, or one per 64 KB."""
+"""Most members of a gzip file. Ordinary files have one, those of bgzip one per 64 KB."""
 DICTIONARY_BYTES = 256 * MEGABYTE
 """Most unpacked bytes that LZMA may keep in memory."""
 MOST_BITS = 4

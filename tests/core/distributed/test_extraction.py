@@ -202,19 +202,25 @@ def test_large_pictures_are_sent_in_shards_of_fewer(
     assert set(views_here) <= {8, 2}
 
 
-def test_shards_that_get_no_core_are_computed_here(
+@pytest.fixture
+def without_free_nodes(
     cluster_settings: Settings,
     busy_nodes: None,
     many_shapes: ImportedDataset,
-    views_here: list[int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+) -> SharedExtraction:
+    """An extraction on a cluster whose nodes work for others, and that waits for none of them."""
     monkeypatch.setattr(extraction, "LATE_SECONDS", 0.0)
-    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
-    shared_extraction.share_out()
+    return SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
+
+
+def test_shards_that_get_no_core_are_computed_here(
+    without_free_nodes: SharedExtraction, views_here: list[int], tmp_path: Path
+) -> None:
+    without_free_nodes.share_out()
     assert sum(views_here) == 240
-    shared_extraction.compare_with_one_machine(tmp_path / "alone")
+    without_free_nodes.compare_with_one_machine(tmp_path / "alone")
 
 
 def test_an_unreadable_picture_is_refused_as_on_one_machine(
@@ -245,15 +251,8 @@ def test_a_cancelled_extraction_leaves_the_cluster(
 
 
 def test_a_cancelled_extraction_drops_the_shards_that_wait_for_a_core(
-    cluster_settings: Settings,
-    busy_nodes: None,
-    many_shapes: ImportedDataset,
-    views_here: list[int],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    without_free_nodes: SharedExtraction, views_here: list[int]
 ) -> None:
-    monkeypatch.setattr(extraction, "LATE_SECONDS", 0.0)
-    shared_extraction = SharedExtraction(many_shapes, cluster_settings, tmp_path / "together")
     before = 0
 
     def stop(done: int) -> None:
@@ -263,8 +262,8 @@ def test_a_cancelled_extraction_drops_the_shards_that_wait_for_a_core(
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        shared_extraction.share_out(stop)
-    assert len(views_here) <= before + shared_extraction.engine.callers
+        without_free_nodes.share_out(stop)
+    assert len(views_here) <= before + without_free_nodes.engine.callers
 
 
 def test_a_training_over_two_nodes_has_the_report_of_one_machine(
