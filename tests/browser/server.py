@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from core.jobs.queue import slot
+from core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -34,6 +37,15 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         """Every process that the web process started and that still runs."""
         return self.process.children(recursive=True) if self.process.is_running() else []
+
+    @contextmanager
+    def jobs_wait(self) -> Iterator[None]:
+        """Let jobs that are queued during the block wait until its end."""
+        settings = Settings(home=self.home)
+        with ExitStack() as slots:
+            for _ in range(settings.jobs_at_once):
+                slots.enter_context(slot(settings))
+            yield
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of the server's log."""

@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from core.system import visitors
 
 TIMEOUT_SECONDS = 120.0
-QUIET_SECONDS = 0.5
+QUIET_SECONDS = 1.0
 """Without a message, after which a page has come to rest."""
 MEDIA = re.compile(rb"/media/[\w.-]+")
 
@@ -108,8 +108,9 @@ class Session:
         if not again:
             message.rerun_script.ClearField("widget_states")
         self._send(message)
+        self._receive_until(_finished)
         with contextlib.suppress(TimeoutError):
-            while True:  # one or two runs of the page
+            while True:  # the second request may have a run of its own
                 self._receive_until(_finished, timeout=QUIET_SECONDS)
 
     def upload(self, name: str, content: bytes) -> WidgetState:

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from core.jobs.queue import slot
-from core.settings import Settings
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
 from tests.shapes import shapes_zip
@@ -49,7 +47,7 @@ def test_a_double_click_starts_one_training_and_shows_it(host: Server, tmp_path:
         while not session.buttons(START) and time.monotonic() < until:
             time.sleep(0.1)
             session.open("train", pictures)
-        with slot(Settings(home=host.home)):  # so that the trainings wait
+        with host.jobs_wait():
             for pause in MILLISECONDS:
                 before = made(host, "runs")
                 session.open("train", pictures)

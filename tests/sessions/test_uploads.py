@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs.queue import slot
 from core.settings import MEGABYTE, Settings
 from tests.api.client import Client
 from tests.browser.server import ROOT, Server, start
@@ -54,9 +53,7 @@ def shows_picture(session: Session) -> bool:
 
 
 def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server) -> None:
-    # A job deletes the zip when it ends, so it waits for a slot until the zip has been looked at.
-    settings = Settings(home=host.home)
-    with Session(host.url) as session, slot(settings):
+    with Session(host.url) as session, host.jobs_wait():  # its job deletes the zip
         session.open("train")
         before = host.memory()
         content = zipped(99)
