@@ -1,4 +1,4 @@
-"""Commands that use a model: `predict` and `evaluate`."""
+"""The command `predict`: labels, a table of them, or the pictures sorted into folders."""
 
 from __future__ import annotations
 
@@ -13,22 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson, GroupBy, host
+from core.commands.arguments import AsJson, host
 from core.commands.terminal import Watcher, complain, print_json, say
 from core.errors import BadInput
 from core.system import prose
 
 if TYPE_CHECKING:
-    from core.intake import Intake
     from core.model.batch import Row
     from core.model.decision import Verdict
 
 NAMED = 5
 """Labels that the summary lists by name."""
-ABOUT_SPLITS = ("split_not_read", "validation_tests")
-"""Findings that do not matter where every picture is evaluated."""
-CONTRADICTIONS = ("in_two_classes", "alike_in_two_classes")
-"""Findings about labels of which some must be wrong, which a score depends on."""
 
 
 def predict(
@@ -180,70 +175,3 @@ def _summarise(
         parts.append(f"{unreadable:,} not readable")
     pictures = prose.count(total)
     say(f"{pictures}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")
-
-
-def evaluate(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[MODEL] DATA",
-            help="The model, unless --model names it; then an archive or folder of class folders.",
-        ),
-    ],
-    model: Annotated[
-        str, typer.Option(help="A run's id or folder, a bundle, or a backbone's name.")
-    ] = "",
-    group_by: GroupBy = "",
-    as_json: AsJson = False,
-) -> None:
-    """Evaluate a model on other pictures of its classes."""
-    from core.evaluation import describe, wording
-    from core.predict import lookup
-
-    settings = host()
-    if model:
-        names = [model, *names]
-    if len(names) != 2:
-        raise BadInput(
-            "Expected a model and an archive or folder of pictures. See: tusker evaluate --help"
-        )
-    name, data = names
-
-    def prepared(ungrouped: Intake) -> Intake:
-        for note in ungrouped.notes:
-            if note.code in ABOUT_SPLITS:
-                continue
-            kind = "Note" if note.severity == "informs" else "Warning"
-            complain(f"{kind}: {note.sentence}")
-        for finding in ungrouped.findings:
-            if finding.code in CONTRADICTIONS:
-                complain(f"Warning: {finding.sentence}")
-        arguments.report_left_out(ungrouped, complain)
-        return arguments.grouped(ungrouped, group_by, complain) if group_by else ungrouped
-
-    report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings, prepared)
-    if report.left_out:
-        were = prose.count(report.left_out, "picture was", "pictures were")
-        groups = ", from copies of them or from their groups" if group_by else " or copies of them"
-        complain(f"{were} left out: the model learned from them{groups}.")
-    for reservation in lookup.reservations(name, settings, group_by):
-        complain(f"Note: {reservation}")
-    if as_json:
-        print_json(report.model_dump(mode="json"))
-        return
-    say(report.headline)
-    macro = report.macro
-    say(
-        f"Macro averages: precision {describe(macro.precision)}, recall {describe(macro.recall)}, "
-        f"F1 {describe(macro.f1)}"
-    )
-    if gaps := wording.undefined(report):
-        say(gaps)
-    for sets in report.certainty.sets:
-        say(
-            f"Right class in the prediction set: {describe(sets.coverage)}, promised "
-            f"{100 * sets.level:.0f} %"
-        )
-    for row in report.per_class:
-        if row.support:
-            say(f"{row.name}: {describe(row.recall)} of {row.support} correct")

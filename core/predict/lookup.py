@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import backbones
 from core.backbones import serving
-from core.errors import BadDataset, UnknownModel
-from core.model.classifier import Classifier, Open, on_one_thread, opened
+from core.errors import UnknownModel
+from core.model.classifier import Classifier, Open, opened
 from core.settings import Settings
-from core.system import prose
 
 # Packages are imported where they are needed: with all of them, `tusker predict` with a backbone
 # would take twice as long.
 if TYPE_CHECKING:
-    import numpy as np
-
     from core.bundles import ImportedModel
-    from core.dataset import Dataset, Example
-    from core.evaluation import Report
-    from core.intake import Intake
     from core.runs.run import Run
-
-NAMED = 5
-"""Unknown classes that an error lists by name."""
 
 
 def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
@@ -42,16 +30,36 @@ def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier
         BadInput: the bundle cannot be used.
         RunDamaged: the run's files differ from its manifest.
     """
-    return _opened(_origin(name, settings), name, settings, open_model)
-
-
-def _opened(
-    model: Run | ImportedModel | None, name: str, settings: Settings, open_model: Open
-) -> Classifier:
+    model = find_trained(name, settings)
     if model is None:
         backbone = backbones.get(name or backbones.DEFAULT)
         return Classifier.of_backbone(backbone, settings, open_model)
     return model.classifier(settings, open_model)
+
+
+def find_trained(name: str, settings: Settings) -> Run | ImportedModel | None:
+    """The run or imported model that a name stands for, as in `find`; None for a backbone.
+
+    Raises:
+        UnknownModel, BadInput: as `find`.
+    """
+    if not name or backbones.known(name):
+        return None
+    from core import runs
+
+    if runs.RUN_ID.fullmatch(name):
+        return trained_model(name, settings)
+    path = Path(name)
+    if path.is_dir():
+        return runs.open_folder(path)
+    if path.is_file():
+        from core.bundles import imported
+
+        return imported.open_bundle(path, settings)
+    raise UnknownModel(
+        f"No backbone, run, run folder or bundle is called {name!r}. "
+        f"Backbones: {', '.join(backbones.BACKBONES)}."
+    )
 
 
 def trained_model(model_id: str, settings: Settings) -> Run | ImportedModel:
@@ -75,166 +83,3 @@ def version(name: str, settings: Settings) -> tuple[object, ...]:
     if backbones.known(name):
         return name, str(serving.required(backbones.get(name), settings))
     return name, *trained_model(name, settings).version
-
-
-def reservations(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
-    """What `evaluate_on` could not tell of the pictures that a model learned from, in sentences.
-
-    Args:
-        name: as of `find`.
-        group_by: what groups of the evaluated pictures are taken from; empty for none.
-
-    Raises:
-        UnknownModel: there is no such model.
-    """
-    from core.runs.run import Run
-
-    model = _origin(name, settings)
-    if model is None:
-        return
-    learned = model.learned()
-    fingerprints = model.fingerprints() if isinstance(model, Run) else None
-    missing = learned if fingerprints is None else learned - fingerprints.place.keys()
-    if not learned:
-        yield (
-            "It is not known which pictures this model learned from. If some of these are among "
-            "them, the score is too good."
-        )
-    elif missing:
-        yield (
-            f"Of {prose.count(len(missing))} that the model learned from, only the files "
-            "themselves are recognised. If edited copies are among these, the score is too good."
-        )
-    if isinstance(model, Run) and (by := model.dataset().grouped_by) and not group_by:
-        yield (
-            "The model was trained and tested with groups. If some of them are among these "
-            f"pictures, the score is not one for new groups; --group-by {shlex.quote(by)} leaves "
-            "them out."
-        )
-
-
-def _origin(name: str, settings: Settings) -> Run | ImportedModel | None:
-    """The run or imported model behind a name, as of `find`; None for a backbone."""
-    if not name or backbones.known(name):
-        return None
-    from core import runs
-
-    if runs.RUN_ID.fullmatch(name):
-        return trained_model(name, settings)
-    path = Path(name)
-    if path.is_dir():
-        return runs.open_folder(path)
-    if path.is_file():
-        from core.bundles import imported
-
-        return imported.open_bundle(path, settings)
-    raise UnknownModel(
-        f"No backbone, run, run folder or bundle is called {name!r}. "
-        f"Backbones: {', '.join(backbones.BACKBONES)}."
-    )
-
-
-def evaluate_on(
-    name: str,
-    source: Path,
-    settings: Settings,
-    group: Callable[[Intake], Intake] = lambda ungrouped: ungrouped,
-) -> Report:
-    """Evaluate a model on every picture of a zip or folder that it did not learn from.
-
-    The split that folders define is ignored. Folders that are codes get names as for a training,
-    unless the model has the codes. Pictures that the model was trained or validated on are left
-    out, with the pictures that share their groups. If the model is a run, near-copies of these
-    pictures are left out, too, and all pictures of groups that it was trained on, provided that it
-    was trained with the same kind of groups; the others are then of new groups.
-
-    Args:
-        name: of the model, as in `find`.
-        group: assigns groups to the pictures, for the intervals; by default, pictures that look the
-            same are a group.
-
-    Raises:
-        BadDataset: a folder has no class of the model as its name, or no picture is left.
-    """
-    import numpy as np
-
-    from core import intake
-    from core.archive import sources
-    from core.dataset import known_groups, splitting
-    from core.evaluation import evaluate
-    from core.model import batch
-
-    model = _origin(name, settings)
-    classifier = _opened(model, name, settings, on_one_thread)
-    set_level = classifier.decision.set_level
-    indices = {label: i for i, label in enumerate(classifier.labels)}
-    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        ungrouped = intake.take_in(
-            source,
-            sources.stem(source.name),
-            Path(scratch),
-            settings,
-            classes="any",
-            scale=classifier.scale,
-        )
-        names = [n.remedy for n in ungrouped.notes if n.remedy and n.remedy.kind == "rename"]
-        if names and not indices.keys() >= set(ungrouped.dataset.classes):
-            named = intake.apply_remedies(Path(scratch), names, settings)
-            ungrouped = ungrouped.model_copy(update={"dataset": named.dataset})
-        dataset = group(ungrouped).dataset
-        unknown = [label for label in dataset.classes if label not in indices]
-        if unknown:
-            raise BadDataset(
-                "Expected folders named after the model's classes "
-                f"({prose.listed(classifier.labels, NAMED)}), found "
-                f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
-            )
-        folder = intake.pictures(Path(scratch))
-        excluded, new_groups = _known(model, dataset, folder, settings)
-        if excluded.all():
-            of_groups = " or that have the names of its groups" if new_groups else ""
-            raise BadDataset(
-                f"Expected pictures that the model does not know, found {len(excluded)} that it "
-                f"learned from{of_groups}. Evaluate it on other pictures."
-            )
-        examples = [e for e, skip in zip(dataset.examples, excluded, strict=True) if not skip]
-
-        def predict(opened: Classifier, example: Example) -> np.ndarray:
-            return opened.answer(opened.load(folder / example.path)).probabilities
-
-        rows = batch.map_parallel(
-            lambda: _opened(model, name, settings, on_one_thread), examples, predict
-        )
-        probabilities = np.stack(list(rows))
-    return evaluate(
-        np.array([indices[dataset.classes[example.label]] for example in examples]),
-        probabilities,
-        classifier.labels,
-        names=[example.name for example in examples],
-        groups=splitting.groups(examples, bursts=True),
-        set_levels=() if set_level is None else (set_level,),
-        left_out=int(excluded.sum()),
-        new_groups=known_groups.count(examples) if new_groups else None,
-    )
-
-
-def _known(
-    model: Run | ImportedModel | None, dataset: Dataset, folder: Path, settings: Settings
-) -> tuple[np.ndarray, bool]:
-    """Which pictures, (n,) bool, a model learned from, and whether the others are of new groups."""
-    from core import checks
-    from core.dataset import known_groups, splitting
-    from core.runs.run import Run
-
-    hashes = frozenset() if model is None else model.learned()
-    known = splitting.known(dataset, hashes)
-    if not isinstance(model, Run):
-        return known, False
-    earlier = model.dataset()
-    if (grouped := known_groups.find(dataset, earlier)) is not None:
-        known |= grouped
-    if (fingerprints := model.fingerprints()) is not None:
-        # Those of a model that it continued from may be its test pictures.
-        learned = [example for example in earlier.examples if example.sha256 in hashes]
-        known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
-    return known, grouped is not None
