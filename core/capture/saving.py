@@ -24,7 +24,7 @@ def as_zip(session: CaptureSession) -> bytes:
     buffer = io.BytesIO()
     pictures = (
         (f"{cls.name}/{name}", frame.content)
-        for cls in session.shown
+        for cls in session.nonempty_classes
         for name, frame in _named_frames(cls)
     )
     unpacking.write_zip(buffer, pictures)
@@ -47,7 +47,7 @@ def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload
 
 def missing(session: CaptureSession) -> str:
     """What is missing before a training can start, as a sentence; empty if nothing is."""
-    classes = session.shown
+    classes = session.nonempty_classes
     if len(classes) < 2:
         return "Capture pictures of at least two classes."
     for cls in classes:
@@ -59,7 +59,9 @@ def missing(session: CaptureSession) -> str:
 
 def single_burst_classes(session: CaptureSession) -> tuple[str, ...]:
     """Names of the classes whose test pictures come from the burst that is trained on."""
-    return tuple(cls.name for cls in session.shown if len({p.burst for p in cls.pictures}) == 1)
+    return tuple(
+        cls.name for cls in session.nonempty_classes if len({p.burst for p in cls.pictures}) == 1
+    )
 
 
 def _findings(session: CaptureSession) -> tuple[Finding, ...]:
@@ -77,7 +79,7 @@ def _findings(session: CaptureSession) -> tuple[Finding, ...]:
 
 
 def _split_frames(session: CaptureSession) -> Iterator[tuple[str, bytes]]:
-    for cls in session.shown:
+    for cls in session.nonempty_classes:
         splits = split_by_burst(cls.pictures)
         for name, frame in _named_frames(cls):
             if frame.id in splits:

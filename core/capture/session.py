@@ -56,23 +56,23 @@ class CaptureSession:
         id: unique; ids of classes and pictures are only unique within a session.
         classes: in the order of creation.
         version: increases with every change.
-        fitted: version that the head was fitted to.
-        alike: number of pictures left out, as nearly the same as others.
+        fitted_version: version that the head was fitted to.
+        near_duplicates: number of pictures left out, as nearly the same as others.
     """
 
     def __init__(self, network: Classifier, settings: Settings) -> None:
         self._network, self._settings = network, settings
         self.id = secrets.token_hex(8)
         self.version = 0
-        self.fitted = 0
+        self.fitted_version = 0
         self._request = 0
-        self._learned: FittedHead | None = None
+        self._fitted_head: FittedHead | None = None
         self.clear()
 
     def clear(self) -> None:
         """Delete all pictures and start with two classes."""
         self.classes: list[Class] = []
-        self.alike = 0
+        self.near_duplicates = 0
         self._next()
         for _ in range(2):
             self.add_class()
@@ -101,7 +101,7 @@ class CaptureSession:
         Raises:
             BadDataset: the name is not allowed.
         """
-        name, renamed = class_names.checked(name), self.named(class_id)
+        name, renamed = class_names.checked(name), self.class_of(class_id)
         names = {cls.name.casefold() for cls in self.classes if cls is not renamed}
         if name.casefold() in names:
             raise BadDataset(f"Expected a different name for each class, found {name} twice.")
@@ -110,7 +110,7 @@ class CaptureSession:
 
     def remove_class(self, class_id: int) -> None:
         """Delete a class and its pictures."""
-        self.classes.remove(self.named(class_id))
+        self.classes.remove(self.class_of(class_id))
         self._next()
 
     def add(self, class_id: int, contents: Iterable[bytes], burst: int) -> int:
@@ -127,16 +127,16 @@ class CaptureSession:
             BadImage: a file cannot be read; the pictures before it are kept.
             LimitExceeded: this host keeps no more pictures per visitor; those before are kept.
         """
-        cls, before = self.named(class_id), self.alike
+        cls, before = self.class_of(class_id), self.near_duplicates
         for content in contents:
             self._check_limits()
             picture = take(content, self._network, id=self.version + 1, burst=burst)
             if picture.is_like(cls.pictures):
-                self.alike += 1
+                self.near_duplicates += 1
                 continue
             self._next()
             cls.pictures.append(picture)
-        return self.alike - before
+        return self.near_duplicates - before
 
     def remove(self, picture_id: int) -> None:
         """Delete a picture, if it is still there."""
@@ -144,13 +144,13 @@ class CaptureSession:
             cls.pictures = [frame for frame in cls.pictures if frame.id != picture_id]
         self._next()
 
-    def first(self, request: int) -> bool:
+    def is_new_request(self, request: int) -> bool:
         """Whether a number given by the browser is not that of the last request; 0 is for none."""
         repeated = request != 0 and request == self._request
         self._request = request
         return not repeated
 
-    def named(self, class_id: int) -> Class:
+    def class_of(self, class_id: int) -> Class:
         """The class with an id.
 
         Raises:
@@ -162,7 +162,7 @@ class CaptureSession:
         raise BadDataset("That class is no longer here. Choose another class.")
 
     @property
-    def shown(self) -> list[Class]:
+    def nonempty_classes(self) -> list[Class]:
         """The classes that have pictures, in the order of the head's outputs."""
         return [cls for cls in self.classes if cls.pictures]
 
@@ -176,18 +176,20 @@ class CaptureSession:
         """Memory that the pictures take."""
         return sum(frame.bytes for cls in self.classes for frame in cls.pictures)
 
-    def learned(self) -> FittedHead | None:
+    def fitted_head(self) -> FittedHead | None:
         """The head fitted to the present pictures; None if fewer than two classes have any."""
-        if self.fitted != self.version:
-            self.fitted, self._learned = self.version, _fit_head(self.shown)
-        return self._learned
+        if self.fitted_version != self.version:
+            self.fitted_version, self._fitted_head = self.version, _fit_head(self.nonempty_classes)
+        return self._fitted_head
 
     def classifier(self) -> Classifier | None:
         """The network with the fitted head."""
-        learned = self.learned()
-        if learned is None:
+        fitted = self.fitted_head()
+        if fitted is None:
             return None
-        return self._network.with_head(learned.head, tuple(cls.name for cls in self.shown))
+        return self._network.with_head(
+            fitted.head, tuple(cls.name for cls in self.nonempty_classes)
+        )
 
     def _next(self) -> int:
         """A new number for an id, which becomes the version."""

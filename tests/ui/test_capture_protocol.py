@@ -103,7 +103,7 @@ def test_the_server_predicts_frames_where_the_browser_cannot(
         request_(action="add pictures", class_id=captured_class.id, frames=_frames(label, 1, 2, 3))
     header, payload = request_(frame=frame)
     assert header["classes"] == 2
-    assert (header["version"], header["head_version"]) == (session.version, session.fitted)
+    assert (header["version"], header["head_version"]) == (session.version, session.fitted_version)
     assert np.frombuffer(payload, "<f4").argmax() == 0
     session.clear()
     header, _ = request_(part="labels")

@@ -104,7 +104,7 @@ def _respond(
     if classifier is None:
         raise BadDataset("Capture pictures of two classes first.")
     header, payload = respond(request, classifier, parts)
-    return header | {"head_version": session.fitted}, payload
+    return header | {"head_version": session.fitted_version}, payload
 
 
 def _act(request: CaptureRequest, session: CaptureSession) -> None:
@@ -112,7 +112,7 @@ def _act(request: CaptureRequest, session: CaptureSession) -> None:
         return
     if request.session not in ("", session.id):
         raise BadDataset(LOST)
-    if not session.first(request.action_number):
+    if not session.is_new_request(request.action_number):
         return
     match request.action:
         case "add pictures":
@@ -128,11 +128,11 @@ def _act(request: CaptureRequest, session: CaptureSession) -> None:
 
 
 def _state(request: CaptureRequest, session: CaptureSession) -> tuple[dict[str, Any], bytes]:
-    trained = session.learned()
+    trained = session.fitted_head()
     pictures = [picture for cls in session.classes for picture in cls.pictures]
     header = {
         "lost": LOST if request.session not in ("", session.id) else "",
-        "near_duplicates": session.alike,
+        "near_duplicates": session.near_duplicates,
         "classes": [
             {"id": cls.id, "name": cls.name, "pictures": [p.id for p in cls.pictures]}
             for cls in session.classes
@@ -142,11 +142,11 @@ def _state(request: CaptureRequest, session: CaptureSession) -> tuple[dict[str, 
             for picture in pictures
             if picture.id > request.last_picture
         },
-        "labels": [cls.name for cls in session.shown] if trained else [],
+        "labels": [cls.name for cls in session.nonempty_classes] if trained else [],
         "correct": trained and trained.correct,
         "evaluated": trained.total if trained else 0,
-        "head_version": session.fitted,
+        "head_version": session.fitted_version,
     }
-    if trained is None or request.head_version == session.fitted:
+    if trained is None or request.head_version == session.fitted_version:
         return header, b""
     return header, save(trained.head.arrays())

@@ -35,33 +35,33 @@ def test_thirty_pictures_of_two_classes_can_be_learned(capture: Capture) -> None
 
 
 def test_a_head_needs_two_classes(capture: Capture) -> None:
-    assert capture((4,), ()).learned() is None
+    assert capture((4,), ()).fitted_head() is None
     session = capture((), (4,))
-    assert session.learned() is not None
+    assert session.fitted_head() is not None
     session.remove_class(session.classes[1].id)
-    assert session.learned() is None
+    assert session.fitted_head() is None
 
 
 def test_a_deleted_picture_no_longer_counts(capture: Capture) -> None:
     session = capture((6,), (6,))
-    before, wrong = session.learned(), encoded(draw(1, 50, SIZE))
+    before, wrong = session.fitted_head(), encoded(draw(1, 50, SIZE))
     session.add(session.classes[0].id, [wrong], 9)
-    learned = session.learned()
+    learned = session.fitted_head()
     assert before is not None and learned is not None
     assert not np.allclose(learned.head.layers[0][0], before.head.layers[0][0])
     session.remove(session.classes[0].pictures[-1].id)
-    after = session.learned()
+    after = session.fitted_head()
     assert after is not None
     np.testing.assert_array_equal(after.head.layers[0][0], before.head.layers[0][0])
 
 
 def test_the_accuracy_is_that_on_held_out_bursts(capture: Capture) -> None:
-    learned = capture((5,), (5, 5)).learned()
+    learned = capture((5,), (5, 5)).fitted_head()
     assert learned is not None
     assert learned.correct is None, "a class was shown in a single burst"
     session = capture((), ())
     session.add(session.classes[0].id, [encoded(draw(0, 500 + i, SIZE)) for i in range(5)], burst=7)
-    learned = session.learned()
+    learned = session.fitted_head()
     assert learned is not None and learned.correct is not None
     assert learned.total == 20
     assert 15 <= learned.correct <= 20
@@ -72,7 +72,7 @@ def test_a_near_duplicate_in_its_class_is_left_out(session: CaptureSession) -> N
     scene = draw(0, 1, SIZE)
     moved = draw(0, 2, SIZE)
     session.add(first_class.id, [encoded(scene), _next_frame(scene), encoded(moved)], 1)
-    assert (len(first_class.pictures), session.alike) == (2, 1)
+    assert (len(first_class.pictures), session.near_duplicates) == (2, 1)
     # Neither in a later burst, or the same view would be learned from and tested on.
     session.add(first_class.id, [_next_frame(scene)], 2)
     assert len(first_class.pictures) == 2
@@ -104,7 +104,7 @@ def test_an_unreadable_picture_is_refused_and_those_before_it_stay(
     with pytest.raises(BadImage, match="Not a picture"):
         session.add(first_class.id, [frame, frame, b"no picture"], 1)
     assert len(first_class.pictures) == 1
-    assert session.alike == 1, "what was left out before it is counted"
+    assert session.near_duplicates == 1, "what was left out before it is counted"
 
 
 @pytest.mark.parametrize("limit", ["captured_pictures", "captured_megabytes"])
@@ -169,7 +169,7 @@ def test_capturing_does_not_import_tensorflow() -> None:
         "session = CaptureSession(open_network(Settings()), Settings())\n"
         "for label, captured in enumerate(session.classes):\n"
         "    session.add(captured.id, [encoded(draw(label, i, 160)) for i in range(4)], 1)\n"
-        "assert session.learned()\n"
+        "assert session.fitted_head()\n"
         "print([name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"
     )
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
