@@ -82,7 +82,7 @@ def compare(
             f"{len(examples)} pictures. Add some."
         )
     correct: dict[str, np.ndarray] = {}
-    absent: list[Unavailable] = []
+    unavailable: list[Unavailable] = []
     for row in available(settings):
         try:
             correct[row.name] = _correct(
@@ -91,20 +91,22 @@ def compare(
         except Cancelled:
             raise
         except TuskerError as error:
-            absent.append(Unavailable(backbone=row.name, why=str(error)))
+            unavailable.append(Unavailable(backbone=row.name, reason=str(error)))
     if not correct:
-        reasons = dict.fromkeys(row.why for row in absent)  # such as one picture, for all of them
+        reasons = dict.fromkeys(
+            row.reason for row in unavailable
+        )  # such as one picture, for all of them
         raise BadDataset(" ".join(["No backbone could be compared.", *reasons]))
     progress("Timing", 0, 1)
     models = [serving.required(backbones.get(name), settings) for name in correct]
     milliseconds = dict(zip(correct, _milliseconds(models), strict=True))
     megabytes = {name: m.stat().st_size / 1e6 for name, m in zip(correct, models, strict=True)}
     return Comparison(
-        terms=conditions_of(dataset, config),
+        conditions=conditions_of(dataset, config),
         pictures=len(examples),
         held_out=len(split.examples) - len(examples),
-        contenders=ranked(correct, splitting.groups(examples), milliseconds, megabytes),
-        absent=tuple(absent),
+        candidates=ranked(correct, splitting.groups(examples), milliseconds, megabytes),
+        unavailable=tuple(unavailable),
     )
 
 
@@ -191,16 +193,16 @@ def ranked(
     ]
     # The pairs with the best come first.
     p_values = holm([sign_flip(change, groups) for change in changes])[: len(order) - 1]
-    behind = [gain(change, groups) for change in changes[: len(order) - 1]]
+    differences = [gain(change, groups) for change in changes[: len(order) - 1]]
     return tuple(
         Candidate(
             backbone=name,
-            right=int(correct[name].sum()),
+            correct=int(correct[name].sum()),
             accuracy=share(correct[name], groups),
-            behind=difference,
+            difference=difference,
             p=p,
             milliseconds=milliseconds[name],
             megabytes=megabytes[name],
         )
-        for name, difference, p in zip(order, [None, *behind], [None, *p_values], strict=True)
+        for name, difference, p in zip(order, [None, *differences], [None, *p_values], strict=True)
     )

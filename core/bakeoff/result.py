@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from core import backbones
 from core.dataset import Dataset
@@ -33,19 +33,20 @@ class Conditions(ReportPart):
     scale: Scale = AS_DECLARED
 
 
-class Candidate(ReportPart):
+class Candidate(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """The figures of one backbone.
 
-    `right` counts the pictures predicted correctly out of fold. `behind` is the difference in
-    accuracy to the best backbone, on the same pictures, and `p` its p-value, adjusted for multiple
-    comparisons; both are None for the best. `milliseconds` is the time for one picture on this
-    machine.
+    Attributes:
+        correct: number of pictures predicted correctly out of fold.
+        difference: how much more accurate the best backbone is on the same pictures; None for it.
+        p: p-value of the difference, adjusted for multiple comparisons; None for the best.
+        milliseconds: time for one picture on this machine.
     """
 
     backbone: str
-    right: int
+    correct: int = Field(alias="right")
     accuracy: Estimate
-    behind: Estimate | None
+    difference: Estimate | None = Field(alias="behind")
     p: float | None = None
     milliseconds: float
     megabytes: float
@@ -53,32 +54,32 @@ class Candidate(ReportPart):
     @property
     def as_good(self) -> bool:
         """Whether the difference to the best is not significant."""
-        if self.behind is None or self.p is None:  # without p: of an earlier version
-            return self.behind is None or self.behind.low <= 0
+        if self.difference is None or self.p is None:  # without p: of an earlier version
+            return self.difference is None or self.difference.low <= 0
         return self.p >= ALPHA
 
 
-class Unavailable(ReportPart):
+class Unavailable(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """A backbone that could not be compared, with the reason."""
 
     backbone: str
-    why: str
+    reason: str = Field(alias="why")
 
 
-class Comparison(ReportPart):
+class Comparison(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """All backbones, the best first."""
 
     version: Literal[1] = 1
-    terms: Conditions
+    conditions: Conditions = Field(alias="terms")
     pictures: int
     held_out: int
-    contenders: tuple[Candidate, ...]
-    absent: tuple[Unavailable, ...] = ()
+    candidates: tuple[Candidate, ...] = Field(alias="contenders")
+    unavailable: tuple[Unavailable, ...] = Field((), alias="absent")
 
     @property
     def sentence(self) -> str:
         """Which backbone is best, and whether a faster one is about as good."""
-        best, *others = self.contenders
+        best, *others = self.candidates
         name = backbones.get(best.backbone).title
         on = f"{describe(best.accuracy)} of {self.pictures:,} pictures"
         if not others:
@@ -86,7 +87,7 @@ class Comparison(ReportPart):
         equals = [candidate for candidate in others if candidate.as_good]
         if not equals:
             return f"{name} was correct most often, on {on}. Chance alone seldom gives such a lead."
-        most_often = "" if others[0].right == best.right else " most often,"
+        most_often = "" if others[0].correct == best.correct else " most often,"
         titles = [backbones.get(candidate.backbone).title for candidate in equals]
         are = "is" if len(equals) == 1 else "are"
         summary = f"{prose.listed(titles, len(titles))} {are} as good within the margin of error"
@@ -116,11 +117,11 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
 def table(comparison: Comparison) -> list[str]:
     """The comparison as lines of text, the sentence last."""
     lines = [f"{'backbone':20}  {'right':>16}  {'ms per picture':>14}  {'MB':>6}"]
-    for candidate in comparison.contenders:
+    for candidate in comparison.candidates:
         right = describe(candidate.accuracy)
         cost = f"{candidate.milliseconds:14.1f}  {candidate.megabytes:6.1f}"
         lines.append(f"{candidate.backbone:20}  {right:>16}  {cost}")
-    lines += [f"{missing.backbone}: {missing.why}" for missing in comparison.absent]
+    lines += [f"{missing.backbone}: {missing.reason}" for missing in comparison.unavailable]
     return [*lines, comparison.sentence]
 
 

@@ -37,26 +37,26 @@ def finished_comparison(queued_comparison: Upload) -> Callable[..., Upload]:
         candidates = (
             Candidate(
                 backbone=LITE2,
-                right=33,
+                correct=33,
                 accuracy=proportion(33, 40),
-                behind=None,
+                difference=None,
                 milliseconds=8.4,
                 megabytes=24.3,
             ),
             Candidate(
                 backbone=LITE0,
-                right=32,
+                correct=32,
                 accuracy=proportion(32, 40),
-                behind=gain(np.repeat([1, -1, 0], [2, 1, 37]), np.arange(40)),
+                difference=gain(np.repeat([1, -1, 0], [2, 1, 37]), np.arange(40)),
                 milliseconds=4.1,
                 megabytes=18.6,
             ),
         )
         comparison = Comparison(
-            terms=result.conditions_of(queued_comparison.intake().dataset, run_config),
+            conditions=result.conditions_of(queued_comparison.intake().dataset, run_config),
             pictures=40,
             held_out=8,
-            contenders=candidates,
+            candidates=candidates,
         )
         result.write(job.path, comparison)
         job.end(State.FINISHED)
@@ -66,7 +66,7 @@ def finished_comparison(queued_comparison: Upload) -> Callable[..., Upload]:
 
 
 def _in_use(visitor: Visitor) -> list[bool]:
-    """Of each contender in turn, whether it is the one in use."""
+    """Of each candidate in turn, whether it is the one in use."""
     return [b.disabled for b in visitor.at.button if b.key and b.key.startswith("use ")]
 
 

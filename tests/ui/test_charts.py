@@ -45,20 +45,20 @@ def kept_event(phase, epoch):
 
 
 def comparison_of_two():
-    terms = Conditions(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
+    conditions = Conditions(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
     figures = (("resnet50", 90, 40.0, 102.0), ("efficientnet-lite0", 80, 4.0, 18.6))
-    contenders = [
+    candidates = [
         Candidate(
             backbone=name,
-            right=right,
+            correct=right,
             accuracy=proportion(right, 100),
-            behind=None,
+            difference=None,
             milliseconds=milliseconds,
             megabytes=megabytes,
         )
         for name, right, milliseconds, megabytes in figures
     ]
-    return Comparison(terms=terms, pictures=100, held_out=9, contenders=tuple(contenders))
+    return Comparison(conditions=conditions, pictures=100, held_out=9, candidates=tuple(candidates))
 
 
 def learning_curve_of(classes):
@@ -250,10 +250,10 @@ def test_the_axis_shows_every_interval_and_is_not_too_narrow(right):
     accuracy = proportion(right, 10_000)
     candidates = [
         candidate.model_copy(update={"accuracy": accuracy})
-        for candidate in comparison_of_two().contenders
+        for candidate in comparison_of_two().candidates
     ]
     figure = comparison.accuracy_by_time(
-        comparison_of_two().model_copy(update={"contenders": candidates})
+        comparison_of_two().model_copy(update={"candidates": candidates})
     )
     low, high = figure.layout.yaxis.range
     assert low <= 100 * accuracy.low and high >= 100 * accuracy.high

@@ -21,7 +21,7 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
     """
     figure = go.Figure()
     order = list(backbones.BACKBONES)
-    for candidate in comparison.contenders:
+    for candidate in comparison.candidates:
         title = literal(backbones.get(candidate.backbone).title)
         index = order.index(candidate.backbone) if candidate.backbone in order else len(order)
         colour, shape = class_colour(index), SYMBOLS[index % len(SYMBOLS)]
@@ -44,12 +44,12 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
             "%{x:.1f} ms per picture<br>%{customdata[2]} MB<extra></extra>",
             showlegend=True,
         )
-    slowest = max(candidate.milliseconds for candidate in comparison.contenders)
+    slowest = max(candidate.milliseconds for candidate in comparison.candidates)
     figure.update_xaxes(
         title_text="ms per picture, on this machine", range=[0, 1.15 * slowest], fixedrange=True
     )
-    low = min(candidate.accuracy.low for candidate in comparison.contenders)
-    high = max(candidate.accuracy.high for candidate in comparison.contenders)
+    low = min(candidate.accuracy.low for candidate in comparison.candidates)
+    high = max(candidate.accuracy.high for candidate in comparison.candidates)
     margin = max(0.0, (FEWEST - (high - low)) / 2)
     figure.update_yaxes(
         **per_cents([100 * max(0.0, low - margin), 100 * min(1.0, high + margin)]),
@@ -59,7 +59,7 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
     candidates = (
         f"{backbones.get(candidate.backbone).title} {describe(candidate.accuracy)} in "
         f"{candidate.milliseconds:.0f} ms"
-        for candidate in comparison.contenders
+        for candidate in comparison.candidates
     )
     finish(figure, f"Accuracy by time: {'; '.join(candidates)}", height=300)
     return figure.update_yaxes(title_standoff=ROOM)

@@ -48,7 +48,7 @@ def offer(
         widgets.error(status.sentence)
     if last is not None and config is not None:
         _show(last, config.backbone)
-        if last.terms != result.conditions_of(examined.dataset, config):
+        if last.conditions != result.conditions_of(examined.dataset, config):
             st.caption(
                 ":material/history: This comparison used other pictures, or another seed, other "
                 "shares, another crop or other class weights. Compare again to be sure."
@@ -64,11 +64,11 @@ def _show(compared: Comparison, chosen: str) -> None:
     st.markdown(text.plain(compared.sentence, 900))
     table, chart = st.columns([3, 2], gap="large")
     with table:
-        for candidate in compared.contenders:
+        for candidate in compared.candidates:
             _row(candidate, chosen)
-        for missing in compared.absent:
+        for missing in compared.unavailable:
             title = backbones.get(missing.backbone).title
-            st.caption(f":material/block: {title}: {text.plain(missing.why, 400)}")
+            st.caption(f":material/block: {title}: {text.plain(missing.reason, 400)}")
     with chart:
         widgets.chart(comparison.accuracy_by_time(compared, chosen), key="comparison")
     st.caption(

@@ -48,11 +48,11 @@ def extracted(monkeypatch):
 
 def test_accuracies_are_cross_validated(compare, tiny, settings, shapes_dataset):
     comparison = compare()
-    (candidate,) = comparison.contenders
+    (candidate,) = comparison.candidates
     assert candidate.backbone == "tiny"
-    assert candidate.accuracy.value == candidate.right / comparison.pictures
+    assert candidate.accuracy.value == candidate.correct / comparison.pictures
     assert candidate.accuracy.low < candidate.accuracy.value < candidate.accuracy.high
-    assert candidate.behind is None
+    assert candidate.difference is None
     assert 0 < candidate.milliseconds < 1000
     assert candidate.megabytes == serving.required(tiny, settings).stat().st_size / 1e6
     assert comparison.pictures + comparison.held_out == len(shapes_dataset.dataset.examples)
@@ -151,8 +151,8 @@ def test_a_backbone_that_cannot_be_prepared_is_left_out(compare, tiny, monkeypat
 
     monkeypatch.setattr(serving, "prepare", unavailable)
     comparison = compare(rows=(backbones.get("resnet50"), tiny))
-    assert [candidate.backbone for candidate in comparison.contenders] == ["tiny"]
-    assert [(candidate.backbone, candidate.why) for candidate in comparison.absent] == [
+    assert [candidate.backbone for candidate in comparison.candidates] == ["tiny"]
+    assert [(candidate.backbone, candidate.reason) for candidate in comparison.unavailable] == [
         ("resnet50", "ResNet50 cannot be had.")
     ]
     with pytest.raises(BadDataset, match="ResNet50 cannot be had"):
@@ -204,9 +204,9 @@ def test_backbones_are_ranked_with_their_distance_to_the_best():
         megabytes={"resnet50": 1.0, "mobilenetv2": 1.0, "tiny": 1.0},
     )
     assert [candidate.backbone for candidate in ranked] == ["tiny", "mobilenetv2", "resnet50"]
-    assert ranked[0].behind is None
-    assert ranked[1].behind.value == 0 and ranked[1].as_good
-    assert ranked[2].behind.value == 0.15 and not ranked[2].as_good
+    assert ranked[0].difference is None
+    assert ranked[1].difference.value == 0 and ranked[1].as_good
+    assert ranked[2].difference.value == 0.15 and not ranked[2].as_good
 
 
 @pytest.mark.slow

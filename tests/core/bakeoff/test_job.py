@@ -60,12 +60,12 @@ def test_a_worker_writes_the_comparison_beside_the_pictures(
     dataset = upload.intake().dataset
     job = comparisons.start(upload, dataset, config, host)
     assert result.read(job.path) is None
-    worker.work(job, host)
+    worker.run_job(job, host)
     assert job.recorded().state is State.FINISHED
     comparison = result.read(Upload(upload.path).comparison.path)
     assert comparison is not None
-    assert [candidate.backbone for candidate in comparison.contenders] == [only_tiny.name]
-    assert comparison.terms == result.conditions_of(dataset, config)
+    assert [candidate.backbone for candidate in comparison.candidates] == [only_tiny.name]
+    assert comparison.conditions == result.conditions_of(dataset, config)
     steps = [event for event in job.events.read() if isinstance(event, Step)]
     assert {step.what for step in steps} >= {"Tiny: extracting features", "Tiny: training heads"}
     assert not at_work.hidden_files(job.path)
@@ -75,7 +75,7 @@ def test_a_new_comparison_replaces_the_old_one(
     host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
 ) -> None:
     dataset = upload.intake().dataset
-    worker.work(comparisons.start(upload, dataset, tiny_config("quick"), host), host)
+    worker.run_job(comparisons.start(upload, dataset, tiny_config("quick"), host), host)
     job = comparisons.start(upload, dataset, tiny_config("quick", seed=1), host)
     assert job.recorded().state is State.QUEUED
     assert result.read(job.path) is None
@@ -98,7 +98,7 @@ def test_deleted_pictures_end_the_comparison_with_an_error(
     job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     shutil.rmtree(upload.pictures)
     with pytest.raises(BadDataset):
-        worker.work(job, host)
+        worker.run_job(job, host)
     assert job.recorded().sentence == (
         "The pictures of this comparison are no longer here. Upload them again."
     )

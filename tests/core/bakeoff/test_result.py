@@ -1,5 +1,7 @@
 """What a comparison says of its figures, and no more than they show."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -19,16 +21,16 @@ def candidate(name, right, milliseconds, lead=None, pictures=400):
     """`lead`: pictures that only the best, and that only this one, got right."""
     return Candidate(
         backbone=name,
-        right=right,
+        correct=right,
         accuracy=proportion(right, pictures),
-        behind=None if lead is None else ahead(*lead, pictures),
+        difference=None if lead is None else ahead(*lead, pictures),
         milliseconds=milliseconds,
         megabytes=18.6,
     )
 
 
-def comparison(*contenders, **more):
-    return Comparison(terms=TERMS, pictures=400, held_out=70, contenders=contenders, **more)
+def comparison(*candidates, **more):
+    return Comparison(conditions=TERMS, pictures=400, held_out=70, candidates=candidates, **more)
 
 
 def test_a_significant_lead_is_stated():
@@ -104,6 +106,9 @@ def test_a_comparison_is_written_and_read_back(tmp_path):
     assert result.read(tmp_path) is None
     result.write(tmp_path, original)
     assert result.read(tmp_path) == original
+    stored = json.loads((tmp_path / result.RESULT).read_bytes())
+    assert stored.keys() >= {"terms", "contenders", "absent"}, "as in files of earlier versions"
+    assert stored["contenders"][0].keys() >= {"right", "behind"}
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"version": 2}', b"\xff"])
