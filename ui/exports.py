@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core import backbones, runs
-from core.export import ordering, packing
+from core.export import on_demand, packing
 from core.export.formats import FORMATS, TITLES, Format
 from core.jobs import State, scheduling
 from core.model import storage
@@ -81,7 +81,7 @@ def show(run: Run, settings: Settings) -> None:
 
 
 def _rows(run: Run, settings: Settings) -> None:
-    waiting = ordering.waiting(run, settings)
+    waiting = on_demand.waiting(run, settings)
     sizes, verification = packing.sizes(run), run.verification()
     may_prepare = state.may_change(run.id, settings)
     for form in FORMATS:
@@ -95,7 +95,7 @@ def _rows(run: Run, settings: Settings) -> None:
                 elif (waits := form in waiting) or may_prepare:
                     widgets.button(
                         "Preparing" if waits else "Prepare",
-                        partial(ordering.order, run, [form], settings, by=state.mark(settings)),
+                        partial(on_demand.request, run, [form], settings, by=state.mark(settings)),
                         icon="" if waits else "build",
                         key=f"prepare {form.name}",
                         disabled=waits or not run.complete or run.at_work(settings),

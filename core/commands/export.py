@@ -26,14 +26,14 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Export a run to formats for other programs, each verified on test pictures."""
-    from core.export import formats, ordering, packing
+    from core.export import formats, on_demand, packing
 
     settings = host()
     if bundle is not None:
         arguments.new_file(bundle)
     forms = formats.named(names or ())
     opened = arguments.run(run, settings)
-    ordering.prepare(opened, forms, settings, Watcher(silent=as_json))
+    on_demand.prepare(opened, forms, settings, Watcher(silent=as_json))
     sizes, verification = packing.sizes(opened), opened.verification()
     withheld = [form for form in forms if form.file not in sizes]
     if bundle is not None:

@@ -1,4 +1,4 @@
-"""Order exports of a run: one job per run with a list of formats, which waits for trainings."""
+"""The job that prepares exports of a run: one per run, with a list of the requested formats."""
 
 from collections.abc import Collection
 
@@ -17,7 +17,7 @@ from core.settings import Settings
 FORMATS = "formats"
 
 
-def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = "") -> JobFolder:
+def request(run: Run, forms: Collection[Format], settings: Settings, *, by: str = "") -> JobFolder:
     """Queue the preparation of formats, in addition to those that are queued or being prepared.
 
     Args:
@@ -31,9 +31,9 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
     quotas.check_space(by, settings)
     job, names = run.export_job, [form.name for form in forms]
     job.path.mkdir(exist_ok=True)
-    with _orders_lock(job):
+    with _requests_lock(job):
         waiting = scheduling.at_work(job, settings)
-        names = [*(_names(run) if waiting else ()), *names]
+        names = [*(_requested(run) if waiting else ()), *names]
         spec = JobSpec(kind="export", arguments={FORMATS: names})
         if not waiting:
             return enqueue(job.path, spec, settings, by=by)
@@ -46,14 +46,14 @@ def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
     if not scheduling.at_work(run.export_job, settings):
         return ()
     available = available_formats(run)
-    return tuple(form for form in named(_names(run)) if form not in available)
+    return tuple(form for form in named(_requested(run)) if form not in available)
 
 
 def work(run: Run, settings: Settings, emit: Emit) -> None:
-    """Prepare the ordered formats, including those that are ordered meanwhile, and end the job.
+    """Prepare the requested formats, including those requested meanwhile, and end the job.
 
-    A format that was ordered again after it failed is tried again. The end is recorded under
-    the lock: an order is either seen here, or starts another job.
+    A format that was requested again after it failed is tried again. The end is recorded under
+    the lock: a request is either seen here, or starts another job.
 
     Raises:
         RunDamaged: the run's own files cannot be read.
@@ -61,8 +61,8 @@ def work(run: Run, settings: Settings, emit: Emit) -> None:
     """
     done, job = 0, run.export_job
     while True:
-        with _orders_lock(job):
-            names = _names(run)[done:]
+        with _requests_lock(job):
+            names = _requested(run)[done:]
             if not names:
                 job.end(State.FINISHED)
                 return
@@ -105,14 +105,14 @@ def check(run: Run) -> None:
         raise BadInput("This run is not finished, so it has no model to export yet.")
 
 
-def _names(run: Run) -> list[str]:
-    """Names of the ordered formats, in the order in which they were ordered."""
+def _requested(run: Run) -> list[str]:
+    """Names of the requested formats, in the order of the requests."""
     names: list[str] = run.export_job.spec().arguments[FORMATS]
     return names
 
 
-def _orders_lock(job: JobFolder) -> FileLock:
-    """Held while the list of ordered formats is changed, and while the job ends.
+def _requests_lock(job: JobFolder) -> FileLock:
+    """Held while the list of requested formats is changed, and while the job ends.
 
     Raises:
         Cancelled: the run was deleted; a lock would bring its folder back.

@@ -1,4 +1,4 @@
-"""The worker process: `python -m core.pipeline.worker FOLDER` runs the job ordered in a folder."""
+"""The worker process: `python -m core.pipeline.worker FOLDER` runs the job of a folder."""
 
 import errno
 import logging
@@ -25,13 +25,13 @@ from core.system import files
 # As a program, its `__name__` is `__main__`.
 logger = logging.getLogger("core.pipeline.worker")
 
-Work = Callable[[JobFolder, Settings, Emit, dict[str, Any]], None]
+Handler = Callable[[JobFolder, Settings, Emit, dict[str, Any]], None]
 
 LOCK_SECONDS = 10
 PARENT_SECONDS = 0.5
-"""How often a worker in a cluster checks whether its parent still exists."""
+"""How often a worker in a cluster checks that its parent process still exists."""
 GRACE_SECONDS = 3.0
-"""Seconds that it then has to stop by itself."""
+"""Seconds that a worker without a parent has to stop before it is ended."""
 STOPPED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
 STOPPING = threading.Event()
@@ -120,10 +120,10 @@ def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str
 
 def export(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
     """Prepare formats of a complete run."""
-    from core.export import ordering
+    from core.export import on_demand
     from core.runs import Run
 
-    ordering.work(Run(folder.path.parent), settings, emit)
+    on_demand.work(Run(folder.path.parent), settings, emit)
 
 
 def _pictures(arguments: dict[str, Any], owner: str) -> Path:
@@ -133,7 +133,7 @@ def _pictures(arguments: dict[str, Any], owner: str) -> Path:
     return pictures
 
 
-WORK: dict[str, Work] = {
+HANDLERS: dict[str, Handler] = {
     "intake": intake,
     "prepare": prepare,
     "compare": compare,
@@ -143,8 +143,8 @@ WORK: dict[str, Work] = {
 }
 
 
-def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> None:
-    """Run the job ordered in a folder in this process, and record how it ended.
+def run_job(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> None:
+    """Run the job of a folder in this process, and record how it ended.
 
     Args:
         watch: also called with each event.
@@ -176,7 +176,7 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
             try:
                 spec = folder.spec()
                 logger.info("%s begins", spec.kind)
-                WORK[spec.kind](folder, settings, emit, spec.arguments)
+                HANDLERS[spec.kind](folder, settings, emit, spec.arguments)
             except BaseException as error:
                 _record(folder, error)
             else:
@@ -193,12 +193,12 @@ def _record(folder: JobFolder, error: BaseException) -> None:
         raise error if expected else Cancelled(CANCELLED) from error
     if isinstance(error, Stopped) or STOPPING.is_set():
         raise Stopped from error  # the process that stopped this one records the reason
-    refusal = _refusal(error)
-    folder.end(State.FAILED, str(refusal))
-    raise refusal
+    failure = _as_tusker_error(error)
+    folder.end(State.FAILED, str(failure))
+    raise failure
 
 
-def _refusal(error: BaseException) -> TuskerError:
+def _as_tusker_error(error: BaseException) -> TuskerError:
     if isinstance(error, TuskerError):
         return error
     # A library whose code does not fit into memory cannot be imported.
@@ -232,20 +232,20 @@ def main(path: Path) -> int:
     try:
         signal.signal(signal.SIGTERM, _stop)
         if settings.runner == "ray":
-            threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True).start()
-        work(folder, settings)
+            threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True).start()
+        run_job(folder, settings)
     except Timeout:
         logger.warning("another process runs this job")
     except Stopped:
         logger.info("stopped")
         return STOPPED
-    except TuskerError as refusal:
-        logger.info("%s", refusal)
+    except TuskerError as error:
+        logger.info("%s", error)
         return 1
     return 0
 
 
-def _stop_with(parent: int) -> None:
+def _stop_without(parent: int) -> None:
     """Stop once the parent process is gone: the cluster then starts the job elsewhere."""
     while os.getppid() == parent:
         time.sleep(PARENT_SECONDS)

@@ -33,7 +33,7 @@ def test_a_refusal_about_one_run_is_not_shown_for_another(
     visitor: Visitor, run_in: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = run_in(), run_in()
-    monkeypatch.setattr("core.export.ordering.order", _refuse)
+    monkeypatch.setattr("core.export.on_demand.request", _refuse)
     visitor.open("reports", run=first.id, view="Export")
     assert FULL in visitor.press_key("prepare onnx").text()
     assert FULL not in visitor.open("reports", run=second.id, view="Export").text()

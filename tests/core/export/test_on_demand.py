@@ -6,7 +6,7 @@ import pytest
 
 from core import runs
 from core.errors import BadInput, Cancelled
-from core.export import ordering, packing
+from core.export import on_demand, packing
 from core.export.formats import FORMATS, ONNX, named
 from core.jobs import State, cancel, scheduling
 from core.jobs.folder import JobSpec
@@ -43,8 +43,8 @@ def offered_formats(run):
 def test_an_ordered_format_is_prepared_by_a_worker_and_listed(litert_only):
     run, settings = litert_only
     assert offered_formats(run) == ["litert"]
-    job = ordering.order(run, named(["onnx"]), settings)
-    assert [form.name for form in ordering.waiting(run, settings)] == ["onnx"]
+    job = on_demand.request(run, named(["onnx"]), settings)
+    assert [form.name for form in on_demand.waiting(run, settings)] == ["onnx"]
     status = at_work.wait_until_ended(job, settings)
     assert status.state is State.FINISHED, job.log_tail()
     assert offered_formats(run) == ["litert", "onnx"]
@@ -58,12 +58,12 @@ def test_an_ordered_format_is_prepared_by_a_worker_and_listed(litert_only):
 def test_a_second_order_joins_the_waiting_one(litert_only):
     run, settings = litert_only
     Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
-    job = ordering.order(run, named(["onnx"]), settings)
-    assert ordering.order(run, named(["keras"]), settings).path == job.path
+    job = on_demand.request(run, named(["onnx"]), settings)
+    assert on_demand.request(run, named(["keras"]), settings).path == job.path
     assert job.spec().arguments == {"formats": ["onnx", "keras"]}
     assert len(Queue("export", settings).tickets()) == 1
     cancel(job, settings)
-    assert ordering.waiting(run, settings) == ()
+    assert on_demand.waiting(run, settings) == ()
 
 
 def begin(run, *names):
@@ -80,16 +80,16 @@ def test_a_format_ordered_as_the_job_ends_starts_another_one(litert_only, monkey
     job = run.export_job
     job.open(JobSpec(kind="export", arguments={"formats": ["litert"]}))
     Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
-    work = ordering.work
+    work = on_demand.work
 
     def work_and_order(*arguments):
         work(*arguments)
-        ordering.order(run, named(["onnx"]), settings)
+        on_demand.request(run, named(["onnx"]), settings)
 
-    monkeypatch.setattr(ordering, "work", work_and_order)
-    worker.work(job, settings)
+    monkeypatch.setattr(on_demand, "work", work_and_order)
+    worker.run_job(job, settings)
     assert job.recorded().state is State.QUEUED
-    assert [form.name for form in ordering.waiting(run, settings)] == ["onnx"]
+    assert [form.name for form in on_demand.waiting(run, settings)] == ["onnx"]
     assert len(Queue("export", settings).tickets()) == 1
     cancel(job, settings)
 
@@ -101,11 +101,11 @@ def test_a_failed_format_that_is_ordered_again_is_tried_again(litert_only, monke
     def fail(_run, forms, *_):
         tried.append([form.name for form in forms])
         if len(tried) == 1:
-            ordering.order(run, named(["onnx"]), settings)
+            on_demand.request(run, named(["onnx"]), settings)
 
-    monkeypatch.setattr(ordering, "export", fail)
+    monkeypatch.setattr(on_demand, "export", fail)
     with job.lock():
-        ordering.work(run, settings, lambda _: None)
+        on_demand.work(run, settings, lambda _: None)
     assert tried == [["onnx"], ["onnx"]]
     assert job.recorded().state is State.FINISHED
 
@@ -114,7 +114,7 @@ def test_two_orders_at_once_are_both_kept(litert_only):
     run, settings = litert_only
     with begin(run, "litert").lock():
         forms = named(["onnx", "keras", "saved-model", "int8"])
-        threads = [Thread(target=ordering.order, args=(run, [f], settings)) for f in forms]
+        threads = [Thread(target=on_demand.request, args=(run, [f], settings)) for f in forms]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -128,7 +128,7 @@ def test_two_orders_at_once_are_both_kept(litert_only):
 def test_existing_formats_are_not_exported_again(litert_only):
     run, settings = litert_only
     before = (run.model_folder / storage.LITERT).stat().st_mtime_ns
-    ordering.prepare(run, named(["litert"]), settings, lambda _: None)
+    on_demand.prepare(run, named(["litert"]), settings, lambda _: None)
     assert (run.model_folder / storage.LITERT).stat().st_mtime_ns == before
 
 
@@ -139,7 +139,7 @@ def test_a_cancelled_export_leaves_a_complete_run(litert_only):
         raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        ordering.prepare(run, named(["onnx"]), settings, stop)
+        on_demand.prepare(run, named(["onnx"]), settings, stop)
     assert offered_formats(run) == ["litert"]
     assert set(run.manifest().files) == {
         path.relative_to(run.path).as_posix()
@@ -152,7 +152,7 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(litert_only):
     run, settings = litert_only
     training = run.path.with_name("f" * 32)
     Queue("train", settings).add(training)
-    job = ordering.order(run, named(["onnx"]), settings)
+    job = on_demand.request(run, named(["onnx"]), settings)
     wait_until(lambda: Queue("export", settings).held)
     assert scheduling.status(job, settings).state is State.QUEUED
     assert not at_work.processes(settings, "worker")
@@ -174,7 +174,7 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(litert_only):
 
 def test_a_run_that_is_being_exported_can_be_discarded_and_restored(litert_only):
     run, settings = litert_only
-    job = ordering.order(run, named(["onnx"]), settings)
+    job = on_demand.request(run, named(["onnx"]), settings)
     wait_until(lambda: job.recorded().state is State.RUNNING)
     runs.discard(run, settings)
     wait_until(lambda: not at_work.processes(settings, "worker"))
@@ -186,6 +186,6 @@ def test_a_run_that_is_being_exported_can_be_discarded_and_restored(litert_only)
 def test_a_run_without_a_model_cannot_be_exported(settings, tiny, shapes_dataset):
     run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     with pytest.raises(BadInput, match="not finished"):
-        ordering.order(run, named(["onnx"]), settings)
+        on_demand.request(run, named(["onnx"]), settings)
     with pytest.raises(BadInput, match="no model files"):
-        ordering.order(runs.get(settings, runs.SAMPLE.name), named(["onnx"]), settings)
+        on_demand.request(runs.get(settings, runs.SAMPLE.name), named(["onnx"]), settings)
