@@ -63,7 +63,7 @@ def train(
     from core.dataset import known_groups
     from core.estimating import estimate
     from core.model import storage
-    from core.pipeline.worker import work
+    from core.pipeline.worker import run_job
     from core.training import warm_start
 
     settings = host()
@@ -91,7 +91,7 @@ def train(
         run.job.open(runs.training_spec(pictures, model))
         terminal.divert(run.job.log_path)
         with terminal.cancelling(run.job.request_cancel):
-            work(run.job, settings, watch)
+            run_job(run.job, settings, watch)
     report, manifest, inflation = run.report(), run.manifest(), run.inflation()
     if as_json:
         print_json(

@@ -72,8 +72,8 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
             step(context, run, outputs)
         except Cancelled:
             raise
-        except TuskerError as refusal:
-            context.say(f"{failure}: {refusal}")
+        except TuskerError as error:
+            context.say(f"{failure}: {error}")
         except Exception:
             logger.exception(failure)
             context.say(f"{failure}; the log says why.")

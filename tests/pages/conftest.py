@@ -64,7 +64,7 @@ def _drain(queue: Queue, host: Settings) -> None:
     while tickets := queue.tickets():
         if job := job_of(tickets[0]):
             with suppress(TuskerError):  # which is in the job's status
-                worker.work(job, host)
+                worker.run_job(job, host)
         tickets[0].unlink(missing_ok=True)
 
 

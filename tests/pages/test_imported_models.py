@@ -11,7 +11,7 @@ from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
 from core.jobs import scheduling
 from core.jobs.folder import JobSpec
-from core.pipeline.worker import work
+from core.pipeline.worker import run_job
 from core.predict import lookup
 from core.runs.run import Run
 from core.settings import Settings
@@ -131,7 +131,7 @@ def test_building_a_network_is_shown_until_it_is_built(
     visitor: Visitor, unbuilt: ImportedModel, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
-    work(unbuilt.job, host)
+    run_job(unbuilt.job, host)
     monkeypatch.setattr(ImportedModel, "ready", lambda *_: True)
     assert "must be prepared" not in visitor.rerun().text()
 
@@ -144,7 +144,7 @@ def test_a_failed_build_says_why_and_can_be_started_again(
 
     monkeypatch.setattr(ImportedModel, "build", fail)
     with pytest.raises(TuskerError):
-        work(unbuilt.job, host)
+        run_job(unbuilt.job, host)
     visitor.rerun()
     assert "The *weights* could not be had." in visitor.text()
     visitor.press("Try again")

@@ -11,7 +11,7 @@ from core import runs
 from core.bundles import ImportedModel, imported
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, scheduling
-from core.pipeline.worker import work
+from core.pipeline.worker import run_job
 from core.runs.run import Run
 from core.settings import Settings
 from core.training import warm_start
@@ -75,7 +75,7 @@ def test_a_training_starts_from_an_imported_model(
     (run,) = runs.list_runs(host)
     assert run.config().start == warm_start.digest(model.path)
     assert run.start == model.path
-    work(JobFolder(run.path), host)
+    run_job(JobFolder(run.path), host)
     assert run.complete
     assert run.dataset().classes == model.model().classes
     assert "knows 4 of these classes" in " ".join(
@@ -88,7 +88,7 @@ def test_a_run_whose_start_was_deleted_says_so(
 ) -> None:
     shutil.rmtree(model.path)
     with pytest.raises(Exception, match="Import its bundle again"):
-        work(started.job, host)
+        run_job(started.job, host)
     assert "Import its bundle again" in visitor.rerun().text()
 
 

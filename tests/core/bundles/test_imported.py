@@ -14,7 +14,7 @@ from core.errors import BadBundle, NotEnoughResources, RunDamaged, UnknownModel
 from core.jobs import State, scheduling
 from core.model import storage
 from core.model.decision import Decision
-from core.pipeline.worker import work
+from core.pipeline.worker import run_job
 from core.predict import lookup
 from core.settings import Settings
 from core.system import capacity
@@ -66,7 +66,7 @@ def test_a_fine_tuned_model_is_ready_once_a_worker_has_built_its_network(packed_
     with pytest.raises(UnknownModel, match="being prepared"):
         model.classifier(trained.settings)
     assert scheduling.status(model.job, trained.settings).state is State.QUEUED
-    work(model.job, trained.settings)
+    run_job(model.job, trained.settings)
     assert model.ready(trained.settings)
     assert_same_files(trained, model)
     assert_same_predictions(trained, model, trained.settings)
@@ -92,7 +92,7 @@ def test_without_a_serving_model_the_network_is_converted(packed_run, monkeypatc
     monkeypatch.setattr(serving, "locate", lambda *_: None)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     model = imported.import_bundle(stream, "mine", trained.settings)
-    work(model.job, trained.settings)
+    run_job(model.job, trained.settings)
     assert_same_predictions(trained, model, trained.settings)
 
 
@@ -103,7 +103,7 @@ def test_a_missing_backbone_of_a_frozen_model_is_prepared(packed_run, tmp_path, 
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     model = imported.import_bundle(stream, "mine", elsewhere)
     assert not model.ready(elsewhere)
-    work(model.job, elsewhere)
+    run_job(model.job, elsewhere)
     assert model.ready(elsewhere)
     assert model.classifier(elsewhere).labels == trained.run.dataset().classes
 

@@ -78,7 +78,7 @@ def saved(session: CaptureSession, settings: Settings) -> Upload:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduling, "start_dispatcher", lambda *_: None)
         upload = saving.save(session, settings)
-    worker.work(upload.job, settings)
+    worker.run_job(upload.job, settings)
     assert upload.job.recorded().state is State.FINISHED
     return upload
 

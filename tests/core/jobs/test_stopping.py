@@ -251,7 +251,7 @@ def test_a_job_that_is_cancelled_before_its_worker_starts_does_not_run(
 ) -> None:
     job = make_job(job_settings)
     job.request_cancel()
-    worker.work(job, job_settings)
+    worker.run_job(job, job_settings)
     assert job.recorded().started_at is None
 
 
@@ -288,7 +288,7 @@ def test_a_cancel_that_a_library_turns_into_an_error_is_a_cancel(
         job.request_cancel()
         raise_import_error()
 
-    monkeypatch.setitem(worker.WORK, "train", request_and_raise)
+    monkeypatch.setitem(worker.HANDLERS, "train", request_and_raise)
     assert worker.main(in_process.path) == 1
     assert in_process.recorded().state is State.CANCELLED
 
@@ -296,7 +296,7 @@ def test_a_cancel_that_a_library_turns_into_an_error_is_a_cancel(
 def test_a_termination_that_a_library_turns_into_an_error_is_no_failure(
     in_process: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(worker.WORK, "train", raise_import_error)
+    monkeypatch.setitem(worker.HANDLERS, "train", raise_import_error)
     assert worker.main(in_process.path) == worker.STOPPED
     assert in_process.recorded().state is State.RUNNING
 
@@ -328,7 +328,7 @@ def test_the_upload_of_an_intake_that_a_cluster_will_repeat_is_kept(
     unpacked.mkdir()
     monkeypatch.setattr(intake, "take_in", terminate)
     with pytest.raises((worker.Stopped, Cancelled)):
-        worker.work(in_process, job_settings.model_copy(update={"runner": runner}))
+        worker.run_job(in_process, job_settings.model_copy(update={"runner": runner}))
     assert source.exists() == kept
     assert not unpacked.exists(), "a repeated intake begins with an empty folder"
 
@@ -341,7 +341,7 @@ def test_a_termination_that_a_library_swallows_takes_effect_at_the_next_event(
             raise_import_error()
         emit(Note(sentence="It goes on."))
 
-    monkeypatch.setitem(worker.WORK, "train", swallow)
+    monkeypatch.setitem(worker.HANDLERS, "train", swallow)
     assert worker.main(in_process.path) == worker.STOPPED
 
 
