@@ -16,7 +16,7 @@ from core.export.formats import FORMATS, INT8, LABELS, Format, named
 from core.export.formats import labels as label_lines
 from core.export.verify import HeldOut
 from core.export.writing import Writer, evenly
-from core.jobs.events import Counter, Emit, Note
+from core.jobs.events import Emit, Note, StepReporter
 from core.model import storage
 from core.model.decision import Decision
 from core.runs.run import Run
@@ -128,7 +128,7 @@ def _make(
                 failed = FileVerification(file=form.file, passed=False, reason=failure)
                 results[form.file] = failed
         if written:
-            verified = verify.verify(written, writer.model, sample, Counter(emit))
+            verified = verify.verify(written, writer.model, sample, StepReporter(emit))
             results |= {result.file: result for result in verified}
         for form, path in written.items():
             if results[form.file].passed:

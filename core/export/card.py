@@ -32,15 +32,15 @@ class RunDetails:
         version: of Tusker that trained it; empty if before 1.0.
         seconds: from the first picture to the report.
         backbone: None if this version of Tusker does not know it.
-        kept: what the training kept, as sentences.
+        choices: what the training chose and kept, in sentences.
         counts: of each class, its name and its pictures by split, in the order of the report.
-        parts: number of training, validation and test pictures.
-        alike: pictures that look the same as another one.
-        divided: those of them whose near-duplicate is in another split.
+        split_sizes: number of training, validation and test pictures.
+        near_duplicates: number of pictures that look the same as another one.
+        divided_duplicates: number of those whose duplicate is in another split.
         origin: the run whose training was repeated. Never show its id: it is a permission.
-        sets, threshold: in force, as on the test pictures; None if off.
+        prediction_sets, threshold: in force, as on the test pictures; None if off.
         undefined: which figures of classes are undefined, as a sentence; empty if none.
-        worst: classes with the lowest recall, if below 1.
+        worst: classes with the lowest recall below 1.
         few: classes with fewer than `FEW` test pictures.
     """
 
@@ -61,22 +61,24 @@ class RunDetails:
             {"name": name} | {split: counted[label, split] for split in SPLITS}
             for label, name in enumerate(self.dataset.classes)
         )
-        self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
-        self.alike, self.divided = _alike(self.dataset)
+        self.split_sizes = tuple(len(self.dataset.of(split)) for split in SPLITS)
+        self.near_duplicates, self.divided_duplicates = _near_duplicates(self.dataset)
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
-        self.kept = describe_choices(run)
+        self.choices = describe_choices(run)
         self.threshold = _threshold(run, self.report)
-        self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
+        self.prediction_sets = prediction_sets.in_force(
+            self.report.certainty.sets, run.annotations().level
+        )
         scores = self.report.per_class
         recalls = [(score.recall.value, score) for score in scores if score.recall]
         missed = sorted((pair for pair in recalls if pair[0] < 1), key=lambda pair: pair[0])
         self.undefined = wording.undefined(self.report)
         self.worst = tuple(score for _, score in missed[:WORST])
         self.few = tuple(score for score in scores if score.support < FEW)
-        self.unlike, self.footprint = run.ood_scores(), run.footprint()
-        self.curve = run.learning_curve()
+        self.ood_scores, self.footprint = run.ood_scores(), run.footprint()
+        self.learning_curve = run.learning_curve()
 
 
 def card(run: Run, details: RunDetails | None = None) -> str:
@@ -138,7 +140,7 @@ def _escaped(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else markdown.escaped(str(value))
 
 
-def _alike(dataset: Dataset) -> tuple[int, int]:
+def _near_duplicates(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
     units = splitting.units_of(examples, range(len(examples)), chosen=False)
     groups = [group for group in units if len(group) > 1]

@@ -20,7 +20,7 @@ from core.evaluation import prediction_sets
 from core.evaluation.wording import percent
 from core.export import programs
 from core.export.formats import Format, size
-from core.jobs.events import Counter
+from core.jobs.events import StepReporter
 from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
@@ -64,7 +64,7 @@ class HeldOut:
 
 
 def verify(
-    exported: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: Counter
+    exported: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: StepReporter
 ) -> list[FileVerification]:
     """Compare the predictions of exported files with those of the report, in one fresh process.
 
@@ -166,7 +166,7 @@ def _run_programs(
     model: ModelFile,
     held_out: HeldOut,
     scratch: Path,
-    count: Counter,
+    count: StepReporter,
 ) -> None:
     """Run the program of each format on the pictures; its answers go to a folder in `scratch`."""
     tasks = []

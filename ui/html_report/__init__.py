@@ -98,8 +98,8 @@ def _charts(run: Run, details: RunDetails) -> dict[str, Figure]:
         figures["matrix"] = confusion.confusion_matrix(report)
     if epochs := run.epochs():
         figures["training"] = learning.training_curves(epochs, run.kept())
-    if details.curve is not None and len(details.curve.points) > 1:
-        figures["learning"] = learning.learning_curve(details.curve)
+    if details.learning_curve is not None and len(details.learning_curve.points) > 1:
+        figures["learning"] = learning.learning_curve(details.learning_curve)
     return figures
 
 
