@@ -15,7 +15,7 @@ from streamlit.typing import UploadedFile
 from core.checks import Severity
 from core.dataset import Skipped
 from core.errors import TuskerError
-from core.predict.table import inert
+from core.predict.table import escape_formula
 from ui import internals, resources, state, text
 from ui.charts.drawing import PLAIN
 from ui.internals import Uploaded
@@ -111,7 +111,7 @@ def download_csv(
 
     def written() -> str:
         out = io.StringIO()
-        cells = ([inert(c) if isinstance(c, str) else c for c in row] for row in rows())
+        cells = ([escape_formula(c) if isinstance(c, str) else c for c in row] for row in rows())
         csv.writer(out).writerows([header, *cells])
         return out.getvalue()
 

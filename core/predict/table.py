@@ -15,7 +15,7 @@ from core.model.batch import Row
 from core.system import files
 
 Cell = str | int | float | tuple[str, ...] | None
-Add = Callable[[Row], None]
+AddRow = Callable[[Row], None]
 
 COLUMNS = (
     "file",
@@ -56,38 +56,40 @@ def cells(row: Row) -> tuple[Cell, ...]:
 
 
 @contextmanager
-def open_table(path: Path, form: str) -> Iterator[Add]:
-    """Yield a function that adds a row to a new file, which exists once the block has succeeded.
+def open_table(path: Path, extension: str) -> Iterator[AddRow]:
+    """Open a table to write to. Yields a function that adds a row.
 
-    Memory does not grow with the number of rows. After an error no file remains.
+    The file exists once the block has succeeded; after an error there is none. Memory does not grow
+    with the number of rows.
 
     Raises:
         LimitExceeded: more rows than the format can hold.
     """
-    with files.replacing(path) as temporary, FORMS[form](temporary) as add:
+    with files.replacing(path) as temporary, FORMATS[extension](temporary) as add:
         yield add
 
 
-def packed(rows: Iterable[Row], form: str) -> bytes:
-    """The rows as the bytes of a file of a format in `FORMS`."""
+def to_bytes(rows: Iterable[Row], extension: str) -> bytes:
+    """The rows as the bytes of a file of this format."""
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        path = Path(scratch) / f"table.{form}"
-        with FORMS[form](path) as add:
+        path = Path(scratch) / f"table.{extension}"
+        with FORMATS[extension](path) as add:
             for row in rows:
                 add(row)
         return path.read_bytes()
 
 
-def inert(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell, with an apostrophe before what a spreadsheet would take for a formula.
 
-    Where commas are used in numbers, spreadsheets also cut cells at semicolons, quoted or not.
+    Also after each semicolon, where spreadsheets that expect a decimal comma cut cells, even inside
+    quotes.
     """
     return _FORMULA.sub("'", cell)
 
 
 @contextmanager
-def _csv(path: Path) -> Iterator[Add]:
+def _csv(path: Path) -> Iterator[AddRow]:
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(COLUMNS)
@@ -109,11 +111,11 @@ def _csv_cell(cell: Cell) -> str:
         return ""
     if isinstance(cell, float):
         return np.format_float_positional(cell, 6, trim="-")
-    return inert(cell) if isinstance(cell, str) else str(cell)
+    return escape_formula(cell) if isinstance(cell, str) else str(cell)
 
 
 @contextmanager
-def _json_lines(path: Path) -> Iterator[Add]:
+def _json_lines(path: Path) -> Iterator[AddRow]:
     keys = tuple(column.replace(" ", "_") for column in COLUMNS)
     with path.open("w", encoding="utf-8", newline="") as out:
 
@@ -125,10 +127,10 @@ def _json_lines(path: Path) -> Iterator[Add]:
 
 
 @contextmanager
-def _excel(path: Path) -> Iterator[Add]:
+def _excel(path: Path) -> Iterator[AddRow]:
     import xlsxwriter
 
-    # It writes rows to a temporary file, which stays after an error.
+    # xlsxwriter would leave its temporary file behind after an error.
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": scratch})
         sheet = book.add_worksheet("predictions")
@@ -160,7 +162,7 @@ def _excel(path: Path) -> Iterator[Add]:
         book.close()
 
 
-FORMS: dict[str, Callable[[Path], AbstractContextManager[Add]]] = {
+FORMATS: dict[str, Callable[[Path], AbstractContextManager[AddRow]]] = {
     "csv": _csv,
     "jsonl": _json_lines,
     "xlsx": _excel,

@@ -29,7 +29,7 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
     if len(results) > 1:
         rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
         _grid(pictures, rows, classifier.scale, chosen)
-        packed = partial(table.packed, rows, "csv")
+        packed = partial(table.to_bytes, rows, "csv")
         widgets.download("Download as CSV", packed, "predictions.csv")
 
 

@@ -228,7 +228,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
         for form, name in FORMS.items():
-            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}")
+            widgets.download(name, partial(table.to_bytes, rows, form), f"predictions.{form}")
         with contextlib.suppress(TuskerError):  # deleted for their age
             progress.renew(settings)
             widgets.download_file(

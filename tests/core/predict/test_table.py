@@ -60,11 +60,11 @@ def excel(content: bytes) -> tuple[list[list[str | float | None]], str]:
 
 
 def test_hostile_names_are_text_in_a_csv() -> None:
-    rows = list(csv.reader(io.StringIO(table.packed(ROWS, "csv").decode(), newline="")))
+    rows = list(csv.reader(io.StringIO(table.to_bytes(ROWS, "csv").decode(), newline="")))
     assert rows[0] == list(table.COLUMNS)
     for name, cells in zip(HOSTILE, rows[1:], strict=False):
-        assert cells[1] == table.inert(name)
-        prediction_set = table.inert(f"{name}; rose")
+        assert cells[1] == table.escape_formula(name)
+        prediction_set = table.escape_formula(f"{name}; rose")
         assert cells[2:] == ["1", "0.75", "rose", "0.25", "not sure", prediction_set, "0.95", ""]
         assert all(cell[:1] not in "=+-@\t\r" or not cell for cell in cells)
     assert rows[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture."]
@@ -81,11 +81,11 @@ def test_hostile_names_are_text_in_a_csv() -> None:
     ],
 )
 def test_formulas_are_text_also_where_cells_are_cut_at_semicolons(name: str, cell: str) -> None:
-    assert table.inert(name) == cell
+    assert table.escape_formula(name) == cell
 
 
 def test_hostile_names_are_strings_in_excel() -> None:
-    rows, raw = excel(table.packed(ROWS, "xlsx"))
+    rows, raw = excel(table.to_bytes(ROWS, "xlsx"))
     assert "<f" not in raw.replace("<filter", "") and "hyperlink" not in raw
     assert rows[0] == list(table.COLUMNS)
     assert [row[1] for row in rows[1:-1]] == list(HOSTILE)
@@ -94,7 +94,7 @@ def test_hostile_names_are_strings_in_excel() -> None:
 
 
 def test_json_lines_have_the_same_columns_and_names_as_they_are() -> None:
-    lines = [json.loads(line) for line in table.packed(ROWS, "jsonl").decode().split("\n")[:-1]]
+    lines = [json.loads(line) for line in table.to_bytes(ROWS, "jsonl").decode().split("\n")[:-1]]
     assert [line["label"] for line in lines] == [*HOSTILE, None]
     assert [line["prediction_set"] for line in lines] == [*([n, "rose"] for n in HOSTILE), None]
     assert [[*line.values()] for line in lines] == [
@@ -103,7 +103,7 @@ def test_json_lines_have_the_same_columns_and_names_as_they_are() -> None:
     assert list(lines[0]) == [column.replace(" ", "_") for column in table.COLUMNS]
 
 
-@pytest.mark.parametrize("form", table.FORMS)
+@pytest.mark.parametrize("form", table.FORMATS)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interrupted_table_leaves_no_file(
     tmp_path: Path, form: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
@@ -120,7 +120,7 @@ def test_an_interrupted_table_leaves_no_file(
     assert not list(scratch.iterdir())
 
 
-@pytest.mark.parametrize("form", table.FORMS)
+@pytest.mark.parametrize("form", table.FORMATS)
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, form: str) -> None:
     row = Row("x" * 500, ROWS[0].predictions, Verdict.SURE)
     with table.open_table(tmp_path / "table", form) as add:
