@@ -1,4 +1,4 @@
-"""Receive request bodies at a minimum rate, so that slow clients do not occupy the server."""
+"""Receive request bodies, and refuse those of clients so slow that they would occupy the server."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -8,17 +8,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 WINDOW_SECONDS = 10
-"""Time over which the rate is measured: longer than a short interruption."""
+"""Seconds over which the rate is measured, so that a short interruption does no harm."""
 BYTES_PER_SECOND = 4096
 
 
-async def steady(request: Request) -> AsyncGenerator[bytes]:
-    """The chunks of a body.
+async def at_minimum_rate(request: Request) -> AsyncGenerator[bytes]:
+    """The chunks of a request's body.
 
     Raises:
         HTTPException: the body arrives too slowly; status 408.
     """
-    size = waited = 0.0  # since the rate was checked last
+    size = waited = 0.0  # bytes and seconds since the last check of the rate
     chunks = request.stream()
     while True:
         began, chunk = time.monotonic(), None

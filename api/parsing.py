@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from api.body import at_minimum_rate
 from api.errors import quote
-from api.pace import steady
 from core.backbones import DEFAULT
 from core.errors import LimitExceeded
 from core.settings import MEGABYTE, Settings
@@ -110,7 +110,7 @@ async def _read(request: Request, settings: Settings) -> FormData:
 
 async def _body(request: Request, settings: Settings) -> AsyncGenerator[bytes]:
     size = 0
-    async for chunk in steady(request):
+    async for chunk in at_minimum_rate(request):
         size += len(chunk)
         _check_size(size, settings)
         yield chunk

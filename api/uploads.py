@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.pace import steady
+from api.body import at_minimum_rate
 from api.parsing import SPOOL_BYTES
 from core.errors import LimitExceeded, NotEnoughResources, TuskerError
 from core.intake.arrivals import Arrivals, NotOffered
@@ -44,7 +44,7 @@ class SpooledUploads:
             return
         session, file = address.groups()
         request = Request(scope, receive)
-        chunks = steady(request)
+        chunks = at_minimum_rate(request)
         try:
             try:
                 await self._receive(session, file, request, chunks, send)
