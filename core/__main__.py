@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 from core import __version__
 from core.commands import COMMANDS, terminal
-from core.commands.terminal import complain
+from core.commands.terminal import warn
 from core.errors import BadInput, Cancelled, RunDamaged, TuskerError
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -64,23 +64,23 @@ def main(arguments: list[str] | None = None) -> int:
             code = app(arguments, prog_name="tusker", standalone_mode=False) or 0
         except TyperException as error:
             if message := error.format_message():  # empty if the help was shown instead
-                complain(f"{message.rstrip('.')}. See: tusker --help")
+                warn(f"{message.rstrip('.')}. See: tusker --help")
             return error.exit_code
         except Cancelled:
             code = CANCELLED
         except (BadInput, RunDamaged) as error:
-            complain(str(error))
+            warn(str(error))
             return 2
         except TuskerError as error:
-            complain(str(error))
+            warn(str(error))
             return 1
         except OSError as error:  # a full disk, or a path that nothing can be written to
             if error.filename is None and error.errno != errno.ENOSPC:
                 raise
-            complain(f"{error.filename or 'The disk'}: {error.strerror}.")
+            warn(f"{error.filename or 'The disk'}: {error.strerror}.")
             return 1
         if code == CANCELLED:
-            complain("Cancelled.")
+            warn("Cancelled.")
         return int(code)
 
 

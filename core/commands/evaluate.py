@@ -9,7 +9,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, GroupBy, host
-from core.commands.terminal import complain, print_json, say
+from core.commands.terminal import print_json, say, warn
 from core.errors import BadInput
 from core.system import prose
 
@@ -54,20 +54,20 @@ def evaluate(
             if note.code in ABOUT_SPLITS:
                 continue
             kind = "Note" if note.severity == "informs" else "Warning"
-            complain(f"{kind}: {note.sentence}")
+            warn(f"{kind}: {note.sentence}")
         for finding in ungrouped.findings:
             if finding.code in CONTRADICTIONS:
-                complain(f"Warning: {finding.sentence}")
-        arguments.report_left_out(ungrouped, complain)
-        return arguments.grouped(ungrouped, group_by, complain) if group_by else ungrouped
+                warn(f"Warning: {finding.sentence}")
+        arguments.report_left_out(ungrouped, warn)
+        return arguments.grouped(ungrouped, group_by, warn) if group_by else ungrouped
 
     report = evaluation.evaluate(name, arguments.existing(Path(data)), settings, prepared)
     if report.left_out:
         were = prose.count(report.left_out, "picture was", "pictures were")
         groups = ", from copies of them or from their groups" if group_by else " or copies of them"
-        complain(f"{were} left out: the model learned from them{groups}.")
+        warn(f"{were} left out: the model learned from them{groups}.")
     for caveat in evaluation.caveats(name, settings, group_by):
-        complain(f"Note: {caveat}")
+        warn(f"Note: {caveat}")
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

@@ -7,7 +7,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, host
-from core.commands.terminal import Watcher, complain, print_json
+from core.commands.terminal import TerminalProgress, print_json, warn
 from core.system import files
 
 
@@ -33,7 +33,7 @@ def export(
         arguments.new_file(bundle)
     forms = formats.named(names or ())
     opened = arguments.run(run, settings)
-    on_demand.prepare(opened, forms, settings, Watcher(silent=as_json))
+    on_demand.prepare(opened, forms, settings, TerminalProgress(silent=as_json))
     sizes, verification = packing.sizes(opened), opened.verification()
     withheld = [form for form in forms if form.file not in sizes]
     if bundle is not None:
@@ -47,9 +47,9 @@ def export(
             typer.echo(path)
     for form in withheld:
         result = verification.of(form.file) if verification else None
-        complain(result.reason if result else f"{form.file} was not made.")
+        warn(result.reason if result else f"{form.file} was not made.")
     for result in verification.results if verification else ():
         if result.passed and result.reservation:
-            complain(f"Note: {result.reservation}")
+            warn(f"Note: {result.reservation}")
     if withheld:
         raise typer.Exit(1)

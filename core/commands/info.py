@@ -6,7 +6,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, host
-from core.commands.terminal import Watcher, print_json
+from core.commands.terminal import TerminalProgress, print_json
 
 
 def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> None:
@@ -51,4 +51,4 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) 
     from core.backbones import get, serving
 
     settings = host()
-    typer.echo(f"{serving.prepare(get(name), settings, Watcher().step)}")
+    typer.echo(f"{serving.prepare(get(name), settings, TerminalProgress().step)}")

@@ -14,7 +14,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, host
-from core.commands.terminal import Watcher, complain, print_json, say
+from core.commands.terminal import TerminalProgress, print_json, say, warn
 from core.errors import BadInput
 from core.system import prose
 
@@ -67,13 +67,13 @@ def predict(
     quiet = bool(tables or folder)  # no line per picture
     # The model is opened before anything is unpacked, and used by the first thread.
     opened = [lookup.find(model, settings, on_one_thread)]
-    watch = Watcher(silent=as_json or not quiet)
+    progress = TerminalProgress(silent=as_json or not quiet)
     labels: Counter[str] = Counter()
     verdicts: Counter[Verdict | None] = Counter()  # None: the picture could not be read
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        pictures = sources.find(images, Path(scratch), settings, watch.step)
-        watch.step(f"Predicting on {len(pictures):,} files", 0, len(pictures))
+        pictures = sources.find(images, Path(scratch), settings, progress.step)
+        progress.step(f"Predicting on {len(pictures):,} files", 0, len(pictures))
         rows = batch.answers(
             lambda: opened.pop() if opened else lookup.find(model, settings, on_one_thread),
             pictures,
@@ -93,13 +93,13 @@ def predict(
                 for add in adds:
                     add(row)
                 if row.nearly_black:
-                    complain(f"{row.file}: {NEARLY_BLACK}")
+                    warn(f"{row.file}: {NEARLY_BLACK}")
                 if row.verdict is None:
-                    complain(f"{row.file}: {row.problem}")
+                    warn(f"{row.file}: {row.problem}")
                 elif not quiet:
                     _print(row, top, as_json=as_json, alone=alone)
     if not verdicts:
-        complain("Expected pictures, found none.")
+        warn("Expected pictures, found none.")
     elif quiet:
         _summarise(labels, verdicts, time.monotonic() - began, as_json=as_json)
     if verdicts[None] or not verdicts:

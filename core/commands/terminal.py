@@ -72,14 +72,14 @@ def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def complain(sentence: str) -> None:
+def warn(sentence: str) -> None:
     """Print a message on standard error."""
     say(sentence, err=True)
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Print text that may hold names from outside: without control characters, as valid UTF-8."""
-    Watcher.close()
+    TerminalProgress.close()
     typer.echo(_replaced(text, lambda char: char if char == "\n" else "\ufffd"), err=err)
 
 
@@ -97,7 +97,7 @@ def _replaced(text: str, replace: Callable[[str], str]) -> str:
     )
 
 
-class Watcher:
+class TerminalProgress:
     """Shows the progress of a job to a person at a terminal: a bar per step, and notes."""
 
     _bar: ClassVar[Progress | None] = None  # of the terminal, which has one
@@ -114,7 +114,7 @@ class Watcher:
             self.close()
             self._step = step
             if total > 1:
-                Watcher._bar = _bar(step, done, total, figures)
+                TerminalProgress._bar = _bar(step, done, total, figures)
             else:
                 say(f"{step} …", err=True)
         elif (bar := self._bar) is not None:
@@ -146,7 +146,7 @@ class Watcher:
             cls._bar = None
 
 
-atexit.register(Watcher.close)  # an interrupted bar would leave the cursor hidden
+atexit.register(TerminalProgress.close)  # an interrupted bar would leave the cursor hidden
 
 
 def _bar(step: str, done: int, total: int, figures: str) -> Progress:

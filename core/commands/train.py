@@ -20,7 +20,7 @@ from core.commands.arguments import (
     Seed,
     host,
 )
-from core.commands.terminal import Watcher, complain, print_json, say
+from core.commands.terminal import TerminalProgress, print_json, say, warn
 from core.errors import BadInput
 from core.settings import Settings
 
@@ -67,31 +67,31 @@ def train(
     from core.training import warm_start
 
     settings = host()
-    watch = Watcher(silent=as_json)
+    progress = TerminalProgress(silent=as_json)
     configured, model = arguments.configuration(preset, config, backbone, seed), None
     if start is not None:
         if backbone is not None:
             raise BadInput(
                 "Expected --from or --backbone, found both: a bundle brings its backbone."
             )
-        model = imported.open_bundle(start, settings, watch.step).path
+        model = imported.open_bundle(start, settings, progress.step).path
         configured = warm_start.configure(configured, model)
     warm_start.check(configured, model)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), outside=data)
-    with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
+    with arguments.ingested(data, settings, progress.step, warn, group_by) as (intake, pictures):
         if model is not None:
-            complain(warm_start.describe(intake.dataset, storage.load(model)[0]))
-            complain(warm_start.TEST_NOTE)
+            warn(warm_start.describe(intake.dataset, storage.load(model)[0]))
+            warn(warm_start.TEST_NOTE)
         configured = _within_budget(configured, intake.dataset, settings, minutes)
         if not as_json:
-            complain(estimate.estimate(intake.dataset, configured, settings).sentence)
+            warn(estimate.estimate(intake.dataset, configured, settings).sentence)
         run = runs.create(configured, intake.dataset, path)
         run.findings.write(intake.findings)
         run.job.open(runs.training_spec(pictures, model))
         terminal.divert(run.job.log_path)
         with terminal.cancelling(run.job.request_cancel):
-            run_job(run.job, settings, watch)
+            run_job(run.job, settings, progress)
     report, manifest, inflation = run.report(), run.manifest(), run.inflation()
     if as_json:
         print_json(
@@ -136,8 +136,8 @@ def estimate(
     settings = host()
     presets = (preset,) if preset or config else PRESETS
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
-    watch = Watcher(silent=as_json)
-    with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
+    progress = TerminalProgress(silent=as_json)
+    with arguments.ingested(data, settings, progress.step, warn) as (intake, _):
         for requested in configs:
             configured = _within_budget(requested, intake.dataset, settings, minutes)
             expected = estimate.estimate(intake.dataset, configured, settings)
@@ -160,7 +160,7 @@ def _within_budget(
         minutes = budget.MINUTES
     reduced = budget.within(config, dataset, settings, minutes)
     if sentence := budget.describe(config, reduced):
-        complain(sentence)
+        warn(sentence)
     return reduced
 
 
@@ -181,9 +181,9 @@ def compare(
 
     settings = host()
     configured = arguments.configuration(None, config, None, seed)
-    watch = Watcher(silent=as_json)
-    with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
-        comparison = compare.compare(intake.dataset, pictures, configured, settings, watch.step)
+    progress = TerminalProgress(silent=as_json)
+    with arguments.ingested(data, settings, progress.step, warn, group_by) as (intake, pictures):
+        comparison = compare.compare(intake.dataset, pictures, configured, settings, progress.step)
     if as_json:
         print_json(comparison.model_dump(mode="json"))
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import terminal
-from core.commands.terminal import Watcher
+from core.commands.terminal import TerminalProgress
 from core.jobs.events import Epoch, Note, Step
 from core.jobs.workers import ROOT
 
@@ -24,7 +24,7 @@ def test_native_log_lines_are_dropped_and_our_messages_printed(
 ) -> None:
     with terminal.quiet_libraries():
         os.write(2, b"INFO: Created a delegate.\n")
-        terminal.complain("Käse is no picture.")
+        terminal.warn("Käse is no picture.")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "Käse is no picture.\nafter\n"
 
@@ -79,10 +79,10 @@ def test_progress_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     reader, writer = pty.openpty()
     with os.fdopen(writer, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        for watcher in (Watcher(), Watcher(silent=True)):
+        for watcher in (TerminalProgress(), TerminalProgress(silent=True)):
             for event in EVENTS:
                 watcher(event)
-        Watcher.close()
+        TerminalProgress.close()
     # The other end is closed: what was written is followed by an input/output error.
     written = b""
     with suppress(OSError):
@@ -97,7 +97,7 @@ def test_progress_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_progress_is_not_written_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
-    watcher = Watcher()
+    watcher = TerminalProgress()
     for event in EVENTS:
         watcher(event)
     assert capfd.readouterr().err == ""
