@@ -1,4 +1,4 @@
-"""Estimate time, memory and disk of a training, and reject one that cannot fit."""
+"""TrainingEstimate time, memory and disk of a training, and reject one that cannot fit."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ FACTOR = 2
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TrainingEstimate:
     """Time, memory and disk that a training will take.
 
     Attributes:
@@ -54,14 +54,14 @@ class Estimate:
         )
 
 
-def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Estimate:
-    """Estimate a training on this machine, without any features in the cache.
+def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> TrainingEstimate:
+    """TrainingEstimate a training on this machine, without any features in the cache.
 
     The dataset need not be split yet.
     """
     optional = config.fine_tunes and config.unfreeze.least_errors
     plain = config.without_fine_tuning() if optional else None
-    return Estimate(
+    return TrainingEstimate(
         scored=seconds(dataset, config, settings),
         memory=max(
             [
@@ -100,7 +100,7 @@ def fine_tuning_seconds(config: TrainingConfig, pictures: int, costs: UnitCosts)
     return config.fine_tune_phase.epochs * pictures * depth.trained_share(config) * costs.step
 
 
-def check_time(expected: Estimate, settings: Settings) -> str:
+def check_time(expected: TrainingEstimate, settings: Settings) -> str:
     """A warning if the training may take longer than this host allows, otherwise empty.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Seconds per unit of work on this machine: recorded by trainings, a guess before the first.
+"""Seconds per unit of work on this machine: guessed at first, then recorded by trainings.
 
 `TUSKER_HOME/unit_costs.json` holds them by backbone.
 """
@@ -44,8 +44,8 @@ class UnitCosts(BaseModel, frozen=True):
     recorded: bool = False
 
 
-def built_in(backbone: Backbone) -> UnitCosts:
-    """Costs that are guessed from the table of backbones."""
+def guess(backbone: Backbone) -> UnitCosts:
+    """Costs that follow from the table of backbones, before anything is recorded."""
     forward = FORWARD * backbone.milliseconds / threads.cores()
     return UnitCosts(
         view=forward + DECODE / threads.cores(),
@@ -54,35 +54,35 @@ def built_in(backbone: Backbone) -> UnitCosts:
 
 
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:
-    """What trainings with this backbone have recorded, completed by a guess.
+    """The recorded costs of a backbone; a cost that was never recorded is guessed.
 
-    What was recorded with other backbones corrects the guess. A view is longer by the same time,
-    since the pictures, and with them most of the decoding, are the same; a step by the same factor.
+    The guess is corrected by what was recorded with other backbones: by the median difference for a
+    view, since decoding takes as long for each backbone, and by the median factor for a step.
     """
     everything = _recorded(settings)
     own = everything.get(backbone.name, {})
     # Files from before exports were made on demand have their duration, too.
     recorded = {unit: own[unit] for unit in get_args(Unit) if unit in own}
-    guess = built_in(backbone)
+    guessed = guess(backbone)
     known = [
-        (seconds, built_in(backbones.get(name)))
+        (seconds, guess(backbones.get(name)))
         for name, seconds in everything.items()
         if backbones.known(name)
     ]
-    longer = [seconds["view"] - other.view for seconds, other in known if "view" in seconds]
+    differences = [seconds["view"] - other.view for seconds, other in known if "view" in seconds]
     factors = [seconds["step"] / other.step for seconds, other in known if "step" in seconds]
     corrected = {
-        "view": guess.view + (max(0.0, statistics.median(longer)) if longer else 0.0),
-        "step": guess.step * (statistics.median(factors) if factors else 1.0),
+        "view": guessed.view + (max(0.0, statistics.median(differences)) if differences else 0.0),
+        "step": guessed.step * (statistics.median(factors) if factors else 1.0),
     }
-    return guess.model_copy(update=corrected | recorded | {"recorded": bool(recorded)})
+    return guessed.model_copy(update=corrected | recorded | {"recorded": bool(recorded)})
 
 
 def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:
-    """Record the mean of these seconds and those recorded: a busy training counts half, then less.
+    """Record the mean of these seconds and the recorded ones, so that old trainings count less.
 
-    Write errors are logged and otherwise ignored, and of two trainings that record at the same
-    moment one may be lost: estimates are optional.
+    Write errors are only logged, and if two trainings record at once, one may be lost: estimates
+    are optional.
     """
     if not 0 < seconds < math.inf:
         return

@@ -111,8 +111,8 @@ class EventLog:
         return tuple(events)
 
 
-class Counter:
-    """Emits `Step` events with a rate and the seconds left, computed from a count."""
+class StepReporter:
+    """A `Progress` that emits `Step` events, with the rate and the seconds left."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit

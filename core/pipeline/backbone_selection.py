@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import backbones
 from core.backbones import serving
 from core.errors import NotEnoughResources, WeightsUnavailable
-from core.jobs.events import Counter
+from core.jobs.events import StepReporter
 from core.pipeline import head_training
 from core.pipeline.extraction import extract
 from core.runs import Run
@@ -74,7 +74,7 @@ def _prepare(context: TrainingContext) -> None:
     network, backbone, settings = context.network, context.backbone, context.settings
     if network.retrained is None and serving.locate(backbone, settings) is None:
         context.say(f"{backbone.title} is prepared first. This happens once.")
-        count = Counter(context.emit)
+        count = StepReporter(context.emit)
         serving.prepare(
             backbone,
             settings,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.dataset import Split
 from core.distributed import extraction
 from core.estimating import unit_costs
-from core.jobs.events import Counter
+from core.jobs.events import StepReporter
 from core.training import engines, features
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
@@ -38,7 +38,7 @@ def extract(
             of the others. It would be too long while TensorFlow starts.
     """
     serving_engine = engines.litert(context.network, stage, depths)
-    count = Counter(context.emit)
+    count = StepReporter(context.emit)
     extracted: dict[Split, Features] = {}
     passed, seconds = 0, 0.0
     for split in splits:

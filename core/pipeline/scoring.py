@@ -6,7 +6,7 @@ from core import images, intake
 from core.dataset import Example, known_groups, splitting
 from core.evaluation import evaluate
 from core.evaluation.calibration import Predictions
-from core.jobs.events import Counter
+from core.jobs.events import StepReporter
 from core.model import batch, heatmap, storage
 from core.model.classifier import Classifier, on_one_thread
 from core.runs.run import Run
@@ -47,7 +47,7 @@ def predict_test(
         name = context.dataset.name
         return storage.classifier(run.model_folder, name, context.settings, on_one_thread)
 
-    count, examples, rows = Counter(context.emit), context.of("test"), []
+    count, examples, rows = StepReporter(context.emit), context.of("test"), []
     for row in batch.map_parallel(build, examples, predict):
         rows.append(row)
         count(description, len(rows), len(examples))

@@ -16,7 +16,7 @@ from filelock import Timeout
 
 from core import settings as settings_module
 from core.errors import BadDataset, Cancelled, NoClasses, NotEnoughResources, TuskerError
-from core.jobs.events import Counter, Emit, Event
+from core.jobs.events import Emit, Event, StepReporter
 from core.jobs.folder import JobFolder, State
 from core.jobs.workers import CANCELLED, SMALLER
 from core.settings import Settings
@@ -58,7 +58,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         if arguments.get("unsorted"):
             from core import labelling
 
-            labelling.take_in(source, name, folder.path, settings, Counter(emit))
+            labelling.take_in(source, name, folder.path, settings, StepReporter(emit))
         else:
             one_class, scale = arguments.get("one_class", False), arguments.get("scale")
             ingested = intake.take_in(
@@ -66,7 +66,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
                 name,
                 folder.path,
                 settings,
-                Counter(emit),
+                StepReporter(emit),
                 notes,
                 classes="none" if one_class else "preferably_several",
                 scale=scale and Scale.model_validate(scale),
@@ -89,21 +89,21 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
     from core import backbones
     from core.backbones import serving
 
-    serving.prepare(backbones.get(arguments["backbone"]), settings, Counter(emit))
+    serving.prepare(backbones.get(arguments["backbone"]), settings, StepReporter(emit))
 
 
 def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Compare backbones on an upload's pictures."""
     from core.bakeoff import job
 
-    job.work(folder, _pictures(arguments, "comparison"), settings, Counter(emit))
+    job.work(folder, _pictures(arguments, "comparison"), settings, StepReporter(emit))
 
 
 def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
     """Build the serving model of an imported model."""
     from core.bundles import ImportedModel
 
-    ImportedModel(folder.path).build(settings, Counter(emit))
+    ImportedModel(folder.path).build(settings, StepReporter(emit))
 
 
 def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ class ComparedRun:
     """Settings and results of a complete run.
 
     Attributes:
-        learned_from: number of training pictures.
+        training_pictures: number of training pictures.
         learned_classes: class of each training and validation picture, by its SHA-256.
     """
 
@@ -29,7 +29,7 @@ class ComparedRun:
     config: TrainingConfig
     manifest: Manifest
     footprint: Footprint | None
-    learned_from: int
+    training_pictures: int
     learned_classes: Mapping[str, str]
 
     @property
@@ -58,7 +58,7 @@ def load(run: Run) -> ComparedRun:
         config=run.config(),
         manifest=run.manifest(),
         footprint=run.footprint(),
-        learned_from=len(dataset.of("train")),
+        training_pictures=len(dataset.of("train")),
         learned_classes={
             example.sha256: dataset.classes[example.label]
             for example in (*dataset.of("train"), *dataset.of("validation"))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from core import backbones
 from core.backbones import build
 from core.evaluation import calibration, metrics
-from core.jobs.events import Counter, Emit, Epoch, Kept, Note
+from core.jobs.events import Emit, Epoch, Kept, Note, StepReporter
 from core.model.dense import DenseHead
 from core.model.retrained import Retrained
 from core.training import depth, outcome, stages
@@ -113,7 +113,7 @@ class Tuner:
         for layer, (kernel, bias) in zip(stages.dense(network), head.layers, strict=True):
             layer.set_weights([kernel, bias])
         phase = config.fine_tune_phase
-        progress = Counter(emit)
+        progress = StepReporter(emit)
         row_weights = np.ones(len(train_labels))
         if config.class_weights:
             row_weights = class_weights(train_labels, head.classes)[train_labels]

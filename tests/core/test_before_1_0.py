@@ -67,7 +67,7 @@ def test_every_part_of_the_run_is_read(run: Run) -> None:
     assert run.learning_curve() is not None and run.footprint() is not None
     assert run.config().backbone == "efficientnet-lite0"
     assert run.manifest().tusker == ""
-    assert comparison.load(run).learned_from == len(dataset.of("train"))
+    assert comparison.load(run).training_pictures == len(dataset.of("train"))
     assert "Made with Tusker on" in card(run)
 
 

@@ -10,7 +10,7 @@ from core.backbones import serving
 from core.dataset import Dataset
 from core.errors import LimitExceeded
 from core.estimating import estimate, unit_costs
-from core.estimating.estimate import Estimate
+from core.estimating.estimate import TrainingEstimate
 from core.settings import MEGABYTE, Settings
 from core.training import config as training_config
 from core.training.config import TrainingConfig, parse
@@ -72,7 +72,7 @@ def test_converting_a_backbone_that_was_never_used_counts(
 
 
 def test_the_sentence_has_times_memory_and_disk() -> None:
-    expected = Estimate(6.4, 314 * 2**20, 45 * 2**20)
+    expected = TrainingEstimate(6.4, 314 * 2**20, 45 * 2**20)
     for figure in ("6 s", "314 MB of memory", "45 MB of disk"):
         assert figure in expected.sentence
 

@@ -24,7 +24,7 @@ def test_before_the_first_training_a_larger_backbone_is_expected_to_take_longer(
 def test_recorded_costs_replace_the_guess_and_correct_it_for_other_backbones(
     settings: Settings,
 ) -> None:
-    guess, larger = unit_costs.built_in(LITE), unit_costs.built_in(RESNET)
+    guess, larger = unit_costs.guess(LITE), unit_costs.guess(RESNET)
     unit_costs.record(LITE, settings, "view", 10 * guess.view)
     costs = unit_costs.read(LITE, settings.model_copy())
     assert costs == guess.model_copy(update={"view": 10 * guess.view, "recorded": True})
@@ -62,7 +62,7 @@ def test_unknown_costs_of_earlier_versions_are_ignored(settings: Settings) -> No
     (settings.home / FILE).write_text('{"efficientnet-lite0": {"view": 0.25, "exports": 77}}')
     costs = unit_costs.read(LITE, settings)
     assert (costs.view, costs.recorded) == (0.25, True)
-    assert costs.step == unit_costs.built_in(LITE).step
+    assert costs.step == unit_costs.guess(LITE).step
 
 
 def test_a_home_that_cannot_be_written_to_stops_no_training(tmp_path: Path) -> None:

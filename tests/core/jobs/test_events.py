@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from core.jobs.events import Counter, Epoch, EventLog, Kept, Note, Step
+from core.jobs.events import Epoch, EventLog, Kept, Note, Step, StepReporter
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_counter_computes_the_rate_and_the_seconds_left(monkeypatch):
     now = [10.0]
     monkeypatch.setattr("core.jobs.events.time.monotonic", lambda: now[0])
     steps = []
-    count = Counter(steps.append)
+    count = StepReporter(steps.append)
     for seconds, done in ((0, 0), (2, 20), (4, 60)):
         now[0] = 10 + seconds
         count("Looking", done, 100)

@@ -25,8 +25,8 @@ def test_a_comparison_loads_the_results_of_the_run(run: Run) -> None:
     assert [prediction.name for prediction in measured.report.predictions] == [
         example.name for example in tested
     ]
-    assert measured.learned_from == len(run.dataset().of("train"))
-    assert len(measured.learned_classes) == measured.learned_from + len(
+    assert measured.training_pictures == len(run.dataset().of("train"))
+    assert len(measured.learned_classes) == measured.training_pictures + len(
         run.dataset().of("validation")
     )
     assert measured.config == run.config() and measured.manifest == run.manifest()
