@@ -12,13 +12,13 @@ from core.archive.inspection import CLOSED, CLUTTER, LINK, LINKED_FOLDER, is_clu
 from core.archive.unpacking import (
     Extraction,
     Member,
-    Progress,
     Skipped,
     empty_folders,
     extract,
 )
 from core.errors import BadDataset, BadInput
 from core.settings import Settings
+from core.system.progress import Progress, ignore
 
 # Extensions of pictures, including formats that cannot be read, which are then reported.
 _PICTURE = re.compile(
@@ -51,7 +51,7 @@ class Source:
 
 
 def find(
-    paths: Iterable[Path], scratch: Path, settings: Settings, progress: Progress | None = None
+    paths: Iterable[Path], scratch: Path, settings: Settings, progress: Progress = ignore
 ) -> tuple[Source, ...]:
     """List the pictures that paths of pictures, folders and archives lead to, in order.
 
@@ -162,7 +162,7 @@ def in_archive(
     path: Path,
     folder: Path,
     settings: Settings,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
     *,
     prefix: str = "",
 ) -> list[Source]:

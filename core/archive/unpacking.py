@@ -12,7 +12,7 @@ import shutil
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -25,9 +25,7 @@ from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
 from core.system import capacity
 from core.system.files import CHUNK
-
-Progress = Callable[[str, int, int], None]
-"""Called with the current step, the number of finished items and their total; may raise."""
+from core.system.progress import Progress, ignore
 
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
@@ -72,7 +70,7 @@ class DamagedFile(BadArchive):
 
 
 def extract(
-    archive: Path, destination: Path, settings: Settings, progress: Progress | None = None
+    archive: Path, destination: Path, settings: Settings, progress: Progress = ignore
 ) -> Extraction:
     """Extract the files of a zip, tar or 7z under generated names.
 
@@ -96,7 +94,7 @@ def extract(
             destination.mkdir(parents=True, exist_ok=True)
             capacity.require_disk(destination, sum(entry.size for entry in files))
             for number, entry in enumerate(files):
-                if progress and number % 50 == 0:
+                if number % 50 == 0:
                     progress("Unpacking", number, len(files))
                 path = destination / f"{number:06d}"
                 written.append(path)

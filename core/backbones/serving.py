@@ -20,10 +20,10 @@ from pydantic import BaseModel, ValidationError
 
 from core.backbones import weights
 from core.backbones.row import Backbone
-from core.backbones.weights import Progress
 from core.errors import NotEnoughResources, UnknownModel, WeightsUnavailable
 from core.settings import MEGABYTE, Settings
 from core.system import capacity, files
+from core.system.progress import Progress, ignore
 
 if TYPE_CHECKING:
     import keras
@@ -79,7 +79,7 @@ def required(backbone: Backbone, settings: Settings) -> Path:
     return path
 
 
-def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
+def prepare(backbone: Backbone, settings: Settings, progress: Progress = ignore) -> Path:
     """Make the serving model, unless it exists already. Imports TensorFlow.
 
     Args:
@@ -99,7 +99,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
         # A worker's temporary folder is deleted however the worker ends.
         with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
             path = Path(scratch) / MODEL
-            record = _make(backbone, path, settings, progress or (lambda *_: None))
+            record = _make(backbone, path, settings, progress)
             folder.mkdir(parents=True, exist_ok=True)
             with files.replacing(folder / MODEL) as temporary:
                 shutil.copyfile(path, temporary)

@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -13,12 +12,11 @@ from core.backbones.table import BACKBONES
 from core.errors import WeightsUnavailable
 from core.settings import Settings
 from core.system import files
+from core.system.progress import Progress, ignore
 
 # A host without a network connection should fail soon.
 TIMEOUT_SECONDS = 10
 CHUNK = 1 << 20
-
-Progress = Callable[[str, int, int], None]
 
 
 def folder(settings: Settings) -> Path:
@@ -35,7 +33,7 @@ def present(backbone: Backbone, settings: Settings) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
+def fetch(backbone: Backbone, settings: Settings, progress: Progress = ignore) -> Path:
     """The file of weights, downloaded if necessary.
 
     A file put there by hand is used as it is. A file of a package must have the SHA-256 in the
@@ -88,7 +86,7 @@ def _packaged(source: Weights) -> Path | None:
     return Path(spec.submodule_search_locations[0]) / "models" / source.file
 
 
-def _download(source: Weights, file: IO[bytes], progress: Progress | None) -> None:
+def _download(source: Weights, file: IO[bytes], progress: Progress) -> None:
     """Write the download to a file. Raises `ValueError` if it is not the published one."""
     import urllib.request
 
@@ -102,8 +100,7 @@ def _download(source: Weights, file: IO[bytes], progress: Progress | None) -> No
             file.write(chunk)
             digest.update(chunk)
             done += len(chunk)
-            if progress is not None:
-                progress("Downloading weights", done, total)
+            progress("Downloading weights", done, total)
     if total and done != total:
         raise ValueError(f"the download ended after {done} of {total} bytes")
     if source.md5 is not None and digest.hexdigest() != source.md5:

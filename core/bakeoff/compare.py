@@ -10,7 +10,7 @@ from core import backbones
 from core import dataset as datasets
 from core.backbones import Backbone, serving, weights
 from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_of
-from core.dataset import Dataset, Example, Progress, splitting
+from core.dataset import Dataset, Example, splitting
 from core.errors import BadDataset, Cancelled, TuskerError
 from core.estimating import unit_costs
 from core.estimating.estimate import PREPARE
@@ -20,6 +20,7 @@ from core.evaluation.intervals import gain, share
 from core.images import Scale
 from core.model.classifier import opened
 from core.settings import Settings
+from core.system.progress import Progress
 from core.training import cache, cross_validation, engines, features
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network

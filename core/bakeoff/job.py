@@ -6,11 +6,12 @@ Its folder is beside the pictures and is deleted with them. `bakeoff.json` is th
 from pathlib import Path
 
 from core.bakeoff import compare, result
-from core.dataset import Dataset, Progress
+from core.dataset import Dataset
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, enqueue
 from core.jobs.folder import JobSpec
 from core.settings import Settings
+from core.system.progress import Progress
 from core.training.config import TrainingConfig
 
 

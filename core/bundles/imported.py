@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO
 
 from core import runs
-from core.backbones import serving
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
 from core.jobs import enqueue, folders
@@ -16,6 +15,7 @@ from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
 from core.settings import Settings
 from core.system import capacity, files
+from core.system.progress import Progress, ignore
 
 _IMPORTING = threading.Lock()
 """Held while a bundle is in memory, so that only one is."""
@@ -83,9 +83,7 @@ def sweep(settings: Settings) -> None:
         folders.sweep(folder(settings), lambda: runs.inputs(settings), settings)
 
 
-def open_bundle(
-    path: Path, settings: Settings, progress: serving.Progress | None = None
-) -> ImportedModel:
+def open_bundle(path: Path, settings: Settings, progress: Progress = ignore) -> ImportedModel:
     """The model of a bundle on this disk, ready to predict; cached by the hash of the bundle.
 
     The first time, a fine-tuned network is built, which imports TensorFlow.
@@ -94,7 +92,6 @@ def open_bundle(
         BadInput: the bundle cannot be used.
         RunDamaged, WeightsUnavailable: as in `ImportedModel.build`.
     """
-    report = progress or (lambda _step, _done, _total: None)
     home = settings.home.resolve() / "bundles"
     cached = ImportedModel(home / files.sha256(path))
     if not cached.path.is_dir():
@@ -103,7 +100,7 @@ def open_bundle(
             with path.open("rb") as stream:
                 model.store(bundle.read(stream, settings), path.stem)
             if not model.ready(settings):
-                model.build(settings, report)
+                model.build(settings, progress)
             with contextlib.suppress(OSError):  # another process was faster
                 model.path.rename(cached.path)
         finally:
@@ -113,7 +110,7 @@ def open_bundle(
         for old in last_used_first[CACHED_BUNDLES:]:
             files.remove(old)
     if not cached.ready(settings):  # its backbone was removed from this machine meanwhile
-        cached.build(settings, report)
+        cached.build(settings, progress)
     with contextlib.suppress(OSError):
         os.utime(cached.path)
     return cached

@@ -20,6 +20,7 @@ from core.model.storage import ModelFile
 from core.runs.annotations import AnnotatedFolder
 from core.runs.manifest import Manifest
 from core.settings import Settings
+from core.system.progress import Progress
 
 CHECKED_PICTURES = 2
 """Pictures of noise on which the network and its serving model are compared."""
@@ -97,7 +98,7 @@ class ImportedModel(AnnotatedFolder):
         present = [path for path in paths if path.is_file()]
         self.manifest.write(Manifest.of(self.path, present, name=name, completed_at=at))
 
-    def build(self, settings: Settings, progress: serving.Progress) -> None:
+    def build(self, settings: Settings, progress: Progress) -> None:
         """Build the serving model, or prepare the backbone. Imports TensorFlow.
 
         A fine-tuned network is built from the table of backbones with the published weights, then

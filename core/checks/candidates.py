@@ -37,7 +37,8 @@ LISTS = 2.0  # times the square root of the number of pictures
 PROBES = 4  # lists per query
 BLOCK = 2_048
 
-Progress = Callable[[int, int], None]
+ItemProgress = Callable[[int, int], None]
+"""Called with the items done and the items in all."""
 
 
 PAIR = np.dtype([("first", np.int32), ("second", np.int32), ("turn", np.int8)])
@@ -61,7 +62,7 @@ class Index:
         self._members = list(self._lists(self._cells, 1))
 
     def search(
-        self, rows: np.ndarray, group: np.ndarray, progress: Progress | None = None
+        self, rows: np.ndarray, group: np.ndarray, progress: ItemProgress | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Find the pictures most similar to rows (q,) outside each picture's own group, of (n,).
 

@@ -3,6 +3,7 @@
 A check is a function that takes a `CheckInput` and returns a finding or None.
 """
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,11 +14,12 @@ from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
 from core.checks.findings import CheckInput
-from core.dataset import Dataset, Example, Progress
+from core.dataset import Dataset, Example
 from core.dataset.findings import Finding, Remedy
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
 from core.settings import Settings
+from core.system.progress import Progress, ignore
 
 FEWEST_CLASSES = 2
 
@@ -42,7 +44,7 @@ CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
 
 
 def examine(
-    dataset: Dataset, pictures: Path, settings: Settings, progress: Progress | None = None
+    dataset: Dataset, pictures: Path, settings: Settings, progress: Progress = ignore
 ) -> tuple[Dataset, tuple[Finding, ...]]:
     """Group pictures that look the same, which sets `Example.group`, and run all checks.
 
@@ -104,10 +106,10 @@ def _fingerprints(
 
 
 def _group(
-    dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray, progress: Progress | None
+    dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray, progress: Progress
 ) -> Dataset:
     """Number the groups of pictures that look the same."""
-    report = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
+    report = functools.partial(progress, "Comparing pictures")
     same = _same(dataset.examples, fingerprints, rows, report)
     _, group, count = np.unique(same, return_inverse=True, return_counts=True)
     numbers = np.where(count > 1, np.cumsum(count > 1) - 1, -1)[group].tolist()

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.checks import bars
 from core.checks.alignment import align, correlation, sample
-from core.checks.candidates import Index, Progress, blocks, turned
+from core.checks.candidates import Index, ItemProgress, blocks, turned
 from core.system import threads
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
@@ -36,7 +36,7 @@ def group(
     chroma: np.ndarray,
     rows: np.ndarray,
     initial: np.ndarray,
-    progress: Progress | None = None,
+    progress: ItemProgress | None = None,
 ) -> np.ndarray:
     """Group pictures that look the same, directly or through others.
 
@@ -87,7 +87,7 @@ class _Comparison:
         self._details = np.full(len(grey), np.nan, np.float32)
         self._failures = np.zeros(len(grey), np.int32)
 
-    def join(self, candidates: np.ndarray, progress: Progress | None) -> None:
+    def join(self, candidates: np.ndarray, progress: ItemProgress | None) -> None:
         """Compare pairs, the most similar first, and join the groups of those that look the same.
 
         What a block joins need not be compared in the next, so blocks are small.

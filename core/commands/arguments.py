@@ -20,9 +20,9 @@ from core.system.prose import listed
 
 if TYPE_CHECKING:
     from core.checks import Remedy
-    from core.dataset import Progress
     from core.intake import Intake
     from core.runs.run import Run
+    from core.system.progress import Progress
     from core.training.config import TrainingConfig
 
 Data = Annotated[

@@ -107,7 +107,7 @@ class TerminalProgress:
         self._step = ""
 
     def step(self, step: str, done: int, total: int, figures: str = "") -> None:
-        """Show that `done` of `total` are done; fits `core.dataset.Progress`."""
+        """Show that `done` of `total` are done; a `core.system.progress.Progress`."""
         if self._silent:
             return
         if step != self._step:

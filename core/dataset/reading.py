@@ -15,7 +15,6 @@ from core.archive.unpacking import (
     SPREADSHEET,
     SPREADSHEETS,
     Member,
-    Progress,
     Skipped,
     extract,
 )
@@ -29,6 +28,7 @@ from core.images import AS_DECLARED, Scale
 from core.images.formats import NOT_A_PICTURE
 from core.settings import Settings
 from core.system import threads
+from core.system.progress import Progress, ignore
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
 OTHER_FILE = "Not a picture."
@@ -55,7 +55,7 @@ def read(
     source: Path,
     pictures: Path,
     settings: Settings,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
     *,
     name: str | None = None,
     thumbnails: Path | None = None,
@@ -144,7 +144,7 @@ def _fingerprint(
     thumbnails: Path | None,
     settings: Settings,
     deadline: float,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[Fingerprint | str]:
     """Decode all files on a few threads: the fingerprint of each, or why there is none."""
 
@@ -174,7 +174,7 @@ def _fingerprint(
                     f"Reading pictures may take up to {settings.intake_seconds} s. Leave some "
                     f"out, or raise {Settings.variable('intake_seconds')}."
                 )
-            if progress and (now - reported > REPORT_EVERY or len(results) == len(members)):
+            if now - reported > REPORT_EVERY or len(results) == len(members):
                 reported = now
                 progress("Reading pictures", len(results), len(members))
     return results

@@ -20,7 +20,7 @@ from core.archive import sources
 from core.archive.unpacking import Member
 from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
-from core.dataset import Dataset, Example, Progress, grouping, tables
+from core.dataset import Dataset, Example, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints
 from core.dataset.grouping import GroupSource, Suggestion
@@ -30,6 +30,7 @@ from core.errors import BadDataset, BadInput
 from core.images import Scale
 from core.settings import Settings
 from core.system import files
+from core.system.progress import Progress, ignore
 from core.system.prose import count, listed
 
 FILE, PICTURES, THUMBNAILS, ADDED = "intake.json", "pictures", "thumbnails", "added-"
@@ -57,7 +58,7 @@ def take_in(
     name: str,
     folder: Path,
     settings: Settings,
-    progress: Progress | None = None,
+    progress: Progress = ignore,
     notes: Iterable[Finding] = (),
     *,
     classes: Classes = "several",

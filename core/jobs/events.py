@@ -121,7 +121,7 @@ class StepReporter:
         self._first = 0
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        """Report that `done` of `total` are done, as a `core.dataset.Progress`."""
+        """Report that `done` of `total` are done, as a `Progress`."""
         now = time.monotonic()
         if step != self._what:
             self._what, self._start, self._first = step, now, done

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from core import backbones, checks, intake
 from core import dataset as datasets
 from core.backbones import serving
-from core.dataset import Dataset, Example, Progress, Skipped, splitting
+from core.dataset import Dataset, Example, Skipped, splitting
 from core.dataset.fingerprints import Fingerprints
 from core.errors import BadDataset
 from core.images import AS_DECLARED, Scale
@@ -26,6 +26,7 @@ from core.jobs import folders, quotas
 from core.labelling import clusters
 from core.settings import Settings
 from core.system import files
+from core.system.progress import Progress
 from core.training import cache, engines, features
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
