@@ -13,20 +13,20 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from api.access import PROXY, client_of
 
 HEADER_SECONDS = 10
-"""Until the header of a request must be complete."""
+"""Seconds within which the header of a request must be complete."""
 MAX_WAITING = 256
 """Connections without a complete header; the oldest one makes room for the next."""
 MAX_FILES = 8192
-"""Open files that are asked of the system; a quarter is kept for other things than connections."""
+"""Open files to ask the system for; a quarter is reserved for other things than connections."""
 READ_BYTES = 16 * 1024
 """Bytes of a connection that are read before it is the turn of others: of a body in chunks of one
 byte, a megabyte takes a second."""
 STALLED_MILLISECONDS = 120_000
-"""After which the system closes a connection whose client takes no data."""
+"""Time after which the system closes a connection whose client takes no data."""
 MAX_SOCKETS = 100
 """WebSockets of one client: one per open page."""
 FIRST_MESSAGE_SECONDS = 30
-"""Until a page must have sent something over its WebSocket."""
+"""Seconds within which a page must send something over its WebSocket."""
 
 _waiting: dict[Any, asyncio.TimerHandle] = {}
 
@@ -61,7 +61,7 @@ def limit() -> None:
         data_received(self, data)
         is_request = self.cycle is not None and not self.cycle.response_complete
         is_socket = self not in self.connections  # another protocol has taken over
-        if is_request or (is_socket and _is_understood(self)):
+        if is_request or (is_socket and _is_websocket(self)):
             _stop_waiting(self)
         elif self not in _waiting and (is_socket or self.timeout_keep_alive_task is None):
             _wait(self)
@@ -84,15 +84,14 @@ def _wait(connection: Any) -> None:
 
 def _close(connection: Any) -> None:
     _stop_waiting(connection)
-    if not _is_understood(connection):
+    if not _is_websocket(connection):
         connection.transport.abort()
 
 
-def _is_understood(connection: Any) -> bool:
-    """Whether a connection has become a WebSocket. A header that it does not understand, such as
-    one with a body, gets no answer."""
+def _is_websocket(connection: Any) -> bool:
+    """Whether a connection has become a WebSocket; Uvicorn ignores some faulty handshakes."""
     protocol = connection.transport.get_protocol()
-    # Only one of Uvicorn's protocols says so; of the others, all are left open.
+    # Only one of Uvicorn's WebSocket protocols tells; connections of the others stay open.
     return protocol is not connection and getattr(protocol, "handshake_initiated", True)
 
 
@@ -129,13 +128,13 @@ class SocketLimits:
             await self._app(scope, receive, send)
             return
         client = client_of(scope)
-        # Everybody comes from a proxy that was not named.
+        # All visitors share the address of a proxy that the host has not named.
         if self._open[client] >= MAX_SOCKETS and client != PROXY:
             await send({"type": "websocket.close", "code": 1013})
             return
         silent = True
 
-        async def first_in_time() -> Message:
+        async def receive_first_in_time() -> Message:
             nonlocal silent
             message: Message = {"type": "websocket.disconnect", "code": 1008}
             with anyio.move_on_after(FIRST_MESSAGE_SECONDS if silent else None):
@@ -148,7 +147,7 @@ class SocketLimits:
 
         self._open[client] += 1
         try:
-            await self._app(scope, first_in_time, send)
+            await self._app(scope, receive_first_in_time, send)
         finally:
             self._open[client] -= 1
             self._open += Counter()  # forgets clients without any

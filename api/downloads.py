@@ -33,7 +33,7 @@ class Downloads:
                 # Waits until the browser has taken most of the pieces before.
                 await send({**message, "body": remaining[:PIECE], "more_body": True})
                 remaining = remaining[PIECE:]
-                # Of a file that is on the disk. Windows has no such advice.
+                # Free the pages of the file that were sent; Windows cannot.
                 if isinstance(remaining.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                     remaining.obj.madvise(mmap.MADV_DONTNEED)
             await send({**message, "body": remaining} if "body" in message else message)

@@ -28,7 +28,7 @@ class ModelCache:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         # Concurrent requests for a model open it once; those for others do not wait for it.
-        self._turns: dict[Hashable, threading.Lock] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
         # The version is part of the key, so a changed model is opened again.
         self._opened = lru_cache(MAX_MODELS)(
             lambda name, _version: lookup.find(name, settings, self._open)
@@ -50,12 +50,12 @@ class ModelCache:
             message = f"No model is called {quote(name)}. GET /api/models lists all models."
             raise UnknownModel(message)
         version = lookup.version(name, self._settings)
-        with self._turns.setdefault(name, threading.Lock()):
+        with self._locks.setdefault(name, threading.Lock()):
             return self._opened(name, version)
 
     def _open(self, path: Path) -> ServingModel:
         key = path, path.stat().st_mtime_ns
-        with self._turns.setdefault(key, threading.Lock()):
+        with self._locks.setdefault(key, threading.Lock()):
             model = self._interpreters.get(key)
             if model is None:
                 model = opened(path)

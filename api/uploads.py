@@ -19,7 +19,7 @@ from core.errors import LimitExceeded, NotEnoughResources, TuskerError
 from core.intake.arrivals import Arrivals, NotOffered
 
 ADDRESS = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)\Z")
-"""Streamlit's upload address: session and file, of which Streamlit takes any characters."""
+"""Streamlit's upload address, with session and file; Streamlit accepts any characters in both."""
 COUNT_BYTES = 1024 * 1024
 """Bytes after which the size of an arriving file is counted again."""
 DISCARDED_BYTES = 1 << 30

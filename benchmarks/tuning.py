@@ -88,7 +88,7 @@ def tune(stored: Stored) -> Tuned:
     width = context.backbone.embedding
     start = DenseHead(((np.zeros((width, CLASSES), np.float32), np.zeros(CLASSES, np.float32)),))
     events: list[tuple[float, Event]] = []
-    fine_tuning.WORTH_IT = 0.0
+    fine_tuning.MINIMUM_SECONDS = 0.0
 
     def note(event: Event) -> None:
         events.append((time.perf_counter() - began, event))

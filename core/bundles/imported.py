@@ -37,7 +37,7 @@ def import_bundle(
 
     Args:
         stream: the zip, seekable.
-        by: mark of the visitor.
+        by: id of the visitor.
 
     Raises:
         BadArchive, BadBundle: the bundle cannot be used; nothing was written.
@@ -57,7 +57,7 @@ def import_bundle(
 
 
 def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> None:
-    """Queue the job that builds the serving model, for the visitor with the mark `by`.
+    """Queue the job that builds the serving model, for the visitor with the id `by`.
 
     Raises:
         LimitExceeded: too many jobs wait.
@@ -80,7 +80,7 @@ def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
 def sweep(settings: Settings) -> None:
     """On a public host, delete imported models that nobody has used for a while."""
     if settings.mode == "public":
-        folders.sweep(folder(settings), lambda: runs.inputs(settings), settings)
+        folders.sweep(folder(settings), lambda: runs.folders_in_use(settings), settings)
 
 
 def open_bundle(path: Path, settings: Settings, progress: Progress = ignore) -> ImportedModel:

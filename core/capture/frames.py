@@ -1,4 +1,4 @@
-"""Captured pictures: small enough to keep in memory, with their embeddings."""
+"""Captured pictures, small enough to keep in memory, with their embeddings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core import images
 from core.model.classifier import Classifier
 
 EDGE = 640
-"""Limit of the shorter edge, in pixels: no network sees more."""
+"""Largest shorter edge, in pixels; no network takes larger pictures."""
 QUALITY = 92
 MOST_BYTES = 1_000_000
-"""A JPEG with a shorter edge of at most `EDGE` and more bytes contains previews or the like."""
+"""A JPEG of more bytes is written again: at this size, it contains previews or the like."""
 THUMBNAIL = 96
 GREY = 32
-SAME = 4.0
+NEAR_DUPLICATE = 4.0
 """Root mean square difference, in grey levels, up to which two pictures are nearly the same. The
 noise of a camera makes 0.5 to 0.7 in a still scene; on four photographs, a shift by a hundredth of
 the width makes 8 to 16."""
@@ -56,10 +56,10 @@ class Frame:
         if not others:
             return False
         differences = np.stack([frame.grey for frame in others]) - self.grey
-        return bool(np.sqrt((differences**2).mean(axis=(1, 2))).min() <= SAME)
+        return bool(np.sqrt((differences**2).mean(axis=(1, 2))).min() <= NEAR_DUPLICATE)
 
 
-def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame:  # noqa: A002  # as in Frame
+def make_frame(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame:  # noqa: A002  # as in Frame
     """Decode a picture file and compute its embedding.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core import backbones
-from core.capture.frames import Frame, take
+from core.capture.frames import Frame, make_frame
 from core.capture.head import FittedHead, fit
 from core.dataset import class_names
 from core.errors import BadDataset, LimitExceeded
@@ -18,7 +18,7 @@ from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
 
 KEPT_CLASSES = 8
-"""ImageNet classes that the head of the network keeps."""
+"""Number of ImageNet classes that the small head keeps."""
 
 
 def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
@@ -130,7 +130,7 @@ class CaptureSession:
         cls, before = self.class_of(class_id), self.near_duplicates
         for content in contents:
             self._check_limits()
-            picture = take(content, self._network, id=self.version + 1, burst=burst)
+            picture = make_frame(content, self._network, id=self.version + 1, burst=burst)
             if picture.is_like(cls.pictures):
                 self.near_duplicates += 1
                 continue
@@ -145,7 +145,7 @@ class CaptureSession:
         self._next()
 
     def is_new_request(self, request: int) -> bool:
-        """Whether a number given by the browser is not that of the last request; 0 is for none."""
+        """Whether the browser has not sent this number with its last request; 0 is always new."""
         repeated = request != 0 and request == self._request
         self._request = request
         return not repeated
@@ -192,7 +192,7 @@ class CaptureSession:
         )
 
     def _next(self) -> int:
-        """A new number for an id, which becomes the version."""
+        """Increase the version, and return it for use as an id."""
         self.version += 1
         return self.version
 

@@ -61,7 +61,7 @@ SUGGESTED = 3
 """Largest number of detected ways to group pictures that are suggested."""
 
 
-def host() -> Settings:
+def load_settings() -> Settings:
     """The settings from the environment, in personal mode: users of a shell may see all runs."""
     return settings_module.load().model_copy(update={"mode": "personal"})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson, GroupBy, host
+from core.commands.arguments import AsJson, GroupBy, load_settings
 from core.commands.terminal import print_json, say, warn
 from core.errors import BadInput
 from core.system import prose
@@ -40,7 +40,7 @@ def evaluate(
     from core.evaluation import describe, wording
     from core.predict import evaluation
 
-    settings = host()
+    settings = load_settings()
     if model:
         names = [model, *names]
     if len(names) != 2:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson, host
+from core.commands.arguments import AsJson, load_settings
 from core.commands.terminal import TerminalProgress, print_json, warn
 from core.system import files
 
@@ -28,7 +28,7 @@ def export(
     """Export a run to formats for other programs, each verified on test pictures."""
     from core.export import formats, on_demand, packing
 
-    settings = host()
+    settings = load_settings()
     if bundle is not None:
         arguments.new_file(bundle)
     forms = formats.named(names or ())

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson, host
+from core.commands.arguments import AsJson, load_settings
 from core.commands.terminal import TerminalProgress, print_json
 
 
@@ -13,14 +13,14 @@ def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> N
     """Print the model card of a run, as Markdown."""
     from core.export import card as model_card
 
-    typer.echo(model_card.card(arguments.run(run, host())), nl=False)
+    typer.echo(model_card.card(arguments.run(run, load_settings())), nl=False)
 
 
 def backbones(as_json: AsJson = False) -> None:
     """List the backbones and whether they are ready."""
     from core.backbones import BACKBONES, serving
 
-    settings = host()
+    settings = load_settings()
     for row in BACKBONES.values():
         ready = serving.locate(row, settings) is not None
         if as_json:
@@ -50,5 +50,5 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) 
     """Download the weights of a backbone and convert them, once."""
     from core.backbones import get, serving
 
-    settings = host()
+    settings = load_settings()
     typer.echo(f"{serving.prepare(get(name), settings, TerminalProgress().step)}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson, host
+from core.commands.arguments import AsJson, load_settings
 from core.commands.terminal import TerminalProgress, print_json, say, warn
 from core.errors import BadInput
 from core.system import prose
@@ -58,7 +58,7 @@ def predict(
     from core.model.decision import Verdict
     from core.predict import lookup, sorting, table
 
-    settings = host()
+    settings = load_settings()
     named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
     tables = {form: path for form, path in named.items() if path is not None}
     _check(tables, images)

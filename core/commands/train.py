@@ -18,7 +18,7 @@ from core.commands.arguments import (
     GroupBy,
     Minutes,
     Seed,
-    host,
+    load_settings,
 )
 from core.commands.terminal import TerminalProgress, print_json, say, warn
 from core.errors import BadInput
@@ -66,7 +66,7 @@ def train(
     from core.pipeline.worker import run_job
     from core.training import warm_start
 
-    settings = host()
+    settings = load_settings()
     progress = TerminalProgress(silent=as_json)
     configured, model = arguments.configuration(preset, config, backbone, seed), None
     if start is not None:
@@ -133,7 +133,7 @@ def estimate(
     from core.estimating import estimate
     from core.training.config import PRESETS
 
-    settings = host()
+    settings = load_settings()
     presets = (preset,) if preset or config else PRESETS
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     progress = TerminalProgress(silent=as_json)
@@ -179,7 +179,7 @@ def compare(
     """Compare the backbones on this machine on your pictures, before you train on one."""
     from core.bakeoff import compare, result
 
-    settings = host()
+    settings = load_settings()
     configured = arguments.configuration(None, config, None, seed)
     progress = TerminalProgress(silent=as_json)
     with arguments.ingested(data, settings, progress.step, warn, group_by) as (intake, pictures):

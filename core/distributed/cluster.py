@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 NODE = "ray.io/node-id"
 """The label that Ray gives each node."""
 POLL_SECONDS = 0.5
-"""How often each job is looked after."""
+"""Seconds between two checks of the jobs."""
 TRIES, PAUSE_SECONDS = 6, 5.0
-"""How often the cluster is looked for while it may be starting, and the pause after each time."""
+"""How often to try to join a cluster that may be starting, and the pause after each attempt."""
 ATTEMPTS = 4
-"""How often a job is started if its machine is lost each time."""
+"""How often a job is sent if its machine is lost each time."""
 NOT_INSTALLED = (
     "This host sends its jobs to a Ray cluster, but Ray is not installed. "
     "The host can install requirements-ray.txt."
@@ -130,7 +130,7 @@ class Cluster:
         return UNREACHABLE.format(self.settings.variable("ray_address"))
 
     def _begin(self, ticket: Path, sent: dict[Path, _SentJob]) -> bool:
-        """Send a job to the cluster. Returns whether there is nothing to do."""
+        """Send a job to the cluster. Returns whether it has already ended or was deleted."""
         job = job_of(ticket)
         if job is None or not job.exists:
             return True
@@ -138,7 +138,7 @@ class Cluster:
         if state.ended:
             return True
         sent[ticket] = _SentJob(job)
-        if state is not State.RUNNING:  # else its dispatcher is gone, and with that its task
+        if state is not State.RUNNING:  # a running job's task ended with its dispatcher
             self._send(sent[ticket])
         return False
 
@@ -158,7 +158,7 @@ class Cluster:
         )
         sent.task = task.remote(str(sent.job.path), self.settings, request.cores)
 
-    def _fit(self, sent: _SentJob) -> None:
+    def _adapt_request(self, sent: _SentJob) -> None:
         """Adapt the request of a queued task to the present machines."""
         if not sent.job.exists or sent.job.recorded().state is not State.QUEUED:
             return
@@ -180,7 +180,7 @@ class Cluster:
         if sent.task is not None:
             ready, _ = ray.wait([sent.task], timeout=0)
             if not ready:
-                self._fit(sent)
+                self._adapt_request(sent)
                 return False
             try:
                 without_folder = ray.get(sent.task)

@@ -28,18 +28,18 @@ from core.training.views import Rendering
 
 logger = logging.getLogger(__name__)
 
-VIEWS = 128
+SHARD_VIEWS = 128
 """Views per shard: a second or two of work for a core."""
-BYTES = 16 * MEGABYTE
+SHARD_BYTES = 16 * MEGABYTE
 """Largest size of the pictures of a shard, since they have to be sent."""
-WORTH_IT = 8
+MINIMUM_SHARDS = 8
 """Least number of shards for which joining the cluster pays."""
 SHARDS_PER_CORE = 2
 """Tasks for each core of the cluster, so that none is idle while its next shard is sent."""
 LATE_SECONDS = 2.0
 """How long to wait for a task before a core of this machine that is idle computes its shard."""
 POLL_SECONDS = 0.2
-NOT_OF_THE_CLUSTER = (TuskerError, MemoryError)
+LOCAL_ERRORS = (TuskerError, MemoryError)
 """Errors of a picture or of this machine, and cancellation: they end the extraction."""
 
 
@@ -65,7 +65,7 @@ def extract_on_cluster(
     """
     arrays = features.open_arrays(context.cache, engine, rendering)
     missing = features.missing_views(examples, arrays)
-    if len(missing) * len(arrays) < VIEWS * WORTH_IT:
+    if len(missing) * len(arrays) < SHARD_VIEWS * MINIMUM_SHARDS:
         return None
     try:
         with connection.joined(context.settings):
@@ -73,7 +73,7 @@ def extract_on_cluster(
             return features.extract(
                 examples, context.pictures, rendering, engine, context.cache, progress, plan
             )
-    except NOT_OF_THE_CLUSTER:
+    except LOCAL_ERRORS:
         raise
     except Exception:
         # An error of this machine, such as a full disk, is raised again by `features.extract`.
@@ -104,7 +104,7 @@ def _shards(missing: Sequence[MissingViews]) -> list[list[MissingViews]]:
     views = size = 0
     for example, numbers in missing:
         views, size = views + len(numbers), size + example.size
-        if not shards or views > VIEWS or size > BYTES:
+        if not shards or views > SHARD_VIEWS or size > SHARD_BYTES:
             shards.append([])
             views, size = len(numbers), example.size
         shards[-1].append((example, numbers))
@@ -121,16 +121,16 @@ def _plan(
     """
     import ray
 
-    here, stopped = threading.Semaphore(engine.callers), threading.Event()
+    own_cores, stopped = threading.Semaphore(engine.callers), threading.Event()
     model = ray.put(engine.model.read_bytes())
     task: Any = ray.remote(num_cpus=1, max_retries=3)(extract_shard)
     # The other machines get no secret of this host.
     limits = rendering.limits.model_copy(update={"api_token": ""})
-    public = replace(rendering, limits=limits)
+    sent_rendering = replace(rendering, limits=limits)
 
     def send(shard: list[MissingViews]) -> Any:
         sources = [((pictures / e.path).read_bytes(), e.sha256, views) for e, views in shard]
-        return task.remote(sources, model, public, engine.cut)
+        return task.remote(sources, model, sent_rendering, engine.cut)
 
     def compute_elsewhere(shard: list[MissingViews]) -> list[np.ndarray] | None:
         """The result of a task; None if there is none before a core is idle, or all is stopped."""
@@ -140,8 +140,8 @@ def _plan(
             while not stopped.is_set():
                 if ray.wait([ref], timeout=POLL_SECONDS)[0]:
                     return ray.get(ref)
-                if time.monotonic() > late and here.acquire(blocking=False):
-                    here.release()
+                if time.monotonic() > late and own_cores.acquire(blocking=False):
+                    own_cores.release()
                     ray.cancel(ref)
                     break
         except Exception as error:  # of Ray, of the task, or of a picture
@@ -150,17 +150,17 @@ def _plan(
         return None
 
     def compute(shard: list[MissingViews]) -> list[np.ndarray]:
-        if not here.acquire(blocking=False):
+        if not own_cores.acquire(blocking=False):
             if (outputs := compute_elsewhere(shard)) is not None:
                 return outputs
-            here.acquire()
+            own_cores.acquire()
         try:
             if stopped.is_set():
                 return []  # nobody reads it
             sources = ((pictures / e.path, e.sha256, views) for e, views in shard)
             return features.run_views(engine, rendering, sources)
         finally:
-            here.release()
+            own_cores.release()
 
     elsewhere = int(ray.cluster_resources().get("CPU", 0))
     return Plan(shards, compute, engine.callers + SHARDS_PER_CORE * elsewhere, stopped)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WORTH_IT = 60.0
+MINIMUM_SECONDS = 60.0
 """Least seconds of fine-tuning for which the cluster is used. Processes need 9 to 23 s to import
 TensorFlow and to connect; then two machines take little more than half the time of one."""
 ROWS = 4
@@ -52,7 +52,7 @@ def team(context: TrainingContext, tuner: Tuner) -> Iterator[Team | None]:
     seconds = estimate.fine_tuning_seconds(context.config, len(context.of("train")), costs)
     # With a GPU, the cores of other machines are useless.
     has_gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
-    if context.settings.runner != "ray" or seconds < WORTH_IT or has_gpu:
+    if context.settings.runner != "ray" or seconds < MINIMUM_SECONDS or has_gpu:
         yield None
         return
     with ExitStack() as stack:
@@ -91,11 +91,11 @@ class Team:
         self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
     ) -> tuple[float, float]:
         """As `Tuner.step`."""
-        return self._together(self._step, self._tuner.step, activations, smoothed, weights)
+        return self._shared_or_alone(self._step, self._tuner.step, activations, smoothed, weights)
 
     def logits(self, activations: np.ndarray) -> np.ndarray:
         """As `Tuner.logits`."""
-        return self._together(self._logits, self._tuner.logits, activations)
+        return self._shared_or_alone(self._logits, self._tuner.logits, activations)
 
     def _begin(self) -> None:
         """Have the helpers build the network, with the weights that the tuner has now."""
@@ -141,7 +141,9 @@ class Team:
         # A helper without rows only applies the update: its turn is not waited for.
         return parts[0], [ref for ref, part in zip(refs, parts[1:], strict=True) if len(part[0])]
 
-    def _together(self, shared: Callable[..., Any], alone: Callable[..., Any], *batch: Any) -> Any:
+    def _shared_or_alone(
+        self, shared: Callable[..., Any], alone: Callable[..., Any], *batch: Any
+    ) -> Any:
         """The result of `shared`, or of `alone` if there are no helpers or one fails."""
         if self._helpers:
             try:
@@ -150,11 +152,11 @@ class Team:
                 return shared(*batch)
             except Exception:  # of Ray, of TensorFlow, or of a machine; no weight has changed
                 logger.exception("fine-tuning continues on this machine alone")
-                self._leave()
+                self._dismiss_helpers()
                 self._context.say(LOST)
         return alone(*batch)
 
-    def _leave(self) -> None:
+    def _dismiss_helpers(self) -> None:
         import ray
 
         for helper in self._helpers:

@@ -1,4 +1,4 @@
-"""Fit a training into a time budget, by leaving out the steps that gain least for their time."""
+"""Fit a training into a time budget by leaving out the steps that gain least for their time."""
 
 from collections.abc import Iterator
 

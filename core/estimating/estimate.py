@@ -29,8 +29,8 @@ class TrainingEstimate:
         scored: seconds from the start of its worker to a scored model.
         memory: peak bytes.
         disk: bytes that it adds.
-        least: the same seconds if the training leaves out fine-tuning, for want of errors that it
-            could avoid; None if it cannot.
+        least: `scored` if the training leaves out fine-tuning, because the head makes too few
+            errors; None if it will not.
     """
 
     scored: float
@@ -40,7 +40,7 @@ class TrainingEstimate:
 
     @property
     def time(self) -> str:
-        """Until results: `8 s`, or `8 s to 26 s` where fine-tuning may be left out."""
+        """Time until results: `8 s`, or `8 s to 26 s` if fine-tuning may be left out."""
         times = [duration(max(1.0, x)) for x in (self.least, self.scored) if x is not None]
         return " to ".join(dict.fromkeys(times))
 

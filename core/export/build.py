@@ -15,7 +15,7 @@ from core.export import train_program, verify
 from core.export.formats import FORMATS, INT8, LABELS, Format, named
 from core.export.formats import labels as label_lines
 from core.export.verify import HeldOut
-from core.export.writing import Writer, evenly
+from core.export.writing import Writer, evenly_spaced
 from core.jobs.events import Emit, Note, StepReporter
 from core.model import storage
 from core.model.decision import Decision
@@ -60,11 +60,11 @@ def export(
     writer = Writer(run, pictures, settings, model, arrays)
     sample = held_out(run, pictures, settings)
     for group in _by_library(forms):
-        kept = any(form.file == INT8 for form in group) and writer.kept_int8() is not None
+        used_cache = any(form.file == INT8 for form in group) and writer.cached_int8() is not None
         results = _make(group, writer, sample, emit)
         _record(run, results.values())
-        if kept and writer.kept_int8() is None:
-            # Its ranges were from the pictures of an earlier run, which do not suit.
+        if used_cache and writer.cached_int8() is None:
+            # The cached ranges came from the pictures of another run. Measure them on this one's.
             results |= _make(named(["int8"]), writer, sample, emit)
             _record(run, results.values())
         for result in results.values():
@@ -82,7 +82,7 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
     the predictions of the run's model for these copies.
     """
     examples = run.dataset().of("test")
-    indices = evenly(len(examples), VERIFICATION_PICTURES)
+    indices = evenly_spaced(len(examples), VERIFICATION_PICTURES)
     labels = np.array([examples[index].label for index in indices])
     if pictures is not None:
         paths = tuple(pictures / examples[index].path for index in indices)
@@ -93,10 +93,10 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
         classifier = run.classifier(settings)
         answers = [classifier.answer(classifier.load(path)) for path in paths]
         probabilities = np.stack([answer.probabilities for answer in answers])
-        by_copy = [answer.ood_score for answer in answers]
-        scores = None if None in by_copy else np.array(by_copy, float)
+        ood_scores = [answer.ood_score for answer in answers]
+        scores = None if None in ood_scores else np.array(ood_scores, float)
     annotations, model = run.annotations(), storage.load_description(run.model_folder)
-    # Without a threshold, one is used that half of the pictures do not reach.
+    # Without a threshold, the median is used, so that both verdicts are verified.
     threshold = annotations.threshold or float(np.median(probabilities.max(axis=1)))
     return HeldOut(
         paths,
@@ -158,7 +158,7 @@ def _record(run: Run, results: Iterable[FileVerification]) -> None:
     earlier = run.verification()
     by_file = {result.file: result for result in (*(earlier.results if earlier else ()), *results)}
     examples, probabilities = run.dataset().of("test"), run.probabilities()
-    indices = evenly(len(examples), VERIFICATION_PICTURES)
+    indices = evenly_spaced(len(examples), VERIFICATION_PICTURES)
     labels = np.array([examples[index].label for index in indices])
     run.verification.write(
         Verification(
@@ -172,7 +172,7 @@ def _record(run: Run, results: Iterable[FileVerification]) -> None:
 def _require_memory(form: Format, writer: Writer) -> None:
     """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(writer.model.backbone).megabytes * MEGABYTE
-    # The process that verifies is another than the one that writes.
+    # One process writes the file, another one verifies it.
     verifying = VERIFICATION_MEMORY * network + form.tensorflow * resources.TENSORFLOW_BYTES
     needed = max(form.memory_factor * network, verifying)
     needed += writer.starts_tensorflow(form) * resources.TENSORFLOW_BYTES

@@ -19,7 +19,7 @@ from core.system import files
 
 OPSET, IR_VERSION = 17, 8
 """Versions that runtimes since 2022 read."""
-TO_FIRST = (0, 3, 1, 2)
+CHANNELS_FIRST = (0, 3, 1, 2)
 """The transposition of an activation from channels last to channels first."""
 
 
@@ -38,7 +38,7 @@ def write(source: LitertFile, path: Path, sentence: str, entries: dict[str, str]
     outputs = sorted(source.outputs.items(), key=lambda output: output[0] != "probabilities")
     size, _, channels = source.graph.tensors[picture].shape[1:].tolist()
     translation = _Translation(source)
-    translation.add("Transpose", ["picture"], translation.name(picture), perm=TO_FIRST)
+    translation.add("Transpose", ["picture"], translation.name(picture), perm=CHANNELS_FIRST)
     for operator in source.graph.operators:
         kind = source.kind(operator)
         if kind not in TRANSLATIONS:
@@ -105,13 +105,13 @@ class _Translation:
         if values.size == 1 or values.ndim in (0, 2):
             return self.constant(values.reshape(-1) if values.size == 1 else values)
         channels = values.reshape((1,) * (4 - values.ndim) + values.shape)
-        return self.constant(channels.transpose(TO_FIRST))
+        return self.constant(channels.transpose(CHANNELS_FIRST))
 
     def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
         """Add a node."""
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
 
-    def finish(self, kind: str, inputs: list[str], operator: Any, **attributes: Any) -> None:
+    def add_operation(self, kind: str, inputs: list[str], operator: Any, **attributes: Any) -> None:
         """Add the node of an operation, and its activation function."""
         output = self.name(operator.outputs[0])
         function = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
@@ -134,25 +134,26 @@ def _convolution(translation: _Translation, operator: Any) -> None:
     kernel = translation.weights(weights)
     # LiteRT: outputs, height, width, inputs. Depthwise: 1, height, width, channels.
     depthwise = translation.source.kind(operator) == BuiltinOperator.DEPTHWISE_CONV_2D
-    kernel = kernel.transpose((3, 0, 1, 2) if depthwise else TO_FIRST)
-    spread = (options.dilationHFactor, options.dilationWFactor)
+    kernel = kernel.transpose((3, 0, 1, 2) if depthwise else CHANNELS_FIRST)
+    dilations = (options.dilationHFactor, options.dilationWFactor)
     window = [
-        (length - 1) * factor + 1 for length, factor in zip(kernel.shape[2:], spread, strict=True)
+        (length - 1) * factor + 1
+        for length, factor in zip(kernel.shape[2:], dilations, strict=True)
     ]
     arrays = [kernel, *(translation.weights(index) for index in bias if index >= 0)]
-    translation.finish(
+    translation.add_operation(
         "Conv",
         [translation.name(picture), *map(translation.constant, arrays)],
         operator,
         group=translation.shape(picture)[3] if depthwise else 1,
-        dilations=spread,
+        dilations=dilations,
         **_window_attributes(translation, operator, window),
     )
 
 
 def _pooling(kind: str, translation: _Translation, operator: Any) -> None:
     window = [operator.builtinOptions.filterHeight, operator.builtinOptions.filterWidth]
-    translation.finish(
+    translation.add_operation(
         kind,
         [translation.name(operator.inputs[0])],
         operator,
@@ -178,36 +179,36 @@ def _window_attributes(
 
 
 def _plain(kind: str, translation: _Translation, operator: Any) -> None:
-    translation.finish(kind, [*map(translation.argument, operator.inputs)], operator)
+    translation.add_operation(kind, [*map(translation.argument, operator.inputs)], operator)
 
 
 def _mean(translation: _Translation, operator: Any) -> None:
     keep = int(operator.builtinOptions.keepDims)
     source = [translation.name(operator.inputs[0])]
-    translation.finish("ReduceMean", source, operator, axes=[2, 3], keepdims=keep)
+    translation.add_operation("ReduceMean", source, operator, axes=[2, 3], keepdims=keep)
 
 
 def _dense(translation: _Translation, operator: Any) -> None:
     source, weights, *bias = operator.inputs
     arrays = [translation.weights(index) for index in (weights, *bias) if index >= 0]
     constants = map(translation.constant, arrays)
-    translation.finish("Gemm", [translation.name(source), *constants], operator, transB=1)
+    translation.add_operation("Gemm", [translation.name(source), *constants], operator, transB=1)
 
 
 def _concatenation(translation: _Translation, operator: Any) -> None:
-    translation.finish("Concat", [*map(translation.name, operator.inputs)], operator, axis=1)
+    translation.add_operation("Concat", [*map(translation.name, operator.inputs)], operator, axis=1)
 
 
 def _pad(translation: _Translation, operator: Any) -> None:
-    margins = translation.source.integers(operator.inputs[1])[list(TO_FIRST)]
+    margins = translation.source.integers(operator.inputs[1])[list(CHANNELS_FIRST)]
     pads = translation.constant(margins.T.ravel().astype(np.int64))
-    translation.finish("Pad", [translation.name(operator.inputs[0]), pads], operator)
+    translation.add_operation("Pad", [translation.name(operator.inputs[0]), pads], operator)
 
 
 def _reshape(translation: _Translation, operator: Any) -> None:
     target = [0, -1] if len(translation.shape(operator.outputs[0])) == 2 else [0, -1, 1, 1]
     shape = translation.constant(np.array(target, np.int64))
-    translation.finish("Reshape", [translation.name(operator.inputs[0]), shape], operator)
+    translation.add_operation("Reshape", [translation.name(operator.inputs[0]), shape], operator)
 
 
 TRANSLATIONS: dict[int, Callable[[_Translation, Any], None]] = {

@@ -20,7 +20,7 @@ CARD = "MODEL_CARD.md"
 LICENCES = "LICENCES.md"
 FILE_MODE = 0o644
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""Time that a zip can hold, for machines without a clock."""
+"""The earliest time that a zip can hold; a machine without a clock may be set to an earlier one."""
 APACHE = programs.HERE / "Apache-2.0.txt"
 MIT = Path(__file__).parents[2] / "LICENSE"
 """Tusker's own licence."""

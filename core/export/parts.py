@@ -1,6 +1,6 @@
-"""Parts of exports that need TensorFlow, prepared once per backbone and kept in `TUSKER_HOME`.
+"""The parts of exports that need TensorFlow: made once per backbone and cached in `TUSKER_HOME`.
 
-With a frozen backbone, the parts of all runs are the same, and only the head is added to them.
+All runs with a frozen backbone share them; an export only adds the head.
 """
 
 import contextlib
@@ -66,12 +66,12 @@ def backbone_file(backbone: Backbone, settings: Settings) -> Path:
 
 
 def backbone_path(backbone: Backbone, settings: Settings) -> Path:
-    """Where `backbone_file` keeps the file."""
+    """Where `backbone_file` caches the file."""
     return _path(backbone, BACKBONE_FILE, settings)
 
 
 def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
-    """Where the backbone is kept in int8.
+    """Where the backbone is cached in int8.
 
     Args:
         depths: layers whose pooled activations follow the embedding.
@@ -80,7 +80,7 @@ def int8_path(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -
 
 
 def load_int8(path: Path) -> Int8Trunk | None:
-    """A network in int8 that is kept; None if it is missing or damaged."""
+    """A cached network in int8; None if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return Int8Trunk(**arrays)
@@ -89,7 +89,7 @@ def load_int8(path: Path) -> Int8Trunk | None:
 
 
 def save_int8(path: Path, trunk: Int8Trunk) -> None:
-    """Keep a network in int8, if the disk has space."""
+    """Cache a network in int8, if the disk has space."""
     with (
         contextlib.suppress(OSError),
         files.replacing(path) as temporary,
@@ -99,7 +99,7 @@ def save_int8(path: Path, trunk: Int8Trunk) -> None:
 
 
 def _path(backbone: Backbone, name: str, settings: Settings) -> Path:
-    """Path of a part. It contains the hash of the serving model, so an old part is not used."""
+    """Path of a part, with the hash of the serving model, so that outdated parts are not used."""
     folder = serving.folder_of(backbone, settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = serving.locate(backbone, settings)

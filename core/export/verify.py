@@ -108,10 +108,10 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     scores = np.full(len(indices), np.nan)  # as of a program without a detector
     if held_out.ood_scores is not None:
         scores = held_out.ood_scores[indices]
-    decided = _as_decided(held_out.decision, probabilities, answers.ood_scores, answers)
+    same = _same_decision(held_out.decision, probabilities, answers.ood_scores, answers)
     close = np.isclose(answers.ood_scores, scores, 0, OOD_TOLERANCE)
     similar = np.isclose(answers.ood_scores, scores, OOD_ROUNDING, 0, equal_nan=True)
-    decided &= close | (similar & ((answers.ood_scores > 1) == (scores > 1)))
+    same &= close | (similar & ((answers.ood_scores > 1) == (scores > 1)))
     difference = float(np.abs(probabilities - expected).max())
     predicted, pictures = probabilities.argmax(axis=1), len(indices)
     correct = int((predicted == labels).sum())
@@ -121,10 +121,10 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     fault = ""
     if form.exact and not difference <= TOLERANCE:  # a NaN is not
         fault = f"differs from the report by {difference:.4f} in probability, more than {TOLERANCE}"
-    elif form.exact and not decided.all():
+    elif form.exact and not same.all():
         fault = (
             "gives another verdict or prediction set than the model for "
-            f"{int((~decided).sum())} of {pictures} held-out pictures"
+            f"{int((~same).sum())} of {pictures} held-out pictures"
         )
     elif not np.isfinite(probabilities).all() or lost > max(1, pictures // PICTURES_PER_LOSS):
         fault = (
@@ -136,7 +136,7 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
         passed=not fault,
         reason=f"{form.file} {fault}; it was withheld." if fault else "",
         agreement=float((predicted == expected.argmax(axis=1)).mean()),
-        verdicts=float(_as_decided(held_out.decision, expected, scores, answers).mean()),
+        verdicts=float(_same_decision(held_out.decision, expected, scores, answers).mean()),
         difference=difference if np.isfinite(difference) else None,
         accuracy=correct / pictures,
         milliseconds=1000 * float(np.median(answers.seconds)),
@@ -147,7 +147,7 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     )
 
 
-def _as_decided(
+def _same_decision(
     decision: Decision, probabilities: np.ndarray, ood_scores: np.ndarray, answers: _Answers
 ) -> np.ndarray:
     """Whether a program decided on each picture as the app does, given these outputs, (m,) bool."""

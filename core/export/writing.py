@@ -49,20 +49,20 @@ class Writer:
         if "tensorflow" in sys.modules:
             return False
         if form.file == INT8:
-            return self.kept_int8() is None
+            return self.cached_int8() is None
         if form.file == storage.KERAS:
             return not parts.backbone_path(self._backbone, self.settings).is_file()
         return form.file == SAVED_MODEL
 
     @property
     def int8_path(self) -> Path | None:
-        """Where the int8 network is kept for all runs; None if this run changed the backbone."""
+        """Where the int8 network is cached for all runs; None if this run changed the backbone."""
         if self.model.fine_tuned:
             return None
         return parts.int8_path(self._backbone, self.model.depths, self.settings)
 
-    def kept_int8(self) -> Int8Trunk | None:
-        """The kept int8 network; None if there is none that this run could use."""
+    def cached_int8(self) -> Int8Trunk | None:
+        """The cached int8 network; None if there is none that this run can use."""
         return None if self.int8_path is None else parts.load_int8(self.int8_path)
 
     @property
@@ -75,7 +75,7 @@ class Writer:
         self._describe(file, path)
 
     def _int8(self, path: Path) -> None:
-        trunk = self.kept_int8()
+        trunk = self.cached_int8()
         if trunk is None:
             trunk = self._quantised()
             if self.int8_path is not None:
@@ -124,7 +124,7 @@ class Writer:
     def _views(self) -> np.ndarray:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""
         examples = self.run.dataset().of("test" if self.pictures is None else "train")
-        indices = evenly(len(examples), CALIBRATION_PICTURES)
+        indices = evenly_spaced(len(examples), CALIBRATION_PICTURES)
         if self.pictures is None:
             paths = [self.run.thumbnail(index) for index in indices]
         else:
@@ -138,6 +138,6 @@ class Writer:
         )
 
 
-def evenly(total: int, count: int) -> list[int]:
+def evenly_spaced(total: int, count: int) -> list[int]:
     """At most `count` evenly spaced indices below `total`."""
     return np.unique(np.linspace(0, total - 1, count).round().astype(int)).tolist()

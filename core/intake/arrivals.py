@@ -1,4 +1,4 @@
-"""Files that a browser sends for a page: stored on the disk, counted, and only if requested."""
+"""Files that browsers upload to pages: accepted if a page asked for them, counted, on the disk."""
 
 import tempfile
 import threading
@@ -18,7 +18,7 @@ class NotOffered(BadInput):
 
 
 class Arrivals:
-    """The files that have arrived in each session and that no page has used yet.
+    """The uploaded files of each session.
 
     A file is deleted once its uploader drops it, unless a page keeps it.
     """
@@ -26,7 +26,7 @@ class Arrivals:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.most = settings.archive_entries
-        """Files that a session may be offered at a time."""
+        """Largest number of files that a session may be allowed to upload at a time."""
         self._lock = threading.Lock()
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
         self._kept: dict[str, frozenset[str]] = {}
@@ -79,8 +79,8 @@ class Arrivals:
             LimitExceeded: the file or the session is larger than this host allows.
             NotEnoughResources: this host has no space for more uploads.
         """
-        host = self._settings
-        largest = max(host.archive_megabytes, host.picture_megabytes) * MEGABYTE
+        settings = self._settings
+        largest = max(settings.archive_megabytes, settings.picture_megabytes) * MEGABYTE
         if size > largest + MEGABYTE:  # the frame around the file is part of it
             raise LimitExceeded(f"Expected at most {largest // MEGABYTE} MB per file, found more.")
         with self._lock:
@@ -92,10 +92,10 @@ class Arrivals:
                 raise LimitExceeded(
                     f"This host keeps at most {2 * largest // MEGABYTE} MB of uploads per page. "
                     "Reload the page; the host can raise "
-                    f"{host.variable('archive_megabytes')}."
+                    f"{settings.variable('archive_megabytes')}."
                 )
             total = sum(sum(session_sizes.values()) for session_sizes in self._sizes.values())
-        if total > host.arriving_megabytes * MEGABYTE:
+        if total > settings.arriving_megabytes * MEGABYTE:
             raise NotEnoughResources("This host has no room for more uploads. Try again later.")
         capacity.require_disk(Path(self._folder.name))
 
@@ -105,7 +105,7 @@ class Arrivals:
         return path if path.is_file() else None
 
     def keep(self, session: str, ids: Iterable[str]) -> None:
-        """Keep these files also when they are dropped, in place of those kept before."""
+        """Keep these files even if their uploader drops them, instead of those kept before."""
         with self._lock:
             if session not in self._sizes:
                 return  # the visitor has left

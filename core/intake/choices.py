@@ -36,8 +36,8 @@ class Choices(BaseModel, frozen=True):
         applied: remedies in order, those by default included.
         declined: codes of findings whose remedy was undone, so that it is not applied again.
         group: source of the groups, as in `dataset.grouping`; empty for no groups.
-        arriving: id of an upload of further pictures that is being examined; empty for none.
-        arriving_class: the class that all of them get; empty to keep their own.
+        arriving: id of the upload of more pictures that is being examined; empty for none.
+        arriving_class: the class of all of these pictures; empty if they keep their own.
     """
 
     applied: tuple[Applied, ...] = ()
@@ -57,7 +57,7 @@ class Choices(BaseModel, frozen=True):
         return self.model_copy(update={"applied": self.applied + changes})
 
     def expecting(self, upload: str, label: str) -> "Choices":
-        """These choices, and an upload of further pictures, all of this class if one is given.
+        """These choices, and an upload of more pictures, all of this class if one is given.
 
         Raises:
             BadDataset: other pictures are being added.
@@ -76,9 +76,9 @@ class Choices(BaseModel, frozen=True):
         return self.model_copy(update={"applied": self.applied + remedies})
 
     def without(self, applied: Applied) -> "Choices":
-        """These choices without a remedy, which is then declined; the same if it is not applied.
+        """These choices without a remedy, which becomes declined; unchanged if it is not applied.
 
-        Without a new name for a class, later remedies for the class of that name go, too.
+        If the remedy renamed a class, later remedies for the new name are removed as well.
         """
         if applied not in self.applied:
             return self
@@ -103,7 +103,7 @@ def read(folder: Path) -> Choices:
 
 
 def change(folder: Path, update: Callable[[Choices], Choices]) -> Choices:
-    """Change the choices for an upload. Nobody else changes them meanwhile.
+    """Change the choices for an upload under a lock.
 
     Args:
         folder: of the upload.
@@ -135,7 +135,7 @@ def edited(classes: Sequence[str], changes: Mapping[int, Mapping[str, object]]) 
         old = classes[row]
         if cells.get("Include") is False:
             remedies.append(Remedy(kind="leave_out", label=f"Leave out {old}", classes=(old,)))
-        elif "Class" in cells and (new := named(str(cells["Class"] or ""), classes)) != old:
+        elif "Class" in cells and (new := checked_name(str(cells["Class"] or ""), classes)) != old:
             if new in classes:
                 merged = Remedy(kind="merge", label=f"Merge {old} into {new}", classes=(new, old))
                 remedies.append(merged)
@@ -158,11 +158,11 @@ def moved(pictures: Sequence[str], name: str, classes: Sequence[str]) -> Remedy:
     number, names = count(len(pictures)), tuple(pictures)
     if not name:
         return Remedy(kind="leave_out", label=f"Leave out {number}", files=names)
-    name = named(name, classes)
+    name = checked_name(name, classes)
     return Remedy(kind="move", label=f"Move {number} to {name}", files=names, classes=(name,))
 
 
-def named(name: str, classes: Sequence[str]) -> str:
+def checked_name(name: str, classes: Sequence[str]) -> str:
     """A name that a visitor typed for a class, or chose among the existing classes.
 
     Raises:

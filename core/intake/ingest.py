@@ -70,8 +70,8 @@ def take_in(
         source: the upload; not changed.
         folder: the intake folder, created if missing.
         notes: findings to report along with those of the checks.
-        classes: which are wanted.
-        scale: of pictures of more than 8 bits; None to find one for these.
+        classes: how to find classes, as in `dataset.interpretation`.
+        scale: brightness scale of pictures of more than 8 bits; None to derive it from them.
 
     Raises:
         BadInput: the upload cannot be used.
@@ -92,7 +92,7 @@ def take_in(
     dataset, findings = checks.examine(reading.dataset, pictures(folder), settings, progress)
     intake = Intake(
         dataset=dataset,
-        findings=_ordered(notes + findings),
+        findings=_by_severity(notes + findings),
         notes=notes,
         groupings=grouping.suggest(dataset, reading.columns),
         columns=reading.columns,
@@ -123,15 +123,15 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
     keys = [key for remedy in remedies if remedy.kind == "add" for key in remedy.files]
     added = {key: load_added(folder, key) for key in keys}
     dataset = apply(intake.dataset, remedies, added)
-    if added:  # they may look the same as pictures that were there before
+    if added:  # may be near-duplicates of earlier pictures
         dataset, findings = checks.examine(dataset, pictures(folder), settings)
     else:
         findings = checks.run_checks(dataset, pictures(folder), settings)
     applied = {remedy.kind for remedy in remedies}
-    if "rename" in applied:  # so their encoding no longer matters
+    if "rename" in applied:  # the encoding of the old names no longer matters
         applied.add("decode")
     notes = tuple(n for n in intake.notes if n.remedy is None or n.remedy.kind not in applied)
-    update: dict[str, object] = {"dataset": dataset, "findings": _ordered(notes + findings)}
+    update: dict[str, object] = {"dataset": dataset, "findings": _by_severity(notes + findings)}
     if "read_as" in applied:  # folders that were classes may be groups now
         detected = grouping.suggest(dataset, intake.columns)
         known = {suggestion.by for suggestion in detected}
@@ -157,7 +157,7 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
         columns = (tables.column(table, GroupSource.parse(by).column, names),)
         by = columns[0].name
     dataset = grouping.group(intake.dataset, by, columns)
-    findings = _ordered((checks.describe_groups(dataset), *intake.findings))
+    findings = _by_severity((checks.describe_groups(dataset), *intake.findings))
     return intake.model_copy(update={"dataset": dataset, "findings": findings})
 
 
@@ -202,7 +202,7 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
 
 
 def add_table(folder: Path, table: Path, name: str) -> str:
-    """Add the columns of a table of some name beside an upload to those that group its pictures.
+    """Read a table that was uploaded later: its columns can then group the pictures of an upload.
 
     Returns:
         The column to group by, as in `dataset.grouping`.
@@ -260,6 +260,6 @@ def thumbnail(folder: Path, example: Example) -> Path:
     return folder / THUMBNAILS / datasets.thumbnail_name(example.sha256)
 
 
-def _ordered(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _by_severity(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     severities = list(Severity)
     return tuple(sorted(findings, key=lambda finding: severities.index(finding.severity)))

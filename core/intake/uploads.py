@@ -134,7 +134,7 @@ def get(settings: Settings, upload_id: str) -> Upload:
 
 def sweep(settings: Settings) -> None:
     """Delete uploads that have not been used for a while and that no job needs."""
-    folders.sweep(_folder(settings), lambda: runs.inputs(settings), settings)
+    folders.sweep(_folder(settings), lambda: runs.folders_in_use(settings), settings)
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") ->
     A job that is already queued or running in this folder is left as it is.
 
     Args:
-        by: mark of the visitor, who becomes the owner of a folder that has none.
+        by: id of the visitor, who becomes the owner of a folder that has none.
 
     Raises:
         LimitExceeded: the queue is full, or this visitor has too many jobs in the queues.

@@ -7,16 +7,17 @@ import numpy as np
 from core.training import convex
 
 DIMENSIONS = 128
-"""Principal components that are kept of the features; a head on more is slower, hardly better."""
+"""Principal components that are kept; with more, a head is slower and hardly better."""
 CLUSTERED = 64
 """Principal components by which pictures are clustered."""
 LEAVES = 4_000
 """Most leaves of a tree: its time and memory grow with their square."""
 SHRINKAGE = 0.01
-"""Factor of the differences between pictures that look the same, so that they are divided last."""
+"""Factor of the differences within a group, so that the tree divides groups last."""
 
 Merges = tuple[tuple[int, int], ...]
-"""The two nodes that each inner node joins, the most alike first; leaves have lower numbers."""
+"""The two nodes that each inner node joins, the most similar first. Inner nodes are numbered after
+the leaves."""
 
 
 def project(embeddings: np.ndarray, fitted_to: np.ndarray) -> np.ndarray:
@@ -74,7 +75,9 @@ def unit_vectors(features: np.ndarray) -> np.ndarray:
 def cut(merges: Merges, count: int) -> tuple[int, ...]:
     """The nodes of `count` clusters, or of fewer if there are fewer leaves."""
     leaves = len(merges) + 1
-    first = leaves + len(merges) - (min(count, leaves) - 1)  # from here on, nodes are divided
+    first = (
+        leaves + len(merges) - (min(count, leaves) - 1)
+    )  # this node and those above it are divided
     if first > 2 * leaves - 2:
         return (2 * leaves - 2,)
     return tuple(node for pair in merges[first - leaves :] for node in pair if node < first)

@@ -40,7 +40,7 @@ class Step(BaseModel, frozen=True):
 
 
 class Labels:
-    """The labels of a pile after all steps; each further step is written to its folder at once.
+    """The labels of a pile after all steps; each new step is written to the folder at once.
 
     Attributes:
         pile: the pictures.
@@ -68,7 +68,7 @@ class Labels:
         return bool(self._steps)
 
     def label(self, pictures: Sequence[int], name: str | None, *, single: bool) -> None:
-        """Give pictures a label, `LEFT_OUT`, or none. A name in another case is the same class.
+        """Give pictures a label, `LEFT_OUT`, or None. Names that differ only in case are one class.
 
         Raises:
             BadDataset: a class cannot have this name.
@@ -106,7 +106,7 @@ class Labels:
         """Undo the last step.
 
         Raises:
-            BadInput: another page has made steps meanwhile, which are not known here.
+            BadInput: another tab has made steps meanwhile.
         """
         if _read(self._path) != self._steps:
             raise BadInput(
@@ -183,7 +183,7 @@ class Labels:
 
 
 def _line(step: Step) -> str:
-    # It starts a line, too: a crash may have cut the one before short.
+    # The first line break ends a line that a crash cut short.
     return f"\n{step.model_dump_json(exclude_defaults=True)}\n"
 
 

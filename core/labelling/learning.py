@@ -13,9 +13,9 @@ from core.training import convex
 from core.training.head import class_weights
 
 STRENGTH = 1e-2
-"""Inverse regularisation strength; choosing one would take too long after each answer."""
+"""Inverse regularisation strength; it is fixed, since choosing one takes too long."""
 TOLERANCE = 1e-3
-"""Ten times that of a training: a third of the time, and equally many correct predictions."""
+"""Ten times that of a training: as many correct predictions in a third of the time."""
 FOLDS = 3
 
 
@@ -39,12 +39,11 @@ class Learned:
     accuracy: Estimate | None
 
     def doubtful(self, labels: Labels) -> list[int]:
-        """The pictures to label next, the most doubtful first and skipped ones last.
+        """The pictures to label next: those with the smallest margin first, skipped ones last.
 
-        Pictures that were left out are not among them. The margin is the probability of a picture's
-        label minus that of the likeliest other class.
-        It is negative where the label, which came from a group, seems wrong. For a picture without
-        a label the two likeliest classes are compared.
+        The margin is the probability of a picture's label minus that of the likeliest other class,
+        so it is negative where a label that was given to a whole group seems wrong. A picture
+        without a label counts as of its likeliest class. Pictures that were left out do not appear.
 
         Source: Scheffer, Decomain and Wrobel, "Active hidden Markov models for information
             extraction" (2001), for margin sampling.

@@ -42,7 +42,7 @@ TEST_SHARE, TEST_LEAST, TEST_MOST_SHARE = 0.1, 30, 0.25
 
 
 class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_name=True):
-    """Pictures without classes, named by their numbers. Lists are in their order.
+    """Pictures without classes, which are identified by their index in `pictures`.
 
     Attributes:
         folder: of the upload.
@@ -51,9 +51,9 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
         scale: of pictures of more than 8 bits.
         pictures: without exact copies.
         skipped: files that were left out.
-        group_of: number of each picture's group; pictures of one group look the same.
+        group_of: group of each picture; pictures of one group look the same.
         test: the test pictures, in the order in which they are to be labelled.
-        leaves: the leaf of the tree that each of the other pictures is in.
+        leaves: the leaf of the tree that each of `others` is in.
         merges: the tree.
     """
 
@@ -234,16 +234,16 @@ def _embeddings(
 
 
 def _draw_test(groups: np.ndarray) -> list[int]:
-    """Random test pictures, group by group, so that none looks like a training picture.
+    """Draw test pictures in whole groups, so that none looks like a training picture.
 
-    The smallest group, if all are larger than the test set should be.
+    If every group is larger than the test set should be, the smallest one is the test set.
     """
     total = len(groups)
     size = round(min(max(TEST_SHARE * total, TEST_LEAST), TEST_MOST_SHARE * total))
     test: list[int] = []
     for group in np.random.default_rng(0).permutation(np.unique(groups)):
         members = np.flatnonzero(groups == group).tolist()
-        # A large group that happens to come first would use up the test set.
+        # A group that is too large is passed over.
         if len(test) + len(members) <= size:
             test += members
         if len(test) == size:

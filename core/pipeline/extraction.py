@@ -14,8 +14,8 @@ from core.training.context import TrainingContext
 from core.training.engines import Engine
 from core.training.features import Features
 
-NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
-ENOUGH = 100
+SPLIT_NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
+MINIMUM_VIEWS = 100
 """Fewest views whose duration is recorded."""
 
 
@@ -26,7 +26,7 @@ def extract(
     depths: tuple[str, ...] = (),
     *,
     views: int | None = None,
-    tell: bool = True,
+    report: bool = True,
 ) -> dict[Split, Features]:
     """Features of the training views and of the plain views of the other splits.
 
@@ -34,8 +34,8 @@ def extract(
         stage: index in the backbone's stages whose activations are kept; None for none.
         depths: layers whose pooled activations follow the embedding.
         views: of each training picture; all of the configuration if None.
-        tell: whether to report how many views came from the cache, and to record the time per view
-            of the others. It would be too long while TensorFlow starts.
+        report: whether to report how many views came from the cache, and to record the time per
+            view of the others; not while TensorFlow starts, which slows them down.
     """
     serving_engine = engines.litert(context.network, stage, depths)
     count = StepReporter(context.emit)
@@ -44,7 +44,7 @@ def extract(
     for split in splits:
         augmentation = Augmentation()
         engine: Engine = serving_engine
-        progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
+        progress = functools.partial(count, f"Extracting features of {SPLIT_NAMES[split]} pictures")
         if split == "train":
             augmentation = context.config.augmentation
             if views is not None:
@@ -66,13 +66,13 @@ def extract(
         if extracted[split].passed:
             passed += extracted[split].passed
             seconds += time.monotonic() - began
-    if tell:
+    if report:
         cached = sum(features.reused for features in extracted.values())
         new = sum(features.passed for features in extracted.values())
         if cached:
             context.say(
                 f"{cached:,} of {cached + new:,} views came from the cache; {new:,} were extracted."
             )
-        if passed >= ENOUGH:
+        if passed >= MINIMUM_VIEWS:
             unit_costs.record(context.backbone, context.settings, "view", seconds / passed)
     return extracted

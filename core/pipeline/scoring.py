@@ -14,7 +14,7 @@ from core.training.calibrated_head import CalibratedHead
 from core.training.context import TrainingContext
 
 
-def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> Predictions:
+def calibration_predictions(context: TrainingContext, head: CalibratedHead) -> Predictions:
     """Predictions for the validation pictures, by a head that was not trained on them.
 
     Predictions for pictures that a head was trained on are too confident.
@@ -67,7 +67,7 @@ def write_report(
         classes,
         names=[example.name for example in examples],
         temperature=head.temperature,
-        validation=calibration_pictures(context, head),
+        validation=calibration_predictions(context, head),
         set_levels=storage.load_description(run.model_folder).set_levels,
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
         groups=splitting.groups(examples, bursts=True),

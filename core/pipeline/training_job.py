@@ -76,7 +76,7 @@ def train(
         seed=config.seed,
         learned=() if start is None else storage.load_learned(start),
     )
-    # In an order of the bytes, as sums of floats depend on the order: names have no influence.
+    # Sorted by content, since sums of floats depend on the order: file names must have no effect.
     ordered = sorted(dataset.examples, key=lambda example: (example.sha256, example.name))
     dataset = dataset.model_copy(update={"examples": tuple(ordered)})
     backbone = backbones.get(config.backbone)
@@ -120,9 +120,9 @@ def _with_fitting_batch(context: TrainingContext, run: Run) -> TrainingContext:
 
 
 def _train(context: TrainingContext, run: Run) -> TrainingOutputs:
-    """Train a head, then the top of the backbone if it is to gain, and write the report."""
+    """Train a head, then the top of the backbone if that may help, and write the report."""
     config, depths = context.config, head_training.depths(context)
-    splits: tuple[Split, ...] = (*LEARNED, "test")  # the serving model's features: one pass
+    splits: tuple[Split, ...] = (*LEARNED, "test")  # of the serving model, in one pass
     stage = None
     if config.fine_tunes:
         splits, stage = LEARNED, depth.cut_stage(config)
@@ -166,7 +166,7 @@ def _fine_tune(
         building = _start_tuner(context)
         if config.head_views < config.augmentation.views:
             stage, depths = depth.cut_stage(config), head_training.depths(context)
-            features = features | extract(context, ("train",), stage, depths, tell=False)
+            features = features | extract(context, ("train",), stage, depths, report=False)
         if not building.done():
             context.say("TensorFlow is starting.")
         tuner = building.result()
@@ -274,7 +274,7 @@ def _save(
             temperature=head.temperature,
             cut=network.cut(stage),
             depths=depths,
-            set_levels=prediction_sets.calibrate(scoring.calibration_pictures(context, head)),
+            set_levels=prediction_sets.calibrate(scoring.calibration_predictions(context, head)),
         ),
         head.head.arrays() | arrays,
     )

@@ -53,7 +53,7 @@ class SortedPaths:
 
 
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
-    """Write a zip of class folders with the pictures as they are; files of no content stay out."""
+    """Write the unchanged pictures as a zip of class folders, without files of no content."""
     paths = SortedPaths()
     # Pictures do not compress.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

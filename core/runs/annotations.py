@@ -1,4 +1,4 @@
-"""The additions of the owner of a run or an imported model: name, tags, threshold, corrections."""
+"""What the owner adds to a run or an imported model: name, tags, threshold, corrections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME_LENGTH, TAG_LENGTH, TAGS = 80, 24, 12
 
 
 class Correction(BaseModel, frozen=True, extra="forbid"):
-    """The correct class of a training picture; None as its `label` leaves the picture out."""
+    """The correct class of a training picture; a `label` of None leaves the picture out."""
 
     sha256: str
     name: str

@@ -18,7 +18,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
 
 EXPORT_JOB = "export-"
-"""Beginning of the name of the folder of the export job; the run's id follows."""
+"""Prefix of the folder of the export job; the run's id follows."""
 OWNED = (filenames.ANNOTATIONS, filenames.ANNOTATIONS_LOCK, visitors.OWNER, filenames.PUBLISHED)
 """Files of the owner, which the manifest does not list."""
 REQUEST = (filenames.CONFIG, filenames.DATASET, filenames.FINDINGS, filenames.ORIGIN)
@@ -148,9 +148,9 @@ class Run(RunArtifacts):
         return self.annotations().name or self.dataset().name
 
     def clear(self) -> None:
-        """Remove the results of an unfinished training; its request and the owner's files stay.
+        """Remove the results of an unfinished training, but not its request and the owner's files.
 
-        The manifest lists every file that it finds, so that old results would end up in it.
+        Otherwise the manifest of the next attempt would list old results.
         """
         for path in self.path.iterdir():
             if self._is_result(path) and path.name not in REQUEST:

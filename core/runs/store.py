@@ -56,7 +56,7 @@ def queue_training(
 
     Args:
         spec: as `training_spec` makes it.
-        by: mark of the visitor.
+        by: id of the visitor.
         prepare: called with the run before it is queued.
 
     Raises:
@@ -119,7 +119,7 @@ def list_runs(settings: Settings) -> tuple[Run, ...]:
     return tuple(run for run in map(Run, paths) if run.exists)
 
 
-def inputs(settings: Settings) -> set[Path]:
+def folders_in_use(settings: Settings) -> set[Path]:
     """Uploads and imported models that queued and running trainings read."""
     paths: set[Path] = set()
     for run in list_runs(settings):

@@ -54,12 +54,16 @@ class Summary(BaseModel, frozen=True):
 
 
 class _Data(BaseModel):
+    """The fields of `dataset.json` that a summary needs."""
+
     name: str
     classes: tuple[str, ...]
     examples: tuple[object, ...]
 
 
 class _Report(BaseModel):
+    """The fields of `report.json` that a summary needs."""
+
     version: int = Field(ge=VERSION, le=VERSION)
     leaked: int = 0
     accuracy: Estimate

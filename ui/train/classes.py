@@ -152,7 +152,7 @@ def _take(
     settings: Settings,
 ) -> None:
     uploads.get(settings, upload.id)
-    label = label and choices.named(label, names)
+    label = label and choices.checked_name(label, names)
     choices.read(upload.path).expecting("", label)  # may refuse, before anything is stored
     scale = intake.load(upload.path).dataset.scale
     addition = pile.store(files, settings, one_class=bool(label), scale=scale)

@@ -21,7 +21,7 @@ from core import __version__, runs
 from core.__main__ import main
 from core.backbones import Backbone
 from core.bakeoff import compare, result
-from core.commands.arguments import host
+from core.commands.arguments import load_settings
 from core.export import card
 from core.export.formats import ONNX
 from core.intake import samples
@@ -230,8 +230,8 @@ def test_backbones_are_compared_in_a_table_or_as_json(
     monkeypatch.setattr(compare, "available", lambda _: (tiny,))
     assert main(["compare", str(two_classes), "--json", "--seed", "3"]) == 0
     comparison = result.Comparison.model_validate_json(capfd.readouterr().out)
-    assert (comparison.terms.seed, comparison.pictures + comparison.held_out) == (3, 16)
-    assert [candidate.backbone for candidate in comparison.contenders] == [tiny.name]
+    assert (comparison.conditions.seed, comparison.pictures + comparison.held_out) == (3, 16)
+    assert [candidate.backbone for candidate in comparison.candidates] == [tiny.name]
     assert main(["compare", str(two_classes), "--seed", "3"]) == 0
     head, row, sentence = capfd.readouterr().out.splitlines()
     assert head.split()[0] == "backbone"
@@ -595,7 +595,7 @@ def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    assert cache_folder(tmp_path, host()) == settings.home / "features"
+    assert cache_folder(tmp_path, load_settings()) == settings.home / "features"
 
 
 def test_pictures_are_copied_into_class_folders(

@@ -34,7 +34,7 @@ def cluster_settings(
 ) -> Settings:
     """Settings of a host with a cluster, which gets time to start, and shards of eight views."""
     monkeypatch.setattr(extraction, "LATE_SECONDS", 60.0)
-    monkeypatch.setattr(extraction, "VIEWS", 8)
+    monkeypatch.setattr(extraction, "SHARD_VIEWS", 8)
     return settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
@@ -167,7 +167,7 @@ def test_a_machine_without_the_pictures_extracts_too(
     shared_extraction.compare_with_one_machine(tmp_path / "alone")
 
 
-@pytest.mark.parametrize(("limit", "largest"), [("VIEWS", 8), ("BYTES", 2)])
+@pytest.mark.parametrize(("limit", "largest"), [("SHARD_VIEWS", 8), ("SHARD_BYTES", 2)])
 def test_a_shard_has_a_limited_number_of_views_and_bytes(
     cluster_settings: Settings,
     nodes: list[Any],
@@ -288,7 +288,7 @@ def test_without_a_cluster_features_are_extracted_locally(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extraction, "VIEWS", 8)
+    monkeypatch.setattr(extraction, "SHARD_VIEWS", 8)
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     trained_run = train(many_shapes, tiny_config("quick"), tmp_path / ("c" * 32), nowhere)
     assert trained_run.run.complete

@@ -35,8 +35,8 @@ def cluster_settings(
     ray_head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a host with a cluster, on which even a little fine-tuning is shared."""
-    monkeypatch.setattr(fine_tuning, "WORTH_IT", 0.0)
-    monkeypatch.setattr(extraction, "WORTH_IT", 10_000)
+    monkeypatch.setattr(fine_tuning, "MINIMUM_SECONDS", 0.0)
+    monkeypatch.setattr(extraction, "MINIMUM_SHARDS", 10_000)
     return settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
@@ -225,7 +225,7 @@ def test_fine_tuning_is_local_without_a_cluster(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fine_tuning, "WORTH_IT", 0.0)
+    monkeypatch.setattr(fine_tuning, "MINIMUM_SECONDS", 0.0)
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     trained_run = train(larger_shapes, fine_tune_config(), tmp_path / ("1" * 32), nowhere)
     assert trained_run.run.complete and epochs(trained_run)

@@ -137,7 +137,7 @@ def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_l
 def test_the_durations_of_views_and_steps_are_recorded(
     tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(extraction, "ENOUGH", 42)
+    monkeypatch.setattr(extraction, "MINIMUM_VIEWS", 42)
     train(shapes_dataset, tiny_config("quick"), tmp_path / "quick", settings)
     first = unit_costs.read(tiny, settings)
     guess = unit_costs.built_in(tiny)
