@@ -1,5 +1,6 @@
 """Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
+import functools
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload
     """
     if problem := missing(session):
         raise BadDataset(problem)
-    write = lambda path: unpacking.write_zip(path, _split_frames(session))  # noqa: E731
+    write = functools.partial(unpacking.write_zip, pictures=_split_frames(session))
     return uploads.store(write, NAME, settings, _findings(session), by=by)
 
 

@@ -57,6 +57,8 @@ Minutes = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 
+_exists = os.path.exists  # unlike `Path.exists`, False for a name that no file can have
+
 SUGGESTED = 3
 """Largest number of detected ways to group pictures that are suggested."""
 
@@ -253,10 +255,3 @@ def as_values(examined: Intake) -> dict[str, object]:
         ],
         "left_out": [entry.model_dump() for entry in examined.dataset.skipped],
     }
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that no file can have
-        return False

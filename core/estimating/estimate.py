@@ -48,9 +48,8 @@ class TrainingEstimate:
     def sentence(self) -> str:
         """The three figures in a sentence."""
         return (
-            f"About {self.time} until results; "
-            f"about {size(self.memory)} of memory "
-            f"and {size(self.disk)} of disk."
+            f"About {self.time} until results; about {size(self.memory)} of memory and "
+            f"{size(self.disk)} of disk."
         )
 
 

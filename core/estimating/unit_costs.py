@@ -47,10 +47,7 @@ class UnitCosts(BaseModel, frozen=True):
 def guess(backbone: Backbone) -> UnitCosts:
     """Costs that follow from the table of backbones, before anything is recorded."""
     forward = FORWARD * backbone.milliseconds / threads.cores()
-    return UnitCosts(
-        view=forward + DECODE / threads.cores(),
-        step=STEP * forward,
-    )
+    return UnitCosts(view=forward + DECODE / threads.cores(), step=STEP * forward)
 
 
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:

@@ -178,8 +178,9 @@ def _window_attributes(
     return {"strides": strides, "pads": before + after}
 
 
-def _plain(kind: str, translation: _Translation, operator: Any) -> None:
-    translation.add_operation(kind, [*map(translation.argument, operator.inputs)], operator)
+def _plain(kind: str, translation: _Translation, operator: Any, **attributes: int) -> None:
+    inputs = [*map(translation.argument, operator.inputs)]
+    translation.add_operation(kind, inputs, operator, **attributes)
 
 
 def _mean(translation: _Translation, operator: Any) -> None:
@@ -193,10 +194,6 @@ def _dense(translation: _Translation, operator: Any) -> None:
     arrays = [translation.weights(index) for index in (weights, *bias) if index >= 0]
     constants = map(translation.constant, arrays)
     translation.add_operation("Gemm", [translation.name(source), *constants], operator, transB=1)
-
-
-def _concatenation(translation: _Translation, operator: Any) -> None:
-    translation.add_operation("Concat", [*map(translation.name, operator.inputs)], operator, axis=1)
 
 
 def _pad(translation: _Translation, operator: Any) -> None:
@@ -221,7 +218,7 @@ TRANSLATIONS: dict[int, Callable[[_Translation, Any], None]] = {
     BuiltinOperator.MUL: partial(_plain, "Mul"),
     BuiltinOperator.MEAN: _mean,
     BuiltinOperator.FULLY_CONNECTED: _dense,
-    BuiltinOperator.CONCATENATION: _concatenation,
+    BuiltinOperator.CONCATENATION: partial(_plain, "Concat", axis=1),
     BuiltinOperator.PAD: _pad,
     BuiltinOperator.RESHAPE: _reshape,
     BuiltinOperator.LOGISTIC: partial(_plain, "Sigmoid"),

@@ -124,7 +124,8 @@ class Labels:
             unlabelled = [p for p in self.pile.members(group) if self.names[p] is None]
             if unlabelled:
                 groups.append((group, unlabelled))
-        return sorted(groups, key=lambda item: (self._skipped_at(item[1]), -len(item[1])))
+        skipped_at = {g: min(self.skipped.get(p, -1) for p in pictures) for g, pictures in groups}
+        return sorted(groups, key=lambda item: (skipped_at[item[0]], -len(item[1])))
 
     def untested(self) -> list[int]:
         """The test pictures without a label, skipped ones last."""
@@ -140,10 +141,6 @@ class Labels:
         """Index of each picture's class, (n,) int64; -1 for none."""
         index_of = {name: index for index, name in enumerate(self.classes)}
         return np.array([index_of.get(name or "", -1) for name in self.names], np.int64)
-
-    def _skipped_at(self, pictures: Sequence[int]) -> int:
-        """The first step that skipped one of the pictures; -1 if one was not skipped."""
-        return min(self.skipped.get(picture, -1) for picture in pictures)
 
     def _spelled(self, name: str) -> str:
         """The name of an existing class that differs only in case, or else the name itself."""

@@ -1,5 +1,6 @@
 """Save a labelled pile as an ordinary dataset: a zip of class folders with its own test set."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -39,7 +40,7 @@ def save(labels: Labels, settings: Settings, *, by: str = "") -> Upload:
     """
     if problem := missing(labels):
         raise BadDataset(problem)
-    write = lambda path: write_zip(labels, path)  # noqa: E731
+    write = functools.partial(write_zip, labels)
     return uploads.store(write, labels.pile.name, settings, [_finding(labels)], by=by)
 
 

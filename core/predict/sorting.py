@@ -2,12 +2,12 @@
 
 import posixpath
 import shutil
-import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from core.archive import unpacking
 from core.archive.sources import Source
 from core.model.batch import Row
 from core.model.decision import Verdict
@@ -55,13 +55,8 @@ class SortedPaths:
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
     """Write the unchanged pictures as a zip of class folders, without files of no content."""
     paths = SortedPaths()
-    # Pictures do not compress.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for row, source in sorted_pictures:
-            if isinstance(source.content, Path):
-                archive.write(source.content, paths.of(row))
-            elif source.content is not None:
-                archive.writestr(paths.of(row), source.content)
+    readable = ((row, s.content) for row, s in sorted_pictures if s.content is not None)
+    unpacking.write_zip(file, ((paths.of(row), content) for row, content in readable))
 
 
 def copy(content: Path | bytes, target: Path) -> None:

@@ -128,10 +128,8 @@ class Run(RunArtifacts):
 
         None in runs of earlier versions whose pictures are deleted.
         """
-        fingerprints = Fingerprints.load(self.path)
-        return (
-            fingerprints if fingerprints or not self.pictures else Fingerprints.load(self.pictures)
-        )
+        pictures = self.pictures
+        return Fingerprints.load(self.path) or (Fingerprints.load(pictures) if pictures else None)
 
     def keep_fingerprints(self, pictures: Path) -> None:
         """Copy the fingerprints of the learned pictures from their folder, to keep them."""
