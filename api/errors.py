@@ -9,13 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.schemas import Error, respond
-from core.errors import (
-    LimitExceeded,
-    NotEnoughResources,
-    RunDamaged,
-    TuskerError,
-    UnknownModel,
-)
+from core.errors import LimitExceeded, NotEnoughResources, RunDamaged, TuskerError, UnknownModel
 
 STATUS_CODES = {UnknownModel: 404, RunDamaged: 409, LimitExceeded: 413, NotEnoughResources: 503}
 """Status codes of `core`'s exceptions; all others are 422."""

@@ -55,11 +55,7 @@ def seconds(pictures: int, rows: Sequence[Backbone], settings: Settings) -> floa
 
 
 def compare(
-    dataset: Dataset,
-    pictures: Path,
-    config: TrainingConfig,
-    settings: Settings,
-    progress: Progress,
+    dataset: Dataset, pictures: Path, config: TrainingConfig, settings: Settings, progress: Progress
 ) -> Comparison:
     """Cross-validate a linear head on each available backbone, without the test pictures of a run.
 

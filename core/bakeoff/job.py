@@ -16,12 +16,7 @@ from core.training.config import TrainingConfig
 
 
 def start(
-    upload: Upload,
-    dataset: Dataset,
-    config: TrainingConfig,
-    settings: Settings,
-    *,
-    by: str = "",
+    upload: Upload, dataset: Dataset, config: TrainingConfig, settings: Settings, *, by: str = ""
 ) -> JobFolder:
     """Queue a comparison of the available backbones; an earlier result is deleted.
 

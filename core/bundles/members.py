@@ -11,14 +11,7 @@ from core.model import storage
 from core.settings import MEGABYTE, Settings
 
 SPLIT = "split.json"
-READ = (
-    storage.MODEL,
-    storage.WEIGHTS,
-    storage.OOD,
-    storage.APPEARANCE,
-    storage.LEARNED,
-    SPLIT,
-)
+READ = (storage.MODEL, storage.WEIGHTS, storage.OOD, storage.APPEARANCE, storage.LEARNED, SPLIT)
 ENTRIES = 200
 """Largest number of files in a bundle; Tusker writes about thirty."""
 

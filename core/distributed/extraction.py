@@ -88,10 +88,7 @@ def extract_shard(
     cut: str | None,
 ) -> list[np.ndarray]:
     """`features.run_views` on one core of another machine, with the content of the LiteRT file."""
-    with (
-        cores.reserved(1),
-        tempfile.NamedTemporaryFile(prefix="tusker-", suffix=".tflite") as file,
-    ):
+    with cores.reserved(1), tempfile.NamedTemporaryFile(prefix="tusker-", suffix=".tflite") as file:
         file.write(model)
         file.flush()
         engine = LitertEngine(Path(file.name), "", cut, callers=1)

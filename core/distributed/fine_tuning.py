@@ -174,11 +174,7 @@ class Helper:
         self._reserved.enter_context(cores.reserved(count))
 
     def start(
-        self,
-        config: TrainingConfig,
-        classes: int,
-        pictures: int,
-        values: Sequence[np.ndarray],
+        self, config: TrainingConfig, classes: int, pictures: int, values: Sequence[np.ndarray]
     ) -> None:
         """Build the network of a training.
 

@@ -92,9 +92,7 @@ def _save(network: keras.Model, folder: Path) -> None:
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(
-        lambda picture: network(picture, training=False),
-        input_signature=[picture],
-        autograph=False,
+        lambda picture: network(picture, training=False), input_signature=[picture], autograph=False
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
 

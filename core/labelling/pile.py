@@ -221,11 +221,7 @@ def _embeddings(
             dataset.examples,
             pictures,
             Rendering(
-                Augmentation(),
-                backbone.size,
-                TrainingConfig().crop,
-                settings,
-                scale=dataset.scale,
+                Augmentation(), backbone.size, TrainingConfig().crop, settings, scale=dataset.scale
             ),
             engines.litert(Network(backbone, settings), None),
             opened,
