@@ -1,6 +1,6 @@
 """Run the fault-injection and load tests, and write their tables to docs/reliability.md.
 
-    python -m benchmarks.reliability
+python -m benchmarks.reliability
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """How long a first visitor waits, and how many clicks it takes, in a browser on an idle machine.
 
-    python -m benchmarks.visitors [--zip ants_bees.zip]
+python -m benchmarks.visitors [--zip ants_bees.zip]
 """
 
 import argparse

@@ -107,6 +107,44 @@ def compare(
     )
 
 
+def ranked(
+    correct: dict[str, np.ndarray],
+    groups: np.ndarray,
+    milliseconds: dict[str, float],
+    megabytes: dict[str, float],
+) -> tuple[Candidate, ...]:
+    """Rank the backbones, the best first and among equals the fastest, each compared with the best.
+
+    P-values are adjusted for all pairs of backbones, because the best is chosen by the figures that
+    it is compared by.
+
+    Args:
+        correct: by backbone, whether each picture was predicted correctly, (n,) bool.
+        groups: group of each picture, (n,).
+        milliseconds, megabytes: by backbone.
+    """
+    order = sorted(correct, key=lambda name: (-correct[name].sum(), milliseconds[name]))
+    changes = [
+        correct[first].astype(np.int64) - correct[second]
+        for first, second in combinations(order, 2)
+    ]
+    # The pairs with the best come first.
+    p_values = holm([sign_flip(change, groups) for change in changes])[: len(order) - 1]
+    differences = [gain(change, groups) for change in changes[: len(order) - 1]]
+    return tuple(
+        Candidate(
+            backbone=name,
+            correct=int(correct[name].sum()),
+            accuracy=share(correct[name], groups),
+            difference=difference,
+            p=p,
+            milliseconds=milliseconds[name],
+            megabytes=megabytes[name],
+        )
+        for name, difference, p in zip(order, [None, *differences], [None, *p_values], strict=True)
+    )
+
+
 def _correct(
     row: Backbone,
     examples: Sequence[Example],
@@ -165,41 +203,3 @@ def _milliseconds(models: Sequence[Path]) -> list[float]:
         for _ in range(TIMED)
     ]
     return [1000 * float(time) for time in np.percentile(times, 25, axis=0)]
-
-
-def ranked(
-    correct: dict[str, np.ndarray],
-    groups: np.ndarray,
-    milliseconds: dict[str, float],
-    megabytes: dict[str, float],
-) -> tuple[Candidate, ...]:
-    """Rank the backbones, the best first and among equals the fastest, each compared with the best.
-
-    P-values are adjusted for all pairs of backbones, because the best is chosen by the figures that
-    it is compared by.
-
-    Args:
-        correct: by backbone, whether each picture was predicted correctly, (n,) bool.
-        groups: group of each picture, (n,).
-        milliseconds, megabytes: by backbone.
-    """
-    order = sorted(correct, key=lambda name: (-correct[name].sum(), milliseconds[name]))
-    changes = [
-        correct[first].astype(np.int64) - correct[second]
-        for first, second in combinations(order, 2)
-    ]
-    # The pairs with the best come first.
-    p_values = holm([sign_flip(change, groups) for change in changes])[: len(order) - 1]
-    differences = [gain(change, groups) for change in changes[: len(order) - 1]]
-    return tuple(
-        Candidate(
-            backbone=name,
-            correct=int(correct[name].sum()),
-            accuracy=share(correct[name], groups),
-            difference=difference,
-            p=p,
-            milliseconds=milliseconds[name],
-            megabytes=megabytes[name],
-        )
-        for name, difference, p in zip(order, [None, *differences], [None, *p_values], strict=True)
-    )

@@ -148,22 +148,6 @@ def estimate(
                 say(f"{configured.preset.capitalize()}: {expected.sentence}")
 
 
-def _within_budget(
-    config: TrainingConfig, dataset: Dataset, settings: Settings, minutes: float | None
-) -> TrainingConfig:
-    """The settings within a time budget, if one is given or the preset has one."""
-    from core.estimating import budget
-
-    if minutes is None:
-        if config.preset != "best":
-            return config
-        minutes = budget.MINUTES
-    reduced = budget.within(config, dataset, settings, minutes)
-    if sentence := budget.describe(config, reduced):
-        warn(sentence)
-    return reduced
-
-
 def compare(
     data: Data,
     config: Annotated[
@@ -189,3 +173,19 @@ def compare(
         return
     for line in result.table(comparison):
         say(line)
+
+
+def _within_budget(
+    config: TrainingConfig, dataset: Dataset, settings: Settings, minutes: float | None
+) -> TrainingConfig:
+    """The settings within a time budget, if one is given or the preset has one."""
+    from core.estimating import budget
+
+    if minutes is None:
+        if config.preset != "best":
+            return config
+        minutes = budget.MINUTES
+    reduced = budget.within(config, dataset, settings, minutes)
+    if sentence := budget.describe(config, reduced):
+        warn(sentence)
+    return reduced

@@ -88,12 +88,6 @@ def seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> flo
     return START + prepared + sum(comparing) + max(training)
 
 
-def _unprepared(config: TrainingConfig, settings: Settings) -> list[Backbone]:
-    """The backbones of a training that have to be converted first."""
-    used = {each.backbone: backbones.get(each.backbone) for each in config.candidates()}
-    return [row for row in used.values() if serving.locate(row, settings) is None]
-
-
 def fine_tuning_seconds(config: TrainingConfig, pictures: int, costs: UnitCosts) -> float:
     """Seconds that all epochs of fine-tuning take on this many training pictures."""
     return config.fine_tune_phase.epochs * pictures * depth.trained_share(config) * costs.step
@@ -118,3 +112,9 @@ def check_time(expected: TrainingEstimate, settings: Settings) -> str:
             f"the host can raise {settings.variable('job_minutes')}."
         )
     return warning
+
+
+def _unprepared(config: TrainingConfig, settings: Settings) -> list[Backbone]:
+    """The backbones of a training that have to be converted first."""
+    used = {each.backbone: backbones.get(each.backbone) for each in config.candidates()}
+    return [row for row in used.values() if serving.locate(row, settings) is None]

@@ -145,10 +145,6 @@ def edited(classes: Sequence[str], changes: Mapping[int, Mapping[str, object]]) 
     return remedies
 
 
-def _new_names(remedy: Remedy) -> set[str]:
-    return set(remedy.names) if remedy.kind == "rename" else set()
-
-
 def moved(pictures: Sequence[str], name: str, classes: Sequence[str]) -> Remedy:
     """The remedy that moves pictures to a class; without a name it leaves them out.
 
@@ -169,3 +165,7 @@ def checked_name(name: str, classes: Sequence[str]) -> str:
         BadDataset: a class cannot have that name.
     """
     return name if name in classes else class_names.checked(name)
+
+
+def _new_names(remedy: Remedy) -> set[str]:
+    return set(remedy.names) if remedy.kind == "rename" else set()

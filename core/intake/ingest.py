@@ -121,7 +121,7 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
     """
     intake, remedies = load(folder), list(remedies)
     keys = [key for remedy in remedies if remedy.kind == "add" for key in remedy.files]
-    added = {key: load_added(folder, key) for key in keys}
+    added = {key: _load_added(folder, key) for key in keys}
     dataset = apply(intake.dataset, remedies, added)
     if added:  # may be near-duplicates of earlier pictures
         dataset, findings = checks.examine(dataset, pictures(folder), settings)
@@ -232,13 +232,23 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     return next((c.name for c in new_columns if c.name in suggested), new_columns[0].name)
 
 
+def pictures(folder: Path) -> Path:
+    """The folder that the paths of an intake's examples are relative to."""
+    return folder / PICTURES
+
+
+def thumbnail(folder: Path, example: Example) -> Path:
+    """Path of an example's thumbnail."""
+    return folder / THUMBNAILS / datasets.thumbnail_name(example.sha256)
+
+
 def _all_datasets(folder: Path) -> list[Dataset]:
     """The dataset of an intake, and those that were added to it."""
     keys = (path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*"))
-    return [load(folder).dataset, *(load_added(folder, key) for key in keys)]
+    return [load(folder).dataset, *(_load_added(folder, key) for key in keys)]
 
 
-def load_added(folder: Path, key: str) -> Dataset:
+def _load_added(folder: Path, key: str) -> Dataset:
     """Pictures that were added to an intake later.
 
     Raises:
@@ -248,16 +258,6 @@ def load_added(folder: Path, key: str) -> Dataset:
         return Dataset.model_validate_json((folder / f"{ADDED}{key}.json").read_bytes())
     except (OSError, ValidationError) as error:
         raise BadDataset("The pictures that were added are gone. Upload them again.") from error
-
-
-def pictures(folder: Path) -> Path:
-    """The folder that the paths of an intake's examples are relative to."""
-    return folder / PICTURES
-
-
-def thumbnail(folder: Path, example: Example) -> Path:
-    """Path of an example's thumbnail."""
-    return folder / THUMBNAILS / datasets.thumbnail_name(example.sha256)
 
 
 def _by_severity(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -91,6 +91,18 @@ def on_last_embedding(context: TrainingContext, trained: TrainedHead) -> DenseHe
     return _fit(replace(context, emit=_ignore), features, trained.strength)
 
 
+def select(context: TrainingContext, features: Extracted, depths: tuple[str, ...]) -> Selection:
+    """Cross-validate a linear head on plain views, and choose its features if there is a choice."""
+    return feature_choice.select(
+        np.concatenate([features[split].embeddings[:, 0] for split in LEARNED]),
+        context.backbone.embedding,
+        context.labels(*LEARNED),
+        splitting.groups(context.of(*LEARNED)),
+        context.config,
+        compare=_compares(context, depths),
+    )
+
+
 def _fit(context: TrainingContext, features: Extracted, strength: float) -> DenseHead:
     """Train a head on the training pictures."""
     train, held_out = (_batch(context, features, split) for split in LEARNED)
@@ -108,18 +120,6 @@ def _fit(context: TrainingContext, features: Extracted, strength: float) -> Dens
 
 def _ignore(_event: Event) -> None:
     """Leave out an event: those of a phase are the ones of its first fit."""
-
-
-def select(context: TrainingContext, features: Extracted, depths: tuple[str, ...]) -> Selection:
-    """Cross-validate a linear head on plain views, and choose its features if there is a choice."""
-    return feature_choice.select(
-        np.concatenate([features[split].embeddings[:, 0] for split in LEARNED]),
-        context.backbone.embedding,
-        context.labels(*LEARNED),
-        splitting.groups(context.of(*LEARNED)),
-        context.config,
-        compare=_compares(context, depths),
-    )
 
 
 def _compares(context: TrainingContext, depths: tuple[str, ...]) -> bool:

@@ -100,24 +100,6 @@ def evaluate(
     )
 
 
-def _known(
-    model: Run | ImportedModel | None, dataset: Dataset, folder: Path, settings: Settings
-) -> tuple[np.ndarray, bool]:
-    """Which pictures, (n,) bool, a model learned from, and whether the others are of new groups."""
-    hashes = frozenset() if model is None else model.learned()
-    known = splitting.known(dataset, hashes)
-    if not isinstance(model, Run):
-        return known, False
-    earlier = model.dataset()
-    if (grouped := known_groups.find(dataset, earlier)) is not None:
-        known |= grouped
-    if (fingerprints := model.fingerprints()) is not None:
-        # Those of a model that it continued from may be its test pictures.
-        learned = [example for example in earlier.examples if example.sha256 in hashes]
-        known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
-    return known, grouped is not None
-
-
 def caveats(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
     """Why `evaluate` may have missed pictures that the model learned from, in sentences.
 
@@ -150,3 +132,21 @@ def caveats(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
             f"pictures, the score is not one for new groups; --group-by {shlex.quote(by)} leaves "
             "them out."
         )
+
+
+def _known(
+    model: Run | ImportedModel | None, dataset: Dataset, folder: Path, settings: Settings
+) -> tuple[np.ndarray, bool]:
+    """Which pictures, (n,) bool, a model learned from, and whether the others are of new groups."""
+    hashes = frozenset() if model is None else model.learned()
+    known = splitting.known(dataset, hashes)
+    if not isinstance(model, Run):
+        return known, False
+    earlier = model.dataset()
+    if (grouped := known_groups.find(dataset, earlier)) is not None:
+        known |= grouped
+    if (fingerprints := model.fingerprints()) is not None:
+        # Those of a model that it continued from may be its test pictures.
+        learned = [example for example in earlier.examples if example.sha256 in hashes]
+        known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
+    return known, grouped is not None

@@ -88,6 +88,11 @@ def escape_formula(cell: str) -> str:
     return _FORMULA.sub("'", cell)
 
 
+def joined(cell: Cell) -> str | int | float | None:
+    """The cell as one value: the classes of a prediction set in one text."""
+    return SEPARATOR.join(cell) if isinstance(cell, tuple) else cell
+
+
 @contextmanager
 def _csv(path: Path) -> Iterator[AddRow]:
     with path.open("w", encoding="utf-8", newline="") as out:
@@ -98,11 +103,6 @@ def _csv(path: Path) -> Iterator[AddRow]:
             writer.writerow(map(_csv_cell, cells(row)))
 
         yield add
-
-
-def joined(cell: Cell) -> str | int | float | None:
-    """The cell as one value: the classes of a prediction set in one text."""
-    return SEPARATOR.join(cell) if isinstance(cell, tuple) else cell
 
 
 def _csv_cell(cell: Cell) -> str:
