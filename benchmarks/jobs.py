@@ -62,7 +62,7 @@ class Trained:
 def take_in(source: Path, folder: Path, settings: Settings) -> ImportedDataset:
     """Import a zip or a folder, without the files and classes that block a training."""
     try:
-        ingested = intake.take_in(source, source.stem, folder, settings)
+        ingested = intake.ingest(source, source.stem, folder, settings)
         unblocked = command_arguments.unblocked(ingested, folder, settings, lambda _sentence: None)
     except TuskerError as error:
         raise SystemExit(str(error)) from error

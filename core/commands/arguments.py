@@ -134,7 +134,7 @@ def ingested(
     say: Callable[[str], None],
     group_by: str = "",
 ) -> Iterator[tuple[Intake, Path]]:
-    """Take in a zip or folder; yields the intake and its folder of pictures, removed afterwards.
+    """Ingest a zip or folder; yields the intake and its folder of pictures, removed afterwards.
 
     The remedies of findings that block training are applied; `say` is called with a sentence on
     what they left out.
@@ -155,7 +155,7 @@ def ingested(
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
         name = stem(readable_path(Path(data.name)))
-        examined = intake.take_in(existing(data), name, folder, settings, progress)
+        examined = intake.ingest(existing(data), name, folder, settings, progress)
         examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
         for finding in examined.findings:
             kind = "Warning" if finding.severity is Severity.WARNS else "Note"

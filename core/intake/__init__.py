@@ -1,6 +1,6 @@
 """Uploaded pictures: stored, unpacked, examined and deleted after a while."""
 
-from core.intake.ingest import (
+from core.intake.ingestion import (
     FILE,
     THUMBNAILS,
     Intake,
@@ -8,8 +8,8 @@ from core.intake.ingest import (
     add_table,
     apply_remedies,
     group,
+    ingest,
     load,
     pictures,
-    take_in,
     thumbnail,
 )

@@ -66,9 +66,9 @@ def store(
         write: called with the path of the zip; for example, `unpacking.pack` writes it.
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
-        unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
+        unsorted: whether they have no classes, so that `core.labelling` ingests them.
         one_class: whether folders do not matter, because all pictures are of one class.
-        scale: as in `ingest.take_in`.
+        scale: as in `ingestion.ingest`.
 
     Raises:
         LimitExceeded: the queue is full, or the visitor has no space left.

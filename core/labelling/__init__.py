@@ -2,4 +2,4 @@
 
 from core.labelling.labels import LEFT_OUT, Labels
 from core.labelling.learning import Learned, learn
-from core.labelling.pile import Pile, list_piles, load, take_in
+from core.labelling.pile import Pile, ingest, list_piles, load

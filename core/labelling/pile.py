@@ -109,8 +109,8 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
         return intake.thumbnail(self.folder, self.pictures[picture])
 
 
-def take_in(source: Path, name: str, folder: Path, settings: Settings, progress: Progress) -> Pile:
-    """Take in pictures without classes: leave copies out, extract features, cluster.
+def ingest(source: Path, name: str, folder: Path, settings: Settings, progress: Progress) -> Pile:
+    """Ingest pictures without classes: leave copies out, extract features, cluster.
 
     Args:
         source: a zip or a folder; its folders do not matter.
@@ -169,7 +169,7 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
 
 
 def load(folder: Path) -> Pile:
-    """Read the result of `take_in`.
+    """Read the result of `ingest`.
 
     Raises:
         BadDataset: the folder is unfinished or damaged.

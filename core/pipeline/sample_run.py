@@ -32,7 +32,7 @@ def make(path: Path) -> Run:
         settings = Settings(home=Path(scratch) / "home")
         source = Path(scratch) / "digits.zip"
         samples.digits(source, PER_CLASS)
-        ingested = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
+        ingested = intake.ingest(source, samples.DIGITS, Path(scratch) / "intake", settings)
         run = runs.create(config.preset("quick"), ingested.dataset, path)
         run.findings.write(ingested.findings)
 

@@ -44,7 +44,7 @@ class Stopped(BaseException):
 
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
-    """Take in an uploaded archive or folder."""
+    """Ingest an uploaded archive or folder."""
     from core import intake
     from core.checks import Finding
     from core.images import Scale
@@ -58,10 +58,10 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         if arguments.get("unsorted"):
             from core import labelling
 
-            labelling.take_in(source, name, folder.path, settings, StepReporter(emit))
+            labelling.ingest(source, name, folder.path, settings, StepReporter(emit))
         else:
             one_class, scale = arguments.get("one_class", False), arguments.get("scale")
-            ingested = intake.take_in(
+            ingested = intake.ingest(
                 source,
                 name,
                 folder.path,

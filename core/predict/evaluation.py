@@ -54,7 +54,7 @@ def evaluate(
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        ungrouped = intake.take_in(
+        ungrouped = intake.ingest(
             source,
             sources.stem(source.name),
             Path(scratch),

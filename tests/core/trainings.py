@@ -58,7 +58,7 @@ def import_dataset(folder: Path, source: Path | None = None, **options: int) -> 
     """Import a zip; by default one of shapes with the options of `shapes_zip`."""
     folder.mkdir(parents=True, exist_ok=True)
     source = source or shapes.shapes_zip(folder, **options)
-    taken = intake.take_in(source, source.stem, folder / "intake", Settings(home=folder))
+    taken = intake.ingest(source, source.stem, folder / "intake", Settings(home=folder))
     return ImportedDataset(taken.dataset, intake.pictures(folder / "intake"))
 
 

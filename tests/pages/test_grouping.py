@@ -22,7 +22,7 @@ TOGETHER = "Keep together in training or test"
 def sites_upload(tmp_path: Path, host: Settings) -> Upload:
     """An examined upload of pictures at twelve sites."""
     examined = Upload(host.home / "uploads" / ("0a" * 16))
-    intake.take_in(sites_zip(tmp_path), "Sites", examined.path, host)
+    intake.ingest(sites_zip(tmp_path), "Sites", examined.path, host)
     finish_intake(examined.job)
     return examined
 

@@ -117,7 +117,7 @@ def test_single_pictures_are_moved_and_classes_renamed(
     source.parent.mkdir(exist_ok=True)
     source.write_bytes(zipped(dict(files)))
     path = host.home / "uploads" / ("0123456789abcdef" * 2)
-    pile = labelling.take_in(source, "pile", path, host, lambda *_: None)
+    pile = labelling.ingest(source, "pile", path, host, lambda *_: None)
     finish_intake(JobFolder(path))
     labels = Labels(pile)
     *circles, last = pile.others.tolist()

@@ -157,7 +157,7 @@ def test_a_group_that_another_tab_chooses_during_the_checks_is_kept(
 
 def test_an_edited_table_renames_merges_and_leaves_out(tmp_path: Path, settings: Settings) -> None:
     folder = tmp_path / "upload"
-    imported = intake.take_in(
+    imported = intake.ingest(
         shapes_zip(tmp_path, classes=4, per_class=4), "Shapes", folder, settings
     )
     first, second, third, fourth = imported.dataset.classes

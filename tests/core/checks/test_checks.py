@@ -83,7 +83,7 @@ def examine_files(files: dict[str, bytes], folder: Path) -> tuple[Dataset, dict[
     with zipfile.ZipFile(path, "w") as target:
         for name, content in files.items():
             target.writestr(name, content)
-    result = intake.take_in(path, "set", folder / "intake", LIMITS)
+    result = intake.ingest(path, "set", folder / "intake", LIMITS)
     return result.dataset, {finding.code: finding for finding in result.findings}
 
 

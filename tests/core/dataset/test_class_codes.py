@@ -132,7 +132,7 @@ def test_numbered_folders_get_their_names_unasked_and_the_finding_can_be_decline
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (40, 40), (80 * n, 25 * int(code), 60)).save(path)
     (data / "cat_to_name.json").write_text(json.dumps({"1": "rose", "10": "lily", "2": "iris"}))
-    taken = intake.take_in(data, "flowers", tmp_path / "intake", Settings())
+    taken = intake.ingest(data, "flowers", tmp_path / "intake", Settings())
     assert taken.dataset.classes == ("1", "10", "2")
     assert "cat_to_name.json" not in {skipped.name for skipped in taken.dataset.skipped}
     finding = next(f for f in taken.findings if f.code == "class_codes")
@@ -156,8 +156,8 @@ def test_pictures_that_are_added_later_belong_to_the_classes_that_got_names(tmp_
             pixels = (20 * n, 250 * folders.index(folder), 60)
             Image.new("RGB", (40, 40), pixels).save(path)
     (folders[0] / "classes.txt").write_text("rose\nlily\n")
-    taken = intake.take_in(folders[0], "first", tmp_path / "intake", Settings())
-    intake.take_in(folders[1], "second", tmp_path / "more", Settings())
+    taken = intake.ingest(folders[0], "first", tmp_path / "intake", Settings())
+    intake.ingest(folders[1], "second", tmp_path / "more", Settings())
     remedies = [remedy for _, remedy in resolved_next(taken.findings, [])]
     remedies.append(intake.add(tmp_path / "intake", tmp_path / "more", "", Settings()))
     both = intake.apply_remedies(tmp_path / "intake", remedies, Settings())
@@ -175,7 +175,7 @@ def test_numbers_in_a_table_get_the_names_of_another_file(tmp_path):
     rows = "".join(f"{100 + n}.png,{n % 2}\n" for n in range(6))
     (data / "train.csv").write_text(f"image_id,label\n{rows}")
     (data / "label_num_to_disease_map.json").write_text('{"0": "blight", "1": "mosaic disease"}')
-    taken = intake.take_in(data, "cassava", tmp_path / "intake", Settings())
+    taken = intake.ingest(data, "cassava", tmp_path / "intake", Settings())
     remedies = [remedy for _, remedy in resolved_next(taken.findings, [])]
     named = intake.apply_remedies(tmp_path / "intake", remedies, Settings())
     assert named.dataset.classes == ("blight", "mosaic disease")

@@ -234,7 +234,7 @@ def taken(folder: Path, day: str, model: str, make: str = "Canon") -> Example:
         for label in (0, 1):
             content = shapes.encoded(shapes.draw(label), exif=exif(day, model, make))
             archive.writestr(f"{shapes.NAMES[label]}/1.jpg", content)
-    return intake.take_in(source, "x", folder / "in", Settings()).dataset.examples[0]
+    return intake.ingest(source, "x", folder / "in", Settings()).dataset.examples[0]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_cameras_of_one_model_are_told_apart_by_a_hash_of_their_serial_number(tm
         tags.get_ifd(0x8769)[0xA431] = serial
         source = tmp_path / f"{len(found)}.zip"
         shapes.sites_zip(tmp_path, sites=2, per_site=6, name=source.name, exif=tags.tobytes())
-        dataset = intake.take_in(source, "x", tmp_path / source.stem, Settings()).dataset
+        dataset = intake.ingest(source, "x", tmp_path / source.stem, Settings()).dataset
         found.append(dataset.examples[0].device)
     assert found[0] == found[2] != found[1]
     assert all(device.startswith("HC600 #") and "0123" not in device for device in found)
@@ -273,7 +273,7 @@ def test_days_of_exif_are_suggested_and_group(tmp_path):
             tags = exif(f"2024:05:{10 + number // 10} 10:00:00", "X1")
             content = shapes.encoded(shapes.draw(number % 2, number), exif=tags)
             archive.writestr(f"{shapes.NAMES[number % 2]}/{number}.jpg", content)
-    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    examined = intake.ingest(source, "x", tmp_path / "in", Settings())
     assert [(s.by, s.groups) for s in examined.groupings] == [("day", 6)]
     grouped = intake.group(examined, "day")
     assert grouped.dataset.examples[0].group_name == "2024-05-10"
@@ -292,7 +292,7 @@ def test_a_column_of_a_table_in_the_zip_is_suggested_and_groups(tmp_path):
         names = [name for name in archive.namelist() if name.endswith(".jpg")]
         rows = [f"{n.split('/')[1]};p{n.split('/')[1].split('x')[0]};{len(n)}" for n in names]
         archive.writestr("people.csv", "\n".join(["file;patient_id;length", *rows]))
-    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    examined = intake.ingest(source, "x", tmp_path / "in", Settings())
     assert [s.by for s in examined.groupings] == ["people.csv:patient_id"]
     assert "columns" not in examined.dataset.model_dump()
     again = intake.group(intake.load(tmp_path / "in"), "people.csv:patient_id")
@@ -335,7 +335,7 @@ def test_a_group_has_the_same_key_in_every_table(tmp_path):
 
 def test_a_column_of_another_table_groups_and_bad_ones_are_refused(tmp_path):
     source = shapes.sites_zip(tmp_path, sites=6, per_site=12)
-    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    examined = intake.ingest(source, "x", tmp_path / "in", Settings())
     table = tmp_path / "sites.csv"
     names = [example.name for example in examined.dataset.examples]
     table.write_text("file,place\n" + "\n".join(f"{n},{n.split('site')[1][:2]}" for n in names))
@@ -384,7 +384,7 @@ def test_every_column_that_is_offered_can_be_chosen(title, tmp_path):
         rows = [f"{name},{name.split('site')[1][:2]}" for name in names]
         table = "\n".join([f"file,{title}", *rows])
         archive.writestr("sites.csv", table)
-    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    examined = intake.ingest(source, "x", tmp_path / "in", Settings())
     (column,) = examined.columns
     (tmp_path / "sites.csv").write_text(table)
     for by in dict.fromkeys((column.name, f"sites.csv:{title}" if title else column.name)):

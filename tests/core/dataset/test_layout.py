@@ -215,7 +215,7 @@ def zipped(folder: Path, pictures: dict[str, int]) -> Path:
 
 
 def taken_in(folder: Path, pictures: dict[str, int]) -> intake.Intake:
-    return intake.take_in(zipped(folder, pictures), "f", folder / "intake", Settings())
+    return intake.ingest(zipped(folder, pictures), "f", folder / "intake", Settings())
 
 
 @pytest.fixture
@@ -578,7 +578,7 @@ def taken_in_unsaid(tmp_path, names, encoding, *words):
     for word, sign in signs.items():
         content = content.replace(sign.encode(), word.encode(encoding))
     path.write_bytes(content)
-    return intake.take_in(path, "pictures", tmp_path / "intake", Settings())
+    return intake.ingest(path, "pictures", tmp_path / "intake", Settings())
 
 
 def test_another_encoding_that_fits_is_offered(tmp_path):

@@ -27,7 +27,7 @@ def taken(tmp_path, pictures: list[bytes], scale: Scale | None = None) -> intake
     with zipfile.ZipFile(source, "w") as target:
         for number, content in enumerate(pictures):
             target.writestr(f"{'ab'[number % 2]}/{number}.tif", content)
-    return intake.take_in(source, "set", tmp_path / "intake", Settings(), scale=scale)
+    return intake.ingest(source, "set", tmp_path / "intake", Settings(), scale=scale)
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])

@@ -15,7 +15,7 @@ def test_the_digits_are_ten_classes_always_the_same_and_hardly_ever_copies(tmp_p
     first, second = tmp_path / "1.zip", tmp_path / "2.zip"
     samples.digits(first)
     samples.digits(second)
-    examined = intake.take_in(first, "digits", tmp_path / "intake", Settings(home=tmp_path))
+    examined = intake.ingest(first, "digits", tmp_path / "intake", Settings(home=tmp_path))
     result = examined.dataset
     assert result.classes == tuple("0123456789")
     assert {result.count(label) for label in range(10)} == {samples.PER_CLASS}

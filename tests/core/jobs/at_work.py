@@ -126,7 +126,7 @@ def create_run(settings: Settings, pictures: Path, **options: object) -> Run:
     """A new run that is not queued, on shapes that are imported to `pictures`."""
     if not (pictures / intake.FILE).is_file():
         pictures.mkdir(parents=True)
-        intake.take_in(shapes.shapes_zip(pictures), "Shapes", pictures, settings)
+        intake.ingest(shapes.shapes_zip(pictures), "Shapes", pictures, settings)
     dataset = intake.load(pictures).dataset
     return runs.create(config.parse(options), dataset, runs.new_path(settings))
 

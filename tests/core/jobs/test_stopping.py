@@ -326,7 +326,7 @@ def test_the_upload_of_an_intake_that_a_cluster_will_repeat_is_kept(
     in_process.open(JobSpec(kind="intake", arguments=arguments))
     unpacked = intake.pictures(in_process.path)
     unpacked.mkdir()
-    monkeypatch.setattr(intake, "take_in", terminate)
+    monkeypatch.setattr(intake, "ingest", terminate)
     with pytest.raises((worker.Stopped, Cancelled)):
         worker.run_job(in_process, job_settings.model_copy(update={"runner": runner}))
     assert source.exists() == kept

@@ -38,7 +38,7 @@ def prepared(shared: Callable[..., Any]) -> Path:
                 archive.writestr(f"1-similar-{number}.jpg", shapes.encoded(darker))
             archive.writestr("notes.txt", "no picture")
         settings = Settings(home=folder, mode="personal")
-        labelling.take_in(source, "pile", folder / "upload", settings, lambda *_: None)
+        labelling.ingest(source, "pile", folder / "upload", settings, lambda *_: None)
         return folder / "upload"
 
     return shared("pile", build)
@@ -233,7 +233,7 @@ def test_a_group_that_was_left_out_is_not_asked_about(labels: Labels) -> None:
 def test_a_pile_of_few_scenes_has_one_for_the_test_or_is_refused(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", mode="personal")
 
-    def take_in(scenes: int) -> labelling.Pile:
+    def ingest(scenes: int) -> labelling.Pile:
         source = tmp_path / str(scenes)
         source.mkdir()
         for scene in range(scenes):
@@ -243,11 +243,11 @@ def test_a_pile_of_few_scenes_has_one_for_the_test_or_is_refused(tmp_path: Path)
                 )
                 darker.save(source / f"{scene}-{number}.png")
         folder = tmp_path / f"upload {scenes}"
-        return labelling.take_in(source, "pile", folder, settings, lambda *_: None)
+        return labelling.ingest(source, "pile", folder, settings, lambda *_: None)
 
-    assert len(take_in(3).test) == 6
+    assert len(ingest(3).test) == 6
     with pytest.raises(BadDataset, match=r"at least 3 scenes.* of 2 in pile"):
-        take_in(2)
+        ingest(2)
 
 
 def test_the_same_name_is_the_same_class(labels: Labels) -> None:
@@ -291,6 +291,6 @@ def test_too_few_pictures_are_refused_with_their_number(tmp_path: Path) -> None:
         shapes.draw(0, number).save(source / f"{number}.jpg")
         shapes.draw(0, number).save(source / f"{number} again.jpg")
     with pytest.raises(BadDataset, match=r"different pictures.* found 3 in few"):
-        labelling.take_in(source, "few", tmp_path / "upload", Settings(), lambda *_: None)
+        labelling.ingest(source, "few", tmp_path / "upload", Settings(), lambda *_: None)
     with pytest.raises(BadDataset, match="no longer here"):
         labelling.load(tmp_path / "upload")

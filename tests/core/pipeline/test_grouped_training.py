@@ -14,7 +14,7 @@ def test_sites_stay_together_and_the_inflation_is_measured(
 ) -> None:
     """12 sites are kept together by the prefix of the file names."""
     source = shapes.sites_zip(tmp_path)
-    grouped = intake.group(intake.take_in(source, "Sites", tmp_path / "in", settings), "prefix")
+    grouped = intake.group(intake.ingest(source, "Sites", tmp_path / "in", settings), "prefix")
     taken = ImportedDataset(grouped.dataset, intake.pictures(tmp_path / "in"))
     run = train(taken, tiny_config("quick"), tmp_path / "run", settings).run
     dataset = run.dataset()

@@ -1,4 +1,4 @@
-"""Take in an upload: unpack the pictures, examine them and keep the result in a folder.
+"""Ingest an upload: unpack the pictures, examine them and store the result in a folder.
 
 An intake folder contains
 
@@ -53,7 +53,7 @@ class Intake(BaseModel, frozen=True):
     columns: tuple[Column, ...] = ()
 
 
-def take_in(
+def ingest(
     source: Path,
     name: str,
     folder: Path,
@@ -64,7 +64,7 @@ def take_in(
     classes: Classes = "several",
     scale: Scale | None = None,
 ) -> Intake:
-    """Take in a zip or a folder of class folders.
+    """Ingest a zip or a folder of class folders.
 
     Args:
         source: the upload; not changed.
@@ -102,7 +102,7 @@ def take_in(
 
 
 def load(folder: Path) -> Intake:
-    """Read the result of `take_in`.
+    """Read the result of `ingest`.
 
     Raises:
         BadDataset: the folder is unfinished or damaged.

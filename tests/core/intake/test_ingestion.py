@@ -16,7 +16,7 @@ NOTE = Finding(severity=Severity.WARNS, code="note", sentence="From the camera."
 def test_an_intake_is_kept_with_its_notes_and_read_again(tmp_path: Path) -> None:
     path = shapes_zip(tmp_path, classes=2, per_class=4)
     folder = tmp_path / "intake"
-    result = intake.take_in(path, "My flowers", folder, LIMITS, notes=[NOTE])
+    result = intake.ingest(path, "My flowers", folder, LIMITS, notes=[NOTE])
     assert result.dataset.name == "My flowers"
     assert NOTE in result.findings
     assert intake.load(folder) == result == intake.apply_remedies(folder, (), LIMITS)
@@ -32,6 +32,6 @@ def test_an_unfinished_intake_is_not_read(tmp_path: Path) -> None:
         intake.load(tmp_path)
     (tmp_path / "upload.zip").write_bytes(b"no zip")
     with pytest.raises(BadArchive):
-        intake.take_in(tmp_path / "upload.zip", "x", tmp_path / "intake", LIMITS)
+        intake.ingest(tmp_path / "upload.zip", "x", tmp_path / "intake", LIMITS)
     with pytest.raises(BadDataset):
         intake.load(tmp_path / "intake")
