@@ -32,15 +32,15 @@ PARENT_SECONDS = 0.5
 """How often a worker in a cluster checks that its parent process still exists."""
 GRACE_SECONDS = 3.0
 """Seconds that a worker without a parent has to stop before it is ended."""
-STOPPED = 128 + signal.SIGTERM
+STOPPED_EXIT_CODE = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
-STOPPING = threading.Event()
-"""Set by SIGTERM: a library that is being imported turns `Stopped` into another error."""
+STOP_REQUESTED = threading.Event()
+"""Set by SIGTERM, because a library that is being imported may turn `Stopped` into another error."""
 SORRY = "Sorry, something went wrong; it is a bug. The log says what happened."
 
 
 class Stopped(BaseException):
-    """SIGTERM was received; a BaseException, so that libraries do not catch it."""
+    """SIGTERM was received. A BaseException, which libraries rarely catch."""
 
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     finally:
         # Its pictures have been unpacked, or it cannot be used: free the disk. A cluster repeats a
         # job that was stopped and not cancelled.
-        stopped = STOPPING.is_set() and not folder.cancel_requested
+        stopped = STOP_REQUESTED.is_set() and not folder.cancel_requested
         repeatable = stopped and settings.runner == "ray"
         if source.parent == folder.path and not (keep_source or repeatable):
             files.remove(source)
@@ -167,7 +167,7 @@ def run_job(folder: JobFolder, settings: Settings, watch: Emit | None = None) ->
             watch(event)
         if folder.cancel_requested:
             raise Cancelled(CANCELLED)
-        if STOPPING.is_set():
+        if STOP_REQUESTED.is_set():
             raise Stopped
 
     with folder.lock().acquire(timeout=LOCK_SECONDS):
@@ -191,7 +191,7 @@ def _record(folder: JobFolder, error: BaseException) -> None:
         folder.end(State.CANCELLED, CANCELLED)
         expected = isinstance(error, Cancelled | KeyboardInterrupt | Stopped)
         raise error if expected else Cancelled(CANCELLED) from error
-    if isinstance(error, Stopped) or STOPPING.is_set():
+    if isinstance(error, Stopped) or STOP_REQUESTED.is_set():
         raise Stopped from error  # the process that stopped this one records the reason
     failure = _as_tusker_error(error)
     folder.end(State.FAILED, str(failure))
@@ -220,7 +220,7 @@ def _as_tusker_error(error: BaseException) -> TuskerError:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    STOPPING.set()
+    STOP_REQUESTED.set()
     raise Stopped
 
 
@@ -238,7 +238,7 @@ def main(path: Path) -> int:
         logger.warning("another process runs this job")
     except Stopped:
         logger.info("stopped")
-        return STOPPED
+        return STOPPED_EXIT_CODE
     except TuskerError as error:
         logger.info("%s", error)
         return 1
@@ -251,7 +251,7 @@ def _stop_without(parent: int) -> None:
         time.sleep(PARENT_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
-    os._exit(STOPPED)
+    os._exit(STOPPED_EXIT_CODE)
 
 
 def _limit_memory(allowed: int) -> None:

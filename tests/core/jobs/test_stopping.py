@@ -278,7 +278,7 @@ def in_process(job_settings: Settings) -> Iterator[JobFolder]:
     handler = signal.getsignal(signal.SIGTERM)
     yield make_job(job_settings)
     signal.signal(signal.SIGTERM, handler)
-    worker.STOPPING.clear()
+    worker.STOP_REQUESTED.clear()
 
 
 def test_a_cancel_that_a_library_turns_into_an_error_is_a_cancel(
@@ -297,7 +297,7 @@ def test_a_termination_that_a_library_turns_into_an_error_is_no_failure(
     in_process: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(worker.HANDLERS, "train", raise_import_error)
-    assert worker.main(in_process.path) == worker.STOPPED
+    assert worker.main(in_process.path) == worker.STOPPED_EXIT_CODE
     assert in_process.recorded().state is State.RUNNING
 
 
@@ -317,7 +317,7 @@ def test_the_upload_of_an_intake_that_a_cluster_will_repeat_is_kept(
     def terminate(*_: object, **_options: object) -> None:
         if cancelled:
             in_process.request_cancel()
-        worker.STOPPING.set()
+        worker.STOP_REQUESTED.set()
         raise ImportError("install optree")  # what a library makes of the signal
 
     source = in_process.path / "upload.zip"
@@ -342,7 +342,7 @@ def test_a_termination_that_a_library_swallows_takes_effect_at_the_next_event(
         emit(Note(sentence="It goes on."))
 
     monkeypatch.setitem(worker.HANDLERS, "train", swallow)
-    assert worker.main(in_process.path) == worker.STOPPED
+    assert worker.main(in_process.path) == worker.STOPPED_EXIT_CODE
 
 
 def test_a_second_worker_leaves_the_job_to_the_first(
