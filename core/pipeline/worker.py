@@ -35,7 +35,7 @@ GRACE_SECONDS = 3.0
 STOPPED_EXIT_CODE = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
 STOP_REQUESTED = threading.Event()
-"""Set by SIGTERM, because a library that is being imported may turn `Stopped` into another error."""
+"""Set by SIGTERM, since a library that is being imported may turn `Stopped` into another error."""
 SORRY = "Sorry, something went wrong; it is a bug. The log says what happened."
 
 
@@ -43,7 +43,7 @@ class Stopped(BaseException):
     """SIGTERM was received. A BaseException, which libraries rarely catch."""
 
 
-def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
+def _intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Ingest an uploaded archive or folder."""
     from core import intake
     from core.checks import Finding
@@ -84,7 +84,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
             files.remove(source)
 
 
-def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
+def _prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Prepare a backbone's serving model."""
     from core import backbones
     from core.backbones import serving
@@ -92,21 +92,21 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
     serving.prepare(backbones.get(arguments["backbone"]), settings, StepReporter(emit))
 
 
-def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
+def _compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Compare backbones on an upload's pictures."""
     from core.bakeoff import job
 
     job.work(folder, _pictures(arguments, "comparison"), settings, StepReporter(emit))
 
 
-def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
+def _import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
     """Build the serving model of an imported model."""
     from core.bundles import ImportedModel
 
     ImportedModel(folder.path).build(settings, StepReporter(emit))
 
 
-def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
+def _train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Train and evaluate a run."""
     pictures = _pictures(arguments, "run")
     from core.pipeline import training_job
@@ -118,7 +118,7 @@ def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str
     )
 
 
-def export(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
+def _export(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
     """Prepare formats of a complete run."""
     from core.export import on_demand
     from core.runs import Run
@@ -134,12 +134,12 @@ def _pictures(arguments: dict[str, Any], owner: str) -> Path:
 
 
 HANDLERS: dict[str, Handler] = {
-    "intake": intake,
-    "prepare": prepare,
-    "compare": compare,
-    "import": import_model,
-    "train": train,
-    "export": export,
+    "intake": _intake,
+    "prepare": _prepare,
+    "compare": _compare,
+    "import": _import_model,
+    "train": _train,
+    "export": _export,
 }
 
 
