@@ -13,7 +13,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from api import access, connections, pace
+from api import access, body, connections
 from core.settings import Settings
 from tests.api.client import FORM, Client, picture
 from tests.api.conftest import serve
@@ -32,7 +32,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(connections, "MAX_WAITING", 20)
     monkeypatch.setattr(connections, "MAX_SOCKETS", 3)
     monkeypatch.setattr(connections, "FIRST_MESSAGE_SECONDS", 2)
-    monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.5)
+    monkeypatch.setattr(body, "WINDOW_SECONDS", 0.5)
     connections.limit()
     with serve(Settings(home=tmp_path), WebSocketRoute("/echo", echo)) as client:
         yield client

@@ -140,7 +140,7 @@ def test_the_durations_of_views_and_steps_are_recorded(
     monkeypatch.setattr(extraction, "MINIMUM_VIEWS", 42)
     train(shapes_dataset, tiny_config("quick"), tmp_path / "quick", settings)
     first = unit_costs.read(tiny, settings)
-    guess = unit_costs.built_in(tiny)
+    guess = unit_costs.guess(tiny)
     assert first.recorded and first.view != guess.view
     assert first.step == guess.step
     train(shapes_dataset, tiny_config("best"), tmp_path / "best", settings)
