@@ -191,7 +191,7 @@ def test_large_pictures_are_sent_in_shards_of_fewer(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extraction, "BYTES", 1000)
+    monkeypatch.setattr(extraction, "SHARD_BYTES", 1000)
     examples = tuple(
         example.model_copy(update={"size": 1 if number < 60 else 1000})
         for number, example in enumerate(many_shapes.dataset.examples)
