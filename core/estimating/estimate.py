@@ -1,4 +1,4 @@
-"""TrainingEstimate time, memory and disk of a training, and reject one that cannot fit."""
+"""Estimate time, memory and disk of a training, and reject one that cannot fit."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class TrainingEstimate:
 
 
 def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> TrainingEstimate:
-    """TrainingEstimate a training on this machine, without any features in the cache.
+    """Estimate a training on this machine, without any features in the cache.
 
     The dataset need not be split yet.
     """

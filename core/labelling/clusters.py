@@ -75,9 +75,8 @@ def unit_vectors(features: np.ndarray) -> np.ndarray:
 def cut(merges: Merges, count: int) -> tuple[int, ...]:
     """The nodes of `count` clusters, or of fewer if there are fewer leaves."""
     leaves = len(merges) + 1
-    first = (
-        leaves + len(merges) - (min(count, leaves) - 1)
-    )  # this node and those above it are divided
+    # This node and those above it are divided.
+    first = leaves + len(merges) - (min(count, leaves) - 1)
     if first > 2 * leaves - 2:
         return (2 * leaves - 2,)
     return tuple(node for pair in merges[first - leaves :] for node in pair if node < first)

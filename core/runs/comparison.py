@@ -21,7 +21,7 @@ class ComparedRun:
     """Settings and results of a complete run.
 
     Attributes:
-        training_pictures: number of training pictures.
+        training_pictures: their number.
         learned_classes: class of each training and validation picture, by its SHA-256.
     """
 
