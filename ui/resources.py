@@ -34,7 +34,7 @@ from core.predict import lookup
 from core.runs import comparison
 from core.runs.run import Run
 from core.settings import Settings, load
-from core.system import log, memory
+from core.system import log, malloc
 from ui import text
 from ui.charts.confusion import Share, confusion_matrix
 
@@ -58,7 +58,7 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def start() -> None:
     """Once per server: prepare the process."""
-    memory.limit_arenas()
+    malloc.limit_arenas()
     log.start()
     images.BUDGET.start(settings())
 
@@ -94,7 +94,7 @@ def sweep() -> None:
     uploads.sweep(settings())
     runs.sweep(settings())
     imported.sweep(settings())
-    memory.trim()
+    malloc.trim()
 
 
 # Keys of the caches below: a cached value is used as long as its key is the same. Streamlit hides

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from core.archive import names
+from core.archive import name_encodings
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
@@ -70,7 +70,7 @@ def decode_name(raw: bytes) -> tuple[str, str]:
     try:
         return raw.decode("utf-8"), ""
     except UnicodeDecodeError:
-        return raw.decode(names.FALLBACK), names.FALLBACK
+        return raw.decode(name_encodings.FALLBACK), name_encodings.FALLBACK
 
 
 def with_names(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
@@ -79,8 +79,8 @@ def with_names(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
     Names without a mark are decoded in the first of these encodings.
     """
     unmarked = [entry.raw_name for entry in entries if entry.encoding]
-    encodings = names.fitting(unmarked) if unmarked else []
-    encoding = next(iter(encodings), names.FALLBACK)
+    encodings = name_encodings.plausible(unmarked) if unmarked else []
+    encoding = next(iter(encodings), name_encodings.FALLBACK)
     decoded = [
         replace(entry, name=entry.raw_name.decode(encoding), encoding=encoding)
         if entry.encoding

@@ -18,7 +18,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from core.archive import coders, directory, sevenzip, tarball
+from core.archive import coders, sevenzip, tarball, zip_directory
 from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, check_count, with_names
 from core.archive.inspection import Listing, check_sizes, clean, is_clutter, list_files
 from core.errors import BadArchive, LimitExceeded
@@ -29,7 +29,7 @@ from core.system.files import CHUNK
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of finished items and their total; may raise."""
 
-SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
+SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *zip_directory.OTHER_FORMATS)
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
@@ -224,7 +224,7 @@ def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, 
     elif sevenzip.is_one(file):
         stream, entries = sevenzip.opened(file, length, settings)
     else:
-        stream, entries = file, directory.entries(file, settings)
+        stream, entries = file, zip_directory.entries(file, settings)
     check_sizes(entries, length, settings)
     entries, encodings = with_names(entries)
     return stream, list_files(entries), encodings

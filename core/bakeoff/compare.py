@@ -21,9 +21,9 @@ from core.images import Scale
 from core.model.classifier import opened
 from core.settings import Settings
 from core.training import cache, cross_validation, engines, features
+from core.training.augmentation import Rendering
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
-from core.training.views import Rendering
 
 TIMED = 15
 """Timed calls of each model."""

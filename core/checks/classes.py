@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from core.checks.findings import CheckInput
+from core.checks.check_input import CheckInput
 from core.dataset import Dataset
 from core.dataset.findings import Finding, Remedy, blocks, warns
 from core.dataset.folder_names import COPY, normal

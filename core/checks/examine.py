@@ -12,7 +12,7 @@ import numpy as np
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
-from core.checks.findings import CheckInput
+from core.checks.check_input import CheckInput
 from core.dataset import Dataset, Example, Progress
 from core.dataset.findings import Finding, Remedy
 from core.dataset.fingerprints import Fingerprints, fingerprint

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
-from core.archive.names import ENCODINGS, read_again
+from core.archive.name_encodings import ENCODINGS, decode_again
 from core.archive.unpacking import Extraction
 from core.dataset import folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
@@ -234,7 +234,7 @@ def _encoding_notes(
         if not more:
             yield informs("encoding", sentence)
         for n, other in enumerate(more):
-            read = [read_again(name, used, other) for name in named]
+            read = [decode_again(name, used, other) for name in named]
             fits = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
             label = f"Read them as {ENCODINGS[other]}"
             remedy = Remedy(kind="decode", label=label, files=marked, names=(used, other))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.archive import names as encodings
+from core.archive import name_encodings
 from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
@@ -61,7 +61,7 @@ def text_of(path: Path) -> str:
     start = content.rfind(b"\n", 0, first.start() if first else 0) + 1
     found = _WORDS.findall((content + b"\n")[start : start + SAMPLE])
     words = {word for word in found if not word.isascii()}
-    fitting = encodings.fitting(sorted(words)[:SAMPLED_WORDS])
+    fitting = name_encodings.plausible(sorted(words)[:SAMPLED_WORDS])
     return content.decode(fitting[0] if fitting else WESTERN, "replace")
 
 

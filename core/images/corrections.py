@@ -7,7 +7,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
-from core.images.depth import declared_range
+from core.images.bit_depth import declared_range
 
 # Tags of TIFF, and some of their values.
 _COMPRESSION, _PHOTOMETRIC, _PLANES, _COLOUR_MAP, _SAMPLE_FORMAT = 259, 262, 284, 320, 339

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from core.images import colour, tags
+from core.images.bit_depth import AS_DECLARED, Depth, Scale
 from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
-from core.images.depth import AS_DECLARED, Depth, Scale
 from core.images.formats import read, refusals
 from core.images.loading import load
 from core.images.pixels import to_rgb

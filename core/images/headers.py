@@ -6,7 +6,7 @@ from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from core.errors import BadImage
-from core.images import coded_size, foreign
+from core.images import coded_size, unsupported
 from core.images.budget import SCAN_PIXELS, area, check_size
 from core.images.tags import check_raw, check_tags
 from core.settings import Settings
@@ -34,7 +34,7 @@ def check(content: bytes, limits: Settings) -> None:
         check_tags(content)
         check_raw(content)
     elif not head.startswith((b"\xff\xd8", b"\x89PNG\r\n")):
-        foreign.check(head)
+        unsupported.check(head)
         if head[4:8] == b"ftyp":
             coded_size.check(content, limits)
 

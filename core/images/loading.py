@@ -16,9 +16,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
-from core.images import corrections, foreign, headers, tags
-from core.images.budget import BUDGET, SHARES, area, check_size
-from core.images.depth import (
+from core.images import corrections, headers, tags, unsupported
+from core.images.bit_depth import (
     Depth,
     Scale,
     declared_range,
@@ -26,6 +25,7 @@ from core.images.depth import (
     lower_bytes,
     stretched,
 )
+from core.images.budget import BUDGET, SHARES, area, check_size
 from core.images.formats import FORMATS
 from core.images.pixels import is_nearly_whole
 from core.settings import Settings
@@ -225,7 +225,7 @@ def _identified(content: bytes) -> ImageFile.ImageFile:
             file.pieces_left = sys.maxsize  # their decoders read pixel by pixel
         return opened
     except (Image.UnidentifiedImageError, SyntaxError) as error:
-        if kind := foreign.kind(content):
+        if kind := unsupported.kind(content):
             raise BadImage(
                 f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
                 "it as PNG of 8 bits."

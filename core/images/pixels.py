@@ -7,7 +7,7 @@ from PIL import Image
 
 from core.errors import BadImage
 from core.images import colour
-from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
+from core.images.bit_depth import AS_DECLARED, Depth, Scale, usual_range
 
 WHOLE = 0.95
 """Share of a picture that suffices if the end of its file is missing."""

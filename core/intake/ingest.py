@@ -19,7 +19,7 @@ from core import dataset as datasets
 from core.archive import sources
 from core.archive.unpacking import Member
 from core.checks import Finding, Remedy, Severity
-from core.checks.findings import apply
+from core.checks.remedies import apply
 from core.dataset import Dataset, Example, Progress, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints

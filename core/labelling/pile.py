@@ -27,9 +27,9 @@ from core.labelling import clusters
 from core.settings import Settings
 from core.system import files
 from core.training import cache, engines, features
+from core.training.augmentation import Rendering
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
-from core.training.views import Rendering
 
 FILE, FEATURES = "pile.json", "features.npy"
 MINIMUM_PICTURES = 12

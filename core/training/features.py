@@ -13,9 +13,9 @@ import numpy as np
 
 from core.dataset import Example
 from core.system import threads
+from core.training.augmentation import Rendering
 from core.training.cache import FeatureArray, FeatureCache
 from core.training.engines import Engine
-from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
 """A picture, and the indices of those of its views that the cache lacks."""

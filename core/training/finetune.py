@@ -15,7 +15,7 @@ from core.evaluation import calibration, metrics
 from core.jobs.events import Counter, Emit, Epoch, Kept, Note
 from core.model.dense import DenseHead
 from core.model.retrained import Retrained
-from core.training import depth, outcome, stages
+from core.training import backbone_cut, outcome, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig
 from core.training.features import Features
@@ -61,7 +61,7 @@ class Tuner:
         """
         self._config = config
         backbone, self.trunk = backbones.get(config.backbone), trunk
-        self.above = build.top_model(backbone, depth.cut_stage(config), self.trunk)
+        self.above = build.top_model(backbone, backbone_cut.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]

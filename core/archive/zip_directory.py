@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO
 
-from core.archive import names
+from core.archive import name_encodings
 from core.archive.entry import MAKE_AGAIN, NAME_BYTES, Entry, check_count, decode_name
 from core.errors import BadArchive
 from core.settings import Settings
@@ -191,7 +191,7 @@ def _name(raw: bytes, flags: int, extra: bytes) -> tuple[str, str]:
     """
     name, encoding = decode_name(raw)
     for block in _blocks(extra, _UNICODE_PATH):
-        if (path := names.unicode_path(raw, block)) is not None:
+        if (path := name_encodings.unicode_path(raw, block)) is not None:
             return path, ""
     if encoding and flags & 0x800:
         raise BadArchive(f"A name in this zip is marked as UTF-8 but is not. {MAKE_AGAIN}")

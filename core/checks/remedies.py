@@ -1,38 +1,15 @@
-"""The input of checks, and how remedies are applied."""
+"""Apply the remedies of findings to a dataset."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
-import numpy as np
-
-from core.archive.names import read_again
+from core.archive.name_encodings import decode_again
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.class_codes import is_code
 from core.dataset.findings import Remedy
-from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
 
 LEFT_OUT = "Left out by a change that you made or accepted."
-
-
-@dataclass(frozen=True)
-class CheckInput:
-    """The input of a check.
-
-    Attributes:
-        dataset: with groups.
-        measures: (n, 4) float32, one row per example, as in `fingerprints.MEASURES`.
-        duplicates: groups of two or more examples with equal pixels, as indices of the examples.
-    """
-
-    dataset: Dataset
-    measures: np.ndarray
-    duplicates: tuple[tuple[int, ...], ...]
-
-    def measure(self, name: str) -> np.ndarray:
-        """One of `fingerprints.MEASURES` of each picture, (n,)."""
-        return self.measures[:, MEASURES.index(name)]
 
 
 def apply(
@@ -109,7 +86,7 @@ def _relabelled(
             case "move" | "merge":
                 return remedy.classes[0] if file in files or label in classes else label
             case "decode" if label in as_read and file not in files:
-                return read_again(label, *remedy.names)
+                return decode_again(label, *remedy.names)
         return renamed.get(label, label)
 
     pairs = zip(examples, labels, strict=True)

@@ -58,7 +58,7 @@ def unicode_path(raw: bytes, block: bytes) -> str | None:
         return None
 
 
-def read_again(name: str, used: str, other: str) -> str:
+def decode_again(name: str, used: str, other: str) -> str:
     """A name that was decoded by one encoding, by another; unchanged if they cannot write it."""
     try:
         return name.encode(used).decode(other)
@@ -66,7 +66,7 @@ def read_again(name: str, used: str, other: str) -> str:
         return name
 
 
-def fitting(names: Sequence[bytes]) -> list[str]:
+def plausible(names: Sequence[bytes]) -> list[str]:
     """The encodings in which names consist of words, the most likely first.
 
     All names can be written in them, and up to `SAMPLED` bytes of names are looked at. chardet says
