@@ -215,14 +215,14 @@ def _check_size(size: int, settings: Settings) -> None:
 
 
 def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
-    """What `read` reads from, the checked files, and the encodings of their names."""
+    """The stream for `read`, the checked files, and the encodings that fit their names."""
     length = file.seek(0, 2)
     _check_size(length, settings)
     stream: coders.Stream
-    if tarball.is_one(file):
-        stream, entries = tarball.opened(file, length, settings)
-    elif sevenzip.is_one(file):
-        stream, entries = sevenzip.opened(file, length, settings)
+    if tarball.is_tar(file):
+        stream, entries = tarball.open_tar(file, length, settings)
+    elif sevenzip.is_7z(file):
+        stream, entries = sevenzip.open_7z(file, length, settings)
     else:
         stream, entries = file, zip_directory.entries(file, settings)
     check_sizes(entries, length, settings)

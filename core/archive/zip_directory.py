@@ -41,18 +41,18 @@ def entries(file: IO[bytes], settings: Settings) -> list[Entry]:
     Source: APPNOTE.TXT 6.3.10, section 4.3.12; D. Fifield, "A better zip bomb", 2019.
     """
     place = _directory(file, settings)
-    found = list(_entries(file, *place))
+    listed = list(_entries(file, *place))
     _, limit, *_ = place  # where an entry has to end: at the next entry or the directory
-    for index in sorted(range(len(found)), key=lambda n: found[n].offset, reverse=True):
-        entry = found[index]
+    for index in sorted(range(len(listed)), key=lambda n: listed[n].offset, reverse=True):
+        entry = listed[index]
         least = entry.offset + _LOCAL_BYTES + len(entry.raw_name)
         if least + entry.packed > limit:
             raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
         start = _data_start(file, entry)
         is_misplaced = start is None or start + entry.packed > limit
-        found[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
+        listed[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
         limit = entry.offset
-    return found
+    return listed
 
 
 def _directory(file: IO[bytes], limits: Settings) -> tuple[int, int, int, int]:

@@ -25,7 +25,7 @@ def start(
     """Queue a comparison of the available backbones; an earlier result is deleted.
 
     Args:
-        by: mark of the visitor.
+        by: id of the visitor.
 
     Raises:
         LimitExceeded: too many comparisons are queued.

@@ -11,7 +11,7 @@ from core import runs
 from core.backbones import serving
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
-from core.jobs import enqueue, folders
+from core.jobs import enqueue, owned_folders
 from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
 from core.settings import Settings
@@ -37,7 +37,7 @@ def import_bundle(
 
     Args:
         stream: the zip, seekable.
-        by: mark of the visitor.
+        by: id of the visitor.
 
     Raises:
         BadArchive, BadBundle: the bundle cannot be used; nothing was written.
@@ -47,7 +47,7 @@ def import_bundle(
     with _IMPORTING:
         content = bundle.read(stream, settings)
         sweep(settings)
-        with folders.create(folder(settings), "The model", settings, by=by) as path:
+        with owned_folders.create(folder(settings), "The model", settings, by=by) as path:
             capacity.require_disk(path)
             model = ImportedModel(path)
             model.store(content, " ".join(name.split())[:NAME_LENGTH] or "model")
@@ -57,7 +57,7 @@ def import_bundle(
 
 
 def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> None:
-    """Queue the job that builds the serving model, for the visitor with the mark `by`.
+    """Queue the job that builds the serving model, for the visitor with the id `by`.
 
     Raises:
         LimitExceeded: too many jobs wait.
@@ -68,19 +68,19 @@ def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> No
 def find(settings: Settings, model_id: str) -> ImportedModel | None:
     """The imported model with this id, if there is one."""
     model = ImportedModel(folder(settings) / model_id)
-    return model if folders.ID.fullmatch(model_id) and model.complete else None
+    return model if owned_folders.ID.fullmatch(model_id) and model.complete else None
 
 
 def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
     """All imported models of this machine."""
-    models = map(ImportedModel, folders.list_folders(folder(settings)))
+    models = map(ImportedModel, owned_folders.list_folders(folder(settings)))
     return tuple(model for model in models if model.complete)
 
 
 def sweep(settings: Settings) -> None:
     """On a public host, delete imported models that nobody has used for a while."""
     if settings.mode == "public":
-        folders.sweep(folder(settings), lambda: runs.inputs(settings), settings)
+        owned_folders.sweep(folder(settings), lambda: runs.inputs(settings), settings)
 
 
 def open_bundle(

@@ -28,12 +28,12 @@ def apply(
     named: dict[str, str] = {}  # codes that were replaced by names
     for remedy in sorted(remedies, key=lambda remedy: remedy.kind != "read_as"):
         if remedy.kind == "read_as":
-            found = layout.infer([example.name for example in examples], remedy.reading)
-            read = list(zip(examples, found.assignments, strict=True))
+            inferred = layout.infer([example.name for example in examples], remedy.reading)
+            read = list(zip(examples, inferred.assignments, strict=True))
             skipped += [Skipped(name=e.name, reason=each.reason) for e, each in read if each.reason]
             examples = [example for example, each in read if not each.reason]
-            labels = [each.label for each in found.assignments if not each.reason]
-            as_read = found.classes
+            labels = [each.label for each in inferred.assignments if not each.reason]
+            as_read = inferred.classes
         elif remedy.kind == "add":
             addition = (added or {})[remedy.files[0]]
             split: Split | None = "train" if dataset.predefined else None
@@ -51,10 +51,8 @@ def apply(
     names = tuple(sorted({label for label in labels if label is not None}))
     index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))
-    remaining = [
-        example.model_copy(update={"label": index_of[name]}) for example, name in pairs if name
-    ]
-    skipped += [Skipped(name=example.name, reason=LEFT_OUT) for example, name in pairs if not name]
+    remaining = [e.model_copy(update={"label": index_of[name]}) for e, name in pairs if name]
+    skipped += [Skipped(name=e.name, reason=LEFT_OUT) for e, name in pairs if not name]
     return dataset.model_copy(
         update={
             "scale": scale,

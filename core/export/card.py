@@ -68,7 +68,7 @@ class RunDetails:
         self.label_issues = run.label_issues()
         self.kept = describe_choices(run)
         self.threshold = _threshold(run, self.report)
-        self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
+        self.sets = prediction_sets.level_used(self.report.certainty.sets, run.annotations().level)
         scores = self.report.per_class
         recalls = [(score.recall.value, score) for score in scores if score.recall]
         missed = sorted((pair for pair in recalls if pair[0] < 1), key=lambda pair: pair[0])

@@ -21,7 +21,7 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
     """Queue the preparation of formats, in addition to those that are queued or being prepared.
 
     Args:
-        by: mark of the visitor.
+        by: id of the visitor.
 
     Raises:
         BadInput: as `check`.

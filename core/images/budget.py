@@ -16,7 +16,7 @@ SHARES = {"WEBP": 0.5, "AVIF": 0.7}
 LONGEST_EDGE = 65_535  # the most that JPEG allows
 PATIENCE_SECONDS = 15.0
 WITHOUT_WAITING = 1 / 500
-"""Share of the budget below which a picture, such as a thumbnail, waits for no other."""
+"""Share of the budget below which a picture, such as a thumbnail, never waits."""
 LARGE = 4_000_000
 """Pixels of pictures whose memory is returned to the system at once."""
 AT_ONCE = 1.1

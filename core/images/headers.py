@@ -12,7 +12,7 @@ from core.images.tags import check_raw, check_tags
 from core.settings import Settings
 
 PLAIN_PIXELS = 500_000  # decoders in Python: plain PPM, odd depths of PPM, run-length BMP
-# Of lossless WebP, which may have a group of tables for each 4 × 4 pixels (RFC 9649, 6.2.2).
+# Lossless WebP may have a group of tables for each 4 × 4 pixels (RFC 9649, 6.2.2).
 GROUP_AREA, GROUP_BITS, MOST_GROUPS = 16, 20, 65_536
 GROUP_COST = 800  # pixels that take as much memory as a group
 

@@ -24,7 +24,7 @@ from core.dataset import Dataset, Example, Progress, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints
 from core.dataset.grouping import GroupSource, Suggestion
-from core.dataset.interpretation import Classes
+from core.dataset.interpretation import ClassExpectation
 from core.dataset.reading import check_limits
 from core.errors import BadDataset, BadInput
 from core.images import Scale
@@ -60,7 +60,7 @@ def take_in(
     progress: Progress | None = None,
     notes: Iterable[Finding] = (),
     *,
-    classes: Classes = "several",
+    expect_classes: ClassExpectation = "several",
     scale: Scale | None = None,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
@@ -69,7 +69,7 @@ def take_in(
         source: the upload; not changed.
         folder: the intake folder, created if missing.
         notes: findings to report along with those of the checks.
-        classes: which are wanted.
+        expect_classes: as of `dataset.read`.
         scale: of pictures of more than 8 bits; None to find one for these.
 
     Raises:
@@ -84,7 +84,7 @@ def take_in(
         progress,
         name=sources.readable_path(Path(name)),
         thumbnails=folder / THUMBNAILS,
-        classes=classes,
+        expect_classes=expect_classes,
         scale=scale,
     )
     notes = (*notes, *reading.notes)

@@ -22,7 +22,7 @@ from core.dataset import Dataset, Example, Progress, Skipped, splitting
 from core.dataset.fingerprints import Fingerprints
 from core.errors import BadDataset
 from core.images import AS_DECLARED, Scale
-from core.jobs import folders, quotas
+from core.jobs import owned_folders, quotas
 from core.labelling import clusters
 from core.settings import Settings
 from core.system import files
@@ -127,7 +127,7 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         progress,
         name=name,
         thumbnails=folder / intake.THUMBNAILS,
-        classes="none",
+        expect_classes="none",
     ).dataset
     dataset = _without_duplicates(
         checks.examine(dataset, pictures, settings, progress)[0], pictures
@@ -183,7 +183,7 @@ def load(folder: Path) -> Pile:
 
 def list_piles(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
     """Folders of all piles that `owned` accepts, the last used first."""
-    paths = folders.list_folders(settings.home / quotas.UPLOADS)
+    paths = owned_folders.list_folders(settings.home / quotas.UPLOADS)
     piles = [path for path in paths if (path / FILE).is_file() and owned(path)]
     return sorted(piles, key=files.modified, reverse=True)
 
@@ -215,7 +215,7 @@ def _embeddings(
     backbone = backbones.get(backbones.DEFAULT)
     if serving.locate(backbone, settings) is None:
         serving.prepare(backbone, settings, progress)
-    with cache.opened(cache.cache_folder(pictures, settings), settings) as opened:
+    with cache.open_cache(cache.cache_folder(pictures, settings), settings) as opened:
         return features.extract(
             dataset.examples,
             pictures,

@@ -85,7 +85,7 @@ def train(
         dataset = warm_start.arrange_classes(dataset, model.classes)
     run.dataset.write(dataset)
     folder = features or cache.cache_folder(pictures, settings)
-    with cache.opened(folder, settings) as feature_cache:
+    with cache.open_cache(folder, settings) as feature_cache:
         context = TrainingContext(
             config, dataset, pictures, backbone, settings, feature_cache, emit, start
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core import backbones
 from core.backbones import serving
 from core.errors import BadDataset, UnknownModel
-from core.model.classifier import Classifier, Open, on_one_thread, opened
+from core.model.classifier import Classifier, Open, on_one_thread, on_two_threads
 from core.settings import Settings
 from core.system import prose
 
@@ -30,7 +30,7 @@ NAMED = 5
 """Unknown classes that an error lists by name."""
 
 
-def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
+def find(name: str, settings: Settings, open_model: Open = on_two_threads) -> Classifier:
     """A model ready to predict.
 
     Args:
@@ -174,7 +174,7 @@ def evaluate_on(
             sources.stem(source.name),
             Path(scratch),
             settings,
-            classes="any",
+            expect_classes="any",
             scale=classifier.scale,
         )
         names = [n.remedy for n in ungrouped.notes if n.remedy and n.remedy.kind == "rename"]

@@ -39,7 +39,7 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
     Features are cached with the pictures, so no picture goes through the backbone again.
 
     Args:
-        by: mark of the visitor who owns the new run.
+        by: id of the visitor who owns the new run.
 
     Raises:
         BadDataset: the pictures are no longer here.

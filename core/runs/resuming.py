@@ -26,7 +26,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
     has no effect.
 
     Args:
-        by: mark of the visitor who owns the run.
+        by: id of the visitor who owns the run.
 
     Raises:
         BadInput: the run has its report already, or another process still cleans up after it.

@@ -20,7 +20,7 @@ from core.training.engines import Engine
 MissingViews = tuple[Example, list[int]]
 """A picture, and the indices of those of its views that the cache lacks."""
 DTYPES = np.float32, np.float16
-"""Of embeddings, and of activations at the cut."""
+"""Types of embeddings, and of activations at the cut."""
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ class Tuner:
         return np.concatenate([embed(batch.astype(np.float32)).numpy() for batch in batches])
 
     def _batches(self, features: Features, pictures: np.ndarray) -> Iterator[np.ndarray]:
-        """Activations of plain views, a batch at a time; one of no pictures if there are none."""
+        """Activations of plain views, a batch at a time; an empty batch without pictures."""
         size = self._config.batch_size
         for first in range(0, max(1, len(pictures)), size):
             batch = pictures[first : first + size]
@@ -274,7 +274,7 @@ class Tuner:
         return Score(
             loss=float(metrics.log_losses(labels, probabilities).mean()),
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
-            tempered=calibration.tempered_loss(labels, probabilities),
+            tempered=calibration.calibrated_loss(labels, probabilities),
         )
 
 

@@ -29,7 +29,7 @@ def create(home: Path, content: str, settings: Settings, *, by: str) -> Iterator
     Args:
         home: the folder to create it in.
         content: subject of the message if the disk is full, such as "The pictures".
-        by: mark of the owner; empty without visitors.
+        by: id of the owner; empty without visitors.
 
     Raises:
         LimitExceeded: the visitor, or this host, has no disk space left.
