@@ -30,7 +30,7 @@ def import_pages() -> None:
 
 resources.start()
 connections.limit()
-log.bound()
+log.limit_libraries()
 host = resources.settings()
 arrivals = Arrivals(host)
 with contextlib.suppress(OSError):  # a home that cannot be written to; the pages say so

@@ -11,7 +11,7 @@ import numpy as np
 from api.errors import quote
 from core import backbones, runs
 from core.errors import UnknownModel
-from core.model.classifier import Classifier, ServingModel, opened
+from core.model.classifier import Classifier, ServingModel, on_two_threads
 from core.predict import lookup
 from core.settings import Settings
 
@@ -58,7 +58,7 @@ class ModelCache:
         with self._locks.setdefault(key, threading.Lock()):
             model = self._interpreters.get(key)
             if model is None:
-                model = opened(path)
+                model = on_two_threads(path)
                 # The first call is slow and would count as inference time of the first picture.
                 model.run(np.zeros((model.size, model.size, 3), np.uint8))
                 self._interpreters[key] = model

@@ -123,7 +123,7 @@ def _predict(
 
 def _heatmap(classifier: Classifier, answer: Answer, index: int) -> schemas.Heatmap:
     (evidence,) = classifier.heatmaps(answer, [index])
-    rows = heatmap.packed(evidence).tolist()
+    rows = heatmap.to_uint8(evidence).tolist()
     return schemas.Heatmap(index=index, crop=classifier.crop, rows=rows)
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.report import Figure, argument_parser, show
-from core.archive import names
+from core.archive import name_encodings
 
 TRIALS = 12
 """Draws per encoding, language and number of names."""
@@ -60,7 +60,10 @@ def figures(trials: int = TRIALS) -> dict[str, Figure]:
                         chosen = draw.sample(words, count)
                         raw = [word.encode(encoding, "replace") for word in chosen]
                         right = [word.decode(encoding) for word in raw]
-                        found = [[word.decode(each) for word in raw] for each in names.fitting(raw)]
+                        found = [
+                            [word.decode(each) for word in raw]
+                            for each in name_encodings.plausible(raw)
+                        ]
                         first.append(found[:1] == [right])
                         offered.append(right in found)
                         listed.append(len(found))

@@ -34,11 +34,11 @@ from core.dataset import Example
 from core.settings import Settings
 from core.system import files
 from core.training import engines, features
+from core.training.augmentation import Rendering
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.engines import Engine
 from core.training.network import Network
-from core.training.views import Rendering
 
 CORES = os.cpu_count() or 1
 

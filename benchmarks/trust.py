@@ -12,7 +12,7 @@ The datasets are zips in a folder: `TUSKER_TEST_DATASETS` or `../shared/datasets
   groups; the mean over all cells, the lowest cell, and the mean width. Bursts are beta-binomial, or
   have a latent difficulty and a threshold.
 - calibration error and false alarms: on held-out pictures, after trainings with the Quick preset.
-  The OOD detector promises that as many pictures of its classes pass as `core.model.ood.ALIKE`.
+  The OOD detector promises that `core.model.ood.IN_DISTRIBUTION_SHARE` of its classes pass.
 - sets: coverage of prediction sets on the test pictures of Quick trainings, each with another
   split, against their promise (`benchmarks/set_coverage.py`).
 - labels: precision and recall of the search for wrong labels, 5 % and 10 % planted at random or
@@ -187,7 +187,7 @@ def figures(
         shown[f"{name}: false alarms"] = Figure(alarms)
         measured.append((error, alarms))
     error, alarms = np.nanmean(measured, axis=0).tolist()
-    promised = 1 - ood.ALIKE
+    promised = 1 - ood.IN_DISTRIBUTION_SHARE
     shown |= {
         "mean calibration error": Figure(error, at_most=CALIBRATION),
         "false alarms, promised": Figure(promised),

@@ -13,7 +13,7 @@ from core.distributed import fine_tuning
 from core.jobs.events import Epoch, Event, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import config, depth
+from core.training import backbone_cut, config
 from core.training.cache import FeatureCache
 from core.training.context import TrainingContext
 from core.training.features import Features
@@ -51,7 +51,7 @@ def random_activations(pictures: int, folder: Path, settings: Settings) -> Store
     """Random activations at the cut, in the files of a cache in `folder`."""
     configuration = config.parse(CONFIGURATION)
     backbone = backbones.get(configuration.backbone)
-    shape = backbone.stages[depth.cut_stage(configuration)].shape
+    shape = backbone.stages[backbone_cut.cut_stage(configuration)].shape
     random, examples = np.random.default_rng(0), []
     stored: dict[Split, Features] = {}
     cache = FeatureCache(folder)

@@ -29,12 +29,12 @@ from core.jobs import recover
 from core.live import parts
 from core.live.parts import Part
 from core.model import heatmap
-from core.model.classifier import Answer, Classifier, ServingModel, opened
+from core.model.classifier import Answer, Classifier, ServingModel, on_two_threads
 from core.predict import lookup
 from core.runs import comparison
 from core.runs.run import Run
 from core.settings import Settings, load
-from core.system import log, memory
+from core.system import log, malloc
 from ui import text
 from ui.charts.confusion import Share, confusion_matrix
 
@@ -58,7 +58,7 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def start() -> None:
     """Once per server: prepare the process."""
-    memory.limit_arenas()
+    malloc.limit_arenas()
     log.start()
     images.BUDGET.start(settings())
 
@@ -94,7 +94,7 @@ def sweep() -> None:
     uploads.sweep(settings())
     runs.sweep(settings())
     imported.sweep(settings())
-    memory.trim()
+    malloc.trim()
 
 
 # Keys of the caches below: a cached value is used as long as its key is the same. Streamlit hides
@@ -142,7 +142,7 @@ def _backbone(path: Path) -> ServingModel:
 
 def _warm(path: Path) -> ServingModel:
     """The first call of an interpreter sets it up, which is not part of the time shown."""
-    model = opened(path)
+    model = on_two_threads(path)
     model.run(np.zeros((model.size, model.size, 3), np.uint8))
     return model
 
@@ -237,4 +237,4 @@ def heatmaps(model: str, content: bytes | Path, classes: tuple[int, ...]) -> np.
     network = classifier(model)
     maps = network.heatmaps(network.answer(network.load(content)), classes)
     # They are shown one at a time, and the likeliest answer need not have the highest value.
-    return np.stack([heatmap.packed(evidence) for evidence in maps])
+    return np.stack([heatmap.to_uint8(evidence) for evidence in maps])

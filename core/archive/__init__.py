@@ -1,1 +1,1 @@
-"""Unpack untrusted zips (nothing else does), and find pictures in files, folders and zips."""
+"""Unpack untrusted archives (no other package does), and find pictures in them and in folders."""

@@ -46,7 +46,7 @@ class Coder(NamedTuple):
 
 
 class Stream(Protocol):
-    """What can be read from an offset on."""
+    """A source of bytes that can be read from any offset."""
 
     def seek(self, offset: int, /) -> object:
         """Continue from this offset."""
@@ -55,10 +55,10 @@ class Stream(Protocol):
         """At most `count` bytes; none at the end."""
 
 
-class Unpacked:
-    """Unpacked bytes of parts, one after another; what is damaged ends early.
+class UnpackedStream:
+    """A stream of the unpacked bytes of parts, one after another; a damaged part ends early.
 
-    To read a file of a part, those before it are unpacked.
+    To read from the middle of a part, what is before is unpacked, too.
 
     Args:
         parts: the size of each in bytes, and what starts to unpack it.

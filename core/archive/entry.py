@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from core.archive import names
+from core.archive import name_encodings
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
@@ -19,14 +19,14 @@ class Entry:
     Attributes:
         name: decoded, otherwise unchanged.
         raw_name: bytes of the name.
-        encoding: of the name, if the archive does not say it and it is not UTF-8; otherwise empty.
+        encoding: guessed, where the archive does not declare it and it is not UTF-8; else empty.
         offset: of the packed bytes.
         packed: size in the archive, in bytes.
         size: declared unpacked size, in bytes.
         checksum: declared CRC-32 of the unpacked bytes; None if the archive has none.
         mode: Unix file type and permissions; 0 where the archive was made on another system.
         method: compression method of a zip.
-        is_misplaced: whether what is in its place in a zip contradicts the directory.
+        is_misplaced: whether its local header contradicts the directory of the zip.
     """
 
     name: str
@@ -70,17 +70,18 @@ def decode_name(raw: bytes) -> tuple[str, str]:
     try:
         return raw.decode("utf-8"), ""
     except UnicodeDecodeError:
-        return raw.decode(names.FALLBACK), names.FALLBACK
+        return raw.decode(name_encodings.FALLBACK), name_encodings.FALLBACK
 
 
 def with_names(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
-    """The entries, and the encodings that fit all names without a mark.
+    """Decode names whose encoding the archive does not declare.
 
-    Names without a mark are decoded in the first of these encodings.
+    Returns:
+        The entries, and the encodings that fit all of these names; the first was used.
     """
     unmarked = [entry.raw_name for entry in entries if entry.encoding]
-    encodings = names.fitting(unmarked) if unmarked else []
-    encoding = next(iter(encodings), names.FALLBACK)
+    encodings = name_encodings.plausible(unmarked) if unmarked else []
+    encoding = next(iter(encodings), name_encodings.FALLBACK)
     decoded = [
         replace(entry, name=entry.raw_name.decode(encoding), encoding=encoding)
         if entry.encoding

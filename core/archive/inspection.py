@@ -14,7 +14,7 @@ from core.settings import MEGABYTE, Settings
 RATIO_BYTES = 64 * MEGABYTE
 """Up to this size, a high ratio comes from empty pictures rather than from an attack."""
 AVERAGE_NAME_BYTES = 256
-"""In an archive with as many entries as allowed: names are compared in many ways."""
+"""Limit of the bytes of all names, per allowed entry: names are compared in many ways."""
 DEEPEST = 50
 """Parts of a name; what is inferred from folders costs memory and time for each."""
 CLUTTER = "A file that the operating system or a photo service keeps for itself."

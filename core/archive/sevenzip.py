@@ -8,6 +8,7 @@ from functools import partial
 from typing import IO
 
 from core.archive import coders, sevenzip_header
+from core.archive.coders import Stream
 from core.archive.entry import Entry, decode_name
 from core.archive.sevenzip_header import DAMAGED, HEAD, INCOMPLETE, Block, Header, Sized
 from core.errors import BadArchive
@@ -24,13 +25,13 @@ _EMPTY, _EMPTY_FILE, _NAMES, _ATTRIBUTES = 0x0E, 0x0F, 0x11, 0x15
 _UNIX, _REPARSE_POINT = 0x8000, 0x400  # flags of attributes
 
 
-def is_one(file: IO[bytes]) -> bool:
+def is_7z(file: IO[bytes]) -> bool:
     """Whether a file is a 7z archive."""
     file.seek(0)
     return file.read(len(SIGNATURE)) == SIGNATURE
 
 
-def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[coders.Unpacked, list[Entry]]:
+def open_7z(file: IO[bytes], length: int, limits: Settings) -> tuple[Stream, list[Entry]]:
     """The unpacked bytes of an archive of `length` bytes; its entries, with offsets in these.
 
     Raises:
@@ -44,10 +45,10 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[coders.Unp
     offset, size, checksum = struct.unpack_from("<2QI", head, 12)
     if HEAD + offset + size > length:
         raise BadArchive(INCOMPLETE)
-    most = HEADER_BYTES + ENTRY_BYTES * settings.archive_entries
+    most = HEADER_BYTES + ENTRY_BYTES * limits.archive_entries
     block = Block(HEAD + offset, size, size, (), ((size, checksum),))
     for _ in range(MOST_HEADERS):
-        header = Header(_content(file, block, most), settings)
+        header = Header(_content(file, block, most), limits)
         if header.is_whole():
             blocks, entries = _listed(header, length)
             return _unpacked(file, blocks), entries
@@ -58,14 +59,14 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[coders.Unp
     raise BadArchive(DAMAGED)
 
 
-def _unpacked(file: IO[bytes], blocks: Sequence[Block]) -> coders.Unpacked:
+def _unpacked(file: IO[bytes], blocks: Sequence[Block]) -> coders.UnpackedStream:
     """The unpacked bytes of all blocks."""
 
     def start(block: Block) -> Iterator[bytes]:
         packed = coders.pieces(file, block.start, block.packed)
         return coders.decoded(packed, block.coders, block.size)
 
-    return coders.Unpacked([(block.size, partial(start, block)) for block in blocks])
+    return coders.UnpackedStream([(block.size, partial(start, block)) for block in blocks])
 
 
 def _content(file: IO[bytes], block: Block, most: int) -> bytes:
@@ -95,7 +96,7 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
     """The entries of an archive.
 
     Args:
-        header: behind the number of the section.
+        header: read up to the contents of the section.
         files: those with bytes, in order.
     """
     count = header.count()
@@ -115,7 +116,7 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
     names = sections[_NAMES].rest().decode("utf-16-le", "replace").split("\0")
     if len(names) != count + 1:
         raise BadArchive(DAMAGED)
-    found: list[Entry] = []
+    entries: list[Entry] = []
     offset = 0
     of_files, of_empty = iter(files), iter(empty_file)
     for name, is_empty, attribute in zip(names, empty, attributes, strict=False):
@@ -126,7 +127,7 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
         if flags & _REPARSE_POINT:
             mode = stat.S_IFLNK
         raw = (f"{name}/" if is_folder else name).encode()
-        found.append(
+        entries.append(
             Entry(
                 name=decode_name(raw)[0],
                 raw_name=raw,
@@ -138,4 +139,4 @@ def _entries(header: Header, files: list[Sized]) -> list[Entry]:
             )
         )
         offset += size
-    return found
+    return entries

@@ -12,9 +12,9 @@ from core.settings import Settings
 HEAD = 32
 """Bytes before the first block."""
 MOST_CODERS = 4
-"""In one block."""
+"""Limit of the coders of one block."""
 MOST_PROPERTIES = 100
-"""Of the files of an archive."""
+"""Limit of the properties of the files of an archive."""
 DAMAGED = "The header of this archive is damaged. Make the archive again."
 INCOMPLETE = (
     "The end of this archive is missing. If it comes in several parts, make it as a single file; "
@@ -187,7 +187,7 @@ def _coders(header: Header) -> tuple[list[Coder], list[int]]:
     count = header.number()
     if not 0 < count <= MOST_CODERS:
         raise BadArchive(DAMAGED)
-    found = []
+    unordered = []
     for _ in range(count):
         flags = header.take(1)[0]
         method = header.take(flags & 0xF)
@@ -196,8 +196,8 @@ def _coders(header: Header) -> tuple[list[Coder], list[int]]:
         coders.check(coder)
         if several or flags & 0xC0:
             raise BadArchive(DAMAGED)
-        found.append(coder)
-    if sum(coder.method in coders.DECOMPRESSORS for coder in found) > 1:
+        unordered.append(coder)
+    if sum(coder.method in coders.DECOMPRESSORS for coder in unordered) > 1:
         raise BadArchive(DAMAGED)
     following = {}
     for _ in range(count - 1):
@@ -208,7 +208,7 @@ def _coders(header: Header) -> tuple[list[Coder], list[int]]:
         order.append(following[order[-1]])
     if sorted(order) != list(range(count)):
         raise BadArchive(DAMAGED)
-    return found, order
+    return unordered, order
 
 
 def _substreams(header: Header, whole: list[list[Sized]]) -> list[list[Sized]]:
@@ -229,12 +229,12 @@ def _substreams(header: Header, whole: list[list[Sized]]) -> list[list[Sized]]:
         else:
             lacking = [n for n, [(_, known)] in enumerate(whole) if counts[n] != 1 or known is None]
             checksums = header.words(header.known(sum(counts[n] for n in lacking)))
-    found = iter(checksums)
+    known_checksums = iter(checksums)
     files: list[list[Sized]] = []
     for n, [(size, known)] in enumerate(whole):
         sizes = [*firsts[n], size - sum(firsts[n])][: counts[n]]
         if len(sizes) < counts[n] or min(sizes, default=0) < 0:
             raise BadArchive(DAMAGED)
-        own = [next(found, None) for _ in sizes] if n in lacking else [known]
+        own = [next(known_checksums, None) for _ in sizes] if n in lacking else [known]
         files.append(list(zip(sizes, own, strict=True)))
     return files

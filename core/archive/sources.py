@@ -146,16 +146,16 @@ def in_folder(folder: Path) -> list[Source]:
     Folders that are links or cannot be opened, and links of pictures that lead nowhere, are part of
     the list.
     """
-    found: list[Source] = []
+    sources: list[Source] = []
     for path, reason in sorted(
         walk(folder), key=lambda each: _natural(str(each[0].relative_to(folder)))
     ):
         is_named = is_picture(path.name)
         if reason == "" or (reason == LINK and path.is_file()):
-            found.append(Source(readable_path(path), path, required=is_named))
+            sources.append(Source(readable_path(path), path, required=is_named))
         elif reason in (LINKED_FOLDER, CLOSED) or (reason == LINK and is_named):
-            found.append(Source(readable_path(path), None, reason))
-    return found
+            sources.append(Source(readable_path(path), None, reason))
+    return sources
 
 
 def in_archive(
@@ -207,7 +207,7 @@ def is_picture(name: str) -> bool:
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorting key by which `2.jpg` comes before `10.jpg`, folder by folder."""
     parts = _NUMBER.split(name.replace("/", "\0").casefold())
-    # By position and not `isdigit`, and as text, since `int` refuses some digits and very many.
+    # Digits are told by position, and compared as text: `int` refuses some, and very many.
     keys = [
         (0, len(digits := part.lstrip("0")), digits) if place % 2 else (1, 0, part)
         for place, part in enumerate(parts)

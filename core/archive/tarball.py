@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO
 
-from core.archive.coders import Stream, Unpacked, gunzipped, pieces
+from core.archive.coders import Stream, UnpackedStream, gunzipped, pieces
 from core.archive.entry import MAKE_AGAIN, Entry, check_count, decode_name
 from core.archive.inspection import check_total
 from core.errors import BadArchive
@@ -31,7 +31,7 @@ _PADDING = b" " * 8
 _RECORD = re.compile(rb"(\d{1,7}) ([^=]{1,255})=")
 
 
-def is_one(file: IO[bytes]) -> bool:
+def is_tar(file: IO[bytes]) -> bool:
     """Whether a file is a tar."""
     try:
         return bool(_header(_unpacked(file), 0))
@@ -39,7 +39,7 @@ def is_one(file: IO[bytes]) -> bool:
         return False
 
 
-def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, list[Entry]]:
+def open_tar(file: IO[bytes], length: int, limits: Settings) -> tuple[Stream, list[Entry]]:
     """The unpacked bytes of a tar in a file of `length` bytes; its entries, with offsets in these.
 
     The sizes are checked before their data are passed over.
@@ -57,15 +57,15 @@ def opened(file: IO[bytes], length: int, settings: Settings) -> tuple[Stream, li
     for entry in _entries(stream):
         entries.append(entry)
         total += entry.size
-        check_count(len(entries), settings)
-        check_total(total, length, settings)
+        check_count(len(entries), limits)
+        check_total(total, length, limits)
     return stream, entries
 
 
 def _unpacked(file: IO[bytes]) -> Stream:
     if _bytes(file, 0, 2) != b"\x1f\x8b":
         return file
-    return Unpacked([(sys.maxsize, lambda: gunzipped(pieces(file, 0, sys.maxsize)))])
+    return UnpackedStream([(sys.maxsize, lambda: gunzipped(pieces(file, 0, sys.maxsize)))])
 
 
 def _bytes(stream: Stream, at: int, size: int) -> bytes:
@@ -73,23 +73,23 @@ def _bytes(stream: Stream, at: int, size: int) -> bytes:
 
 
 def _entries(stream: Stream) -> Iterator[Entry]:
-    """The files, folders and links of a tar, with what extended headers say of them."""
-    at = extended = 0
-    said: dict[bytes, bytes] = {}
+    """The files, folders and links of a tar, with the attributes of extended headers."""
+    at = extended_bytes = 0
+    attributes: dict[bytes, bytes] = {}
     while head := _header(stream, at):
         at += BLOCK
         kind, size = head[156:157], _number(head[124:136])
         if kind in _EXTENSIONS:
-            extended += BLOCK + size
-            if size > EXTENDED_BYTES or extended > EXTENDED_TOTAL:
+            extended_bytes += BLOCK + size
+            if size > EXTENDED_BYTES or extended_bytes > EXTENDED_TOTAL:
                 raise BadArchive(f"The headers of this archive are too large. {MAKE_AGAIN}")
-            said |= _said(kind, _bytes(stream, at, size))
+            attributes |= _attributes(kind, _bytes(stream, at, size))
         elif kind == _SPARSE and head[482]:  # more about its holes follows
             raise BadArchive("This archive has sparse files. Make it without `--sparse`.")
         else:
-            entry = _entry(head, said, at)
+            entry = _entry(head, attributes, at)
             yield entry
-            size, said = entry.size, {}
+            size, attributes = entry.size, {}
         at += -(-size // BLOCK) * BLOCK
 
 
@@ -103,14 +103,14 @@ def _header(stream: Stream, at: int) -> bytes:
     return head
 
 
-def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
-    """What an extended header says of path and size of the next entry, by the keywords of pax.
+def _attributes(kind: bytes, content: bytes) -> dict[bytes, bytes]:
+    """The path and size that an extended header gives the next entry, by the keywords of pax.
 
     It has lines such as `18 path=rose/1.jpg`.
     """
     if kind == _LONG_NAME:
         return {b"path": content.rstrip(b"\0")}
-    said: dict[bytes, bytes] = {}
+    attributes: dict[bytes, bytes] = {}
     at = 0
     while kind == _EXTENDED and (match := _RECORD.match(content, at)):
         end = at + int(match[1])
@@ -118,17 +118,17 @@ def _said(kind: bytes, content: bytes) -> dict[bytes, bytes]:
             break
         keyword, value = match[2], content[match.end() : end - 1]
         if keyword == b"path" or (keyword == b"size" and re.fullmatch(rb"\d{1,15}", value)):
-            said[keyword] = value
+            attributes[keyword] = value
         at = end
-    return said
+    return attributes
 
 
-def _entry(head: bytes, said: dict[bytes, bytes], at: int) -> Entry:
-    """The entry of a header, by what was said in extended ones; its data is at an offset."""
+def _entry(head: bytes, attributes: dict[bytes, bytes], at: int) -> Entry:
+    """The entry of a header, with the attributes of extended headers; its data begin at `at`."""
     kind = head[156:157]
     prefix = head[345:500].split(b"\0")[0] if head[257:263] == b"ustar\0" else b""
-    raw = said.get(b"path") or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
-    size = int(said[b"size"]) if b"size" in said else _number(head[124:136])
+    raw = attributes.get(b"path") or b"/".join(filter(None, [prefix, head[:100].split(b"\0")[0]]))
+    size = int(attributes[b"size"]) if b"size" in attributes else _number(head[124:136])
     is_regular = kind in _REGULAR
     is_folder = kind in (_FOLDER, _LISTED_FOLDER) or (is_regular and raw.endswith(b"/"))
     if kind in _WITHOUT_DATA or (is_regular and is_folder):

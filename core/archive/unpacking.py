@@ -18,7 +18,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from core.archive import coders, directory, sevenzip, tarball
+from core.archive import coders, sevenzip, tarball, zip_directory
 from core.archive.entry import DEFLATED, MAKE_AGAIN, Entry, check_count, with_names
 from core.archive.inspection import Listing, check_sizes, clean, is_clutter, list_files
 from core.errors import BadArchive, LimitExceeded
@@ -27,7 +27,7 @@ from core.system import capacity
 from core.system.files import CHUNK
 from core.system.progress import Progress, ignore
 
-SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
+SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *zip_directory.OTHER_FORMATS)
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
@@ -213,16 +213,16 @@ def _check_size(size: int, settings: Settings) -> None:
 
 
 def _checked_files(file: IO[bytes], settings: Settings) -> tuple[coders.Stream, Listing, list[str]]:
-    """What `read` reads from, the checked files, and the encodings of their names."""
+    """The stream for `read`, the checked files, and the encodings that fit their names."""
     length = file.seek(0, 2)
     _check_size(length, settings)
     stream: coders.Stream
-    if tarball.is_one(file):
-        stream, entries = tarball.opened(file, length, settings)
-    elif sevenzip.is_one(file):
-        stream, entries = sevenzip.opened(file, length, settings)
+    if tarball.is_tar(file):
+        stream, entries = tarball.open_tar(file, length, settings)
+    elif sevenzip.is_7z(file):
+        stream, entries = sevenzip.open_7z(file, length, settings)
     else:
-        stream, entries = file, directory.entries(file, settings)
+        stream, entries = file, zip_directory.entries(file, settings)
     check_sizes(entries, length, settings)
     entries, encodings = with_names(entries)
     return stream, list_files(entries), encodings

@@ -35,7 +35,7 @@ def trunk(
         (n, h, w, embedding). `get_layer(stage.layer).output` is the end of each stage.
 
     Raises:
-        WeightsUnavailable: the weights cannot be had.
+        WeightsUnavailable: the weights are not available.
     """
     network = _network(backbone, weights, settings)
     return keras.Model(network.input, _feature_map(network, backbone), name=backbone.name)

@@ -89,7 +89,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress = ignore)
         `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.
 
     Raises:
-        WeightsUnavailable: the weights cannot be had.
+        WeightsUnavailable: the weights are not available.
         NotEnoughResources: too little memory is free, or the disk is full or cannot be written to.
     """
     if (path := locate(backbone, settings)) is not None:
@@ -147,7 +147,7 @@ def check_memory(backbone: Backbone, held: int = 0) -> None:
 
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
-    check_memory(backbone, capacity.held_memory())
+    check_memory(backbone, capacity.process_memory())
     if backbone.weights is not None:
         progress("Downloading weights", 0, 100)  # which takes longest
         weights.fetch(

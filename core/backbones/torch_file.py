@@ -13,7 +13,7 @@ from core.errors import WeightsUnavailable
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-"""Those of the published EfficientNet-Lite files."""
+"""Types of the storages in the published EfficientNet-Lite files."""
 
 
 _View = tuple[str, int, tuple[int, ...], tuple[int, ...]]

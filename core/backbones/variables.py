@@ -51,7 +51,7 @@ def _table() -> dict[str, Variables]:
     return _ROWS.validate_json(TABLE.read_bytes())
 
 
-def count(backbone: Backbone) -> Variables:
+def from_network(backbone: Backbone) -> Variables:
     """Read names and shapes from the network itself. Imports TensorFlow."""
     import keras
 
@@ -72,7 +72,7 @@ def count(backbone: Backbone) -> Variables:
 
 def main() -> int:
     """Write the table of all backbones."""
-    rows = {row.name: count(row) for row in ALL.values()}
+    rows = {row.name: from_network(row) for row in ALL.values()}
     lines = (f'"{name}": {variables.model_dump_json()}' for name, variables in rows.items())
     files.write_text(TABLE, "{\n" + ",\n".join(lines) + "\n}\n")
     return 0

@@ -16,15 +16,15 @@ from core.estimating import unit_costs
 from core.estimating.estimate import PREPARE
 from core.evaluation import folds
 from core.evaluation.differences import holm, sign_flip
-from core.evaluation.intervals import gain, share
+from core.evaluation.intervals import accuracy_difference, share
 from core.images import Scale
-from core.model.classifier import opened
+from core.model.classifier import on_two_threads
 from core.settings import Settings
 from core.system.progress import Progress
 from core.training import cache, cross_validation, engines, features
+from core.training.augmentation import Rendering
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
-from core.training.views import Rendering
 
 TIMED = 15
 """Timed calls of each model."""
@@ -130,7 +130,7 @@ def ranked(
     ]
     # The pairs with the best come first.
     p_values = holm([sign_flip(change, groups) for change in changes])[: len(order) - 1]
-    differences = [gain(change, groups) for change in changes[: len(order) - 1]]
+    differences = [accuracy_difference(change, groups) for change in changes[: len(order) - 1]]
     return tuple(
         Candidate(
             backbone=name,
@@ -166,7 +166,7 @@ def _correct(
             row, settings, lambda _step, done, total: report("being prepared, once", done, total)
         )
     # Cached for a later training.
-    with cache.opened(cache.cache_folder(pictures, settings), settings) as opened_cache:
+    with cache.open_cache(cache.cache_folder(pictures, settings), settings) as opened_cache:
         extracted = features.extract(
             examples,
             pictures,
@@ -193,7 +193,7 @@ def _milliseconds(models: Sequence[Path]) -> list[float]:
 
     The models take turns, so that other load on the machine slows all of them equally.
     """
-    classifiers = [opened(model) for model in models]
+    classifiers = [on_two_threads(model) for model in models]
     random = np.random.default_rng(0)
     views = [random.integers(0, 256, (c.size, c.size, 3), np.uint8) for c in classifiers]
     for classifier, view in zip(classifiers, views, strict=True):

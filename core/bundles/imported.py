@@ -10,7 +10,7 @@ from typing import IO
 from core import runs
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
-from core.jobs import enqueue, folders
+from core.jobs import enqueue, owned_folders
 from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
 from core.settings import Settings
@@ -47,7 +47,7 @@ def import_bundle(
     with _IMPORTING:
         content = bundle.read(stream, settings)
         sweep(settings)
-        with folders.create(folder(settings), "The model", settings, by=by) as path:
+        with owned_folders.create(folder(settings), "The model", settings, by=by) as path:
             capacity.require_disk(path)
             model = ImportedModel(path)
             model.store(content, " ".join(name.split())[:NAME_LENGTH] or "model")
@@ -68,19 +68,19 @@ def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> No
 def find(settings: Settings, model_id: str) -> ImportedModel | None:
     """The imported model with this id, if there is one."""
     model = ImportedModel(folder(settings) / model_id)
-    return model if folders.ID.fullmatch(model_id) and model.complete else None
+    return model if owned_folders.ID.fullmatch(model_id) and model.complete else None
 
 
 def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
     """All imported models of this machine."""
-    models = map(ImportedModel, folders.list_folders(folder(settings)))
+    models = map(ImportedModel, owned_folders.list_folders(folder(settings)))
     return tuple(model for model in models if model.complete)
 
 
 def sweep(settings: Settings) -> None:
     """On a public host, delete imported models that nobody has used for a while."""
     if settings.mode == "public":
-        folders.sweep(folder(settings), lambda: runs.folders_in_use(settings), settings)
+        owned_folders.sweep(folder(settings), lambda: runs.folders_in_use(settings), settings)
 
 
 def open_bundle(path: Path, settings: Settings, progress: Progress = ignore) -> ImportedModel:

@@ -15,7 +15,7 @@ from core.backbones import serving
 from core.bundles.bundle import Bundle
 from core.errors import RunDamaged, UnknownModel
 from core.model import storage
-from core.model.classifier import Classifier, Open, opened
+from core.model.classifier import Classifier, Open, on_two_threads
 from core.model.storage import ModelFile
 from core.runs.annotations import AnnotatedFolder
 from core.runs.manifest import Manifest
@@ -69,7 +69,7 @@ class ImportedModel(AnnotatedFolder):
             return (self.path / storage.SERVING).is_file()
         return serving.locate(backbones.get(model.backbone), settings) is not None
 
-    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
+    def classifier(self, settings: Settings, open_model: Open = on_two_threads) -> Classifier:
         """The model, ready to predict. Each use postpones its deletion.
 
         Raises:

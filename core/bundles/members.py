@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import IO
 
-from core.archive import directory, unpacking
+from core.archive import unpacking, zip_directory
 from core.archive.entry import Entry
 from core.archive.inspection import CLUTTER, list_files
 from core.errors import BadArchive, BadBundle, LimitExceeded
@@ -62,7 +62,7 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             "Expected a bundle, the zip that a report offers to download; found another kind of "
             "file."
         )
-    entries = directory.entries(file, settings)
+    entries = zip_directory.entries(file, settings)
     if len(entries) > ENTRIES:
         raise BadBundle(
             f"Expected a bundle of at most {ENTRIES} files, found {len(entries):,}. Leave all but "

@@ -55,4 +55,4 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray) -> Fitte
         rows = convex.apply_scale(embeddings, mean, scale)
         weights = class_weights(labels, int(labels.max()) + 1)
         head = convex.logistic_regression(rows, labels, weights, strength)
-    return FittedHead(head.after(1 / scale, -mean / scale), correct, len(labels))
+    return FittedHead(head.with_scaling(1 / scale, -mean / scale), correct, len(labels))

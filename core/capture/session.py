@@ -11,7 +11,7 @@ from core.capture.frames import Frame, make_frame
 from core.capture.head import FittedHead, fit
 from core.dataset import class_names
 from core.errors import BadDataset, LimitExceeded
-from core.model.classifier import Classifier, Open, opened
+from core.model.classifier import Classifier, Open, on_two_threads
 from core.model.decision import ALWAYS_ANSWER
 from core.model.dense import DenseHead
 from core.settings import MEGABYTE, Settings
@@ -21,7 +21,7 @@ KEPT_CLASSES = 8
 """Number of ImageNet classes that the small head keeps."""
 
 
-def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
+def open_network(settings: Settings, open_model: Open = on_two_threads) -> Classifier:
     """Open the backbone with a small head, which a browser uses to check its own engine.
 
     Pictures are cropped as in a training, so both compute the same embeddings.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-SCALE = (0.85, 1.18)
-SHIFT = 0.12  # of an edge
+SCALE = (0.85, 1.18)  # smallest and largest scale
+SHIFT = 0.12  # largest shift, as a share of an edge
 
 
 def align(a: np.ndarray, b: np.ndarray, steps: int, start: np.ndarray | None = None) -> np.ndarray:

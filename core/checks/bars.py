@@ -1,4 +1,4 @@
-"""Find frames and bars of one colour around small pictures, and what is inside them."""
+"""Crop frames and bars of one colour off small pictures."""
 
 import numpy as np
 from PIL import Image
@@ -9,10 +9,10 @@ SPECKS = 0.05  # share of a line of a bar that may differ by more
 BLENDED = 2  # lines at the end of a bar that may be mixed with the picture
 
 
-def without(
+def crop_bars(
     grey: np.ndarray, chroma: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Those of the rows (m,) that have a frame or two bars, with grey and chroma of what is inside.
+    """Rows of the pictures with a frame or two bars; their grey and chroma without them, enlarged.
 
     Args:
         grey: (n, s, s) uint8.
@@ -45,7 +45,7 @@ def _between(lines: np.ndarray) -> tuple[int, int]:
     """Where (n, m) lines begin and end that lie between two bars of one colour and width.
 
     A bar ends in a straight line. Where an object on an even ground begins, only a few pixels
-    differ: the ground is no bar, because where the object is tells pictures apart.
+    differ: that is not a bar, and the place of the object tells pictures apart.
     """
     first, last = _bar(lines), _bar(lines[::-1])
     alike = abs(int(np.median(lines[0])) - int(np.median(lines[-1]))) <= LEVELS

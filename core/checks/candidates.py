@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 CELLS = 12
-CUT = 0.05  # of an edge
+CUT = 0.05  # share of an edge
 WINDOWS = (  # left, top, right, bottom
     (0.0, 0.0, 1.0, 1.0),
     (CUT, CUT, 1.0, 1.0),
@@ -33,8 +33,8 @@ QUERIES = (
 )
 SIMILAR = 0.9  # correlation of the cells; planted copies of photographs had at least 0.94
 NEIGHBOURS = 4  # per picture and query
-LISTS = 2.0  # times the square root of the number of pictures
-PROBES = 4  # lists per query
+LISTS = 2.0  # number of lists: times the square root of the number of pictures
+PROBES = 4  # nearest lists that a query looks into
 BLOCK = 2_048
 
 ItemProgress = Callable[[int, int], None]
@@ -81,9 +81,7 @@ class Index:
             # is turned back.
             turns = np.where(row < neighbour, _inverse(turn), turn).astype(np.int8)
             results.append((row, neighbour, score, turns))
-        row, neighbour, score, turns = (
-            np.concatenate(parts) for parts in zip(*results, strict=True)
-        )
+        row, neighbour, score, turns = (np.concatenate(p) for p in zip(*results, strict=True))
         first, second = np.minimum(row, neighbour), np.maximum(row, neighbour)
         best = np.argsort(-score, kind="stable")
         numbers = first[best].astype(np.int64) * len(self._grey) + second[best]
@@ -103,7 +101,7 @@ class Index:
         results = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
         for members, queried in zip(self._members, self._lists(queries, PROBES), strict=True):
             cells = self._cells[members].T
-            for block in blocks(len(queried)):
+            for block in slices(len(queried)):
                 score = queries[queried[block]] @ cells
                 query, member = np.nonzero(score > SIMILAR)
                 if len(query):
@@ -118,7 +116,7 @@ class Index:
         lists = len(self._centres)
         count = min(count, lists)
         nearest = np.empty((len(cells), count), np.int32)
-        for block in blocks(len(cells)):
+        for block in slices(len(cells)):
             near = np.argpartition(-(cells[block] @ self._centres.T), count - 1, axis=1)
             nearest[block] = near[:, :count]
         order = np.argsort(nearest, axis=None, kind="stable")
@@ -149,7 +147,7 @@ def _cells(
     size = grey.shape[1]
     across, down = _averages(left, right, size), _averages(top, bottom, size)
     result = np.empty((len(rows), CELLS * CELLS), np.float32)
-    for block in blocks(len(rows)):
+    for block in slices(len(rows)):
         cells = down @ turned(grey[rows[block]], turn).astype(np.float32) @ across.T
         cells = cells.reshape(len(cells), -1)
         cells -= cells.mean(1, keepdims=True)
@@ -180,6 +178,6 @@ def _averages(start: float, end: float, size: int) -> np.ndarray:
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
-def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
+def slices(count: int, size: int = BLOCK) -> Iterator[slice]:
     """Slices of at most `size` that cover `count` items."""
     return (slice(start, start + size) for start in range(0, count, size))

@@ -5,21 +5,21 @@ from collections import defaultdict
 
 import numpy as np
 
-from core.checks.findings import CheckInput
+from core.checks.check_input import CheckInput
 from core.dataset import Dataset
 from core.dataset.findings import Finding, Remedy, blocks, warns
-from core.dataset.folder_names import COPY, normal
+from core.dataset.folder_names import COPY, nfc
 from core.system.prose import count, listed
 
 MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
 FEW = 20  # with fewer a class is learned and scored poorly
-SHORTEST = 3  # letters of a word of which the plural is known
+SHORTEST_NOUN = 3  # letters of the singular of a plural
 IMBALANCE = 3  # ratio of the largest class to the smallest
 
 
-def at_least_two_classes(case: CheckInput) -> Finding | None:
+def at_least_two_classes(data: CheckInput) -> Finding | None:
     """Fewer than two classes."""
-    if len(case.dataset.classes) >= 2:
+    if len(data.dataset.classes) >= 2:
         return None
     return blocks(
         "two_classes",
@@ -27,9 +27,9 @@ def at_least_two_classes(case: CheckInput) -> Finding | None:
     )
 
 
-def too_few_pictures(case: CheckInput) -> Finding | None:
+def too_few_pictures(data: CheckInput) -> Finding | None:
     """Classes with fewer pictures than there are splits."""
-    small = _with_counts(case.dataset, 0, MINIMUM_PER_CLASS)
+    small = _with_counts(data.dataset, 0, MINIMUM_PER_CLASS)
     if not small:
         return None
     return blocks(
@@ -38,8 +38,8 @@ def too_few_pictures(case: CheckInput) -> Finding | None:
         f"{'has' if len(small) == 1 else 'have'} fewer. Add some, or leave the class out.",
         files=tuple(
             example.name
-            for example in case.dataset.examples
-            if case.dataset.classes[example.label] in small
+            for example in data.dataset.examples
+            if data.dataset.classes[example.label] in small
         ),
         remedy=Remedy(
             kind="leave_out",
@@ -49,12 +49,12 @@ def too_few_pictures(case: CheckInput) -> Finding | None:
     )
 
 
-def few_pictures(case: CheckInput) -> Finding | None:
+def few_pictures(data: CheckInput) -> Finding | None:
     """Classes with so few pictures that their scores say little."""
-    small = _with_counts(case.dataset, MINIMUM_PER_CLASS, FEW)
+    small = _with_counts(data.dataset, MINIMUM_PER_CLASS, FEW)
     if not small:
         return None
-    pictures = "training pictures" if case.dataset.predefined else "pictures"
+    pictures = "training pictures" if data.dataset.predefined else "pictures"
     return warns(
         "few",
         f"{listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {FEW} {pictures}, "
@@ -62,12 +62,12 @@ def few_pictures(case: CheckInput) -> Finding | None:
     )
 
 
-def untested(case: CheckInput) -> Finding | None:
+def untested(data: CheckInput) -> Finding | None:
     """Classes that a predefined split does not test."""
-    if not case.dataset.predefined:
+    if not data.dataset.predefined:
         return None
-    tested = {example.label for example in case.dataset.of("test")}
-    names = [name for label, name in enumerate(case.dataset.classes) if label not in tested]
+    tested = {example.label for example in data.dataset.of("test")}
+    names = [name for label, name in enumerate(data.dataset.classes) if label not in tested]
     if not names:
         return None
     return warns(
@@ -77,13 +77,13 @@ def untested(case: CheckInput) -> Finding | None:
     )
 
 
-def imbalance(case: CheckInput) -> Finding | None:
+def imbalance(data: CheckInput) -> Finding | None:
     """Classes of very different sizes."""
-    counts = _counts(case.dataset)
+    counts = _counts(data.dataset)
     if len(counts) < 2 or max(counts) < IMBALANCE * max(min(counts), 1):
         return None
     most, least = int(np.argmax(counts)), int(np.argmin(counts))
-    names = case.dataset.classes
+    names = data.dataset.classes
     return warns(
         "imbalance",
         f"{names[most]} has {counts[most] / max(counts[least], 1):.0f} times as many "
@@ -92,10 +92,10 @@ def imbalance(case: CheckInput) -> Finding | None:
     )
 
 
-def similar_names(case: CheckInput) -> Finding | None:
+def similar_names(data: CheckInput) -> Finding | None:
     """Classes whose names differ only in their spelling, a plural or the folder above them."""
     by_name: defaultdict[str, list[str]] = defaultdict(list)
-    for name in case.dataset.classes:
+    for name in data.dataset.classes:
         by_name[_spelling(name)].append(name)
     for plural in sorted(by_name, key=len, reverse=True):
         singular = next((s for s in _singulars(plural) if s in by_name), None)
@@ -104,7 +104,7 @@ def similar_names(case: CheckInput) -> Finding | None:
     same = [names for names in by_name.values() if len(names) > 1]
     if not same:
         return None
-    # Those that are merged unasked are the first.
+    # Classes that are merged unasked come first.
     same.sort(key=lambda names: len({name.casefold() for name in names}))
     first = same[0]
     pairs = [" = ".join(names) for names in same]
@@ -116,19 +116,19 @@ def similar_names(case: CheckInput) -> Finding | None:
 
 
 def _spelling(name: str) -> str:
-    """What the spellings of a name have in common: `Black-cat.` and ` black cat - Copy`.
+    """A key that is equal for spellings of a name: `Black-cat.` and ` black cat - Copy`.
 
-    Accents and signs of numbers are left: `Bär` is no bar, `か` is not `が`, and `-5` is not `5`.
+    Accents and signs of numbers are kept: `Bär` is not `bar`, `か` not `が`, and `-5` not `5`.
     """
-    name = normal(COPY.sub("", name.rsplit("/", maxsplit=1)[-1])).casefold()
+    name = nfc(COPY.sub("", name.rsplit("/", maxsplit=1)[-1])).casefold()
     return re.sub(r"(?<=\D)(_|-(?=\s*[^\W\d]))|\s", "", name.strip(" ._"))
 
 
 def _singulars(plural: str) -> list[str]:
-    """What a word may be the plural of: `cats`, `boxes`, `Katzen`."""
+    """Possible singulars of a plural such as `cats`, `boxes` or `Katzen`."""
     endings = [end for end in ("s", "es") if plural.endswith(end)]
     endings += ["n"] if plural.endswith("en") else []
-    return [plural.removesuffix(end) for end in endings if len(plural) - len(end) >= SHORTEST]
+    return [plural.removesuffix(end) for end in endings if len(plural) - len(end) >= SHORTEST_NOUN]
 
 
 def _counts(dataset: Dataset) -> list[int]:

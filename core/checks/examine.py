@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.checks import classes as of_classes
-from core.checks import near_duplicates
-from core.checks import pictures as of_pictures
-from core.checks.findings import CheckInput
+from core.checks import classes, near_duplicates
+from core.checks import pictures as picture_checks
+from core.checks.check_input import CheckInput
 from core.dataset import Dataset, Example
 from core.dataset.findings import Finding, Remedy
 from core.dataset.fingerprints import Fingerprints, fingerprint
@@ -24,22 +23,22 @@ from core.system.progress import Progress, ignore
 FEWEST_CLASSES = 2
 
 CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
-    of_classes.at_least_two_classes,
-    of_classes.too_few_pictures,
-    of_pictures.same_picture_in_two_classes,
-    of_classes.few_pictures,
-    of_classes.untested,
-    of_classes.imbalance,
-    of_classes.similar_names,
-    of_pictures.leaks,
-    of_pictures.duplicates,
-    of_pictures.near_duplicates,
-    of_pictures.too_small_to_compare,
-    of_pictures.similar_pictures_in_two_classes,
-    of_pictures.nearly_black,
-    *of_pictures.PROPERTY_CHECKS,
-    of_pictures.unreadable,
-    of_pictures.formats_and_sizes,
+    classes.at_least_two_classes,
+    classes.too_few_pictures,
+    picture_checks.same_picture_in_two_classes,
+    classes.few_pictures,
+    classes.untested,
+    classes.imbalance,
+    classes.similar_names,
+    picture_checks.leaks,
+    picture_checks.duplicates,
+    picture_checks.near_duplicates,
+    picture_checks.too_small_to_compare,
+    picture_checks.similar_pictures_in_two_classes,
+    picture_checks.nearly_black,
+    *picture_checks.PROPERTY_CHECKS,
+    picture_checks.unreadable,
+    picture_checks.formats_and_sizes,
 )
 
 
@@ -98,11 +97,10 @@ def _fingerprints(
         )
         fingerprints.save(pictures)
     try:
-        return fingerprints, np.array(
-            [fingerprints.place[e.sha256] for e in dataset.examples], np.int64
-        )
+        rows = [fingerprints.place[example.sha256] for example in dataset.examples]
     except KeyError:
         raise BadImage("A picture has changed since it was read. Upload the set again.") from None
+    return fingerprints, np.array(rows, np.int64)
 
 
 def _group(
@@ -146,14 +144,14 @@ def _duplicates(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int
 def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
-    case = CheckInput(dataset, fingerprints.rows["measures"][rows], _duplicates(fingerprints, rows))
-    # A remedy that leaves nothing to train on is none.
+    data = CheckInput(dataset, fingerprints.rows["measures"][rows], _duplicates(fingerprints, rows))
+    # A remedy that leaves too few classes is not offered.
     return tuple(
         finding.model_copy(update={"remedy": None})
         if finding.remedy and _classes_left(dataset, finding.remedy) < FEWEST_CLASSES
         else finding
         for check in CHECKS
-        if (finding := check(case))
+        if (finding := check(data))
     )
 
 
@@ -162,8 +160,8 @@ def _classes_left(dataset: Dataset, remedy: Remedy) -> int:
     # Counted without applying the remedy: this runs at each visit of a page.
     if remedy.kind == "merge":
         return len(dataset.classes) - len(set(remedy.classes)) + 1
-    files, classes = set(remedy.files), set(remedy.classes)
+    files, left_out = set(remedy.files), set(remedy.classes)
     if remedy.kind != "leave_out":
         return len(dataset.classes)
     labels = {example.label for example in dataset.examples if example.name not in files}
-    return len({dataset.classes[label] for label in labels} - classes)
+    return len({dataset.classes[label] for label in labels} - left_out)

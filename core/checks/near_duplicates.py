@@ -11,7 +11,7 @@ import numpy as np
 
 from core.checks import bars
 from core.checks.alignment import align, correlation, sample
-from core.checks.candidates import Index, ItemProgress, blocks, turned
+from core.checks.candidates import Index, ItemProgress, slices, turned
 from core.system import threads
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
@@ -51,15 +51,13 @@ def group(
     """
     # A copy may have a frame, so what is inside a frame is compared as another picture.
     count = len(initial)
-    framed, inside, colours = bars.without(grey, chroma, rows)
+    framed, inside, colours = bars.crop_bars(grey, chroma, rows)
     if len(framed):  # otherwise, a copy of all pictures would only take memory
         grey, chroma = np.concatenate([grey, inside]), np.concatenate([chroma, colours])
         rows = np.concatenate([rows, np.arange(count, len(grey))])
         initial = np.concatenate([initial, initial[framed]])
-    varied = (
-        rows[block][grey[rows[block]].std((1, 2)) >= FLAT] for block in blocks(len(rows), PAIRS)
-    )
-    rows = np.concatenate([rows[:0], *varied])
+    blocks = [rows[block] for block in slices(len(rows), PAIRS)]
+    rows = np.concatenate([rows[:0], *(block[grey[block].std((1, 2)) >= FLAT] for block in blocks)])
     if len(rows) < 2:
         return initial[:count]
     with threads.ONE_BLAS_THREAD:
@@ -93,16 +91,16 @@ class _Comparison:
         What a block joins need not be compared in the next, so blocks are small.
         """
         count = threads.cores()
-        for block in blocks(len(candidates), BLOCK):
+        for block in slices(len(candidates), BLOCK):
             pairs = candidates[block]
             failures = np.minimum(self._failures[pairs["first"]], self._failures[pairs["second"]])
             apart = self.group[pairs["first"]] != self.group[pairs["second"]]
             pairs = pairs[apart & (failures < FAILURES)]
             ends = np.unique(np.concatenate([pairs["first"], pairs["second"]]))
             missing = ends[np.isnan(self._details[ends])]
-            for some in blocks(len(missing), PAIRS):
+            for some in slices(len(missing), PAIRS):
                 self._details[missing[some]] = _details(self._grey[missing[some]])
-            parts = [pairs[part] for part in blocks(len(pairs), PAIRS)]
+            parts = [pairs[part] for part in slices(len(pairs), PAIRS)]
             compared = threads.map_ordered(
                 self._look_the_same, parts, threads=count, most=count, name="compare"
             )

@@ -8,8 +8,9 @@ import numpy as np
 
 from core import images
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
-from core.checks.findings import LEFT_OUT, CheckInput
+from core.checks.check_input import CheckInput
 from core.checks.near_duplicates import COMPARABLE
+from core.checks.remedies import LEFT_OUT
 from core.dataset import repeats, splitting
 from core.dataset.findings import Finding, Remedy, blocks, informs, warns
 from core.dataset.layout import Split
@@ -24,12 +25,12 @@ BLURRED, BLURRED_RATIO = 2.6, 0.12  # of the Laplacian, and of it to the contras
 COMMON = 0.3  # share of the pictures from which a property is normal for the dataset
 
 
-def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
+def same_picture_in_two_classes(data: CheckInput) -> Finding | None:
     """The same picture in two classes: one of the labels is wrong."""
-    mixed = _mixed(case, case.duplicates)
+    mixed = _mixed(data, data.duplicates)
     if not mixed:
         return None
-    files = _names(case, mixed)
+    files = _names(data, mixed)
     return blocks(
         "in_two_classes",
         f"{count(len(mixed), 'picture is', 'pictures are')} in two classes at once. "
@@ -39,13 +40,13 @@ def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
     )
 
 
-def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
+def similar_pictures_in_two_classes(data: CheckInput) -> Finding | None:
     """Pictures that look the same, in two classes."""
-    exact = {frozenset(members) for members in _mixed(case, case.duplicates)}
-    mixed = [members for members in _mixed(case, _groups(case)) if frozenset(members) not in exact]
+    exact = {frozenset(members) for members in _mixed(data, data.duplicates)}
+    mixed = [members for members in _mixed(data, _groups(data)) if frozenset(members) not in exact]
     if not mixed:
         return None
-    files = _names(case, mixed)
+    files = _names(data, mixed)
     return warns(
         "alike_in_two_classes",
         f"{count(len(files))} look the same as one of another class. Check their labels.",
@@ -54,39 +55,39 @@ def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
     )
 
 
-def duplicates(case: CheckInput) -> Finding | None:
+def duplicates(data: CheckInput) -> Finding | None:
     """Copies of a picture within a class."""
-    surplus = _surplus(case, case.duplicates)
+    surplus = _surplus(data, data.duplicates)
     if not surplus:
         return None
     return warns(
         "copies",
         f"{count(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
         "in the same class, and would count twice.",
-        files=_shown(case, case.duplicates, surplus),
-        remedy=_leave_out(_names(case, [surplus])),
+        files=_shown(data, data.duplicates, surplus),
+        remedy=_leave_out(_names(data, [surplus])),
     )
 
 
-def near_duplicates(case: CheckInput) -> Finding | None:
+def near_duplicates(data: CheckInput) -> Finding | None:
     """Pictures that look the same: re-encoded, resized, cropped, turned or framed copies."""
-    exact = {index for members in case.duplicates for index in members[1:]}
-    groups = [[index for index in members if index not in exact] for members in _groups(case)]
-    surplus = _surplus(case, groups)
+    exact = {index for members in data.duplicates for index in members[1:]}
+    groups = [[index for index in members if index not in exact] for members in _groups(data)]
+    surplus = _surplus(data, groups)
     if not surplus:
         return None
     return warns(
         "near_copies",
         f"{count(len(surplus), 'picture looks', 'pictures look')} the same as another. "
         "Those that look the same are kept together in training or test.",
-        files=_shown(case, groups, surplus),
-        remedy=_leave_out(_names(case, [surplus])),
+        files=_shown(data, groups, surplus),
+        remedy=_leave_out(_names(data, [surplus])),
     )
 
 
-def too_small_to_compare(case: CheckInput) -> Finding | None:
+def too_small_to_compare(data: CheckInput) -> Finding | None:
     """Pictures with too little detail for a comparison."""
-    small = int((_edges(case)[:, 0] < COMPARABLE).sum())
+    small = int((_edges(data)[:, 0] < COMPARABLE).sum())
     if not small:
         return None
     return informs(
@@ -96,14 +97,14 @@ def too_small_to_compare(case: CheckInput) -> Finding | None:
     )
 
 
-def leaks(case: CheckInput) -> Finding | None:
+def leaks(data: CheckInput) -> Finding | None:
     """Pictures of a predefined test or validation set that are also in a set before it.
 
     Validation pictures are learned from, too, so none of them may be a test picture.
     """
-    if not case.dataset.predefined:
+    if not data.dataset.predefined:
         return None
-    examples = case.dataset.examples
+    examples = data.dataset.examples
     order: tuple[Split, ...] = ("train", "validation", "test")
     leaking, earlier = [], []
     for members in splitting.units_of(examples, range(len(examples)), chosen=False):
@@ -122,22 +123,23 @@ def leaks(case: CheckInput) -> Finding | None:
         f"{count(held_out)} to test or validate on "
         f"{'looks' if held_out == 1 else 'look'} the same as a {learned} picture, so the score "
         f"would be too high. Leave out the {learned} pictures.",
-        files=_names(case, leaking),
-        remedy=_leave_out(_names(case, [earlier])),
+        files=_names(data, leaking),
+        remedy=_leave_out(_names(data, [earlier])),
     )
 
 
-def unreadable(case: CheckInput) -> Finding | None:
+def unreadable(data: CheckInput) -> Finding | None:
     """Files that could not be read, except clutter and files that the visitor left out.
 
-    Files that are no pictures by their names, such as tables, are no reason for a warning.
+    Files whose names say that they are not pictures, such as tables, do not cause a warning.
     """
     # Other findings report folders.
-    others = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED, repeats.REPEATED, repeats.BY_YEAR
-    skipped = [s for s in case.dataset.skipped if s.reason not in others]
+    expected = CLUTTER, LEFT_OUT, LINKED_FOLDER, CLOSED, repeats.REPEATED, repeats.BY_YEAR
+    skipped = [s for s in data.dataset.skipped if s.reason not in expected]
     unread = [s for s in skipped if s.reason != OTHER_FILE]
     names = [s.name for s in skipped if s.reason == OTHER_FILE]
-    rest = f"{count(len(names), 'file is no picture', 'files are no pictures')}: {listed(names)}."
+    what = count(len(names), "file is not a picture", "files are not pictures")
+    rest = f"{what}: {listed(names)}."
     if not unread:
         return informs("other_files", rest, files=tuple(names)) if names else None
     reason, most = Counter(s.reason for s in unread).most_common(1)[0]
@@ -150,9 +152,9 @@ def unreadable(case: CheckInput) -> Finding | None:
     )
 
 
-def formats_and_sizes(case: CheckInput) -> Finding | None:
+def formats_and_sizes(data: CheckInput) -> Finding | None:
     """Formats and sizes."""
-    examples = case.dataset.examples
+    examples = data.dataset.examples
     if not examples:
         return None
     formats = Counter(e.format or "other" for e in examples).most_common()
@@ -170,14 +172,14 @@ def formats_and_sizes(case: CheckInput) -> Finding | None:
 
 
 def _property(
-    code: str, adjective: str, test: Callable[[CheckInput], np.ndarray], case: CheckInput
+    code: str, adjective: str, test: Callable[[CheckInput], np.ndarray], data: CheckInput
 ) -> Finding | None:
     """Pictures that pass a test, which returns (n,) bool; normal if many do."""
-    indices = np.flatnonzero(test(case)).tolist()
+    indices = np.flatnonzero(test(data)).tolist()
     if not indices:
         return None
-    common = len(indices) > COMMON * len(case.dataset.examples)
-    files = _names(case, [indices])
+    common = len(indices) > COMMON * len(data.dataset.examples)
+    files = _names(data, [indices])
     check = "it shows its class" if len(indices) == 1 else "they show their class"
     advice = "That may be normal for these pictures." if common else f"Check that {check}."
     sentence = f"{count(len(indices), 'picture is', 'pictures are')} {adjective}. {advice}"
@@ -186,43 +188,43 @@ def _property(
     return warns(code, sentence, files=files, remedy=_leave_out(files))
 
 
-def nearly_black(case: CheckInput) -> Finding | None:
+def nearly_black(data: CheckInput) -> Finding | None:
     """Many pictures nearly black, which reading did not stretch: their files have 8 bits."""
-    indices = np.flatnonzero(_is_black(case)).tolist()
+    indices = np.flatnonzero(_is_black(data)).tolist()
     if not indices:
         return None
     return warns(
         "black",
-        f"{len(indices):,} of {count(len(case.dataset.examples))} are nearly black, so a "
+        f"{len(indices):,} of {count(len(data.dataset.examples))} are nearly black, so a "
         "model sees little in them. Export them from the camera's files again, all stretched by "
         "the same factor, and do the same with the pictures that you predict.",
-        files=_names(case, [indices]),
+        files=_names(data, [indices]),
     )
 
 
-def _is_black(case: CheckInput) -> np.ndarray:
+def _is_black(data: CheckInput) -> np.ndarray:
     """Nearly black pictures, (n,), if they are common; a few are dark or empty ones."""
-    black = case.measure("high") < images.BLACK
+    black = data.measure("high") < images.BLACK
     return black & (black.sum() > COMMON * len(black))
 
 
-def _is_empty(case: CheckInput) -> np.ndarray:
-    return (case.measure("contrast") < EMPTY) & ~_is_black(case)
+def _is_empty(data: CheckInput) -> np.ndarray:
+    return (data.measure("contrast") < EMPTY) & ~_is_black(data)
 
 
-def _is_dark(case: CheckInput) -> np.ndarray:
-    return (case.measure("high") < DARK) & ~_is_empty(case) & ~_is_black(case)
+def _is_dark(data: CheckInput) -> np.ndarray:
+    return (data.measure("high") < DARK) & ~_is_empty(data) & ~_is_black(data)
 
 
-def _is_blurred(case: CheckInput) -> np.ndarray:
+def _is_blurred(data: CheckInput) -> np.ndarray:
     """Whether a picture has no sharp edges at the resolution of a backbone, (n,)."""
-    flat = case.measure("sharpness") < BLURRED_RATIO * case.measure("contrast")
-    return (case.measure("sharpness") < BLURRED) & flat & ~_is_empty(case)
+    flat = data.measure("sharpness") < BLURRED_RATIO * data.measure("contrast")
+    return (data.measure("sharpness") < BLURRED) & flat & ~_is_empty(data)
 
 
-def _edges(case: CheckInput) -> np.ndarray:
+def _edges(data: CheckInput) -> np.ndarray:
     """Shorter and longer edge of each picture, (n, 2)."""
-    edges = [sorted((e.width, e.height)) for e in case.dataset.examples]
+    edges = [sorted((e.width, e.height)) for e in data.dataset.examples]
     return np.array(edges, np.int64).reshape(-1, 2)
 
 
@@ -230,38 +232,38 @@ PROPERTY_CHECKS = tuple(
     partial(_property, code, adjective, test)
     for code, adjective, test in (
         ("dark", "very dark", _is_dark),
-        ("bright", "very bright", lambda case: (case.measure("low") > BRIGHT) & ~_is_empty(case)),
+        ("bright", "very bright", lambda data: (data.measure("low") > BRIGHT) & ~_is_empty(data)),
         ("empty", "nearly empty", _is_empty),
         ("blurred", "blurred", _is_blurred),
-        ("tiny", f"smaller than {TINY} pixels", lambda case: _edges(case)[:, 0] < TINY),
+        ("tiny", f"smaller than {TINY} pixels", lambda data: _edges(data)[:, 0] < TINY),
         (
             "odd_shape",
             f"over {ODD_RATIO} times as long as wide or high",
-            lambda case: _edges(case)[:, 1] > ODD_RATIO * _edges(case)[:, 0],
+            lambda data: _edges(data)[:, 1] > ODD_RATIO * _edges(data)[:, 0],
         ),
     )
 )
 """Checks of single pictures: code of the finding, what its sentence says, and the test."""
 
 
-def _groups(case: CheckInput) -> list[list[int]]:
+def _groups(data: CheckInput) -> list[list[int]]:
     """Indices of the examples of each group with two or more."""
     members: defaultdict[int, list[int]] = defaultdict(list)
-    for index, example in enumerate(case.dataset.examples):
+    for index, example in enumerate(data.dataset.examples):
         if example.group is not None:
             members[example.group].append(index)
     return [group for group in members.values() if len(group) > 1]
 
 
-def _mixed(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
+def _mixed(data: CheckInput, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
     """Groups with more than one label."""
-    examples = case.dataset.examples
+    examples = data.dataset.examples
     return [group for group in groups if len({examples[index].label for index in group}) > 1]
 
 
-def _surplus(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[int]:
+def _surplus(data: CheckInput, groups: Iterable[Sequence[int]]) -> list[int]:
     """All but the largest picture of each group, class and split."""
-    examples = case.dataset.examples
+    examples = data.dataset.examples
     surplus = []
     for group in groups:
         same: defaultdict[tuple[int, str | None], list[int]] = defaultdict(list)
@@ -276,15 +278,15 @@ def _surplus(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[int]:
 
 
 def _shown(
-    case: CheckInput, groups: Iterable[Sequence[int]], surplus: Sequence[int]
+    data: CheckInput, groups: Iterable[Sequence[int]], surplus: Sequence[int]
 ) -> tuple[str, ...]:
     """Pictures of the groups with a surplus one, group by group, so that they are side by side."""
     left_out = set(surplus)
-    return _names(case, [group for group in groups if left_out & set(group)])
+    return _names(data, [group for group in groups if left_out & set(group)])
 
 
-def _names(case: CheckInput, groups: Iterable[Sequence[int]]) -> tuple[str, ...]:
-    return tuple(case.dataset.examples[index].name for group in groups for index in group)
+def _names(data: CheckInput, groups: Iterable[Sequence[int]]) -> tuple[str, ...]:
+    return tuple(data.dataset.examples[index].name for group in groups for index in group)
 
 
 def _leave_out(files: tuple[str, ...]) -> Remedy:

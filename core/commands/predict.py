@@ -52,7 +52,7 @@ def predict(
 ) -> None:
     """Classify pictures."""
     from core.archive import sources
-    from core.evaluation.wording import NEARLY_BLACK
+    from core.images import NEARLY_BLACK
     from core.model import batch
     from core.model.classifier import on_one_thread
     from core.model.decision import Verdict

@@ -11,7 +11,7 @@ from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset import tables
 from core.dataset.findings import Finding, Remedy, informs
-from core.dataset.folder_names import key, printable, vocabulary, words_of
+from core.dataset.folder_names import name_key, printable, vocabulary, words_of
 from core.dataset.table_columns import is_number
 from core.system import prose
 from core.system.untrusted_json import parse
@@ -87,13 +87,13 @@ def _finding(file: str, names: dict[str, str]) -> Finding:
 
 def _may_name(member: Member) -> bool:
     suffix = PurePosixPath(member.name).suffix.lower()
-    return suffix in (*tables.TABLES, ".json", ".txt") and tables.small(member.path)
+    return suffix in (*tables.TABLES, ".json", ".txt") and tables.is_small(member.path)
 
 
 def _tables(member: Member) -> Iterator[tuple[str, Rows]]:
     """The rows of a file in each way that it can be read, with what they are called."""
     path = PurePosixPath(member.name)
-    text, suffix = tables.text_of(member.path), path.suffix.lower()
+    text, suffix = tables.read_text(member.path), path.suffix.lower()
     if suffix == ".json":
         yield from _of_json(path.stem, text)
         return
@@ -150,8 +150,8 @@ def _named(classes: Sequence[str], rows: Rows, *, of_classes: bool) -> dict[str,
             cells = [columns[other][row_of[code]] for code in keys]
             if not (names := _names(cells)):
                 continue
-            spelled = Counter(map(key, columns[other]))
-            if of_wordnet or all(spelled[key(cell)] == 1 for cell in cells):
+            spelled = Counter(map(name_key, columns[other]))
+            if of_wordnet or all(spelled[name_key(cell)] == 1 for cell in cells):
                 return dict(zip(classes, names, strict=True))
         return {}
     return {}
@@ -178,4 +178,4 @@ def _names(cells: Sequence[str]) -> list[str]:
     names = [" ".join(printable(cell).split()) for cell in cells]
     names = [name if len(name) <= LONGEST else name.split(",")[0][:LONGEST] for name in names]
     are_words = all(words_of(name) and not is_code(name) and not is_number(name) for name in names)
-    return names if are_words and len({key(name) for name in names}) == len(names) else []
+    return names if are_words and len({name_key(name) for name in names}) == len(names) else []

@@ -9,7 +9,7 @@ from core.errors import BadDataset
 from core.system import files
 
 LONGEST = 60
-"""In characters."""
+"""Longest name, in characters."""
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that some systems do not allow in folder names."""
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from core.dataset import label_files, layout
 from core.dataset.findings import Finding, informs, warns
-from core.dataset.folder_names import key
+from core.dataset.folder_names import name_key
 from core.dataset.label_columns import LabelAndSplit
 from core.dataset.table_columns import is_number
 from core.system import prose
@@ -36,7 +36,7 @@ class Comparison:
     @cached_property
     def named(self) -> dict[str, str]:
         """The class of folders by its key, which its other spellings share."""
-        return {key(label): label for label in self.folders.classes}
+        return {name_key(label): label for label in self.folders.classes}
 
     def combined(self) -> layout.Layout:
         """The classes of folders, with the split of a table and its labels where folders give none.
@@ -70,9 +70,9 @@ class Comparison:
         differ = sum(
             number
             for (folder, label), number in self.pairs.items()
-            if self.named.get(key(label), folder) != folder
+            if self.named.get(name_key(label), folder) != folder
         )
-        if sum(key(label) in self.named for label in labels) * 2 < len(labels):
+        if sum(name_key(label) in self.named for label in labels) * 2 < len(labels):
             folders = {folder for folder, _ in self.pairs}
             if len(self.pairs) in (len(labels), len(folders)):
                 return ()
@@ -111,5 +111,5 @@ class Comparison:
             if number * 2 > max(of_folder[folder], of_label[label])
         }
         labels = {label for label, _ in self.source.labels.values()}
-        by_name = {each: self.named[key(each)] for each in labels if key(each) in self.named}
+        by_name = {a: self.named[name_key(a)] for a in labels if name_key(a) in self.named}
         return meant | by_name

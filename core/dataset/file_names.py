@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from core.dataset import levels
-from core.dataset.folder_names import VIEWS, divided, role, vocabulary, words_of
+from core.dataset.folder_names import VIEWS, divide_name, role, vocabulary, words_of
 from core.dataset.label_columns import LabelAndSplit
 from core.dataset.label_files import Labels
 
@@ -37,7 +37,7 @@ color colour gray grey input output source target real fake
 def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     """Labels in file names, as in `cat.0.jpg`, `great_dane_12.png` and `0001_cat.jpg`, or None.
 
-    Dates are no part of them: `cat_2024-05-01_1.jpg`.
+    Dates are not part of a label: `cat_2024-05-01_1.jpg`.
 
     In Teachable Machine's projects (`.tm`), which are zips, all pictures are at the top:
     `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
@@ -106,5 +106,5 @@ def _plausible(labels: Sequence[str]) -> bool:
         and 2 <= len(counts) <= len(labels) / PER_NAME
         and min(counts.values()) > 1
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
-        and not all(role(label) and divided(label) == [label] for label in counts)
+        and not all(role(label) and divide_name(label) == [label] for label in counts)
     )

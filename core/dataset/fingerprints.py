@@ -23,7 +23,7 @@ CHROMA = 8  # edge of the square picture of its colours, in cells
 EDGE = 160  # shorter edge at which sharpness is measured, near the input size of a backbone
 
 BYTES = 4_400
-"""What is stored of one picture, about."""
+"""Approximate size of what is stored of one picture."""
 
 MEASURES = ("high", "low", "contrast", "sharpness")
 FIELDS = {
@@ -33,13 +33,13 @@ FIELDS = {
     "chroma": f"({CHROMA},{CHROMA},2)u1",
     "measures": f"({len(MEASURES)},)f4",
 }
-"""What is stored of each picture, as in `Fingerprint`, with its type and shape."""
+"""The fields of `Fingerprint` that are stored, with their types and shapes."""
 ROW = np.dtype(list(FIELDS.items()))
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is kept of one picture.
+    """Identity, measurements and small versions of one picture.
 
     Attributes:
         sha256: of the file's bytes, in hex.
@@ -56,7 +56,7 @@ class Fingerprint:
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
         cut_short: whether the end of the file is missing.
-        has_pages: whether the file holds more pages or frames, which are not read.
+        has_frames: whether the file holds more pages or frames, which are not read.
         depth: its values as stored, if it has more than 8 bits.
     """
 
@@ -73,7 +73,7 @@ class Fingerprint:
     day: str
     device: str
     cut_short: bool
-    has_pages: bool
+    has_frames: bool
     depth: images.Depth | None
 
 
@@ -161,7 +161,7 @@ def fingerprint(
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
-        has_pages=decoded.has_frames,
+        has_frames=decoded.has_frames,
         depth=decoded.depth,
     )
 

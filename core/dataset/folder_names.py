@@ -14,7 +14,7 @@ Part = Literal["train", "validation", "test", "unlabelled"]
 
 
 def vocabulary(text: str) -> frozenset[str]:
-    """The words of a text, to look others up in."""
+    """The set of words in a text."""
     return frozenset(text.split())
 
 
@@ -68,7 +68,7 @@ _DAY = re.compile(
 )
 # Folders of cameras are counted from 100: `100APPLE`, but not `001ROBIN`.
 _CAMERA = re.compile(r"[1-9]\d\d[A-Z\d_]{5}")
-# Words of parts of a collection that are no classes; `Day 1` and `Subject 1` may be some.
+# Words that name parts of a collection, not classes; `Day 1` and `Subject 1` may be classes.
 _PARTS = vocabulary("""
 images imgs pictures photos jpg png data dataset raw part batch folder session patient
 """)
@@ -82,19 +82,19 @@ hinten gauche droite
 def role(folder: str) -> Part | None:
     """What the words of a folder's name stand for, if anything."""
     words = words_of(folder)
-    found = {_ROLES.get(word) for word in (*words, "".join(words))} - {None}
-    if found == {"train", "validation"}:
+    roles = {_ROLES.get(word) for word in (*words, "".join(words))} - {None}
+    if roles == {"train", "validation"}:
         return "train"
-    return found.pop() if len(found) == 1 else None
+    return roles.pop() if len(roles) == 1 else None
 
 
-def divided(folder: str) -> list[str]:
-    """A name that has a class beside the word of a split as two: `train_cat` → `train`, `cat`."""
+def divide_name(folder: str) -> list[str]:
+    """Split a name of a part and a class, `train_cat` → `train`, `cat`; others stay as they are."""
     words = re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", folder)
-    rest = [word for word in words if plain(word) not in _ROLES]
-    whole = plain("".join(words)) in _ROLES  # `no_label`
+    rest = [word for word in words if unaccented(word) not in _ROLES]
+    is_role = unaccented("".join(words)) in _ROLES  # `no_label`
     part = role(folder)
-    return [part, " ".join(rest)] if part and any(rest) and not whole else [folder]
+    return [part, " ".join(rest)] if part and any(rest) and not is_role else [folder]
 
 
 def is_generic(folder: str) -> bool:
@@ -118,8 +118,8 @@ def is_part(folder: str) -> bool:
 
 def words_of(folder: str) -> list[str]:
     """The words of a name in lower case and without accents, also of one such as `TrainImages`."""
-    split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", normal(folder))
-    return re.findall(r"[^\W\d_]+", plain(split))
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", nfc(folder))
+    return re.findall(r"[^\W\d_]+", unaccented(split))
 
 
 def may_list_split(file: str) -> bool:
@@ -142,12 +142,12 @@ def printable(label: str) -> str:
     return label if shown == label else " ".join(shown.split()) or "unnamed"
 
 
-def normal(name: str) -> str:
+def nfc(name: str) -> str:
     """A name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
 
 
-def plain(word: str) -> str:
+def unaccented(word: str) -> str:
     """A word in lower case and without accents."""
     if word.isascii():
         return word.lower()
@@ -156,13 +156,13 @@ def plain(word: str) -> str:
 
 
 _ROLES: dict[str, Part] = {
-    plain(word): part for part, words in _WORDS.items() for word in words.split()
+    unaccented(word): part for part, words in _WORDS.items() for word in words.split()
 }
 
 
-def key(label: str) -> str:
-    """What spellings of the same name have in common."""
-    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
+def name_key(label: str) -> str:
+    """A key that is equal for all spellings of a name."""
+    return re.sub(r"[\s_-]+", " ", nfc(label).casefold()).strip()
 
 
 def masks(names: Sequence[str]) -> frozenset[str]:
@@ -183,7 +183,7 @@ def masks(names: Sequence[str]) -> frozenset[str]:
     stems = {posixpath.splitext(name)[0] for name in names}
     alike = (_MASK_OF.fullmatch(stem) for stem in stems)
     of_one = {mask[0] for mask in alike if mask and mask["picture"] in stems}
-    found = {name for name in names if posixpath.splitext(name)[0] in of_one}
+    all_masks = {name for name in names if posixpath.splitext(name)[0] in of_one}
     for folders in below.values():
         of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
         if not of_masks:
@@ -205,8 +205,8 @@ def masks(names: Sequence[str]) -> frozenset[str]:
             for words in map(words_in, marks)
         )
         if named * 2 > len(marks):
-            found.update(marks)
-    return frozenset(found)
+            all_masks.update(marks)
+    return frozenset(all_masks)
 
 
 def _is_of(kind: frozenset[str], folder: str) -> bool:
@@ -216,7 +216,7 @@ def _is_of(kind: frozenset[str], folder: str) -> bool:
 
 
 def _folder_and_words(name: str) -> tuple[str, ...]:
-    """The same words, the first with the name of the folder; none if that says nothing."""
+    """`_file_words`, the first with the name of the folder; none if that says nothing."""
     folder, words = PurePosixPath(name).parent.name, _file_words(name)
     means_something = not role(folder) and not is_generic(folder)
     return (f"{folder}/{words[0]}", *words[1:]) if words and means_something else ()

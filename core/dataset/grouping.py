@@ -190,10 +190,10 @@ def _candidates(
     for column in columns:
         names = [column.groups.get(e.name, "") for e in dataset.examples]
         yield GroupSource.parse(column.name), names
-    for level, names in levels.find("folder", dataset, labels):
+    for level, names in levels.groupings("folder", dataset, labels):
         yield GroupSource("folder", level), names
-    found = levels.find("prefix", dataset, labels)
-    for level, names in sorted(found, key=lambda each: _is_category(each[1], labels)):
+    by_prefix = levels.groupings("prefix", dataset, labels)
+    for level, names in sorted(by_prefix, key=lambda each: _is_category(each[1], labels)):
         yield GroupSource("prefix", level), names
     for kind in EXIF:
         names = [getattr(example, kind) for example in dataset.examples]

@@ -31,10 +31,10 @@ _UNREAD = (*SPREADSHEETS, ".parquet", ".mat", ".arrow", ".lst")
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
 
-Classes = Literal["several", "preferably_several", "any", "none"]
-"""Which classes are wanted.
+ClassExpectation = Literal["several", "preferably_several", "any", "none"]
+"""Which classes are expected.
 
-`several`: at least two. Where there are fewer folders, other labels are sought.
+`several`: at least two. Where there are fewer folders, labels are sought elsewhere.
 `preferably_several`: likewise, but one is accepted where no labels of several are found.
 `any`: one folder is enough, as to evaluate a model on.
 `none`: folders do not matter, and all pictures get one class without a name.
@@ -60,7 +60,7 @@ def interpret(
     pictures: Sequence[str],
     others: Sequence[Member],
     files: Extraction,
-    classes: Classes = "several",
+    expect_classes: ClassExpectation = "several",
     contents: Sequence[str] = (),
 ) -> Interpretation:
     """The class and split of each picture: from folders, else from tables or file names.
@@ -72,38 +72,39 @@ def interpret(
         BadDataset: there are no pictures, or labels of parts of pictures.
         NoClasses: there are no labels, or fewer than two classes.
     """
-    if classes == "none":
+    if expect_classes == "none":
         return Interpretation(layout.Layout((layout.Assignment(),) * len(pictures)))
     repeated = repeats.find(pictures, contents)
     unused = repeated | dict.fromkeys(folder_names.masks(pictures), layout.MASK)
     used = [picture for picture in pictures if picture not in unused]
-    found = _find_labels(name, used, others, classes)
-    remaining = iter(found.layout.assignments)
+    labels = _find_labels(name, used, others, expect_classes)
+    remaining = iter(labels.layout.assignments)
     assignments = tuple(
         layout.Assignment(reason=unused[each]) if each in unused else next(remaining)
         for each in pictures
     )
-    inferred = replace(found.layout, assignments=assignments)
-    whole = found._replace(layout=inferred)
-    _check_classes(name, pictures, whole, files, others, 2 if classes == "several" else 1)
+    inferred = replace(labels.layout, assignments=assignments)
+    interpretation = labels._replace(layout=inferred)
+    fewest = 2 if expect_classes == "several" else 1
+    _check_classes(name, pictures, interpretation, files, others, fewest)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
     notes = (
-        *found.notes,
+        *labels.notes,
         *reading_findings.repeated(repeated),
         *reading_findings.interpreted(
-            used, [*lists, *found.unread], found.layout, found.source, files
+            used, [*lists, *labels.unread], labels.layout, labels.source, files
         ),
         *reading_findings.without_pictures(pictures, inferred, files),
     )
-    return whole._replace(notes=notes)
+    return interpretation._replace(notes=notes)
 
 
 def _find_labels(
-    name: str, pictures: Sequence[str], others: Sequence[Member], classes: Classes
+    name: str, pictures: Sequence[str], others: Sequence[Member], expectation: ClassExpectation
 ) -> Interpretation:
     """The classes of folders; where there are too few, those of tables or file names."""
     folders = layout.infer(pictures)
-    if _are_enough(folders, classes):
+    if _are_enough(folders, expectation):
         return _beside_folders(name, pictures, others, folders)
     notes: tuple[Finding, ...] = ()
     try:
@@ -122,12 +123,12 @@ def _find_labels(
     return Interpretation(folders)
 
 
-def _are_enough(folders: layout.Layout, classes: Classes) -> bool:
+def _are_enough(folders: layout.Layout, expectation: ClassExpectation) -> bool:
     """Whether no other labels than those of folders are needed."""
     if _is_flat_split(folders):
         return False
     if len(folders.classes) == 1:
-        return classes == "any" and not folder_names.is_generic(folders.classes[0])
+        return expectation == "any" and not folder_names.is_generic(folders.classes[0])
     return len(folders.classes) > 1
 
 
@@ -161,9 +162,10 @@ def _beside_folders(
 
 
 def _are_parts(comparison: combining.Comparison) -> bool:
-    """Whether folders such as `part_1` and `raw` are no classes, but those of the table are."""
+    """Whether the classes are in the table, and folders such as `part_1` and `raw` mean nothing."""
     classes, source = comparison.folders.classes, comparison.source
-    rest = [folder_names.divided(folder)[-1] for folder in classes]  # `images` of `train_images`
+    # `images` of `train_images`
+    rest = [folder_names.divide_name(folder)[-1] for folder in classes]
     unnamed = all(map(folder_names.is_generic, rest)) and any(map(folder_names.is_part, rest))
     words = folder_names.words_of(classes[0])
     named = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
@@ -186,13 +188,13 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
 def _check_classes(
     name: str,
     pictures: Sequence[str],
-    found: Interpretation,
+    interpretation: Interpretation,
     files: Extraction,
     others: Sequence[Member],
     fewest_classes: int,
 ) -> None:
     """Check that there are enough classes."""
-    inferred, _, source, _ = found
+    inferred, _, source, _ = interpretation
     nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
     nested += [member.name for member in others if is_archive(member.name)]  # of a folder
     if not inferred.assignments and nested:
@@ -242,9 +244,8 @@ def _check_classes(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
             "with pictures of something else."
         )
-    raise NoClasses(
-        problem + (_about_tables(pictures, others, files, source) or _about_links(files))
-    )
+    advice = _about_tables(pictures, others, files, source) or _about_links(files)
+    raise NoClasses(problem + advice)
 
 
 def _about_tables(
@@ -258,7 +259,7 @@ def _about_tables(
     if unread := next((name for name in names if name.lower().endswith(_UNREAD)), ""):
         return f" If {unread} has the labels, save it as CSV."
     large = (m for m in others if m.name.lower().endswith(label_files.TABLES))
-    if table := next((m.name for m in large if not tables.small(m.path)), ""):
+    if table := next((m.name for m in large if not tables.is_small(m.path)), ""):
         most = tables.LARGEST // MEGABYTE
         return f" If {table} has the labels, leave rows or columns out: at most {most} MB are read."
     of_one = {PurePosixPath(picture).stem for picture in pictures}  # `1.json`, `1.jpg.json`

@@ -12,7 +12,7 @@ from core.evaluation.wording import NewGroups
 
 
 def find(dataset: Dataset, earlier: Dataset) -> np.ndarray | None:
-    """Which pictures, (n,) bool, are of groups with the names of groups that a model learned from.
+    """Which pictures, (n,) bool, are in groups whose names a model learned from.
 
     Folders and words of file names are sought anywhere in the new names: levels are counted among
     those that vary, so that the same groups may be of another level in other pictures.
@@ -45,7 +45,7 @@ def new(dataset: Dataset) -> NewGroups:
 
 
 def count(examples: Sequence[Example]) -> NewGroups:
-    """How many groups pictures are of; those that look the same are of one."""
+    """Count the groups of pictures; those that look the same are in one."""
     units = splitting.units_of(examples, range(len(examples)))
     named = sum(any(examples[index].group_name for index in unit) for unit in units)
     alone = sum(not example.group_name for example in examples)

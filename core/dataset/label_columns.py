@@ -17,7 +17,7 @@ from core.system import prose
 _CLEAREST = ("label", "labels", "class")
 """Titles that are preferred to the others."""
 _LAST_WORDS = vocabulary("label labels class category categories species breed diagnosis tags")
-"""What titles of several words, such as `Finding Labels`, end in."""
+"""Last words of titles of several words, such as `Finding Labels`."""
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
 _LIST = re.compile(r"\[(.*)\]", re.DOTALL)
 
@@ -29,19 +29,19 @@ class Trust(IntEnum):
     """How clearly a table says that these are labels."""
 
     GUESSED = 0
-    """Without a title, in JSON, or captions."""
+    """The column has no title, is in JSON, or has captions."""
     OTHER_TITLE = 1
     TITLED = 2
-    """In a column with the title of labels or the names of the folders."""
+    """The column has the title of labels, or the names of the folders."""
 
 
 class TableLabels(NamedTuple):
-    """What one file says.
+    """The labels and splits in one file.
 
     Attributes:
         title: what it is called in messages.
         pairs: names of pictures, each with its class and split.
-        missing: file names in it that are no picture here.
+        missing: file names in it that are not in the dataset.
         unread: whether it has a column of splits with words that are not known.
     """
 
@@ -81,8 +81,8 @@ def read(
     columns = [column for column in columns if column not in of_splits]
     named = _named(columns, classes)
     may_be_marks = table.titled and not named and not classes
-    found = _from_marks(name, columns) if may_be_marks else None
-    title, labels, trust = found or _from_one_column(
+    marked = _from_marks(name, columns) if may_be_marks else None
+    title, labels, trust = marked or _from_one_column(
         name, table, columns, named, guess=not (classes or strict)
     )
     rows = zip(table.pictures, zip(labels, splits, strict=False), strict=True)
@@ -102,7 +102,7 @@ def _named(columns: list[TableColumn], classes: Collection[str]) -> list[TableCo
 
 
 def _guessed(columns: list[TableColumn]) -> list[TableColumn]:
-    """Columns that may be labels without a title that says so: no dates."""
+    """Columns that may be labels although no title says so; dates are excluded."""
     return [c for c in columns if _has_few(c) and not all(map(_DATE.match, c.values))]
 
 

@@ -34,7 +34,7 @@ class Labels(NamedTuple):
         labels: name of a picture → its class, and its split where the source has one.
         enough: whether they may be the labels of the dataset.
         contradictions: pictures with several labels.
-        missing: file names in the source that are no picture here.
+        missing: file names in the source that are not in the dataset.
         files: that were read.
         unread: files that may define a split, but none that can be used.
     """
@@ -65,10 +65,10 @@ def find(
             pictures.
         BadDataset: they are a project without pictures, or contradict each other.
     """
-    found, refusals = _tables(name, pictures, others)
+    found_tables, refusals = _tables(name, pictures, others)
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
     sources: dict[tuple[str, ...], TableLabels] = {}
-    for files, table in found.items():
+    for files, table in found_tables.items():
         part = parts.get(PurePosixPath(files[0]).stem)
         try:
             sources[files] = label_columns.read(
@@ -100,7 +100,7 @@ def _tables(
     lookup = tables.Lookup(pictures)
     stems = {PurePosixPath(picture).stem for picture in pictures}
     refusals: list[BadDataset] = []
-    found: dict[tuple[str, ...], tables.Table] = {}
+    found_tables: dict[tuple[str, ...], tables.Table] = {}
     of_pictures: defaultdict[str, dict[str, dict[str, str]]]  # by folder and name
     of_pictures = defaultdict(dict)
     # Suffixes of files about one picture, of which one is enough: such files can embed the picture
@@ -109,11 +109,11 @@ def _tables(
     for member in others:
         path = PurePosixPath(member.name)
         suffix = path.suffix.lower()
-        made_up = role(path.stem) == "unlabelled"  # a sample submission
+        is_submission = role(path.stem) == "unlabelled"  # a sample submission, as on Kaggle
         of_one = suffix in boxed and path.stem in stems
-        if suffix not in SUFFIXES or made_up or of_one or not tables.small(member.path):
+        if suffix not in SUFFIXES or is_submission or of_one or not tables.is_small(member.path):
             continue
-        text = tables.text_of(member.path)
+        text = tables.read_text(member.path)
         kind = records.boxes(member.name, text)
         if kind and (kind != "YOLO" or path.stem in stems):
             boxed |= {suffix} if path.stem in stems else set()
@@ -125,22 +125,22 @@ def _tables(
                 "Use an image project."
             )
         rows = records.rows(member.name, text)
-        table = tables.matched(member.name, rows, lookup)
+        table = tables.match_rows(member.name, rows, lookup)
         named = {path.stem, PurePosixPath(path.stem).stem} & stems
         if named and suffix in records.OF_ONE and not (table and table.names_several):
             record = records.of_picture(member.name, text)
             of_pictures[str(path.parent)][member.name] = record
         elif table and not (suffix == ".txt" and len(table.pictures) < len(rows) / 2):
-            found[member.name,] = table
+            found_tables[member.name,] = table
     for files in of_pictures.values():
         rows = records.table_of(files.values())
-        if table := tables.matched(next(iter(files)), rows, lookup):
-            found[tuple(files)] = table
-    return found, refusals
+        if table := tables.match_rows(next(iter(files)), rows, lookup):
+            found_tables[tuple(files)] = table
+    return found_tables, refusals
 
 
 def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) -> Labels:
-    """What all tables together say; pictures with several labels get none.
+    """Merge the labels of all tables; pictures with several labels get none.
 
     The labels of a source are not used if one that is trusted more has labels of its pictures.
     """
@@ -149,7 +149,7 @@ def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) 
         for picture, (label, _) in source.pairs:
             if label:
                 trust[picture] = max(trust[picture], source.trust)
-    found: defaultdict[str, set[LabelAndSplit]] = defaultdict(set)
+    pairs_of: defaultdict[str, set[LabelAndSplit]] = defaultdict(set)
     used: dict[tuple[str, ...], TableLabels] = {}
     titles = []
     for files, source in sources.items():
@@ -157,7 +157,7 @@ def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) 
         trusted = all(trust[picture] <= source.trust for picture in labelled)
         for picture, (label, split) in source.pairs:
             if split or trusted:
-                found[picture].add((label if trusted else "", split))
+                pairs_of[picture].add((label if trusted else "", split))
                 used[files] = source
         if trusted and labelled:
             titles.append(source.title)
@@ -165,7 +165,7 @@ def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) 
     labels: dict[str, LabelAndSplit] = {}
     contradictions = set()
     divided = False
-    for picture, pairs in found.items():
+    for picture, pairs in pairs_of.items():
         names = {label for label, _ in pairs if label}
         splits = {split for _, split in pairs if split}
         if len(names) > 1:
@@ -174,7 +174,7 @@ def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) 
             divided |= len(splits) > 1
             split = splits.pop() if len(splits) == 1 else None
             labels[picture] = (names.pop() if names else "", split)
-    if len(contradictions) > len(found) / 2:
+    if len(contradictions) > len(pairs_of) / 2:
         raise BadDataset(
             f"Most pictures in {name} have several labels in {prose.listed(titles)}. Keep one "
             "label per picture, and one table with all of them."

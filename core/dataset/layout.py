@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.dataset import nesting
-from core.dataset.folder_names import Part, Split, divided, key, normal, printable, role
+from core.dataset.folder_names import Part, Split, divide_name, name_key, nfc, printable, role
 from core.dataset.label_files import Labels
 from core.dataset.nesting import ClassLevel
 from core.dataset.split_folders import Place, is_split, is_unlabelled, parts_of, placed, unwrapped
@@ -28,7 +28,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Layout:
-    """How folders were read.
+    """Classes and splits, as inferred from folders or labels.
 
     Attributes:
         assignments: of all pictures, in order.
@@ -68,8 +68,8 @@ def infer(names: Sequence[str], level: ClassLevel | None = None) -> Layout:
     """
     paths = unwrapped([name.split("/") for name in names])
     for reading in (_by_split_folders, _by_divided_names, _by_training_beside):
-        if found := reading(paths, level):
-            return found
+        if layout := reading(paths, level):
+            return layout
     return _read([Place(path, None, path[:-1]) for path in paths], level)
 
 
@@ -81,7 +81,7 @@ def _by_split_folders(paths: list[list[str]], level: ClassLevel | None) -> Layou
 
 def _by_divided_names(paths: list[list[str]], level: ClassLevel | None) -> Layout | None:
     """Read `train_cat`, `train_dog` and `test_cat`."""
-    apart = [[*divided(path[0]), *path[1:]] if len(path) > 1 else path for path in paths]
+    apart = [[*divide_name(path[0]), *path[1:]] if len(path) > 1 else path for path in paths]
     trained = {path[1] for path in apart if path[0] == "train" and len(path) > 1}
     return _by_split_folders(apart, level) if len(trained) > 1 else None
 
@@ -98,15 +98,13 @@ def _by_training_beside(paths: list[list[str]], level: ClassLevel | None) -> Lay
     possible = "train" not in parts and len(classes) > 1 and all(map(is_unlabelled, flat))
     if not possible or not is_split(places):
         return None
-    places = [
-        place._replace(part="unlabelled") if place.has_no_class else place for place in places
-    ]
-    found = _read(places, level)
-    evaluated = zip(found.assignments, places, strict=True)
+    places = [p._replace(part="unlabelled") if p.has_no_class else p for p in places]
+    layout = _read(places, level)
+    evaluated = zip(layout.assignments, places, strict=True)
     reasons = {a.reason for a, place in evaluated if place.part in ("validation", "test")}
-    if reasons == {NO_TRAINING}:  # sites beside `test` are no classes of its pictures
+    if reasons == {NO_TRAINING}:  # the folders beside `test` are sites, not classes
         return None
-    return replace(found, unlabelled=tuple(sorted(each for each in flat if role(each) == "test")))
+    return replace(layout, unlabelled=tuple(sorted(each for each in flat if role(each) == "test")))
 
 
 def _read(places: list[Place], level: ClassLevel | None) -> Layout:
@@ -117,8 +115,8 @@ def _read(places: list[Place], level: ClassLevel | None) -> Layout:
         folders = [[] if place.part in left_out else place.below for place in places]
     nested = any(len(folder) > 1 for folder in folders)
     classes = folders if level == "path" else nesting.class_folders(folders)
-    found, sites = nesting.class_level(classes)
-    level = (level or found) if nested else None
+    inferred_level, sites = nesting.class_level(classes)
+    level = (level or inferred_level) if nested else None
     if sites and level == "inner":
         classes = [folder[1:] or folder for folder in classes]
     parts = [place.part for place in places]
@@ -195,7 +193,7 @@ def _labels(folders: list[list[str]], level: ClassLevel | None) -> list[str]:
     }[level or "top"]
     spellings: dict[str, str] = {}
     labels = [printable(name(folder).strip()) or "unnamed" if folder else "" for folder in folders]
-    return [spellings.setdefault(normal(label), label) for label in labels]
+    return [spellings.setdefault(nfc(label), label) for label in labels]
 
 
 def _merge_spellings(
@@ -208,7 +206,7 @@ def _merge_spellings(
     by_key: defaultdict[str, dict[str, set[Part | None]]] = defaultdict(dict)
     for label, part in zip(labels, parts, strict=True):
         if label:
-            by_key[key(label)].setdefault(label, set()).add(part)
+            by_key[name_key(label)].setdefault(label, set()).add(part)
     renamed: dict[str, str] = {}
     merged = []
     for spellings in by_key.values():

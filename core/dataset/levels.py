@@ -12,11 +12,11 @@ LEVELS = 6
 """Levels of folders, and words of a file name, that are tried."""
 DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
 _ADDED = re.compile(r"^added \d+/")
-"""How names of pictures begin that were added later, as `core.intake` writes them."""
+"""Start of the names of pictures that were added later, as `core.intake` writes them."""
 _WORD = re.compile(DATE + r"|[^\s_.\-]+")
 
 
-def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[tuple[int, list[str]]]:
+def groupings(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[tuple[int, list[str]]]:
     """Groups by the first part of each picture's name, the first two, and so on.
 
     Parts that are the same everywhere or are the class itself make no level.
@@ -52,7 +52,7 @@ def parts_of(kind: str, dataset: Dataset) -> list[list[tuple[str, str]]]:
 
 
 def parts_of_group(kind: str, name: str) -> list[str]:
-    """The same parts of the name of a group."""
+    """The parts of the name of a group, as by `parts_of`."""
     return name.split("/") if kind == "folder" else [m.group() for m in _WORD.finditer(name)]
 
 
@@ -90,12 +90,12 @@ def _words(dataset: Dataset) -> list[list[tuple[str, str]]]:
     for example in dataset.examples:
         stem = example.name.rsplit("/", 1)[-1].rpartition(".")[0]
         matches = list(_WORD.finditer(stem))
-        found = [
+        separated = [
             (stem[before.end() if before else 0 : match.start()], match.group())
             for before, match in zip([None, *matches], matches, strict=False)
         ]
         own = class_words[example.label]
-        while found and found[0][1].casefold() in own and not found[0][1].isdigit():
-            found.pop(0)
-        words.append(found[:-1])
+        while separated and separated[0][1].casefold() in own and not separated[0][1].isdigit():
+            separated.pop(0)
+        words.append(separated[:-1])
     return words

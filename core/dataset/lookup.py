@@ -17,7 +17,7 @@ MOST_ALIKE = 50
 _ABSOLUTE = re.compile(r"/|\.\./|[a-z][a-z\d+.-]*:", re.IGNORECASE)
 
 
-# How the name of a file is written in a cell. They differ by less than 1, which is one folder.
+# Likeness by the spelling of the file name; each folder in common adds 1.
 _EXACT, _OTHER_CASE, _WITHOUT_EXTENSION, _WITHOUT_ZEROS = 1.1, 1.0, 0.5, 0.25
 
 
@@ -66,8 +66,8 @@ class Lookup:
         candidates = self._candidates(parts)
         if len(candidates) > MOST_ALIKE:
             return None
-        found = (self._match(value, parts, name, other) for name, other in candidates)
-        matches = list(filter(None, found))
+        likely = (self._match(value, parts, name, other) for name, other in candidates)
+        matches = list(filter(None, likely))
         best = max((match.likeness for match in matches), default=0.0)
         name = _settled([m.picture for m in matches if m.likeness == best], table)
         return Match(name, best) if name else None

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
-from core.dataset.folder_names import COPY, is_generic, key, normal, words_of
+from core.dataset.folder_names import COPY, is_generic, name_key, nfc, words_of
 
 ClassLevel = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
@@ -19,10 +19,10 @@ _CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
 
 def class_folders(folders: list[list[str]]) -> list[list[str]]:
     """Cut each path after its first folder that has pictures: subfolders belong to that class."""
-    direct = {tuple(map(normal, folder)) for folder in folders}
+    direct = {tuple(map(nfc, folder)) for folder in folders}
 
     def cut(folder: list[str]) -> list[str]:
-        names = tuple(map(normal, folder))
+        names = tuple(map(nfc, folder))
         return next((folder[:n] for n in range(1, len(folder)) if names[:n] in direct), folder)
 
     return [cut(folder) for folder in folders]
@@ -34,11 +34,11 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
     tops: dict[str, str] = {}
     for folder in dict.fromkeys(map(tuple, folders)):
         if folder:
-            top, inner = key(folder[0]), innermost(folder)
+            top, inner = name_key(folder[0]), innermost(folder)
             tops.setdefault(top, folder[0])
-            if key(inner) != top:
-                below[top][key(inner)] = key(_CASE.sub("", inner))
-    # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for that.
+            if name_key(inner) != top:
+                below[top][name_key(inner)] = name_key(_CASE.sub("", inner))
+    # Without the numbers of patients, `SOB_14-22549AB` and `SOB_14-29960CD` are the same name.
     counts = Counter(name for names in below.values() for name in names.values())
     if not counts:
         return _level_of_numbers(folders, tops)
@@ -51,7 +51,7 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
 
 
 def _level_of_numbers(folders: list[list[str]], tops: dict[str, str]) -> tuple[ClassLevel, bool]:
-    """The same where no inner folder has a name: `patient 12/0` and `10253/0` are the class 0.
+    """`class_level` if inner folders are numbers: `patient 12/0` and `10253/0` are the class 0.
 
     Classes are counted from 0, but sessions from 1: `c1/1`.
     """
@@ -62,9 +62,7 @@ def _level_of_numbers(folders: list[list[str]], tops: dict[str, str]) -> tuple[C
 
 def _is_case(folder: str) -> bool:
     """Whether a folder is of a patient, batch or day, not of a class such as `c1` or `2019`."""
-    counted = (
-        any(char.isdigit() for char in folder) and max(map(len, words_of(folder)), default=0) > 1
-    )
+    counted = any(map(str.isdigit, folder)) and max(map(len, words_of(folder)), default=0) > 1
     return is_generic(folder) and (counted or _LONG_NUMBER.search(folder) is not None)
 
 

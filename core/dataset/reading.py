@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from core.dataset import class_codes, layout, reading_findings, scaling, tables
 from core.dataset.examples import Column, Dataset, Example
 from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
-from core.dataset.interpretation import Classes, interpret
+from core.dataset.interpretation import ClassExpectation, interpret
 from core.errors import BadImage, LimitExceeded
 from core.images import AS_DECLARED, Scale
 from core.images.formats import NOT_A_PICTURE
@@ -32,7 +32,7 @@ from core.system.progress import Progress, ignore
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
 OTHER_FILE = "Not a picture."
-"""Of files with the extension of something else, such as tables and texts."""
+"""Reason for files with another extension than pictures, such as tables and texts."""
 SAME_FILE = "A copy of a file with the same name in another folder."
 _KEPT = ("sha256", "width", "height", "format", "size", "day", "device")  # of fingerprints
 REPORT_EVERY = 0.2  # seconds between two calls of progress
@@ -59,7 +59,7 @@ def read(
     *,
     name: str | None = None,
     thumbnails: Path | None = None,
-    classes: Classes = "several",
+    expect_classes: ClassExpectation = "several",
     scale: Scale | None = None,
 ) -> Reading:
     """Read a zip, tar or 7z of class folders, or a folder of them in place.
@@ -72,7 +72,7 @@ def read(
         pictures: folder for the pictures of an archive, created if missing.
         name: of the dataset; the name of the source if None.
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
-        classes: which are wanted.
+        expect_classes: as of `interpretation.ClassExpectation`.
         scale: of pictures of more than 8 bits; None to find one for this dataset.
 
     Raises:
@@ -87,48 +87,43 @@ def read(
         files, base = list_files(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
-    fingerprints = partial(
-        _fingerprint, thumbnails=thumbnails, settings=settings, deadline=deadline, progress=progress
+    decode_all = partial(
+        _decode_all, thumbnails=thumbnails, settings=settings, deadline=deadline, progress=progress
     )
-    results = fingerprints(files.members, scale or AS_DECLARED)
+    results = decode_all(files.members, scale or AS_DECLARED)
     stretched: tuple[Finding, ...] = ()
     if scale is None:
-        depths = [None if isinstance(result, str) else result.depth for result in results]
-        scale = scaling.of(depths)
-        again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
-        scaled = fingerprints([files.members[n] for n in again], scale)
-        for n, result in zip(again, scaled, strict=True):
-            results[n] = result
+        scale = _rescale(results, files.members, decode_all)
         stretched = scaling.notes(scale)
     name = name or source.name
-    readable, others, unreadable = _divided(files.members, results)
+    readable, others, unreadable = _partition(files.members, results)
     names = [member.name for member, _ in readable]
     hashes = [picture.sha256 for _, picture in readable]
-    found, notes, labels, _ = interpret(name, names, others, files, classes, hashes)
+    interpreted, notes, labels, _ = interpret(name, names, others, files, expect_classes, hashes)
     used = labels.files if labels else ()
     unused = [member for member in others if member.name not in used]
-    if codes := class_codes.find(found.classes, len(names), unused):
+    if codes := class_codes.find(interpreted.classes, len(names), unused):
         used, notes = (*used, codes[0]), (*notes, codes[1])
-    check_limits(name, Counter(a.label for a in found.assignments if not a.reason), settings)
-    examples, left_out = _examples(readable, found, base)
+    check_limits(name, Counter(a.label for a in interpreted.assignments if not a.reason), settings)
+    examples, left_out = _examples(readable, interpreted, base)
     columns = tables.columns([example.name for example in examples], others)
     grouping = {column.name.rpartition(":")[0] for column in columns}
     dataset = Dataset(
         name=name,
-        classes=found.classes,
+        classes=interpreted.classes,
         examples=examples,
         skipped=tuple(
             each
             for each in (*files.skipped, *unreadable, *left_out)
             if each.name not in used and each.name.rpartition("/")[2] not in grouping
         ),
-        predefined=found.predefined,
+        predefined=interpreted.predefined,
         scale=scale,
     )
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([picture for _, picture in readable]).save(pictures)
     cut = [member.name for member, picture in readable if picture.cut_short]
-    pages = [member.name for member, picture in readable if picture.has_pages]
+    pages = [member.name for member, picture in readable if picture.has_frames]
     return Reading(dataset, (*stretched, *notes, *reading_findings.files(cut, pages)), columns)
 
 
@@ -137,7 +132,7 @@ def thumbnail_name(sha256: str) -> str:
     return f"{sha256}.jpg"
 
 
-def _fingerprint(
+def _decode_all(
     members: Sequence[Member],
     scale: Scale,
     *,
@@ -162,9 +157,7 @@ def _fingerprint(
     results: list[Fingerprint | str] = []
     reported = 0.0
     # Few results wait, so that a refusal or a cancellation takes effect at once.
-    ordered = threads.map_ordered(
-        work, members, threads=THREADS, most=2 * THREADS, name="fingerprint"
-    )
+    ordered = threads.map_ordered(work, members, threads=THREADS, most=2 * THREADS, name="decode")
     with closing(ordered):
         for result in ordered:
             results.append(result)
@@ -180,10 +173,24 @@ def _fingerprint(
     return results
 
 
-def _divided(
+def _rescale(
+    results: list[Fingerprint | str],
+    members: Sequence[Member],
+    decode_all: Callable[[Sequence[Member], Scale], list[Fingerprint | str]],
+) -> Scale:
+    """Find the scale of the dataset, and decode again the pictures that it changes."""
+    depths = [None if isinstance(result, str) else result.depth for result in results]
+    scale = scaling.choose(depths)
+    again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
+    for n, result in zip(again, decode_all([members[n] for n in again], scale), strict=True):
+        results[n] = result
+    return scale
+
+
+def _partition(
     members: Sequence[Member], results: Sequence[Fingerprint | str]
 ) -> tuple[list[tuple[Member, Fingerprint]], list[Member], list[Skipped]]:
-    """The pictures that can be read, with their fingerprints; the other files, also as skipped."""
+    """Pictures with their fingerprints, then the other files, then these as skipped."""
     readable: list[tuple[Member, Fingerprint]] = []
     others: list[Member] = []
     skipped: list[Skipped] = []
@@ -206,14 +213,14 @@ def _reason(name: str, problem: str) -> str:
 
 
 def _examples(
-    readable: Sequence[tuple[Member, Fingerprint]], found: layout.Layout, base: Path | None
+    readable: Sequence[tuple[Member, Fingerprint]], interpreted: layout.Layout, base: Path | None
 ) -> tuple[tuple[Example, ...], list[Skipped]]:
     """The pictures that are used, with paths relative to `base` if given, and the others."""
-    index = {label: number for number, label in enumerate(found.classes)}
+    index = {label: number for number, label in enumerate(interpreted.classes)}
     examples: list[Example] = []
     skipped: list[Skipped] = []
     seen: set[tuple[object, ...]] = set()
-    for (member, picture), assignment in zip(readable, found.assignments, strict=True):
+    for (member, picture), assignment in zip(readable, interpreted.assignments, strict=True):
         # In a folder and its copy, equal files have equal names.
         file = member.name.rsplit("/", 1)[-1]
         key = (file, picture.sha256, assignment.label, assignment.split)

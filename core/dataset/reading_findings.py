@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
-from core.archive.names import ENCODINGS, read_again
+from core.archive.name_encodings import ENCODINGS, decode_again
 from core.archive.unpacking import Extraction
 from core.dataset import folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
@@ -18,7 +18,7 @@ LONGEST = 80
 SHOWN = 3
 """Names of classes in a sentence."""
 _listed = partial(prose.listed, most=MOST_LISTED)
-# What folders of documents and programs hold, and no folder of a class.
+# Files of documents and programs, which are not in class folders.
 _NOTES = (*label_files.SUFFIXES, ".md", ".rst", ".pdf", ".html", ".py", ".ipynb", ".m", ".sh")
 
 
@@ -183,10 +183,8 @@ def _repeated_subfolders(pictures: Sequence[str], outer: layout.Layout) -> Itera
     pairs = zip(labels.values(), inner.assignments, strict=True)
     counts = Counter(below for _, below in {(label, each.label) for (_, label), each in pairs})
     repeated = sorted(name for name, count in counts.items() if count > 1)
-    # `cat/front` and `dog/front` are views of the classes.
-    if not folder_names.VIEWS.issuperset(
-        word for r in repeated for word in folder_names.words_of(r)
-    ):
+    words = {word for name in repeated for word in folder_names.words_of(name)}
+    if not words <= folder_names.VIEWS:  # `cat/front` and `dog/front` are views of the classes
         sentence = (
             f"Several of the folders {_listed(outer.classes)} have subfolders named "
             f"{_listed(repeated)}. If these are the classes, make them the outer folders: "
@@ -221,7 +219,7 @@ def _encoding_notes(
 
     There are none if the archive says how its names are encoded.
     """
-    unmarked = folder_names.normal("\n".join(sorted(files.unmarked)))
+    unmarked = folder_names.nfc("\n".join(sorted(files.unmarked)))
     parts = ((label, part) for label in classes for part in label.split("/"))
     named = [label for label, part in parts if not part.isascii() and part in unmarked][:SHOWN]
     if named and files.encodings:
@@ -234,7 +232,7 @@ def _encoding_notes(
         if not more:
             yield informs("encoding", sentence)
         for n, other in enumerate(more):
-            read = [read_again(name, used, other) for name in named]
+            read = [decode_again(name, used, other) for name in named]
             fits = f"{ENCODINGS[other]} fits the names, too: {', '.join(read)}."
             label = f"Read them as {ENCODINGS[other]}"
             remedy = Remedy(kind="decode", label=label, files=marked, names=(used, other))

@@ -22,7 +22,7 @@ MOST_ITEMS = 100
 MOST_CELLS, LONGEST = 100, 200
 """Cells of a file about one picture that are kept, and their characters."""
 RARE = 10
-"""A value that fewer than one in so many records has is no column."""
+"""A title in fewer than one of so many records does not become a column."""
 _BOXES = re.compile(
     r'"(bbox|segmentation|shape_attributes|rectanglelabels|polygonlabels|brushlabels)"'
     r'\s*:\s*[\[{]+\s*["\-\d.]|"coordinates"\s*:\s*\{\s*"(x|y|width|height)"'
@@ -135,7 +135,7 @@ def _pairs_of_fiftyone(content: Any) -> list[list[str]]:
 
 
 def of_picture(name: str, text: str) -> dict[str, str]:
-    """What a JSON file about one picture says, with the name of the picture by its own name.
+    """The cells of a JSON file about one picture, and the picture's name, from the file's name.
 
     Args:
         name: such as `1.jpg.json` or `1.json`.
@@ -149,12 +149,12 @@ def of_picture(name: str, text: str) -> dict[str, str]:
 
 
 def _tags_of_cvat(text: str) -> list[list[str]]:
-    found = []
+    rows = []
     for image in re.split(r"<image\s", text)[1:]:
         name = re.search(r'\bname="([^"]*)"', image)
         tags = re.findall(r'<tag\s[^<>]*\blabel="([^"]*)"', image)
-        found += [[html.unescape(cell) for cell in (name[1], tag)] for tag in tags if name]
-    return [["file", "label"], *found]
+        rows += [[html.unescape(cell) for cell in (name[1], tag)] for tag in tags if name]
+    return [["file", "label"], *rows]
 
 
 def type_of_project(text: str) -> str:

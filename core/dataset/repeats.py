@@ -10,9 +10,9 @@ from core.dataset.folder_names import role
 REPEATED = "In a folder that only repeats the pictures of the class folders."
 BY_YEAR = "In a folder of a year, beside the albums. Put it into a class folder if it is in none."
 COVERED = 0.9
-"""Share of the pictures of each other folder that such a folder has, too."""
+"""Share of the pictures of each other folder that a repeating folder has, too."""
 FEWEST = 2
-"""Other folders, at least."""
+"""Smallest number of other folders."""
 _NUMBERS = re.compile(r"\d+")
 # Google Takeout has all pictures by year, beside the albums; in languages that write it so.
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
@@ -33,7 +33,7 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
     years = dict.fromkeys(filter(_TAKEOUT.search, names), BY_YEAR)
     if len(set(contents)) == len(contents):  # nothing is repeated
         return years
-    found: dict[str, str] = {}
+    repeated: dict[str, str] = {}
     parents: defaultdict[str, defaultdict[str, dict[str, str]]]
     parents = defaultdict(lambda: defaultdict(dict))
     for name, content in zip(names, contents, strict=True):
@@ -49,11 +49,11 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
             large = set(held.values())
             others = [small[folder] for folder, each in kinds.items() if each != kind]
             if len(others) >= FEWEST and all(_covers(large, other) for other in others):
-                found |= dict.fromkeys(held, REPEATED)
+                repeated |= dict.fromkeys(held, REPEATED)
                 # Folders that repeat each other are not all left out.
                 kinds = {folder: each for folder, each in kinds.items() if each != kind}
-    found |= dict.fromkeys(_trees(names, contents), REPEATED)
-    return found | years
+    repeated |= dict.fromkeys(_trees(names, contents), REPEATED)
+    return repeated | years
 
 
 def _trees(names: Sequence[str], contents: Sequence[str]) -> Iterator[str]:

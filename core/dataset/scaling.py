@@ -13,7 +13,7 @@ COMMON = 0.3
 """Share of nearly black pictures from which all are stretched."""
 
 
-def of(depths: Sequence[Depth | None]) -> Scale:
+def choose(depths: Sequence[Depth | None]) -> Scale:
     """The scale of a dataset.
 
     Files that do not declare a range get that of all of them together, so that brightness keeps
@@ -40,7 +40,7 @@ def of(depths: Sequence[Depth | None]) -> Scale:
 
 
 def changes(scale: Scale, depth: Depth) -> bool:
-    """Whether a picture looks different by a scale than alone."""
+    """Whether the scale of the dataset changes a picture that was decoded by itself."""
     if depth.declared or scale.gain > 1:
         return scale.gain > 1
     return scale.undeclared != usual_range(depth.low, depth.high, whole=depth.whole)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-from core.dataset.folder_names import Part, divided, is_generic, key, normal, role, words_of
+from core.dataset.folder_names import Part, divide_name, is_generic, name_key, nfc, role, words_of
 
 
 class Place(NamedTuple):
@@ -29,13 +29,11 @@ class Place(NamedTuple):
 
 def unwrapped(paths: list[list[str]]) -> list[list[str]]:
     """Paths without the top folders that contain everything, and their repetitions further down."""
-    while paths and len({normal(path[0]) for path in paths}) == 1 and _has_subfolders(paths):
-        top = normal(paths[0][0])
+    while paths and len({nfc(path[0]) for path in paths}) == 1 and _has_subfolders(paths):
+        top = nfc(paths[0][0])
         paths = [path[1:] for path in paths]
-        if any(len(path) > 2 and normal(path[0]) == top for path in paths):
-            paths = [
-                path[1:] if len(path) > 2 and normal(path[0]) == top else path for path in paths
-            ]
+        if any(len(path) > 2 and nfc(path[0]) == top for path in paths):
+            paths = [path[1:] if len(path) > 2 and nfc(path[0]) == top else path for path in paths]
     return paths
 
 
@@ -72,7 +70,7 @@ def is_split(places: list[Place]) -> bool:
     """Whether folders with the words of splits are splits; a class may be named `train`, too."""
     classes: defaultdict[Part | None, set[str]] = defaultdict(set)
     for place in places:
-        classes[place.part].update(map(key, place.below) if place.below else [""])
+        classes[place.part].update(map(name_key, place.below) if place.below else [""])
     if not any(classes["train"]):
         return False
     in_training = classes["train"] - {""}
@@ -93,7 +91,7 @@ def _leaves_a_rest(places: list[Place]) -> bool:
     """
     rest = {place.path[0] for place in places if place.part is None}
     training = {place.path[0] for place in places if place.part == "train"}
-    named_after_training = all(role(top) and len(divided(top)) == 1 for top in training)
+    named_after_training = all(role(top) and len(divide_name(top)) == 1 for top in training)
     return len(rest) == 1 and all(map(is_generic, rest)) and named_after_training
 
 

@@ -10,13 +10,13 @@ from core.dataset.table_columns import TableColumn
 
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
 FOLDS = {"fold", "usage"}
-"""Of these, those that may divide the pictures for something else than a test."""
+"""Those among them that may divide the pictures for another purpose than a test."""
 SPLITS = {"train", "validation", "test"}
 NEARLY_ALL = 0.9
 """Share of the pictures in class folders that splits must name, because others are left out; also
 of the classes that must have test pictures."""
 _FLAG = re.compile(r"(is|in)_(?P<part>[^\W_]+)")
-# Words beside `train` and `test` in the name of a list; `validation_errors.csv` is no such list.
+# Words beside `train` and `test` in the name of a list; not `validation_errors.csv`.
 _NEUTRAL = vocabulary("""
 label labels class classes list set split data dataset image images img picture pictures photo
 photos file files filename filenames name names id ids annotation annotations meta metadata info gt
@@ -28,7 +28,7 @@ def parts(stems: Collection[str]) -> dict[str, Part]:
     """The splits that names of tables stand for: `train`, `testLabels`; `x_train` beside `x_test`.
 
     Args:
-        stems: names of all files that are no pictures, without extensions.
+        stems: names of all files that are not pictures, without extensions.
     """
     rests: defaultdict[tuple[str, ...], dict[str, Part]] = defaultdict(dict)
     for stem in stems:
@@ -91,10 +91,8 @@ def find(
     other = next((split for split in either if split not in dict(flags).values()), None)
 
     def split_of(marks: Sequence[bool]) -> Part | None:
-        flagged = {split for (_, split), is_on in zip(flags, marks, strict=True) if is_on} or {
-            other
-        }
-        return flagged.pop() if len(flagged) == 1 else None
+        flagged = {split for (_, split), is_on in zip(flags, marks, strict=True) if is_on}
+        return (flagged or {other}).pop() if len(flagged) < 2 else None
 
     rows = zip(*(column.marked for column, _ in flags), strict=True)
     return [*titled, *(column for column, _ in flags)], map(split_of, rows)

@@ -7,13 +7,13 @@ from itertools import chain
 
 import numpy as np
 
-from core.dataset import balanced
+from core.dataset import group_sampling
 from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.errors import BadConfig
 
 BURST = re.compile(r"burst \d+, (?=\d+\.jpg$)")
-"""How names of captured pictures begin, as `core.capture` writes them."""
+"""Start of the names of captured pictures, as `core.capture` writes them."""
 Unit = list[int]
 """Indices of pictures that must stay together."""
 
@@ -118,7 +118,7 @@ def groups(examples: Sequence[Example], *, bursts: bool = False, chosen: bool = 
     """
     numbers = np.empty(len(examples), np.int64)
     joined = units_of(examples, range(len(examples)), bursts=bursts, chosen=chosen)
-    for number, indices in enumerate(_by_bytes(examples, joined)):
+    for number, indices in enumerate(_sorted_by_bytes(examples, joined)):
         numbers[indices] = number
     return numbers
 
@@ -158,7 +158,7 @@ def assign(
         units: at least one.
         shares: of all pictures, by split; training gets the rest.
         random: of order and starting point.
-        for_training: fewest units for training; 0 if training has other pictures.
+        for_training: minimum number of training units; 0 if training has other pictures.
 
     Returns:
         Indices of the pictures by split.
@@ -169,7 +169,7 @@ def assign(
     wanted: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
     rest = max(for_training, count - sum(wanted.values()))
     wanted = {"train": rest, **wanted} if rest else wanted
-    for _ in range(balanced.TRIES):
+    for _ in range(group_sampling.TRIES):
         assigned = _deal(units, wanted, random)
         if 2 * sum(map(len, assigned.get("train", []))) >= rest:
             break
@@ -186,10 +186,10 @@ def _assign_classes(
     """Assign the units of each class by themselves; those learned from are for training."""
     assigned: defaultdict[Split, list[int]] = defaultdict(list)
     for units in classes:
-        before, new = _by_learned(examples, units, learned)
+        before, new = _learned_and_new(examples, units, learned)
         assigned["train"] += chain(*before)
         if new:
-            of_new = _of_new(before, new, shares)
+            of_new = _for_new(before, new, shares)
             parts = assign(new, of_new, random, for_training=0 if before else 1)
             for part, indices in parts.items():
                 assigned[part] += indices
@@ -205,8 +205,8 @@ def _assign_together(
 ) -> dict[Split, list[int]]:
     """Assign units that may hold pictures of several classes, each with the same chances."""
     everything = [units[i] for units in classes for i in random.permutation(len(units))]
-    before, new = _by_learned(examples, everything, learned)
-    shares = _of_new(before, new, shares)
+    before, new = _learned_and_new(examples, everything, learned)
+    shares = _for_new(before, new, shares)
     number = 1 + max(example.label for example in examples)
 
     def counts(units: list[Unit]) -> np.ndarray:
@@ -214,7 +214,7 @@ def _assign_together(
         rows = [np.bincount(members, minlength=number) for members in labels]
         return np.array(rows).reshape(-1, number)
 
-    assigned = balanced.divide(counts(new), shares, random, counts(before).sum(axis=0) > 0)
+    assigned = group_sampling.divide(counts(new), shares, random, counts(before).sum(axis=0) > 0)
     parts: defaultdict[Split, list[int]] = defaultdict(list)
     parts["train"] += chain(*before)
     for unit, part in zip(new, assigned, strict=True):
@@ -222,7 +222,7 @@ def _assign_together(
     return parts
 
 
-def _by_learned(
+def _learned_and_new(
     examples: Sequence[Example], units: list[Unit], learned: Collection[str]
 ) -> tuple[list[Unit], list[Unit]]:
     """Units with pictures learned from before, and the others."""
@@ -233,7 +233,7 @@ def _by_learned(
     return before, new
 
 
-def _of_new(before: list[Unit], new: list[Unit], shares: dict[Split, float]) -> dict[Split, float]:
+def _for_new(before: list[Unit], new: list[Unit], shares: dict[Split, float]) -> dict[Split, float]:
     """Shares of the new pictures that are these shares of all, as far as the new ones go."""
     if not before or not new:
         return shares
@@ -268,10 +268,10 @@ def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[
     for unit in units_of(examples, indices):
         counts = Counter(examples[index].label for index in unit)
         classes[min(counts, key=lambda label: (-counts[label], label))].append(unit)
-    return [_by_bytes(examples, classes[label]) for label in sorted(classes)]
+    return [_sorted_by_bytes(examples, classes[label]) for label in sorted(classes)]
 
 
-def _by_bytes(examples: Sequence[Example], units: Iterable[Unit]) -> list[Unit]:
+def _sorted_by_bytes(examples: Sequence[Example], units: Iterable[Unit]) -> list[Unit]:
     return sorted(units, key=lambda unit: min(examples[index].sha256 for index in unit))
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.dataset import levels
-from core.dataset.folder_names import plain, vocabulary
+from core.dataset.folder_names import unaccented, vocabulary
 
 LABEL_COLUMNS = vocabulary(
-    plain("""
+    unaccented("""
 label labels class classname class_name classid class_id category categories target dx diagnosis
 species breed variety type y choice choices tag tags tagname annotation annotations answer
 radio_answer displayname diagnostic disease finding grade klasse kategorie art
@@ -34,7 +34,7 @@ class TableColumn:
     @cached_property
     def title(self) -> str:
         """The words of its header without the path before them: `tags.name` are tags."""
-        parts = [re.sub(r"[\s-]+", "_", part) for part in plain(self.header).split(".")]
+        parts = [re.sub(r"[\s-]+", "_", part) for part in unaccented(self.header).split(".")]
         is_part = parts[-1] in ("name", "value", "title") and len(parts) > 1
         return parts[-2] if is_part else parts[-1]
 
@@ -55,7 +55,7 @@ class TableColumn:
 
     @cached_property
     def partition(self) -> tuple[int, ...]:
-        """How it divides the pictures."""
+        """The number of each cell's value: columns with equal ones divide the pictures alike."""
         return tuple(levels.numbered(self.cells).tolist())
 
     @property

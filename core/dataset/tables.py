@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.archive import names as encodings
+from core.archive import name_encodings
 from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
@@ -42,16 +42,16 @@ SAME_WIDTH = 0.75
 SAMPLE, SAMPLED_WORDS = 1 << 16, 500
 """Bytes of a file, and words among them, from which its code page is found."""
 WESTERN = "cp1252"
-# Cut by bytes that are no part of any character of several bytes; the sample may end inside one.
+# Separators never occur inside a character of several bytes; the sample may end inside one.
 _WORDS = re.compile(rb"([^\x00-\x1f!-/:-?]+)[\x00-\x1f!-/:-?]")
 
 
-def small(path: Path) -> bool:
+def is_small(path: Path) -> bool:
     """Whether a file is small enough to be read."""
     return path.stat().st_size <= LARGEST
 
 
-def text_of(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The text of a file in UTF-8 or UTF-16, or else in the code page that fits its words."""
     content = path.read_bytes()
     with contextlib.suppress(UnicodeDecodeError):
@@ -59,9 +59,9 @@ def text_of(path: Path) -> str:
         return content.decode("utf-16" if marked else "utf-8-sig")
     first = re.search(rb"[\x80-\xff]", content)
     start = content.rfind(b"\n", 0, first.start() if first else 0) + 1
-    found = _WORDS.findall((content + b"\n")[start : start + SAMPLE])
-    words = {word for word in found if not word.isascii()}
-    fitting = encodings.fitting(sorted(words)[:SAMPLED_WORDS])
+    all_words = _WORDS.findall((content + b"\n")[start : start + SAMPLE])
+    words = {word for word in all_words if not word.isascii()}
+    fitting = name_encodings.plausible(sorted(words)[:SAMPLED_WORDS])
     return content.decode(fitting[0] if fitting else WESTERN, "replace")
 
 
@@ -97,7 +97,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """What cuts most lines into equally many cells, or the first into most; empty for nothing."""
+    """The delimiter that gives most lines the same number of cells, then most cells; else empty."""
     best, chosen = (0, 0), ""
     for delimiter in ",;\t|":
         widths = [len(next(csv.reader([line], delimiter=delimiter))) for line in lines]
@@ -128,10 +128,10 @@ class Table:
     @property
     def by_title(self) -> dict[str, TableColumn]:
         """Columns by header, the first of each, without colons, which separate it from the file."""
-        found: dict[str, TableColumn] = {}
+        by_title: dict[str, TableColumn] = {}
         for n, each in enumerate(self.columns):
-            found.setdefault(each.header.replace(":", " ").strip() or f"column {n + 1}", each)
-        return found
+            by_title.setdefault(each.header.replace(":", " ").strip() or f"column {n + 1}", each)
+        return by_title
 
     @property
     def names_several(self) -> bool:
@@ -140,7 +140,7 @@ class Table:
         return len({picture for picture, cell in named if not cell.isdecimal()}) > 1
 
 
-def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
+def match_rows(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     """The rows of a table that name a picture; None if there are none."""
     rows = _rectangular(rows)
     column, matches = _file_column(name, rows, lookup)
@@ -174,8 +174,8 @@ def _with_paths(name: str, rows: list[list[str]], lookup: Lookup) -> list[list[s
     places = range(len(rows[0]) if rows else 0)
     files = [n for n in places if all(is_picture(row[n]) for row in sample)]
     for folder, file in ((d, f) for f in files for d in places if d != f):
-        found = sum(lookup.find(f"{row[folder]}/{row[file]}", name) is not None for row in sample)
-        if found * 2 > len(sample):
+        hits = sum(lookup.find(f"{row[folder]}/{row[file]}", name) is not None for row in sample)
+        if hits * 2 > len(sample):
             paths = [f"{row[folder]}/{row[file]}" for row in rows]
             kept = (row[:folder] + row[folder + 1 :] for row in rows)
             return [[*row, path] for row, path in zip(kept, paths, strict=True)]
@@ -191,8 +191,8 @@ def _file_column(
     most = (0, 0.0)
     for column in range(len(rows[0]) if rows else 0):
         matches = [find(row[column]) for row in rows]
-        found = list(filter(None, matches))
-        score = len({match.picture for match in found}), sum(match.likeness for match in found)
+        known = list(filter(None, matches))
+        score = len({match.picture for match in known}), sum(match.likeness for match in known)
         if score > most:
             best, most = (column, matches), score
     return best
@@ -214,17 +214,17 @@ def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, 
     Columns of one name, as in `train/metadata.csv` and `test/metadata.csv`, are one; of a table,
     the first with this name.
     """
-    files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
+    files = [m for m in others if m.name.lower().endswith(TABLES) and is_small(m.path)]
     lookup = Lookup(pictures if files else ())
     cells: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for member in files:
-        if table := matched(member.name, rows_of(text_of(member.path)), lookup):
+        if table := match_rows(member.name, rows_of(read_text(member.path)), lookup):
             for title, each in table.by_title.items():
                 if each is not table.names:
                     name = f"{PurePosixPath(member.name).name}:{title}"
                     cells[name] += zip(table.pictures, each.cells, strict=True)
-    found = (Column(name=name, groups=_groups(each)) for name, each in cells.items())
-    several = (c for c in found if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)
+    named = (Column(name=name, groups=_groups(each)) for name, each in cells.items())
+    several = (c for c in named if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)
     return tuple(itertools.islice(several, MOST_COLUMNS))
 
 
@@ -234,10 +234,10 @@ def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
     Raises:
         BadInput: there is no such table or column, or it names none of the pictures.
     """
-    if not file.is_file() or not small(file):
+    if not file.is_file() or not is_small(file):
         most = LARGEST // MEGABYTE
         raise BadInput(f"Expected a table of up to {most} MB at {file}; found none there.")
-    table = matched(file.name, rows_of(text_of(file)), Lookup(pictures))
+    table = match_rows(file.name, rows_of(read_text(file)), Lookup(pictures))
     if table is None:
         raise BadInput(
             f"Expected a column of file names in {file.name}, such as {pictures[0]}; none of its "
@@ -270,6 +270,6 @@ def _groups(cells: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def group_key(name: str) -> str:
-    """What all spellings of a group have in common."""
+    """A key that is equal for all spellings of a group's name."""
     plain = " ".join(unicodedata.normalize("NFC", name).casefold().split())
     return without_zeros(re.sub(r"^(\d+)\.0+$", r"\1", plain))

@@ -21,10 +21,10 @@ from core.distributed import connection, cores
 from core.errors import TuskerError
 from core.settings import MEGABYTE
 from core.training import features
+from core.training.augmentation import Rendering
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
 from core.training.features import Features, MissingViews, Plan
-from core.training.views import Rendering
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from core.estimating.unit_costs import UnitCosts
 from core.settings import Settings
 from core.system import threads
 from core.system.prose import duration, size
-from core.training import depth
+from core.training.backbone_cut import trained_share
 from core.training.config import TrainingConfig
 
 START, TENSORFLOW, PREPARE = 0.8, 3.0, 25.0
@@ -90,7 +90,7 @@ def seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> flo
 
 def fine_tuning_seconds(config: TrainingConfig, pictures: int, costs: UnitCosts) -> float:
     """Seconds that all epochs of fine-tuning take on this many training pictures."""
-    return config.fine_tune_phase.epochs * pictures * depth.trained_share(config) * costs.step
+    return config.fine_tune_phase.epochs * pictures * trained_share(config) * costs.step
 
 
 def check_time(expected: TrainingEstimate, settings: Settings) -> str:

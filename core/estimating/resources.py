@@ -9,7 +9,7 @@ from core import backbones
 from core.dataset import Dataset, fingerprints
 from core.settings import MEGABYTE, Settings
 from core.system import capacity, threads
-from core.training import depth
+from core.training import backbone_cut
 from core.training.config import TrainingConfig
 
 FLOAT32, FLOAT16 = 4, 2
@@ -92,7 +92,7 @@ def fine_tuning_bytes(config: TrainingConfig) -> float:
 
 def step_bytes(config: TrainingConfig) -> float:
     """Bytes that a fine-tuning step keeps for each picture of its batch."""
-    values = sum(stage.activations for stage in depth.trained_stages(config))
+    values = sum(stage.activations for stage in backbone_cut.trained_stages(config))
     return ACTIVATION_COPIES * values * 1e6 * FLOAT32
 
 
@@ -117,7 +117,7 @@ def view_bytes(config: TrainingConfig) -> int:
     """Bytes of disk that the features of one view take."""
     total = embedding_bytes(config)
     if config.fine_tunes:
-        cut = backbones.get(config.backbone).stages[depth.cut_stage(config)]
+        cut = backbones.get(config.backbone).stages[backbone_cut.cut_stage(config)]
         total += math.prod(cut.shape) * FLOAT16
     return total
 

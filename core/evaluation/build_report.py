@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from core.errors import BadDataset, BadInput
 from core.evaluation import calibration, intervals, metrics, prediction_sets
 from core.evaluation.calibration import Predictions
-from core.evaluation.confusion import confuse
+from core.evaluation.confusion import build_confusion
 from core.evaluation.curves import class_curves
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import (
@@ -84,11 +84,12 @@ def evaluate(
     test = Predictions(truth, checked, group)
 
     correct = int(test.correct.sum())
-    confusion = confuse(truth, test.predicted, len(classes))
+    confusion = build_confusion(truth, test.predicted, len(classes))
     counts = np.array(confusion.counts)
     effects = metrics.effects(truth, test.predicted, group, len(classes))
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
     balanced, macro, weighted = metrics.average(counts, effects)
+    training_counts = counts.sum(axis=1) if training_counts is None else training_counts
     ranks, last = metrics.ranks(truth, checked), min(TOP, len(classes) - 1)
     return Report(
         headline=headline(correct, accuracy, classes, confusion, leaked, new_groups or NewGroups()),
@@ -103,10 +104,8 @@ def evaluate(
         macro=macro,
         weighted=weighted,
         log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, group),
-        per_class=metrics.by_class(classes, metrics.count(counts), effects),
-        baseline=_baseline(
-            test, counts.sum(axis=1) if training_counts is None else training_counts
-        ),
+        per_class=metrics.by_class(classes, metrics.class_counts(counts), effects),
+        baseline=_baseline(test, training_counts),
         confusion=confusion,
         predictions=_predictions(names, test),
         certainty=_certainty(test, temperature, validation, set_levels),
@@ -128,7 +127,7 @@ def _baseline(test: Predictions, training_counts: ArrayLike) -> Baseline:
     return Baseline(
         label=most_common,
         accuracy=intervals.share(baseline, test.groups),
-        gain=intervals.gain(test.correct.astype(np.int64) - baseline, test.groups),
+        gain=intervals.accuracy_difference(test.correct.astype(np.int64) - baseline, test.groups),
     )
 
 
@@ -157,14 +156,14 @@ def _certainty(
     validation: Predictions | None,
     set_levels: Sequence[SetLevel],
 ) -> Certainty:
-    before, after = calibration.reliability(test), None
+    before = calibrated = calibration.reliability(test)
     if temperature is not None:
-        uncalibrated = calibration.scale(test.probabilities, 1 / temperature)
-        before, after = calibration.reliability(test._replace(probabilities=uncalibrated)), before
+        uncalibrated = calibration.apply_temperature(test.probabilities, 1 / temperature)
+        before = calibration.reliability(test._replace(probabilities=uncalibrated))
     offered = validation if validation is not None and len(validation.labels) else None
     return Certainty(
         before=before,
-        after=after,
+        after=None if temperature is None else calibrated,
         temperature=temperature,
         coverage=calibration.coverage(test),
         choices=calibration.choices(offered, test) if offered else (),

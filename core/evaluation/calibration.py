@@ -12,7 +12,7 @@ from core.evaluation.intervals import Flags, Floats, Ints
 from core.evaluation.report import Bin, CoveragePoint, Estimate, Reliability, Threshold
 
 BINS = 10
-COLDEST, HOTTEST = 0.05, 20.0
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 TINY = 1e-30
 COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 """Shares of the validation pictures that thresholds are offered for."""
@@ -47,14 +47,14 @@ class Predictions(NamedTuple):
         return self.probabilities.max(axis=1)
 
 
-def tempered_loss(labels: Ints, probabilities: Floats) -> float:
+def calibrated_loss(labels: Ints, probabilities: Floats) -> float:
     """Mean cross-entropy of probabilities (n, k) at the temperature that suits them best.
 
     It compares models whose confidence differs. Where every prediction is correct, the more
     confident model is better.
     """
-    scaled = scale(probabilities, fit_temperature(labels, probabilities) or COLDEST)
-    return float(metrics.log_losses(labels, scaled).mean())
+    best = fit_temperature(labels, probabilities) or LOWEST_TEMPERATURE
+    return float(metrics.log_losses(labels, apply_temperature(probabilities, best)).mean())
 
 
 def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
@@ -69,7 +69,7 @@ def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
         return None
     logits = np.log(np.maximum(probabilities, TINY))
     mean_logit = logits[np.arange(len(labels)), labels].mean()
-    low, high = np.log(COLDEST), np.log(HOTTEST)
+    low, high = np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE)
     for _ in range(50):
         middle = (low + high) / 2
         scaled = softmax(logits / np.exp(middle))
@@ -78,7 +78,7 @@ def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
     return float(np.exp((low + high) / 2))
 
 
-def scale(probabilities: Floats, temperature: float) -> Floats:
+def apply_temperature(probabilities: Floats, temperature: float) -> Floats:
     """Apply a temperature to probabilities (n, k): softmax(log p / T)."""
     return softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
@@ -117,9 +117,9 @@ def _error(bins: Sequence[Bin]) -> Estimate:
     gap, weights = np.abs(value - confidence), count / count.sum()
     most = np.maximum(high - confidence, confidence - low)
     _, above = intervals.weighted_mean(gap, gap, most, weights)
-    # Absolute gaps that are chance add up, so the lower bound is not that of a mean, and the
-    # intervals are those that all contain the truth at once (Bonferroni).
-    wider = intervals.normal_quantile(len(bins)) / intervals.Z
+    # Chance makes absolute gaps positive, so the lower bound is not that of a mean. Its intervals
+    # are wider: all of them contain the truth at once (Bonferroni).
+    wider = intervals.bonferroni_z(len(bins)) / intervals.Z
     low, high = value - wider * (value - low), value + wider * (high - value)
     least = np.maximum(0, np.maximum(low - confidence, confidence - high))
     return intervals.around(float(weights @ gap), float(weights @ least), min(above, 1.0))

@@ -9,9 +9,9 @@ WORST = 20
 """Number of mistakes that a report lists."""
 
 
-def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
+def build_confusion(labels: Ints, predicted: Ints, classes: int) -> Confusion:
     """Build the confusion matrix from class indices, (n,) each."""
-    counts = count(labels, predicted, classes)
+    counts = matrix(labels, predicted, classes)
     return Confusion(
         counts=tuple(tuple(row) for row in counts.tolist()),
         order=order(counts),
@@ -19,7 +19,7 @@ def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
     )
 
 
-def count(labels: Ints, predicted: Ints, classes: int) -> Ints:
+def matrix(labels: Ints, predicted: Ints, classes: int) -> Ints:
     """Number of pictures by actual class (rows) and predicted class (columns), (k, k)."""
     flat = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return flat.reshape(classes, classes)

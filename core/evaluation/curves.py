@@ -35,29 +35,29 @@ def thin(x: Floats, y: Floats) -> Ints:
 def _pair(positive: Flags, score: Floats) -> ClassCurves:
     # Equal probabilities pass a threshold together.
     last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
-    hits: Ints = np.cumsum(positive, dtype=np.int64)[last]
-    alarms: Ints = last + 1 - hits
-    if not hits[-1]:
+    tp: Ints = np.cumsum(positive, dtype=np.int64)[last]
+    fp: Ints = last + 1 - tp
+    if not tp[-1]:
         return ClassCurves(roc=None, precision_recall=None)
     return ClassCurves(
-        roc=_roc(hits, alarms) if alarms[-1] else None,
-        precision_recall=_precision_recall(hits, alarms),
+        roc=_roc(tp, fp) if fp[-1] else None,
+        precision_recall=_precision_recall(tp, fp),
     )
 
 
-def _roc(hits: Ints, alarms: Ints) -> Curve:
-    hits, alarms = np.append(0, hits), np.append(0, alarms)
-    x, y = alarms / alarms[-1], hits / hits[-1]
-    corners = np.append(True, (np.diff(hits, 2) != 0) | (np.diff(alarms, 2) != 0))
+def _roc(tp: Ints, fp: Ints) -> Curve:
+    tp, fp = np.append(0, tp), np.append(0, fp)
+    x, y = fp / fp[-1], tp / tp[-1]
+    corners = np.append(True, (np.diff(tp, 2) != 0) | (np.diff(fp, 2) != 0))
     corners = np.append(corners, True)
     return _curve(x[corners], y[corners], float(np.trapezoid(y, x)))
 
 
-def _precision_recall(hits: Ints, alarms: Ints) -> Curve:
-    precision, recall = hits / (hits + alarms), hits / hits[-1]
+def _precision_recall(tp: Ints, fp: Ints) -> Curve:
+    precision, recall = tp / (tp + fp), tp / tp[-1]
     area = float(np.sum(np.diff(recall, prepend=0) * precision))
-    # Between two hits precision only falls, so the ends of each fall are enough.
-    rises = np.diff(hits, prepend=0) > 0
+    # Between two hits, precision only falls, so the ends of each fall are enough.
+    rises = np.diff(tp, prepend=0) > 0
     ends = rises | np.append(rises[1:], True)
     x, y = np.append(0, recall[ends]), np.append(1, precision[ends])
     return _curve(x, y, area)

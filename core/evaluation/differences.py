@@ -102,7 +102,7 @@ def of_averages(
 ) -> tuple[Difference, Difference]:
     """Differences of balanced accuracy and macro F1, by a paired stratified bootstrap.
 
-    As in `intervals.gain`, one additional picture that only the first model predicts
+    As in `intervals.accuracy_difference`, one additional picture that only the first model predicts
     correctly and one for the second, spread over the classes, widen the intervals of small sets. Of
     every class as many pictures are drawn as its groups are worth.
 
@@ -118,7 +118,7 @@ def of_averages(
     added = [present, present, wrong], [present, wrong, present]
     label, *predictions = np.concatenate([observed, *added], axis=1)
     weights = np.concatenate([times, np.full(2 * len(present), 1 / len(present))])
-    exact = [metrics.count(confusion.count(labels, model, classes)) for model in (first, second)]
+    exact = [metrics.class_counts(confusion.matrix(labels, p, classes)) for p in (first, second)]
     support = exact[0].support
     drawn = metrics.resample(label, predictions, weights, support, effects)
 

@@ -9,7 +9,7 @@ from core.evaluation.wording import describe, difference
 
 
 class Inflation(ReportPart):
-    """Accuracy by cross-validation with folds that keep groups together, and with others.
+    """Accuracy by cross-validation with folds that keep groups together, and that do not.
 
     Attributes:
         pictures, groups: that take part: those of training and validation.
@@ -41,7 +41,7 @@ class Inflation(ReportPart):
         )
 
 
-def inflation(grouped: Floats, ordinary: Floats, groups: Ints) -> Inflation:
+def compare_splits(grouped: Floats, ordinary: Floats, groups: Ints) -> Inflation:
     """Compare two cross-validations of pictures, whose groups (n,) do not count as independent.
 
     Args:
@@ -53,5 +53,5 @@ def inflation(grouped: Floats, ordinary: Floats, groups: Ints) -> Inflation:
         groups=len(set(groups.tolist())),
         grouped=intervals.share(grouped, groups),
         ordinary=intervals.share(ordinary, groups),
-        difference=intervals.gain(ordinary - grouped, groups),
+        difference=intervals.accuracy_difference(ordinary - grouped, groups),
     )

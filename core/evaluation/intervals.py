@@ -20,8 +20,8 @@ simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benc
 """
 
 
-def normal_quantile(intervals: int) -> float:
-    """Half the width, in standard deviations, of so many intervals that are all right at once."""
+def bonferroni_z(intervals: int) -> float:
+    """Half-width, in standard deviations, of intervals that all hold at once (Bonferroni)."""
     return NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / intervals)
 
 
@@ -90,18 +90,18 @@ def design_effect(
 
 
 def proportion(successes: float, trials: float, effect: float = 1.0) -> Estimate:
-    """A proportion with its Wilson interval; `trials` is at least 1, `effect` by groups."""
+    """A proportion of 1 or more trials with its Wilson interval; `effect` as of `design_effect`."""
     low, high = wilson(successes / effect, trials / effect)
     return around(successes / trials, float(low), float(high))
 
 
 def share(values: ArrayLike, groups: Ints) -> Estimate:
-    """The mean of values 0 to 1 of pictures, (n,), as a proportion; `groups` as above."""
+    """The mean of the values of pictures, (n,) from 0 to 1, as a proportion."""
     values = np.asarray(values, float)
     return proportion(float(values.sum()), len(values), float(design_effect(values, groups)[0]))
 
 
-def gain(change: ArrayLike, groups: Ints) -> Estimate:
+def accuracy_difference(change: ArrayLike, groups: Ints) -> Estimate:
     """The difference of the accuracies of two models on the same pictures.
 
     Args:
@@ -156,9 +156,9 @@ def bootstrap(values: Floats, groups: Ints) -> Floats:
 
 
 def with_unseen(values: Floats, groups: Ints, unseen: Floats) -> tuple[Floats, Ints]:
-    """Values and groups of pictures, (n,) each, with one more typical group for each value unseen.
+    """Add a group of typical size for each unseen value to the values and groups, (n,) each.
 
-    As in `gain`, such groups widen the interval of a small test set, which may lack them.
+    As in `accuracy_difference`, they widen the interval of a small test set, which may lack them.
     """
     names, sizes = np.unique(groups, return_counts=True)
     typical = round(float((sizes**2).sum() / sizes.sum()))

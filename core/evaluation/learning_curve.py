@@ -24,9 +24,9 @@ FOLDS = 5
 REPEATS = 3
 """Maximum number of random subsets of each size in each fold."""
 PICTURES_REPEATED = 900
-"""Larger datasets need fewer repeats: so many pictures over all repeats are enough."""
+"""Number of pictures over all repeats that is enough; larger datasets need fewer repeats."""
 PICTURES_PREDICTED = 3_000
-"""Of larger datasets, not every fold is predicted: so many pictures are enough."""
+"""Number of predicted pictures that is enough; larger datasets leave some folds out."""
 MINIMUM_PER_CLASS = 4.0
 """Mean number of training groups per class in the smallest subset."""
 MAXIMUM_POINTS = 8
@@ -143,12 +143,12 @@ def _summarise(
     gain, trends = None, tuple[Trend, ...]()
     if len(points) > 1:
         full, change = correct[-1], correct[-1] - correct[-2]
-        gain = intervals.gain(change, groups)
+        gain = intervals.accuracy_difference(change, groups)
         trends = tuple(
             Trend(
                 label=int(label),
                 recall=intervals.share(full[of_class], groups[of_class]),
-                gain=intervals.gain(change[of_class], groups[of_class]),
+                gain=intervals.accuracy_difference(change[of_class], groups[of_class]),
             )
             for label in present
             for of_class in [labels == label]

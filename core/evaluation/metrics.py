@@ -36,7 +36,7 @@ class Effects(NamedTuple):
     accuracy: float
 
 
-def count(counts: Ints) -> ClassCounts:
+def class_counts(counts: Ints) -> ClassCounts:
     """Counts by class of a confusion matrix (k, k)."""
     return ClassCounts(np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0))
 
@@ -65,10 +65,9 @@ def resample(
 ) -> list[ClassCounts]:
     """Counts by class, (`RESAMPLES`, k), of bootstrap samples of a test set, for each model.
 
-    All models get the same samples, and every class keeps its number of pictures. Drawing cells,
-    which are pictures with equal labels and predictions, is equivalent to drawing pictures, and as
-    fast for a million of them. The pictures of a class are divided by the effect of their groups;
-    so many are drawn.
+    All models get the same samples, and every class keeps its number of pictures. Pictures with
+    equal labels and predictions are drawn together, as a cell: the time does not depend on their
+    number. Of each class, as many are drawn as its pictures divided by their design effect.
 
     Args:
         labels, weights: class of each cell and its weight within it, (c,).
@@ -132,10 +131,8 @@ def average(counts: Ints, effects: Effects) -> tuple[Estimate, Averages, Average
     Wilson's interval. With three pictures per class or fewer, F1 is biased downwards.
     """
     labels, predicted = np.nonzero(counts)
-    tally = count(counts)
-    (draws,) = resample(
-        labels, [predicted], counts[labels, predicted], tally.support, effects.recall
-    )
+    tally, weights = class_counts(counts), counts[labels, predicted]
+    (draws,) = resample(labels, [predicted], weights, tally.support, effects.recall)
 
     def estimate(metric: Metric, averaging: Averaging) -> Estimate:
         values, low, high, trials = _bounds(tally, metric, effects)

@@ -132,7 +132,7 @@ def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison |
     return PairedComparison(
         pictures=len(labels),
         both=int(((before == labels) & (after == labels)).sum()),
-        accuracy=Difference(intervals.gain(change, groups), p, p),
+        accuracy=Difference(intervals.accuracy_difference(change, groups), p, p),
         balanced_accuracy=balanced,
         macro_f1=macro,
         log_loss=differences.of_log_loss(labels, first.probabilities, probabilities, groups),

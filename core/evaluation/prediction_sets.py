@@ -17,7 +17,7 @@ LEVELS = (0.8, 0.9, 0.95, 0.99)
 DEFAULT = 0.95
 """The level unless the owner has chosen another; a lower one where this is not offered."""
 DIGITS = 6
-"""Of a limit, which is rounded up."""
+"""Decimal places of a limit, which is rounded up."""
 ROUNDING = 1e-9
 
 
@@ -62,7 +62,7 @@ def calibrate(predictions: Predictions) -> tuple[SetLevel, ...]:
     )
 
 
-def in_force(levels: Sequence[Level], chosen: float | None) -> Level | None:
+def level_used(levels: Sequence[Level], chosen: float | None) -> Level | None:
     """The level that applies; None for no prediction sets.
 
     Args:

@@ -14,11 +14,6 @@ OFTEN = 0.1
 LOSS_DECIDED = "; the lower log loss decided, which also measures how sure the answers are"
 """Follows figures of two models, of which the one with the lower accuracy was chosen."""
 
-NEARLY_BLACK = (
-    "This picture is nearly black, so a model sees little in it. Export it from the camera's file "
-    "again, brighter."
-)
-
 
 class NewGroups(NamedTuple):
     """Groups that the visitor chose in a test set, none of them in training.
@@ -45,7 +40,7 @@ def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
 
 
 def undefined(report: Report) -> str:
-    """Which figures are undefined for want of pictures or predictions, or an empty string."""
+    """Which figures are undefined without pictures or predictions, or an empty string."""
     classes = len(report.per_class)
     missing = {
         metric: [row.name for row in report.per_class if getattr(row, metric) is None]

@@ -68,7 +68,7 @@ class RunDetails:
         self.label_issues = run.label_issues()
         self.choices = describe_choices(run)
         self.threshold = _threshold(run, self.report)
-        self.prediction_sets = prediction_sets.in_force(
+        self.prediction_sets = prediction_sets.level_used(
             self.report.certainty.sets, run.annotations().level
         )
         scores = self.report.per_class

@@ -7,7 +7,7 @@ from core.dataset import Dataset
 from core.dataset.layout import Split
 from core.export import programs
 from core.model.storage import ModelFile
-from core.training import depth, outcome
+from core.training import backbone_cut, outcome
 from core.training.config import Augmentation, Phase, TrainingConfig
 
 PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
@@ -71,7 +71,7 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset, *, fine_
         recipe=backbone.recipe,
         depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
-        cut=backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
+        cut=backbone.stages[backbone_cut.cut_stage(config)].layer if config.fine_tunes else "",
         shares=outcome.SHARES,
     )
 

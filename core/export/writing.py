@@ -81,7 +81,7 @@ class Writer:
             if self.int8_path is not None:
                 parts.save_int8(self.int8_path, trunk)
         file = LitertFile(trunk.content.tobytes())
-        file.add_head(DenseHead.from_arrays(self.arrays).after(trunk.scale, trunk.shift))
+        file.add_head(DenseHead.from_arrays(self.arrays).with_scaling(trunk.scale, trunk.shift))
         self._describe(file, path)
 
     def _onnx(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read what the boxes of AVIF and HEIC files say of their pictures.
+"""Parse the boxes of AVIF and HEIC files, which are ISO base media files.
 
 Source: ISO/IEC 14496-12 (boxes, colr), 23008-12 (ispe, ipma, iloc, iinf, iref).
 """
@@ -24,11 +24,11 @@ _CONTAINERS |= {b"meta": 4, b"iref": 4, b"stsd": 8}
 _CONTAINERS |= {b"av01": 78, b"hvc1": 78, b"hev1": 78}  # sample entries
 """Boxes of boxes, and the bytes in them before these; `iinf` has a number of items there."""
 _IN_FILE, _IN_BOX = 0, 1
-"""What the offsets of an item are counted from: the start of the file, or of a box of data."""
+"""Origin of the offsets of an item: the start of the file, or of a box of data."""
 
 
 class Boxes:
-    """What the boxes of a file say.
+    """The contents of the boxes of a file.
 
     Attributes:
         declared: sizes of pictures.
@@ -52,13 +52,13 @@ class Boxes:
         self.references: list[tuple[int, tuple[int, ...]]] = []
         self._items: list[tuple[int, int, list[tuple[int, int]]]] = []  # id, method, extents
         self._properties: defaultdict[int, set[int]] = defaultdict(set)
-        self._of_items: defaultdict[int, set[int]] = defaultdict(set)
+        self._indices: defaultdict[int, set[int]] = defaultdict(set)
         self._data: list[int] = []
         # Sequences: offsets and sizes of the first frame, of which a file may name several.
         self._tracks: list[tuple[list[int], list[int]]] = [([], [])]
-        self._wide = False
+        self._large_ids = False
         for kind, at, size in self._boxes(0, len(content)):
-            self._understand(kind, at, size)
+            self._read_box(kind, at, size)
 
     def step(self, count: int = 1) -> None:
         """Count steps of a loop."""
@@ -68,7 +68,7 @@ class Boxes:
 
     def properties(self, item: int) -> set[int]:
         """Offsets of the properties of an item."""
-        return {at for number in self._of_items[item] for at in self._properties[number]}
+        return {at for number in self._indices[item] for at in self._properties[number]}
 
     def items(self) -> Iterator[tuple[int, memoryview]]:
         """The id of each item, and its content; sequences have the id 0."""
@@ -111,7 +111,7 @@ class Boxes:
     def _number(self, at: int, size: int) -> int:
         return int.from_bytes(self._content[at : at + size], "big")
 
-    def _understand(self, kind: bytes, at: int, size: int) -> None:  # noqa: PLR0912 - one per box
+    def _read_box(self, kind: bytes, at: int, size: int) -> None:  # noqa: PLR0912 - one per box
         content = self._content[at : at + size]
         match kind:
             case b"ispe":
@@ -128,9 +128,9 @@ class Boxes:
                 form = ">H2x4s" if content[0] <= 2 else ">I2x4s"
                 self.kinds.append(struct.unpack_from(form, self._content, at + 4))
             case b"iref":
-                self._wide = content[0] > 0
+                self._large_ids = content[0] > 0
             case b"dimg":
-                letter, width = ("I", 4) if self._wide else ("H", 2)
+                letter, width = ("I", 4) if self._large_ids else ("H", 2)
                 item, count = struct.unpack_from(f">{letter}H", content)
                 self.step(count)
                 parts = struct.unpack_from(f">{count}{letter}", content, width + 2)
@@ -146,7 +146,7 @@ class Boxes:
                 places = self._boxes(at, at + size, DEEPEST - 1)  # without boxes inside them
                 for number, (inner, start, length) in enumerate(places, 1):
                     self._properties[number].add(start)
-                    self._understand(inner, start, length)
+                    self._read_box(inner, start, length)
             case b"ipma":
                 self._read_associations(_Numbers(content))
             case b"iloc":
@@ -159,7 +159,7 @@ class Boxes:
         for _ in range(numbers.take(4)):
             item, count = numbers.take(id_size), numbers.take(1)
             self.step(count + 1)
-            self._of_items[item] |= {numbers.take(property_size) & ~essential for _ in range(count)}
+            self._indices[item] |= {numbers.take(property_size) & ~essential for _ in range(count)}
 
     def _read_locations(self, numbers: "_Numbers") -> None:
         version = numbers.take(1)

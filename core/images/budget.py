@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import BadImage, NotEnoughResources
 from core.settings import Settings
-from core.system import memory
+from core.system import malloc
 
 # Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
 SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG, or frames of AVIF and HEIC
@@ -16,7 +16,7 @@ SHARES = {"WEBP": 0.5, "AVIF": 0.7}
 LONGEST_EDGE = 65_535  # the most that JPEG allows
 PATIENCE_SECONDS = 15.0
 WITHOUT_WAITING = 1 / 500
-"""Share of the budget below which a picture, such as a thumbnail, waits for no other."""
+"""Share of the budget below which a picture, such as a thumbnail, never waits."""
 LARGE = 4_000_000
 """Pixels of pictures whose memory is returned to the system at once."""
 AT_ONCE = 1.1
@@ -97,7 +97,7 @@ class Budget:
             yield
         finally:
             if self._most and pixels > LARGE:
-                memory.trim()
+                malloc.trim()
             with self._changed:
                 self._held -= pixels
                 self._changed.notify_all()

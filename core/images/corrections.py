@@ -1,4 +1,4 @@
-"""Correct what Pillow reads otherwise than the formats define it."""
+"""Correct pictures that Pillow reads differently from how their format defines them."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
-from core.images.depth import declared_range
+from core.images.bit_depth import declared_range
 
 # Tags of TIFF, and some of their values.
 _COMPRESSION, _PHOTOMETRIC, _PLANES, _COLOUR_MAP, _SAMPLE_FORMAT = 259, 262, 284, 320, 339
 _WHITE_IS_ZERO, _YCBCR, _SEPARATE, _UNSIGNED = 0, 6, 2, (1,)
 _BY_LIBTIFF = 32_771
-"""A compression that Pillow leaves to libtiff, which goes by the tag in the file."""
+"""A compression that Pillow leaves to libtiff, which itself reads the tag in the file."""
 _NATIVE = {"I;16BS": "I;16NS", "I;32BS": "I;32NS", "F;32BF": "F;32NF"}
 """Encodings in big-endian order, and in the order of this machine."""
 _LEVEL_STEPS = {"L;2": 85, "L;4": 17}
@@ -41,10 +41,10 @@ def _correct_tiff_decoder(opened: TiffImageFile) -> None:
     if opened.mode == "F" and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise _unread("floating-point numbers of which 0 is white")
     if not opened.use_load_libtiff and (is_separate or tags.get(_PHOTOMETRIC) == _YCBCR):
-        # Pillow takes planes for 8 bits, and pixels for whole ones where colours are subsampled.
+        # Pillow itself would read planes as 8 bits, and ignore that colours are subsampled.
         tags[_COMPRESSION] = _BY_LIBTIFF
         opened._setup()
-    if opened.use_load_libtiff:  # it gives numbers in the order of this machine
+    if opened.use_load_libtiff:  # it returns the byte order of this machine
         tile: Any = opened.tile[0]
         encoding, *others = tile.args
         opened.tile = [tile._replace(args=(_NATIVE.get(encoding, encoding), *others))]
@@ -62,7 +62,7 @@ def correct_values(image: Image.Image, opened: Image.Image) -> Image.Image:
         return image
     tags = opened.tag_v2
     if image.mode == "P" and max(colours := tags.get(_COLOUR_MAP, [256])) < 256:
-        # Some programs write the colour map in 8 bits; libtiff takes it so too.
+        # Some programs write the colour map in 8 bits; libtiff accepts that, too.
         image.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
     elif image.mode == "La":  # premultiplied, which Pillow converts to no other mode
         return image.convert("LA")
@@ -73,7 +73,7 @@ def correct_values(image: Image.Image, opened: Image.Image) -> Image.Image:
     elif image.mode == "I;16B":  # Pillow computes no extrema of it
         return Image.fromarray(np.asarray(image).astype(np.uint16))
     elif image.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        # Pillow turns round only 8 bits.
+        # Pillow inverts only 8-bit values.
         total = np.uint16(sum(declared_range(opened) or ()))
         return Image.fromarray(total - np.minimum(np.asarray(image), total))
     return image

@@ -6,21 +6,25 @@ import numpy as np
 from PIL import Image
 
 
-def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
+def crop_and_resize(image: np.ndarray | Image.Image, size: int, crop: float = 1.0) -> np.ndarray:
     """Crop the central square and resize it in one step.
 
     Equivalent to resizing the shorter edge to `size / crop` and then cropping the central `size`
     pixels, which is how ImageNet models are evaluated.
 
     Args:
-        image: (h, w, 3) uint8.
+        image: RGB, of Pillow or (h, w, 3) uint8.
         size: edge of the result in pixels.
         crop: edge of the square relative to the shorter edge, over 0 and up to 1.
 
     Returns:
         (size, size, 3) uint8.
     """
-    return cropped(Image.fromarray(image), size, crop)
+    picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    edge = crop * min(picture.size)
+    left, top = ((length - edge) / 2 for length in picture.size)
+    box = (left, top, left + edge, top + edge)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
@@ -38,12 +42,3 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
-
-
-def cropped(image: Image.Image, size: int, crop: float) -> np.ndarray:
-    """The central square of an RGB picture, (size, size, 3) uint8; arguments as above."""
-    width, height = image.size
-    edge = crop * min(height, width)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))

@@ -8,15 +8,16 @@ import numpy as np
 from PIL import Image
 
 from core.images import colour, tags
+from core.images.bit_depth import AS_DECLARED, Depth, Scale
 from core.images.budget import BUDGET
-from core.images.cropping import crop_and_resize, cropped
-from core.images.depth import AS_DECLARED, Depth, Scale
-from core.images.formats import read, refusals
+from core.images.cropping import crop_and_resize
+from core.images.formats import as_bad_image, read
 from core.images.loading import load
 from core.images.pixels import to_rgb
 from core.settings import Settings
 
-_UPRIGHT = {
+_TO_UPRIGHT = {  # by EXIF orientation
+    1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -70,13 +71,13 @@ def decode(
     Args:
         shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
             at 1/2, 1/4 or 1/8 of its size.
-        for_screen: whether any other format may be reduced likewise, by the mean of its pixels.
+        for_screen: whether other formats may be reduced, too, by averaging pixels.
 
     Returns:
         (h, w, 3) uint8 RGB.
 
     Raises:
-        BadImage: the file is no picture, damaged or beyond the limits.
+        BadImage: the file is not a picture, is damaged or exceeds a limit.
         NotEnoughResources: this process decodes too many other pictures.
     """
     return decode_with_info(
@@ -93,20 +94,20 @@ def decode_with_info(
     for_screen: bool = False,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
-    with refusals(), ExitStack() as held:
+    with as_bad_image(), ExitStack() as held:
         held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
-        image, kind, (width, height), turn, deep, cut, frames = load(
+        image, kind, (width, height), orientation, depth, cut, frames = load(
             content, shorter_edge, scale, limits, held
         )
         factor = min(image.size) // shorter_edge if for_screen and shorter_edge else 1
-        pixels = to_rgb(image, kind, deep, scale, max(1, factor))
+        pixels = to_rgb(image, kind, depth, scale, max(1, factor))
         day, device = tags.capture(image.info)
         del image  # rotating makes another copy
-    if turn >= 5:
+    if orientation >= 5:
         width, height = height, width
-    upright = _turned(pixels, turn)
-    return DecodedImage(upright, kind, width, height, day, device, cut, frames, deep)
+    upright = _upright(pixels, orientation)
+    return DecodedImage(upright, kind, width, height, day, device, cut, frames, depth)
 
 
 def decode_and_crop(
@@ -141,26 +142,25 @@ def decode_squares(
     """Decode a picture once and fit it as `decode_and_crop` does, with several sizes and crops."""
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = max(int(np.ceil(size / crop)) for size, crop in squares)
-    with refusals(), ExitStack() as held:
+    with as_bad_image(), ExitStack() as held:
         held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
-        image, kind, _, turn, deep, *_ = load(content, shorter_edge, scale, limits, held)
-        # Most pictures: colours are converted last, and no array of the whole is needed.
+        image, kind, _, orientation, depth, *_ = load(content, shorter_edge, scale, limits, held)
+        # True of most pictures: colours are converted last, without an array of the whole picture.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None
         if plain:
             image.info.pop("icc_profile", None)
-        if plain and turn == 1:
-            views = [cropped(image, *square) for square in squares]
+        if plain and orientation == 1:
+            pixels: np.ndarray | Image.Image = image
         else:
-            pixels = _turned(to_rgb(image, kind, deep, scale), turn)
-            views = [crop_and_resize(pixels, *square) for square in squares]
-            del pixels
-        del image  # before its part of the budget is free
+            pixels = _upright(to_rgb(image, kind, depth, scale), orientation)
+        views = [crop_and_resize(pixels, *square) for square in squares]
+        del image, pixels  # before their part of the budget is free
     if transform is None:
         return views
     return [np.asarray(transform.apply(Image.fromarray(view))) for view in views]
 
 
-def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
-    return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    return np.ascontiguousarray(_TO_UPRIGHT[orientation](pixels))

@@ -34,7 +34,7 @@ for library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def as_bad_image() -> Iterator[None]:
     """Convert all exceptions of decoders to BadImage."""
     try:
         yield

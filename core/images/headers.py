@@ -6,13 +6,13 @@ from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from core.errors import BadImage
-from core.images import coded_size, foreign
+from core.images import coded_size, unsupported
 from core.images.budget import SCAN_PIXELS, area, check_size
 from core.images.tags import check_raw, check_tags
 from core.settings import Settings
 
 PLAIN_PIXELS = 500_000  # decoders in Python: plain PPM, odd depths of PPM, run-length BMP
-# Of lossless WebP, which may have a group of tables for each 4 × 4 pixels (RFC 9649, 6.2.2).
+# Lossless WebP may have a group of tables for each 4 × 4 pixels (RFC 9649, 6.2.2).
 GROUP_AREA, GROUP_BITS, MOST_GROUPS = 16, 20, 65_536
 GROUP_COST = 800  # pixels that take as much memory as a group
 
@@ -34,7 +34,7 @@ def check(content: bytes, limits: Settings) -> None:
         check_tags(content)
         check_raw(content)
     elif not head.startswith((b"\xff\xd8", b"\x89PNG\r\n")):
-        foreign.check(head)
+        unsupported.check(head)
         if head[4:8] == b"ftyp":
             coded_size.check(content, limits)
 

@@ -16,9 +16,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
-from core.images import corrections, foreign, headers, tags
-from core.images.budget import BUDGET, SHARES, area, check_size
-from core.images.depth import (
+from core.images import corrections, headers, tags, unsupported
+from core.images.bit_depth import (
     Depth,
     Scale,
     declared_range,
@@ -26,8 +25,9 @@ from core.images.depth import (
     lower_bytes,
     stretched,
 )
+from core.images.budget import BUDGET, SHARES, area, check_size
 from core.images.formats import FORMATS
-from core.images.pixels import is_nearly_whole
+from core.images.pixels import is_nearly_complete
 from core.settings import Settings
 
 # A JPEG of several scans, such as a progressive one, needs memory for all its coefficients, about
@@ -37,7 +37,7 @@ SCANNED_PIXELS = 18_000_000
 REDUCED_AREA = 4
 
 READS = 200_000
-"""How often a picture may read from its file, mostly in parsers of Pillow that are in Python."""
+"""Limit of reads from the file of a picture, mostly by parsers of Pillow in Python."""
 JPEG_COPIES = 100 << 30
 """Sum of the offsets at which what comes before the first scan is read: Pillow joins parts of
 metadata one by one, so that each may copy all before it. The longest parts make 80 GB of 50 MB."""
@@ -54,14 +54,14 @@ class Loaded(NamedTuple):
     Attributes:
         kind: its format, as in `DecodedImage`.
         size: of the whole picture; `image` may be smaller.
-        turn: EXIF orientation that `image` still needs.
+        orientation: by EXIF, 1 to 8, to which `image` is still turned.
         depth, cut_short, has_frames: as in `DecodedImage`.
     """
 
     image: Image.Image
     kind: str
     size: tuple[int, int]
-    turn: int
+    orientation: int
     depth: Depth | None
     cut_short: bool
     has_frames: bool
@@ -147,10 +147,10 @@ def _load(
                 low.tile = lower
                 low.load()
                 image = stretched(image, low, scale.gain)
-        turn = tags.orientation(opened.info)
+        orientation = tags.orientation(opened.info)
         if kind == "TIFF":  # Pillow has already turned it
-            size, turn = image.size, 1
-        return Loaded(image, kind, size, turn, depth, cut_short, frames)
+            size, orientation = image.size, 1
+        return Loaded(image, kind, size, orientation, depth, cut_short, frames)
 
 
 def _plan(
@@ -190,8 +190,8 @@ def _plan(
 def _has_frames(opened: ImageFile.ImageFile, content: bytes) -> bool:
     """Whether a file has more pages or frames than the first; copies of it are none."""
     if opened.format == "GIF":  # Pillow would step through all blocks of the first in Python
-        found = islice(_GIF_FRAME.finditer(content, opened.tile[0].offset), GIF_FRAMES)
-        boxes = (struct.unpack("<4H", match[1]) for match in found)
+        matches = islice(_GIF_FRAME.finditer(content, opened.tile[0].offset), GIF_FRAMES)
+        boxes = (struct.unpack("<4H", match[1]) for match in matches)
         width, height = opened.size
         return any(0 < w <= width - x and 0 < h <= height - y for x, y, w, h in boxes)
     if opened.format == "TIFF":
@@ -207,7 +207,7 @@ def _read_pixels(
         opened.load()
         cut_short = False
     except OSError:
-        cut_short = is_nearly_whole(opened, kind, opened.size[1] / size[1])
+        cut_short = is_nearly_complete(opened, kind, opened.size[1] / size[1])
         if not cut_short:
             raise
     check_size(opened.size, limits, kind)
@@ -225,7 +225,7 @@ def _identified(content: bytes) -> ImageFile.ImageFile:
             file.pieces_left = sys.maxsize  # their decoders read pixel by pixel
         return opened
     except (Image.UnidentifiedImageError, SyntaxError) as error:
-        if kind := foreign.kind(content):
+        if kind := unsupported.kind(content):
             raise BadImage(
                 f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
                 "it as PNG of 8 bits."

@@ -7,14 +7,18 @@ from PIL import Image
 
 from core.errors import BadImage
 from core.images import colour
-from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
+from core.images.bit_depth import AS_DECLARED, Depth, Scale, usual_range
 
 WHOLE = 0.95
 """Share of a picture that suffices if the end of its file is missing."""
 JPEG_ROWS = 16
 """Rows that the decoder of JPEG holds back until it has seen what follows."""
 BLACK = 20
-"""Grey level below which a picture is nearly black, as with 12 bits in a file of 16."""
+"""Grey level below which a picture is nearly black, such as 12-bit values in a 16-bit file."""
+NEARLY_BLACK = (
+    "This picture is nearly black, so a model sees little in it. Export it from the camera's file "
+    "again, brighter."
+)
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 
@@ -22,21 +26,21 @@ STRIP_PIXELS = 1 << 20
 def to_rgb(
     image: Image.Image,
     kind: str = "",
-    deep: Depth | None = None,
+    depth: Depth | None = None,
     scale: Scale = AS_DECLARED,
     factor: int = 1,
 ) -> np.ndarray:
     """Pixels of a loaded picture, (h, w, 3) uint8.
 
     Args:
-        deep: its values if it has more than 8 bits.
+        depth: its values if it has more than 8 bits.
         factor: of reduction; each pixel is the mean of `factor` × `factor`.
 
     Raises:
         BadImage: the mode cannot be converted.
     """
     width, height = image.size
-    convert = _converter(image, kind, deep, scale)
+    convert = _converter(image, kind, depth, scale)
     pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
     rows = max(1, STRIP_PIXELS // max(width, 1) // factor)
     for top in range(0, len(pixels), rows):
@@ -49,7 +53,7 @@ def to_rgb(
     return pixels
 
 
-def is_nearly_whole(opened: Image.Image, kind: str, scale: float) -> bool:
+def is_nearly_complete(opened: Image.Image, kind: str, scale: float) -> bool:
     """Whether at least 95 % of the rows were decoded before the file ended; the others are zero.
 
     Args:
@@ -63,7 +67,7 @@ def is_nearly_whole(opened: Image.Image, kind: str, scale: float) -> bool:
 
 
 def nearly_black(pixels: np.ndarray) -> bool:
-    """Whether 99 % of the values, uint8, are below `BLACK`, as for 12 bits in a file of 16."""
+    """Whether 99 % of the values, uint8, are below `BLACK`."""
     return bool(np.count_nonzero(pixels >= BLACK) < 0.01 * pixels.size)
 
 
@@ -86,11 +90,12 @@ def laplacian(levels: np.ndarray) -> float:
 
 
 def _converter(
-    image: Image.Image, kind: str, deep: Depth | None, scale: Scale
+    image: Image.Image, kind: str, depth: Depth | None, scale: Scale
 ) -> Callable[[Image.Image], np.ndarray]:
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
-    if deep is not None and image.mode[0] in "IF":  # others have been stretched
-        black, white = deep.declared or scale.undeclared or usual_range(*deep[:2], whole=deep.whole)
+    if depth is not None and image.mode[0] in "IF":  # others have been stretched
+        known = depth.declared or scale.undeclared
+        black, white = known or usual_range(*depth[:2], whole=depth.whole)
         transparent = image.info.get("transparency")
         span = (white - black) / scale.gain
         return lambda strip: _scaled(np.asarray(strip), black, span, transparent)

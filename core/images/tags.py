@@ -144,7 +144,7 @@ class _Tiff:
         return next(self.numbers(_SUBFILE_TYPE, entries), 0)
 
     def has_pages(self) -> bool:
-        """Whether a directory after the first is no smaller copy and no mask."""
+        """Whether a directory after the first is neither a smaller copy nor a mask."""
         others = (self.entries(start, FIRST_ENTRIES) for start in self.directories()[1:])
         return any(not self.subfile_type(entries) & _COPY_OR_MASK for entries in others)
 

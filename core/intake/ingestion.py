@@ -19,12 +19,12 @@ from core import dataset as datasets
 from core.archive import sources
 from core.archive.unpacking import Member
 from core.checks import Finding, Remedy, Severity
-from core.checks.findings import apply
+from core.checks.remedies import apply
 from core.dataset import Dataset, Example, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints
 from core.dataset.grouping import GroupSource, Suggestion
-from core.dataset.interpretation import Classes
+from core.dataset.interpretation import ClassExpectation
 from core.dataset.reading import check_limits
 from core.errors import BadDataset, BadInput
 from core.images import Scale
@@ -61,7 +61,7 @@ def ingest(
     progress: Progress = ignore,
     notes: Iterable[Finding] = (),
     *,
-    classes: Classes = "several",
+    expect_classes: ClassExpectation = "several",
     scale: Scale | None = None,
 ) -> Intake:
     """Ingest a zip or a folder of class folders.
@@ -70,7 +70,7 @@ def ingest(
         source: the upload; not changed.
         folder: the intake folder, created if missing.
         notes: findings to report along with those of the checks.
-        classes: how to find classes, as in `dataset.interpretation`.
+        expect_classes: how to find classes, as in `dataset.interpretation`.
         scale: brightness scale of pictures of more than 8 bits; None to derive it from them.
 
     Raises:
@@ -85,7 +85,7 @@ def ingest(
         progress,
         name=sources.readable_path(Path(name)),
         thumbnails=folder / THUMBNAILS,
-        classes=classes,
+        expect_classes=expect_classes,
         scale=scale,
     )
     notes = (*notes, *reading.notes)

@@ -14,7 +14,7 @@ from core.checks import Finding
 from core.errors import NotEnoughResources, UnknownModel
 from core.images import Scale
 from core.intake import Intake
-from core.jobs import JobFolder, enqueue, folders, quotas
+from core.jobs import JobFolder, enqueue, owned_folders, quotas
 from core.jobs.folder import JobSpec
 from core.settings import Settings
 
@@ -120,7 +120,7 @@ def get(settings: Settings, upload_id: str) -> Upload:
     Raises:
         UnknownModel: there is none, or it was deleted.
     """
-    if folders.ID.fullmatch(upload_id):
+    if owned_folders.ID.fullmatch(upload_id):
         path = _folder(settings) / upload_id
         # Unlike `touch`, this creates nothing if a sweep has just deleted the upload.
         with contextlib.suppress(FileNotFoundError):
@@ -134,7 +134,7 @@ def get(settings: Settings, upload_id: str) -> Upload:
 
 def sweep(settings: Settings) -> None:
     """Delete uploads that have not been used for a while and that no job needs."""
-    folders.sweep(_folder(settings), lambda: runs.folders_in_use(settings), settings)
+    owned_folders.sweep(_folder(settings), lambda: runs.folders_in_use(settings), settings)
 
 
 @contextlib.contextmanager
@@ -142,7 +142,7 @@ def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
     """Create the folder of an upload; deleted again if the block raises."""
     sweep(settings)
     quotas.check_pictures(by, settings)
-    with folders.create(_folder(settings), "The pictures", settings, by=by) as path:
+    with owned_folders.create(_folder(settings), "The pictures", settings, by=by) as path:
         yield Upload(path)
 
 

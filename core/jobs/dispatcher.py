@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 Drain = Callable[[Queue, Settings], None]
 LOCK_SECONDS = 1.0
-BESIDE_BYTES = 4_000 * MEGABYTE
+BYTES_BESIDE_OTHERS = 4_000 * MEGABYTE
 """Free memory that a job needs to start beside the last steps of others."""
 CROWDED = "Waiting for memory, until the last training has finished its remaining steps."
 NO_SLOT = "Waiting until another job on this host has ended."
@@ -36,7 +36,7 @@ def drain(queue: Queue, settings: Settings) -> None:
     """Run the jobs of a queue on this machine, one at a time, the oldest first.
 
     An export that is stopped for a training keeps its ticket, and runs again afterwards. A training
-    gives up its place with its report: the next one runs beside what is left of it, if there is
+    gives up its place once it has its report: the next one runs beside its last steps, if there is
     memory for both.
     """
     beside: dict[str, threading.Thread] = {}
@@ -49,10 +49,9 @@ def drain(queue: Queue, settings: Settings) -> None:
         tickets = queue.tickets()
         if not tickets and not beside:
             return
-        crowded = bool(beside and tickets) and capacity.free_memory() < BESIDE_BYTES
-        if crowded:
-            crowded = _is_kept_waiting(tickets[0], CROWDED)
-        if not tickets or crowded or workers.must_wait(queue.kind, settings):
+        crowded = tickets and beside and capacity.free_memory() < BYTES_BESIDE_OTHERS
+        kept_waiting = crowded and _is_kept_waiting(tickets[0], CROWDED)
+        if not tickets or kept_waiting or workers.must_wait(queue.kind, settings):
             time.sleep(workers.POLL_SECONDS)
             continue
         job = _thread(tickets[0], queue, settings)
@@ -133,12 +132,12 @@ def _run_ticket(ticket: Path, queue: Queue, settings: Settings) -> None:
         with suppress(OSError):  # on a full disk the next reader finds the job interrupted
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
-        if not _waits(folder):
+        if not _is_preempted(folder):
             queue.withdraw(ticket)
             log_end(folder)
 
 
-def _waits(folder: JobFolder) -> bool:
+def _is_preempted(folder: JobFolder) -> bool:
     """Whether an export was stopped for a training and keeps its ticket.
 
     Any other job that is queued again was queued by somebody else, with another ticket.

@@ -60,7 +60,7 @@ class Status(BaseModel, frozen=True, validate_by_name=True, serialize_by_alias=T
     Attributes:
         sentence: why the job failed or was interrupted, or what it waits for.
         queued_at, started_at, ended_at: in seconds since 1970.
-        gave_way_at: when the job gave up its place in the queue and stood back, likewise.
+        gave_way_at: when the job gave up its place in the queue, likewise.
         earlier_seconds: of earlier attempts, which were interrupted.
     """
 
@@ -79,7 +79,7 @@ class Status(BaseModel, frozen=True, validate_by_name=True, serialize_by_alias=T
         return self._seconds_until(self.ended_at)
 
     @property
-    def seconds_in_line(self) -> float | None:
+    def blocking_seconds(self) -> float | None:
         """How long this attempt has kept others waiting, or did; None before it started."""
         return self._seconds_until(self.gave_way_at or self.ended_at)
 

@@ -50,20 +50,20 @@ class Queue:
         files.write_text(self.path / name, str(folder.resolve()))
 
     def tickets(self) -> list[Path]:
-        """The tickets of the jobs in line, the oldest first, which may be running."""
+        """The tickets in the queue, the oldest first, whose job may be running."""
         return sorted(path for path in self.path.iterdir() if not path.name.startswith("."))
 
     def tickets_beside(self) -> list[Path]:
-        """The tickets of running jobs that gave up their place in line, the oldest first."""
+        """The tickets of running jobs that gave up their place, the oldest first."""
         return sorted(self._beside.iterdir()) if self._beside.is_dir() else []
 
     def ticket_of(self, folder: JobFolder) -> Path | None:
-        """The ticket of a job, in line or beside it; None if it has none."""
+        """The ticket of a job, in the queue or beside it; None if it has none."""
         tickets, wanted = [*self.tickets(), *self.tickets_beside()], folder.path.name
         return next((t for t in tickets if t.name.partition("-")[2] == wanted), None)
 
     def step_aside(self, ticket: Path) -> None:
-        """Let a running job give up its place in line; its ticket is kept beside the line."""
+        """Let a running job give up its place in the queue; its ticket is kept beside it."""
         self._beside.mkdir(exist_ok=True)
         with suppress(FileNotFoundError):  # it was withdrawn
             ticket.rename(self._beside / ticket.name)

@@ -34,7 +34,7 @@ def check_space(by: str, settings: Settings) -> None:
     """Check that the host and this visitor have disk space left.
 
     Args:
-        by: the visitor's mark.
+        by: the visitor's id.
 
     Raises:
         LimitExceeded: the host's disk, or the visitor's share of it, is full.
@@ -128,7 +128,7 @@ def check_queue(by: str, settings: Settings) -> None:
 
 
 def _folders(by: str, settings: Settings, names: Iterable[str] = OWNED) -> Iterator[Path]:
-    """The folders that a visitor owns; none for a visitor without a mark."""
+    """The folders that a visitor owns; none without an id."""
     for name in names if by else ():
         with suppress(FileNotFoundError):
             yield from (p for p in (settings.home / name).iterdir() if visitors.owner(p) == by)
@@ -152,10 +152,10 @@ def _count_pictures(folder: Path) -> int:
 
 
 def _seconds_since(since: float, folder: Path) -> float:
-    """How long the job of a folder kept others waiting, if it ended after a moment."""
+    """How long the job of a folder kept others waiting, if it did not end before `since`."""
     try:
         status = JobFolder(folder).recorded()
     except OSError:
         return 0.0
-    seconds = status.earlier_seconds + (status.seconds_in_line or 0.0)
+    seconds = status.earlier_seconds + (status.blocking_seconds or 0.0)
     return seconds if (status.ended_at or time.time()) >= since else 0.0

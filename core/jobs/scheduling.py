@@ -51,8 +51,8 @@ def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") ->
         )
     quotas.check_queue(by, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    # Marked before anything else, so that no folder is left without an owner. A run or a model
-    # keeps its owner; a backbone has none, and its mark says who had it prepared last.
+    # The owner comes first, so that no folder is left without one. A run or a model keeps its
+    # owner; that of a backbone is the visitor who had it prepared last.
     if spec.kind == "prepare" or not visitors.owner(folder):
         visitors.set_owner(folder, by)
     job.open(spec)
@@ -72,11 +72,11 @@ def status(folder: JobFolder, settings: Settings) -> Status:
     if recorded.state is State.RUNNING:
         alive, ticket = folder.worker_alive, queue.ticket_of(folder)
         unattended = ticket is not None and not queue.held
-        # A cluster looks after the jobs in line, but after none that gave way on this machine.
-        local = settings.runner == "local" or ticket in queue.tickets_beside()
-        if not alive and (ticket is None or (unattended and local)):
+        on_cluster, beside = settings.runner != "local", ticket in queue.tickets_beside()
+        # A cluster looks after jobs in the queue, not after those that gave way on this machine.
+        if not alive and (ticket is None or (unattended and (beside or not on_cluster))):
             return _interrupt(folder, ticket, settings)
-        if unattended and (settings.runner == "local" or not local):
+        if unattended and not (beside and on_cluster):
             _start_missing(queue, settings)
         return folder.recorded()  # the dispatcher records how the job ended
     # A negative wait: the clock was set back.

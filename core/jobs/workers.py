@@ -26,7 +26,7 @@ KILL_SECONDS = 60.0
 """How long the system may take to end a killed process."""
 NICENESS = 10
 """Niceness of worker processes: the web process, where people wait, goes first."""
-LOWEST = 19
+LOWEST_PRIORITY = 19
 """Niceness of a worker that gave way to the next job."""
 ENVIRONMENT = {
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV",
@@ -72,7 +72,7 @@ def must_wait(kind: Kind, settings: Settings) -> bool:
 
 
 def give_way(folder: JobFolder, settings: Settings) -> None:
-    """Give up the place in the queue: the next job starts, and this process stands back.
+    """Give up the place in the queue to the next job, and lower the priority of this process.
 
     A job outside the queue goes on as it is. So does one on a cluster, which has its own queue.
     """
@@ -85,9 +85,9 @@ def give_way(folder: JobFolder, settings: Settings) -> None:
     if sys.platform == "linux":  # niceness is a thread's there; new threads and processes inherit
         for thread in psutil.Process().threads():
             with suppress(OSError):  # the thread has just ended
-                os.setpriority(os.PRIO_PROCESS, thread.id, LOWEST)
+                os.setpriority(os.PRIO_PROCESS, thread.id, LOWEST_PRIORITY)
     elif os.name == "posix":
-        os.nice(LOWEST)
+        os.nice(LOWEST_PRIORITY)
     queue.step_aside(ticket)
     with suppress(OSError):  # on a full disk the next job starts all the same
         folder.give_way()
@@ -109,7 +109,7 @@ def run(folder: JobFolder, settings: Settings) -> None:
         )
     if os.name == "posix":
         with suppress(psutil.Error):
-            worker.nice(min(LOWEST, worker.nice() + NICENESS))
+            worker.nice(min(LOWEST_PRIORITY, worker.nice() + NICENESS))
     _watch(folder, worker, settings, settings.job_minutes * 60, scratch)
 
 
@@ -212,12 +212,10 @@ def _clear(folder: JobFolder) -> None:
 def _record_end(folder: JobFolder, code: int | None, overdue: bool, settings: Settings) -> None:
     recorded = folder.recorded().state
     if overdue and recorded is not State.FINISHED:
-        state, sentence = (
-            State.FAILED,
-            (
-                f"It took longer than the {settings.job_minutes:g} minutes that this host allows. "
-                f"The host can raise {settings.variable('job_minutes')}."
-            ),
+        state = State.FAILED
+        sentence = (
+            f"It took longer than the {settings.job_minutes:g} minutes that this host allows. "
+            f"The host can raise {settings.variable('job_minutes')}."
         )
     elif recorded.ended:
         return

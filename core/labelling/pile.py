@@ -22,15 +22,15 @@ from core.dataset import Dataset, Example, Skipped, splitting
 from core.dataset.fingerprints import Fingerprints
 from core.errors import BadDataset
 from core.images import AS_DECLARED, Scale
-from core.jobs import folders, quotas
+from core.jobs import owned_folders, quotas
 from core.labelling import clusters
 from core.settings import Settings
 from core.system import files
 from core.system.progress import Progress
 from core.training import cache, engines, features
+from core.training.augmentation import Rendering
 from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
-from core.training.views import Rendering
 
 FILE, FEATURES = "pile.json", "features.npy"
 MINIMUM_PICTURES = 12
@@ -128,7 +128,7 @@ def ingest(source: Path, name: str, folder: Path, settings: Settings, progress: 
         progress,
         name=name,
         thumbnails=folder / intake.THUMBNAILS,
-        classes="none",
+        expect_classes="none",
     ).dataset
     dataset = _without_duplicates(
         checks.examine(dataset, pictures, settings, progress)[0], pictures
@@ -184,7 +184,7 @@ def load(folder: Path) -> Pile:
 
 def list_piles(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
     """Folders of all piles that `owned` accepts, the last used first."""
-    paths = folders.list_folders(settings.home / quotas.UPLOADS)
+    paths = owned_folders.list_folders(settings.home / quotas.UPLOADS)
     piles = [path for path in paths if (path / FILE).is_file() and owned(path)]
     return sorted(piles, key=files.modified, reverse=True)
 
@@ -216,7 +216,7 @@ def _embeddings(
     backbone = backbones.get(backbones.DEFAULT)
     if serving.locate(backbone, settings) is None:
         serving.prepare(backbone, settings, progress)
-    with cache.opened(cache.cache_folder(pictures, settings), settings) as opened:
+    with cache.open_cache(cache.cache_folder(pictures, settings), settings) as opened:
         return features.extract(
             dataset.examples,
             pictures,

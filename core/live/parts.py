@@ -19,15 +19,15 @@ from core.model.litert_file import LitertFile
 
 OUTPUTS = ("embedding", "feature_map")
 DROPPED_BITS = 8
-"""Of a float32's 23 bits of fraction. Dropping 8 moves probabilities by up to 0.0002; float16 would
-drop 13 and move them by up to 0.007."""
+"""Dropped bits of the 23 bits of a float32's fraction. With 8, probabilities move by up to 0.0002;
+float16 would drop 13 and move them by up to 0.007."""
 GZIP_LEVEL = 1
 """Exponents shrink at any level, fractions at none."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a model as `squeeze` returns it. Browsers cache it under its hash."""
+    """A compressed part of a model, which browsers cache under its hash."""
 
     sha256: str
     content: bytes
@@ -35,8 +35,8 @@ class Part:
     @classmethod
     def of(cls, content: bytes) -> Part:
         """Compress a file."""
-        squeezed = squeeze(content)
-        return cls(hashlib.sha256(squeezed).hexdigest(), squeezed)
+        compressed = compress(content)
+        return cls(hashlib.sha256(compressed).hexdigest(), compressed)
 
 
 def labels(classifier: Classifier) -> Part:
@@ -91,7 +91,7 @@ def round_fraction(values: np.ndarray) -> np.ndarray:
     return (raised & ~np.uint32((1 << DROPPED_BITS) - 1)).view(np.float32)
 
 
-def squeeze(content: bytes) -> bytes:
+def compress(content: bytes) -> bytes:
     """Compress a file that is mostly float32 numbers.
 
     The first bytes of all words come first, then all second bytes, and so on: gzip compresses

@@ -13,7 +13,7 @@ PATHS = {
     "compat.js": f"@litertjs/core@{VERSION}/wasm/litert_wasm_compat_internal.js",
     "compat.wasm": f"@litertjs/core@{VERSION}/wasm/litert_wasm_compat_internal.wasm",
 }
-"""By their names in `runtime.js`; `compat` is for processors without relaxed SIMD."""
+"""Paths by their names in `runtime.js`; `compat` is for processors without relaxed SIMD."""
 DIGESTS = {
     "index.js": "e7daccc3a31eef890848a737ccb863ded5f046a6b40c3fdc0556495adeb5d9b3",
     "wasm-utils.js": "e0e20bc28ab001ac732cf40d15b6eebd24fb0deaeb95eeba5100f51eebf015f2",
@@ -26,7 +26,7 @@ DIGESTS = {
 
 
 def files(settings: Settings) -> dict[str, tuple[str, str]] | None:
-    """Address and SHA-256 in hex of each file, by name; None if browsers shall load no runtime.
+    """Address and SHA-256 in hex of each file, by name; None if the server predicts every frame.
 
     An address may be relative to the page.
     """

@@ -13,13 +13,13 @@ from core import images
 
 MINIMUM_PICTURES = 20
 """Smallest number of pictures whose percentiles mean anything."""
-MOST = 400
+SAMPLED = 400
 """Largest number of pictures measured, which takes about a second."""
 SHARES = (0.01, 0.05, 0.5, 0.95, 0.99)
 """Shares of the training pictures below each value of `Percentiles`."""
-ENOUGH = 100
-"""Number of pictures that shows the first and the 99th percentile."""
-FLAT = 4.0
+RELIABLE_PICTURES = 100
+"""Number of pictures from which the 1st and 99th percentile are taken as they are."""
+LOWEST_CONTRAST = 4.0
 """Grey levels of contrast below which differences are noise."""
 QUALITY = 92
 """JPEG quality of camera frames, as in `ui/live_camera/jpeg.js`."""
@@ -74,7 +74,7 @@ def measure(picture: np.ndarray) -> Measures:
     """Measure (size, size, 3) uint8 RGB; only pictures of one size can be compared."""
     grey = np.asarray(Image.fromarray(picture).convert("L"))
     red, green, blue = picture.reshape(-1, 3).mean(axis=0, dtype=np.float64)
-    detail = images.laplacian(grey) / max(float(grey.std()), FLAT)
+    detail = images.laplacian(grey) / max(float(grey.std()), LOWEST_CONTRAST)
     return Measures(
         float(grey.mean()),
         100 * float(red - blue) / max(float(red + green + blue), 1.0),
@@ -103,7 +103,7 @@ def summarise(measurements: Sequence[Measures]) -> Appearance | None:
         return None
     values = np.array(measurements, np.float64)
     bounds = np.quantile(values, SHARES, axis=0)
-    if len(measurements) < ENOUGH:
+    if len(measurements) < RELIABLE_PICTURES:
         within = np.array(list(BOUNDS.values())).T
         predicted = _predicted(values).clip(*within)
         half = len(SHARES) // 2

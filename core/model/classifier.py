@@ -108,7 +108,7 @@ Open = Callable[[Path], ServingModel]
 """Opens a LiteRT file; callers that cache interpreters pass their own."""
 
 
-def opened(path: Path) -> ServingModel:
+def on_two_threads(path: Path) -> ServingModel:
     """A serving model on two threads, the fastest for one picture at a time."""
     return ServingModel(path, threads=2)
 
@@ -143,7 +143,7 @@ class Classifier:
 
     @classmethod
     def of_backbone(
-        cls, backbone: Backbone, settings: Settings, open_model: Open = opened
+        cls, backbone: Backbone, settings: Settings, open_model: Open = on_two_threads
     ) -> Classifier:
         """A backbone's ImageNet classifier.
 
@@ -186,7 +186,7 @@ class Classifier:
         """Predict from (size, size, 3) uint8 RGB.
 
         Raises:
-            RunDamaged: the weights give no numbers.
+            RunDamaged: the outputs are not finite.
         """
         answer = self.model.run(picture)
         if self.head is None:
@@ -227,7 +227,7 @@ class Classifier:
 
     def heatmaps(self, answer: Answer, classes: Sequence[int]) -> np.ndarray:
         """Class activation maps, (m, h, w) float32 for m class indices."""
-        return heatmap.activation(answer.feature_map, self.dense_head, classes, answer.embedding)
+        return heatmap.class_maps(answer.feature_map, self.dense_head, classes, answer.embedding)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
         """The `count` most likely classes, given (k,) probabilities."""

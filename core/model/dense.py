@@ -27,9 +27,7 @@ class DenseHead:
                 or bias.shape != kernel.shape[1:]
                 or width not in (None, len(kernel))
             ):
-                raise ValueError(
-                    f"dense layers must chain, got {[k.shape for k, _ in self.layers]}"
-                )
+                raise ValueError(f"layers must chain, got {[k.shape for k, _ in self.layers]}")
             width = kernel.shape[1]
 
     @property
@@ -53,7 +51,7 @@ class DenseHead:
         """(n, inputs) float32 → (n, classes) float32, each row adding up to 1."""
         return softmax(self.logits(features))
 
-    def tempered(self, temperature: float) -> DenseHead:
+    def with_temperature(self, temperature: float) -> DenseHead:
         """A copy whose logits are divided by a temperature."""
         kernel, bias = self.layers[-1]
         scaled = (
@@ -62,7 +60,7 @@ class DenseHead:
         )
         return DenseHead((*self.layers[:-1], scaled))
 
-    def after(self, scale: np.ndarray, shift: np.ndarray) -> DenseHead:
+    def with_scaling(self, scale: np.ndarray, shift: np.ndarray) -> DenseHead:
         """A head h with h(features) = self(features × `scale` + `shift`), (inputs,) each."""
         kernel, bias = self.layers[0]
         first = (

@@ -15,7 +15,7 @@ RAMP = ("#7E03A8", "#A82296", "#CC4778", "#E66C5C", "#F89540", "#FDC527", "#F0F9
 part of the map "plasma" (S. van der Walt and N. Smith, 2015)."""
 
 
-def activation(
+def class_maps(
     feature_map: np.ndarray, head: DenseHead, classes: Sequence[int], embedding: np.ndarray
 ) -> np.ndarray:
     """Class activation maps.
@@ -46,7 +46,7 @@ def activation(
     return np.einsum("hwd,cd->chw", feature_map, gradient).astype(np.float32)
 
 
-def packed(maps: np.ndarray) -> np.ndarray:
+def to_uint8(maps: np.ndarray) -> np.ndarray:
     """Positive evidence of maps, (m, h, w) or (h, w), as uint8; 255 is the maximum of all maps."""
     positive = np.maximum(maps, 0)
     return np.round(255 * positive / max(float(positive.max()), 1e-12)).astype(np.uint8)
@@ -61,7 +61,7 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
 
     Args:
         picture: (H, W, 3) uint8 RGB, the whole picture at any size.
-        heat: (h, w) uint8, as `packed` makes it.
+        heat: (h, w) uint8, as `to_uint8` makes it.
         crop: edge of the square relative to the shorter edge, over 0 and up to 1.
         strength: 0 to 1; opacity of the strongest evidence.
 

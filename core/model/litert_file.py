@@ -51,7 +51,7 @@ class LitertFile:
         for operator in reversed(self.graph.operators):
             for index in operator.outputs:
                 tensor = self.graph.tensors[index]
-                # Of fused operations, the last one gives the first name.
+                # A fused operation has several names, that of its last part first.
                 if len(tensor.shape) == 4 and named.search(tensor.name.decode().split(";")[0]):
                     return int(index)
         raise LookupError(f"the LiteRT file has no tensor of layer {layer!r}")
@@ -188,7 +188,7 @@ class LitertFile:
         return max(code.builtinCode, code.deprecatedBuiltinCode)
 
     def constant(self, index: int) -> np.ndarray | None:
-        """A float32 constant of the file; None if the tensor is none."""
+        """A float32 constant of the file; None if the tensor is not constant."""
         if index < 0:
             return None
         tensor = self.graph.tensors[index]

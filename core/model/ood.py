@@ -9,12 +9,12 @@ import numpy as np
 
 from core.system import threads
 
-ALIKE = 0.98
+IN_DISTRIBUTION_SHARE = 0.98
 """Share of in-distribution pictures that should score below 1."""
 DIRECTIONS = 16
 """Largest number of principal directions of variation within classes."""
 PICTURES_PER_DIRECTION = 4
-"""So that no direction describes a single picture."""
+"""Pictures needed per direction, so that none describes a single picture."""
 FOLDS = 5
 MINIMUM_DISTANCES = 4
 """Smallest number of distances that a threshold is taken from."""
@@ -27,7 +27,7 @@ MINIMUM_PER_CLASS = 20
 DIRECTION_ROWS = 1_000
 """Pictures used for the directions."""
 OVERSAMPLES, PASSES = 10, 7
-"""Of the search for directions: further columns, and multiplications by the covariance."""
+"""Parameters of the randomised SVD: extra columns, and power iterations."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class OodDetector:
     """Distance of an embedding to the nearest class mean, relative to a threshold.
 
     The distance is Mahalanobis with one covariance for all classes, of which the principal
-    directions are kept: along them, where pictures of one class differ, a step counts less. Before,
-    embeddings are square-rooted and scaled to unit length.
+    directions are kept: along them, where pictures of one class differ, a step counts less.
+    Embeddings are square-rooted and scaled to unit length first.
 
     Attributes:
         means: (k, d) float32, one row per class.
         directions: (r, d) float32, orthogonal; the squared length, 0 to 1, is the share of a
-            squared step along the direction that does not count.
+            squared step along the direction that is ignored.
         threshold: the largest distance that counts as in-distribution.
 
     Source: Lee et al. (2018), "A simple unified framework for detecting out-of-distribution
@@ -77,22 +77,23 @@ class OodDetector:
         Of longer embeddings, the features from other depths are ignored: these vary with colour
         and texture, and with them pictures of other things were noticed less often.
         """
-        distances = self.distances(_unit(embeddings[:, : self.width]))
+        distances = self.distances(_normalised(embeddings[:, : self.width]))
         return (distances / self.threshold).astype(np.float32)
 
     def distances(self, rows: np.ndarray) -> np.ndarray:
-        """Of rows of `_unit`, (n, d), to the nearest mean, (n,)."""
+        """Distances of rows (n, d), as by `_normalised`, to the nearest mean, (n,)."""
         along = rows @ self.directions.T
         norms = (rows**2).sum(axis=1) - (along**2).sum(axis=1)
-        means_along, means_norms = self._of_means
+        means_along, means_norms = self._mean_terms
         products = rows @ self.means.T - along @ means_along.T
         return np.sqrt(np.maximum(norms + (means_norms - 2 * products).min(axis=1), 0))
 
     @cached_property
-    def _of_means(self) -> tuple[np.ndarray, np.ndarray]:
+    def _mean_terms(self) -> tuple[np.ndarray, np.ndarray]:
         """The terms of distances that do not depend on the rows."""
         along = self.means @ self.directions.T
-        # Of row and mean, |r - m|² - |(r - m)D|² = |r|² - |rD|² + |m|² - |mD|² - 2 (r·m - rD·mD).
+        # For a row r, a mean m and the directions D:
+        # |r - m|² - |(r - m)D|² = |r|² - |rD|² + |m|² - |mD|² - 2 (r·m - rD·mD).
         return along, (self.means**2).sum(axis=1) - (along**2).sum(axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -128,15 +129,15 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDe
     if not len(labels):
         return None
     sample = balanced_sample(labels, MAXIMUM_PICTURES)
-    rows, labels = _unit(embeddings[sample]), labels[sample]
+    rows, labels = _normalised(embeddings[sample]), labels[sample]
     with threads.ONE_BLAS_THREAD:
         distances = _out_of_fold(rows, labels, groups[sample])
         if (
             len(distances) < MINIMUM_DISTANCES
-            or (threshold := float(np.quantile(distances, ALIKE))) < ROUNDING
+            or (threshold := float(np.quantile(distances, IN_DISTRIBUTION_SHARE))) < ROUNDING
         ):
             return None
-        return OodDetector(*_shape(rows, labels), float(np.float32(threshold)))
+        return OodDetector(*_class_statistics(rows, labels), float(np.float32(threshold)))
 
 
 def balanced_sample(labels: np.ndarray, most: int) -> np.ndarray:
@@ -160,18 +161,18 @@ def _out_of_fold(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np
         # A class whose pictures are all outside has no mean.
         measured = ~inside & np.isin(labels, labels[inside])
         if measured.any():
-            fitted = OodDetector(*_shape(rows[inside], labels[inside]), threshold=1.0)
+            fitted = OodDetector(*_class_statistics(rows[inside], labels[inside]), threshold=1.0)
             distances.append(fitted.distances(rows[measured]))
     return np.concatenate(distances)
 
 
-def _unit(embeddings: np.ndarray) -> np.ndarray:
+def _normalised(embeddings: np.ndarray) -> np.ndarray:
     roots = np.sign(embeddings) * np.sqrt(np.abs(embeddings))
     lengths = np.linalg.norm(roots, axis=1, keepdims=True)
     return (roots / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
-def _shape(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _class_statistics(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Class means, and the directions in which pictures of a class vary."""
     present, class_index = np.unique(labels, return_inverse=True)
     means = np.stack([rows[class_index == index].mean(axis=0) for index in range(len(present))])
@@ -181,14 +182,14 @@ def _shape(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray
     count = min(DIRECTIONS, degrees // PICTURES_PER_DIRECTION, rows.shape[1] // 2)
     if count < 1:
         return means, np.empty((0, rows.shape[1]), np.float32)
-    sizes, directions = _principal(deviations, count)
+    sizes, directions = _truncated_svd(deviations, count)
     residual = max(float((deviations**2).sum() - (sizes**2).sum()), 0.0) / (rows.shape[1] - count)
     uncounted = np.sqrt(np.clip(1 - residual / np.maximum(sizes**2, 1e-12), 0, 1))
     # safetensors writes memory as it is, and these are in column order.
     return means, np.ascontiguousarray(directions * uncounted[:, None], np.float32)
 
 
-def _principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _truncated_svd(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest singular values of rows, and their directions.
 
     scikit-learn has this too, but importing it takes longer than all the rest of a fit.

@@ -18,7 +18,7 @@ from core.evaluation.report import SetLevel
 from core.images import AS_DECLARED, Scale
 from core.model import deep_features
 from core.model.appearance import Appearance
-from core.model.classifier import Classifier, Open, opened
+from core.model.classifier import Classifier, Open, on_two_threads
 from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
@@ -179,7 +179,7 @@ def classifier(
     folder: Path,
     title: str,
     settings: Settings,
-    open_model: Open = opened,
+    open_model: Open = on_two_threads,
     decision: Decision = ALWAYS_ANSWER,
 ) -> Classifier:
     """A trained model, ready to predict: a serving model, the backbone's or its own, and the head.

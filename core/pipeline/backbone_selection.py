@@ -10,7 +10,7 @@ from core.pipeline import head_training
 from core.pipeline.extraction import extract
 from core.runs import Run
 from core.system.prose import listed
-from core.training import backbone_choice, depth
+from core.training import backbone_choice, backbone_cut
 from core.training.backbone_choice import BackboneChoice
 from core.training.context import LEARNED, TrainingContext
 from core.training.cross_validation import CrossValidated
@@ -44,7 +44,7 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
             missing.append(candidate_context.backbone.title)
             continue
         depths = head_training.depths(candidate_context)
-        stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
+        stage = backbone_cut.cut_stage(candidate) if candidate.fine_tunes else None
         features = extract(candidate_context, LEARNED, stage, depths, views=1)
         validated = head_training.select(candidate_context, features, depths).out_of_fold
         if validated is None:

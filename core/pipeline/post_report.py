@@ -13,7 +13,7 @@ from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
 from core.jobs import workers
 from core.model import appearance, ood, storage
-from core.model.classifier import opened
+from core.model.classifier import on_two_threads
 from core.pipeline import scoring
 from core.runs.run import Run
 from core.settings import MEGABYTE
@@ -124,7 +124,7 @@ def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs)
     """Estimate whether more pictures would help."""
     context.say("Working out whether more pictures would help.")
     run.learning_curve.write(
-        cross_validation.learning_curve(
+        cross_validation.learning_curve_of(
             outputs.learned,
             context.labels(*LEARNED),
             splitting.groups(context.of(*LEARNED)),
@@ -141,7 +141,7 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
     context.say("Measuring how much better an ordinary split would have looked.")
     examples = context.of(*LEARNED)
     run.inflation.write(
-        cross_validation.inflation(
+        cross_validation.inflation_of(
             outputs.learned,
             context.labels(*LEARNED),
             splitting.groups(examples),
@@ -181,7 +181,7 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
     """Measure light, colour and sharpness of training pictures, to check a camera against later."""
     context.say("Measuring light, colour and sharpness of the training pictures.")
     examples = context.of("train")
-    order = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
+    order = np.random.default_rng(0).permutation(len(examples))[: appearance.SAMPLED].tolist()
     chosen = [examples[index] for index in order]
 
     def measure(example: Example) -> appearance.Measures:
@@ -206,7 +206,7 @@ def measure_footprint(context: TrainingContext, run: Run, _: TrainingOutputs) ->
     saved, arrays = storage.load(run.model_folder)
     serving_model = storage.serving_model(run.model_folder, saved, context.settings)
     classifier = storage.classifier(
-        run.model_folder, context.dataset.name, context.settings, opened
+        run.model_folder, context.dataset.name, context.settings, on_two_threads
     )
     paths = [context.pictures / example.path for example in context.of("test")[:TIMED]]
     views = [classifier.load(path) for path in paths]

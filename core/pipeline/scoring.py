@@ -33,7 +33,7 @@ def predict_test(
 
     Returns:
         Probabilities (n, k) float32, embeddings (n, d) float32, and heat maps (n, 2, h, w) uint8
-        as returned by `heatmap.packed`.
+        as returned by `heatmap.to_uint8`.
     """
 
     def predict(
@@ -41,7 +41,7 @@ def predict_test(
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         answer = classifier.answer(classifier.load(context.pictures / example.path))
         maps = classifier.heatmaps(answer, (int(answer.probabilities.argmax()), example.label))
-        return answer.probabilities, answer.embedding, heatmap.packed(maps)
+        return answer.probabilities, answer.embedding, heatmap.to_uint8(maps)
 
     def build() -> Classifier:  # the run need not be complete
         name = context.dataset.name

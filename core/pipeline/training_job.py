@@ -30,7 +30,7 @@ from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from core.training import cache, checkpoint, depth, outcome, serving_model, warm_start
+from core.training import backbone_cut, cache, checkpoint, outcome, serving_model, warm_start
 from core.training.calibrated_head import CalibratedHead, calibrate
 from core.training.context import LEARNED, TrainingContext
 from core.training.features import Features
@@ -85,7 +85,7 @@ def train(
         dataset = warm_start.arrange_classes(dataset, model.classes)
     run.dataset.write(dataset)
     folder = features or cache.cache_folder(pictures, settings)
-    with cache.opened(folder, settings) as feature_cache:
+    with cache.open_cache(folder, settings) as feature_cache:
         context = TrainingContext(
             config, dataset, pictures, backbone, settings, feature_cache, emit, start
         )
@@ -125,7 +125,7 @@ def _train(context: TrainingContext, run: Run) -> TrainingOutputs:
     splits: tuple[Split, ...] = (*LEARNED, "test")  # of the serving model, in one pass
     stage = None
     if config.fine_tunes:
-        splits, stage = LEARNED, depth.cut_stage(config)
+        splits, stage = LEARNED, backbone_cut.cut_stage(config)
     features = extract(context, splits, stage, depths, views=config.head_views)
     trained = head_training.train(context, run, features, depths)
     tuned = _fine_tune(context, run, trained, features) if config.fine_tunes else None
@@ -165,7 +165,7 @@ def _fine_tune(
     if kept is None:
         building = _start_tuner(context)
         if config.head_views < config.augmentation.views:
-            stage, depths = depth.cut_stage(config), head_training.depths(context)
+            stage, depths = backbone_cut.cut_stage(config), head_training.depths(context)
             features = features | extract(context, ("train",), stage, depths, report=False)
         if not building.done():
             context.say("TensorFlow is starting.")
@@ -214,7 +214,7 @@ def _fit_top(
             checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
             team,
         )
-    steps = tuner.epochs * len(labels) * depth.trained_share(context.config)
+    steps = tuner.epochs * len(labels) * backbone_cut.trained_share(context.config)
     if steps and team is None:
         seconds = time.monotonic() - began
         unit_costs.record(context.backbone, context.settings, "step", seconds / steps)
@@ -259,7 +259,7 @@ def _save(
         from core.model import keras_model
 
         arrays = arrays | keras_model.trained_arrays(tuner.trunk, tuner.above)
-        stage = depth.cut_stage(context.config)
+        stage = backbone_cut.cut_stage(context.config)
     storage.save(
         run.model_folder,
         ModelFile(

@@ -68,7 +68,7 @@ def _intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
                 settings,
                 StepReporter(emit),
                 notes,
-                classes="none" if one_class else "preferably_several",
+                expect_classes="none" if one_class else "preferably_several",
                 scale=scale and Scale.model_validate(scale),
             )
             keep_source = len(ingested.dataset.classes) == 1 and not one_class

@@ -59,7 +59,7 @@ def evaluate(
             sources.stem(source.name),
             Path(scratch),
             settings,
-            classes="any",
+            expect_classes="any",
             scale=classifier.scale,
         )
         names = [n.remedy for n in ungrouped.notes if n.remedy and n.remedy.kind == "rename"]

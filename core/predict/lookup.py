@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core import backbones
 from core.backbones import serving
 from core.errors import UnknownModel
-from core.model.classifier import Classifier, Open, opened
+from core.model.classifier import Classifier, Open, on_two_threads
 from core.settings import Settings
 
 # Packages are imported where they are needed: with all of them, `tusker predict` with a backbone
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.runs.run import Run
 
 
-def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
+def find(name: str, settings: Settings, open_model: Open = on_two_threads) -> Classifier:
     """A model ready to predict.
 
     Args:

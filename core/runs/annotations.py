@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from core.errors import RunDamaged
 from core.jobs import JobFolder
 from core.model import storage
-from core.model.classifier import Classifier, Open, opened
+from core.model.classifier import Classifier, Open, on_two_threads
 from core.model.decision import Decision
 from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, READ_FOR_LISTS
 from core.runs.manifest import Manifest
@@ -191,7 +191,7 @@ class AnnotatedFolder:
         with FileLock(self.path / ANNOTATIONS_LOCK, timeout=LOCK_SECONDS):
             self.annotations.write(change(self.annotations()))
 
-    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
+    def classifier(self, settings: Settings, open_model: Open = on_two_threads) -> Classifier:
         """The model, ready to predict.
 
         Raises:

@@ -96,7 +96,7 @@ class RunArtifacts(AnnotatedFolder):
         self.label_issues.write(label_issues)
 
     def heatmaps(self) -> np.ndarray | None:
-        """(n, 2, h, w) uint8 of the test pictures, as `heatmap.packed` makes them.
+        """(n, 2, h, w) uint8 of the test pictures, as `heatmap.to_uint8` makes them.
 
         The first map of a picture explains the predicted class, the second the actual one. None
         before they were made.

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.dataset import Dataset
 from core.dataset.findings import Finding
 from core.errors import BadInput, UnknownModel
-from core.jobs import folders, quotas, scheduling
+from core.jobs import owned_folders, quotas, scheduling
 from core.jobs.folder import CHECKPOINT, JobSpec
 from core.runs.filenames import CONFIG
 from core.runs.run import SAMPLE, Run
@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.system import files, log, visitors
 from core.training.config import TrainingConfig
 
-RUN_ID = folders.ID
+RUN_ID = owned_folders.ID
 TRASH = ".trash-"
 """Prefix of the folder of a discarded run."""
 TRASH_MINUTES = 60
@@ -64,7 +64,7 @@ def queue_training(
         NotEnoughResources: the disk is full.
     """
     quotas.check_minutes(by, settings)
-    with folders.create(folder(settings), "The run", settings, by=by) as path:
+    with owned_folders.create(folder(settings), "The run", settings, by=by) as path:
         run = create(config, dataset, path)
         run.findings.write(findings)
         prepare(run)
@@ -74,7 +74,7 @@ def queue_training(
 
 def new_path(settings: Settings) -> Path:
     """A path for a new run."""
-    return folders.new_path(folder(settings))
+    return owned_folders.new_path(folder(settings))
 
 
 def training_spec(pictures: Path, start: Path | None = None) -> JobSpec:
@@ -115,7 +115,7 @@ def open_folder(path: Path) -> Run:
 
 def list_runs(settings: Settings) -> tuple[Run, ...]:
     """All runs of this machine."""
-    paths = folders.list_folders(folder(settings))
+    paths = owned_folders.list_folders(folder(settings))
     return tuple(run for run in map(Run, paths) if run.exists)
 
 

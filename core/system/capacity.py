@@ -36,8 +36,8 @@ def free_memory(mount: Path = MOUNT, groups_file: Path = GROUPS_FILE) -> int:
     return max(0, min(psutil.virtual_memory().available, *_free_in_groups(mount, groups_file)))
 
 
-def held_memory() -> int:
-    """Bytes of memory that this process has."""
+def process_memory() -> int:
+    """Resident memory of this process, in bytes."""
     import psutil
 
     return int(psutil.Process().memory_info().rss)

@@ -61,10 +61,10 @@ def size(folder: Path | str) -> int:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                is_folder = entry.is_dir(follow_symlinks=False)
-                total += (
-                    size(entry.path) if is_folder else entry.stat(follow_symlinks=False).st_size
-                )
+                if entry.is_dir(follow_symlinks=False):
+                    total += size(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
     except OSError:
         pass
     return total

@@ -46,15 +46,15 @@ def start() -> None:
     LOGGER.setLevel(logging.INFO)
 
 
-def bound() -> None:
-    """Limit how often and how much other libraries log, which a client can cause at will."""
-    limit = Repeats()
+def limit_libraries() -> None:
+    """Limit how often and how much other libraries log: clients can cause messages at will."""
+    limit = RateLimit()
     for name in {*logging.root.manager.loggerDict, "asyncio", "uvicorn.error"}:
         if not name.startswith(LOGGER.name):
             logging.getLogger(name).addFilter(limit)
 
 
-class Repeats(logging.Filter):
+class RateLimit(logging.Filter):
     """Lets the same line of code log a few times per minute, and only what can be printed."""
 
     def __init__(self) -> None:

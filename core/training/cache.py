@@ -111,7 +111,7 @@ class FeatureCache:
         return array
 
     def trim(self, limit: int) -> None:
-        """Delete the least recently used views until `limit` bytes are left; none in use."""
+        """Delete the least recently used views, but none in use, until `limit` bytes are left."""
         views = [path for path in self.folder.glob("v*/*") if path.is_dir()]
         sizes = {path: files.size(path) for path in views}
         total = sum(sizes.values())
@@ -152,7 +152,7 @@ def cache_folder(pictures: Path, settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
+def open_cache(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
     """Open the cache of a folder for this process only.
 
     If another process has it open, a temporary cache is used instead.

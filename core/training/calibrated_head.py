@@ -57,5 +57,5 @@ def calibrate(
             temperature **= errors / (errors + PRIOR_ERRORS)
     if temperature is None:
         return CalibratedHead(raw, None, validation)
-    scaled = calibration.scale(validation, temperature)
-    return CalibratedHead(raw.tempered(temperature), temperature, scaled)
+    scaled = calibration.apply_temperature(validation, temperature)
+    return CalibratedHead(raw.with_temperature(temperature), temperature, scaled)

@@ -168,9 +168,8 @@ class TrainingConfig(_Part):
     def candidates(self) -> tuple[Self, ...]:
         """These settings with each of the backbones alone, the alternatives last."""
         names = dict.fromkeys((self.backbone, *self.alternatives))
-        return tuple(
-            self.model_copy(update={"backbone": name, "alternatives": ()}) for name in names
-        )
+        alone = ({"backbone": name, "alternatives": ()} for name in names)
+        return tuple(self.model_copy(update=update) for update in alone)
 
     @property
     def head_views(self) -> int:
@@ -194,9 +193,7 @@ class TrainingConfig(_Part):
     @property
     def fine_tunes(self) -> bool:
         """Whether there is a second phase."""
-        return bool(self.unfreeze.stages or self.unfreeze.layers) and (
-            self.fine_tune_phase.epochs > 0
-        )
+        return bool((self.unfreeze.stages or self.unfreeze.layers) and self.fine_tune_phase.epochs)
 
 
 def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> TrainingConfig:

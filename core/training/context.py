@@ -14,11 +14,11 @@ from core.errors import BadDataset
 from core.jobs.events import Emit, Note
 from core.model import storage
 from core.settings import Settings
+from core.training.augmentation import Rendering
+from core.training.backbone_cut import cut_stage
 from core.training.cache import FeatureCache, embedding_array
 from core.training.config import Augmentation, TrainingConfig
-from core.training.depth import cut_stage
 from core.training.network import Network
-from core.training.views import Rendering
 
 LEARNED: tuple[Split, ...] = ("train", "validation")
 """The splits that a model learns from."""

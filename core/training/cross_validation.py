@@ -8,11 +8,9 @@ import numpy as np
 
 from core.errors import BadDataset
 from core.evaluation import folds
-from core.evaluation import learning_curve as evaluation
-from core.evaluation.calibration import softmax, tempered_loss
-from core.evaluation.inflation import Inflation
-from core.evaluation.inflation import inflation as compare_splits
-from core.evaluation.learning_curve import LearningCurve
+from core.evaluation.calibration import calibrated_loss, softmax
+from core.evaluation.inflation import Inflation, compare_splits
+from core.evaluation.learning_curve import LearningCurve, learning_curve
 from core.evaluation.metrics import cross_entropy
 from core.system import threads
 from core.training import convex
@@ -60,12 +58,11 @@ def out_of_fold(
     """
     count = count or max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
     fold = folds.assign(labels, groups, count, seed)
-    return cross_validate(
-        features, labels, fold, weighted=weighted, strengths=(strength,)
-    ).probabilities
+    result = cross_validate(features, labels, fold, weighted=weighted, strengths=(strength,))
+    return result.probabilities
 
 
-def inflation(
+def inflation_of(
     features: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
@@ -137,7 +134,7 @@ class CrossValidated:
     @property
     def loss(self) -> float:
         """Mean log loss at the best temperature."""
-        return tempered_loss(self.labels, self.probabilities.astype(np.float64))
+        return calibrated_loss(self.labels, self.probabilities.astype(np.float64))
 
 
 def cross_validate(
@@ -215,7 +212,7 @@ def cross_validate(
     return best
 
 
-def learning_curve(
+def learning_curve_of(
     features: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
@@ -245,4 +242,4 @@ def learning_curve(
                 probabilities[number][:, present] = softmax(held_out @ kernel + bias)
         return probabilities
 
-    return evaluation.learning_curve(features, labels, groups, classes, seed, predict)
+    return learning_curve(features, labels, groups, classes, seed, predict)

@@ -126,7 +126,7 @@ def for_training(
 
 
 def has_gpu(devices: Path = Path("/dev")) -> bool:
-    """Whether TensorFlow can use a GPU; imported only where it may and there is one to be seen."""
+    """Whether TensorFlow can use a GPU; it is imported only if a GPU driver is there."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     if hidden or not any(any(devices.glob(name)) for name in GPU_DEVICES):
         return False

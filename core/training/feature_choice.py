@@ -132,7 +132,7 @@ def select(
 
 
 def _of_each_class(order: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """The first rows in an order, of each class one of as many groups as there are folds."""
+    """For each class, the first row in `order` of each of up to `FOLDS` groups."""
     chosen = []
     for label in np.unique(labels):
         of_class = order[labels[order] == label]

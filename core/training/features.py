@@ -13,14 +13,14 @@ import numpy as np
 
 from core.dataset import Example
 from core.system import threads
+from core.training.augmentation import Rendering
 from core.training.cache import FeatureArray, FeatureCache
 from core.training.engines import Engine
-from core.training.views import Rendering
 
 MissingViews = tuple[Example, list[int]]
 """A picture, and the indices of those of its views that the cache lacks."""
 DTYPES = np.float32, np.float16
-"""Of embeddings, and of activations at the cut."""
+"""Types of embeddings, and of activations at the cut."""
 
 
 @dataclass(frozen=True)

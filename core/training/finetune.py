@@ -15,7 +15,7 @@ from core.evaluation import calibration, metrics
 from core.jobs.events import Emit, Epoch, Kept, Note, StepReporter
 from core.model.dense import DenseHead
 from core.model.retrained import Retrained
-from core.training import depth, outcome, stages
+from core.training import backbone_cut, outcome, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig
 from core.training.features import Features
@@ -61,7 +61,7 @@ class Tuner:
         """
         self._config = config
         backbone, self.trunk = backbones.get(config.backbone), trunk
-        self.above = build.top_model(backbone, depth.cut_stage(config), self.trunk)
+        self.above = build.top_model(backbone, backbone_cut.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]
@@ -262,7 +262,7 @@ class Tuner:
         return np.concatenate([embed(batch.astype(np.float32)).numpy() for batch in batches])
 
     def _batches(self, features: Features, pictures: np.ndarray) -> Iterator[np.ndarray]:
-        """Activations of plain views, a batch at a time; one of no pictures if there are none."""
+        """Activations of plain views, a batch at a time; an empty batch without pictures."""
         size = self._config.batch_size
         for first in range(0, max(1, len(pictures)), size):
             batch = pictures[first : first + size]
@@ -274,7 +274,7 @@ class Tuner:
         return Score(
             loss=float(metrics.log_losses(labels, probabilities).mean()),
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
-            tempered=calibration.tempered_loss(labels, probabilities),
+            tempered=calibration.calibrated_loss(labels, probabilities),
         )
 
 

@@ -60,13 +60,13 @@ def fit(
         for batch in (train, validation)
     )
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
-    scaled_start = None if start is None else start.after(scale, mean)
+    scaled_start = None if start is None else start.with_scaling(scale, mean)
     with threads.ONE_BLAS_THREAD:
         if config.solves_head:
             head = _solve(train, validation, weights, emit, strength, scaled_start)
         else:
             head = _descend(train, validation, weights, config, emit, scaled_start)
-    return head.after(1 / scale, -mean / scale)
+    return head.with_scaling(1 / scale, -mean / scale)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -80,7 +80,7 @@ class Network:
         """Build the network without a head. Imports TensorFlow.
 
         Raises:
-            WeightsUnavailable: the published weights cannot be had.
+            WeightsUnavailable: the published weights are not available.
             RunDamaged: the weights of the model do not fit.
         """
         from core.backbones import build
@@ -115,7 +115,7 @@ class Network:
         saved, arrays = self._loaded
         if (saved.hidden, saved.width) != (hidden, width):
             return None
-        old = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1.0))
+        old = DenseHead.from_arrays(arrays).with_temperature(1 / (saved.temperature or 1.0))
         kernel, bias = old.layers[-1]
         index_of = {name: index for index, name in enumerate(saved.classes)}
         sources = [index_of.get(name) for name in classes]

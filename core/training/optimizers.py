@@ -11,7 +11,7 @@ Update = Callable[[list[np.ndarray], list[np.ndarray]], None]
 
 EPSILON = 1e-7
 BETA1, BETA2, RHO = 0.9, 0.999, 0.9
-"""How much of the moments Adam keeps per step, and RMSprop of its mean."""
+"""Decay rates of the moments of Adam, and of the mean square of RMSprop."""
 
 
 def optimizer(phase: Phase) -> Update:

@@ -18,7 +18,7 @@ def compare(
     That head may take other features than the one fine-tuning started from. Both are compared by
     their loss on the validation pictures, each at its best temperature. Without fine-tuning, the
     final head is fitted to these pictures too, which this comparison does not count, so a gain of
-    one or two pictures is no reason to fine-tune.
+    one or two pictures is not enough.
 
     Args:
         kept: the result of fine-tuning, which started from the last embedding alone.
@@ -32,7 +32,7 @@ def compare(
         remains.
     """
     head_hits, tuned_hits = (int((p.argmax(axis=1) == labels).sum()) for p in (head, tuned))
-    better = calibration.tempered_loss(labels, tuned) < calibration.tempered_loss(labels, head)
+    better = calibration.calibrated_loss(labels, tuned) < calibration.calibrated_loss(labels, head)
     gain = tuned_hits - head_hits
     if kept.epoch and better and gain >= least_errors:
         return kept.model_copy(update={"start_accuracy": head_hits / len(labels)})

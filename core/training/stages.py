@@ -35,7 +35,7 @@ def network(above: keras.Model, widths: Sequence[int], dropout: float, seed: int
 
 
 def pooled(network: keras.Model) -> keras.Model:
-    """A network of `network` up to its embedding."""
+    """`network` up to its embedding."""
     pooling = keras.layers.GlobalAveragePooling2D
     (layer,) = (layer for layer in network.layers if isinstance(layer, pooling))
     return keras.Model(network.input, layer.output)
@@ -64,7 +64,7 @@ def optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
 def graphs(
     network: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> tuple[tf.types.experimental.GenericFunction, ...]:
-    """The halves of an update as plain graphs: the gradients of rows of a batch, and their use.
+    """The two halves of a training step as graphs: compute gradients of some rows, and apply them.
 
     They take half the time that `fit` needs with its bookkeeping.
     """
@@ -96,7 +96,7 @@ def graphs(
 
 
 def logits(network: keras.Model) -> tf.types.experimental.GenericFunction:
-    """A prediction as a plain graph."""
+    """The forward pass in inference mode, as a graph."""
     shape = network.input.shape[1:]
     return tf.function(
         lambda activations: network(activations, training=False),

@@ -30,8 +30,8 @@ def test_concurrent_requests_open_a_file_once(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths: list[Path] = []
-    original = model_cache.opened
-    monkeypatch.setattr(model_cache, "opened", lambda path: paths.append(path) or original(path))
+    load = model_cache.on_two_threads
+    monkeypatch.setattr(model_cache, "on_two_threads", lambda p: paths.append(p) or load(p))
     cache = ModelCache(home)
     names = [DEFAULT, *RUNS[:3]] * 5
     with ThreadPoolExecutor(len(names)) as threads:

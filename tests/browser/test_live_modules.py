@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext
 from safetensors.numpy import save
 
 from core import images
-from core.live.parts import reference_picture, squeeze
+from core.live.parts import compress, reference_picture
 from core.model import heatmap
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
@@ -142,7 +142,7 @@ def test_a_head_predicts_and_explains_as_in_python(run: Run, widths: tuple[int, 
     rows = embedding[None]
     np.testing.assert_allclose(result["probabilities"], head.probabilities(rows)[0], atol=1e-5)
     assert result["oodScore"] == pytest.approx(ood_detector.ood_score(rows)[0], abs=1e-4)
-    expected = heatmap.activation(map_, head, [3], map_.mean((0, 1)))[0].ravel()
+    expected = heatmap.class_maps(map_, head, [3], map_.mean((0, 1)))[0].ravel()
     np.testing.assert_allclose(result["heat"], expected, rtol=1e-3, atol=1e-4)
 
 
@@ -154,7 +154,7 @@ def test_compressed_parts_are_expanded_again(run: Run) -> None:
             const bytes = Uint8Array.from(atob(squeezed), c => c.charCodeAt(0));
             return Array.from(new Uint8Array(await parts.expand(bytes)));
         }""",
-        base64.b64encode(squeeze(content)).decode(),
+        base64.b64encode(compress(content)).decode(),
     )
     assert bytes(result)[:1_003] == content
 

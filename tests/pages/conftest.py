@@ -102,7 +102,7 @@ def visitor(host: Settings) -> Visitor:
 
 @pytest.fixture(scope="session")
 def pictures(shared: Callable[..., Any]) -> ImportedDataset:
-    """Four classes with names that are not harmless, and one file that is no picture."""
+    """Four classes with names that are not harmless, and one file that is not a picture."""
 
     def build(folder: Path) -> ImportedDataset:
         source = folder / "=odd_names **bold**.zip"

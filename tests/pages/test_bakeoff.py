@@ -7,7 +7,7 @@ from core.bakeoff import job as comparisons
 from core.bakeoff import result
 from core.bakeoff.result import Candidate, Comparison
 from core.errors import LimitExceeded
-from core.evaluation.intervals import gain, proportion
+from core.evaluation.intervals import accuracy_difference, proportion
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Step
@@ -47,7 +47,7 @@ def finished_comparison(queued_comparison: Upload) -> Callable[..., Upload]:
                 backbone=LITE0,
                 correct=32,
                 accuracy=proportion(32, 40),
-                difference=gain(np.repeat([1, -1, 0], [2, 1, 37]), np.arange(40)),
+                difference=accuracy_difference(np.repeat([1, -1, 0], [2, 1, 37]), np.arange(40)),
                 milliseconds=4.1,
                 megabytes=18.6,
             ),

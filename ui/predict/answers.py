@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.errors import TuskerError
 from core.evaluation import wording
-from core.images import Scale
+from core.images import NEARLY_BLACK, Scale
 from core.model.batch import Row
 from core.model.classifier import Answer, Classifier, Prediction
 from core.model.decision import PredictionSet, Verdict
@@ -56,7 +56,7 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
         verdict = classifier.verdict(answer)
         _warn(verdict, best, classifier)
         if answer.nearly_black:
-            st.info(wording.NEARLY_BLACK, icon=":material/brightness_low:")
+            st.info(NEARLY_BLACK, icon=":material/brightness_low:")
         for guess in predictions:
             share = text.share(guess.probability)
             if verdict is Verdict.SURE:

@@ -15,8 +15,8 @@ from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
+from core.training.augmentation import Rendering
 from core.training.config import TrainingConfig
-from core.training.views import Rendering
 from ui import gallery, job_progress, state, text, widgets
 from ui.pile import page as pile
 from ui.train import camera, classes, findings, grouping

@@ -137,7 +137,7 @@ def test_too_little_memory_to_convert_a_network_is_refused_before_any_download(
     settings, monkeypatch
 ):
     monkeypatch.setattr(capacity, "free_memory", lambda: 1000 * MEGABYTE)
-    monkeypatch.setattr(capacity, "held_memory", lambda: 0)
+    monkeypatch.setattr(capacity, "process_memory", lambda: 0)
     monkeypatch.setattr(weights, "fetch", lambda *_: pytest.fail("downloaded"))
     with pytest.raises(NotEnoughResources, match=r"1\.9 GB of free memory, found 1\.0 GB"):
         serving.prepare(get("resnet50"), settings)

@@ -103,7 +103,7 @@ def test_a_later_training_extracts_only_the_test_pictures(compare, tiny, setting
         seed=run_config.seed,
     )
     folder = cache.cache_folder(shapes_dataset.pictures, settings)
-    with cache.opened(folder, settings) as feature_cache:
+    with cache.open_cache(folder, settings) as feature_cache:
         context = TrainingContext(
             run_config,
             split_dataset,

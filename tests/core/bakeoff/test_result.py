@@ -7,14 +7,14 @@ import pytest
 
 from core.bakeoff import result
 from core.bakeoff.result import Candidate, Comparison, Conditions
-from core.evaluation.intervals import gain, proportion
+from core.evaluation.intervals import accuracy_difference, proportion
 
 TERMS = Conditions(seed=0, validation=0.15, test=0.15, crop=0.9, pictures="0" * 64)
 
 
 def ahead(only_best, only_this, pictures):
     change = np.repeat([1, -1, 0], [only_best, only_this, pictures - only_best - only_this])
-    return gain(change, np.arange(pictures))
+    return accuracy_difference(change, np.arange(pictures))
 
 
 def candidate(name, right, milliseconds, lead=None, pictures=400):

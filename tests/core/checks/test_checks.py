@@ -475,7 +475,7 @@ def test_files_that_cannot_be_read_are_a_warning_and_files_of_other_kinds_are_no
     more = broken | other | {"ant/y": b"no picture"}
     finding = examine_files(sound_files(8, **more), tmp_path / "more")[1]["unreadable"]
     assert finding.sentence.startswith("2 files could not be used.")
-    assert finding.sentence.endswith("1 file is no picture: notes.txt.")
+    assert finding.sentence.endswith("1 file is not a picture: notes.txt.")
 
 
 def test_findings_are_sorted_by_severity(tmp_path):

@@ -214,7 +214,7 @@ def test_a_table_that_was_used_is_not_left_out(tmp_path):
     (folder / "images").mkdir()  # to evaluate on, one class would be enough
     for n in range(8):
         (folder / f"p{n}.png").rename(folder / "images" / f"p{n}.png")
-    read = dataset.read(folder, tmp_path / "pictures", Settings(), classes="any")
+    read = dataset.read(folder, tmp_path / "pictures", Settings(), expect_classes="any")
     assert read.dataset.classes == ("a", "b")
 
 
@@ -239,7 +239,7 @@ def test_rare_keys_and_one_wide_row_do_not_multiply_the_cells():
     many = [{"file": f"p{n}.jpg", "label": "a", f"key{n}": 1} for n in range(200)]
     assert records.rows_of(json.dumps(many))[0] == ["file", "label"]
     rows = [[f"p{n}.jpg", "a"] for n in range(200)] + [["x"] * 400]
-    table = tables.matched("labels.csv", rows, tables.Lookup(["p1.jpg", "p2.jpg"]))
+    table = tables.match_rows("labels.csv", rows, tables.Lookup(["p1.jpg", "p2.jpg"]))
     assert table is not None and len(table.columns) == 2
 
 
@@ -479,7 +479,7 @@ def test_a_long_table_is_not_cut_inside_a_character(tmp_path):
     for n in range(4):
         lines = "x" * n + "\n" + "p1.jpg,トマト\n" * 8_000
         (tmp_path / "labels.csv").write_bytes(lines.encode("cp932"))
-        assert tables.text_of(tmp_path / "labels.csv") == lines
+        assert tables.read_text(tmp_path / "labels.csv") == lines
 
 
 def test_marks_of_properties_are_no_classes_beside_a_column_of_classes(read):

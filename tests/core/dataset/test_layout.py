@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core import checks, dataset, intake
-from core.archive import names
+from core.archive import name_encodings
 from core.dataset import folder_names, layout, reading
 from core.errors import BadDataset
 from core.settings import Settings
@@ -547,24 +547,24 @@ def test_a_class_name_stays_on_one_line(read):
 def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoded):
     encoding, *words = encoded.split("|")
     raw = [word.encode(encoding) for word in words]
-    best = names.fitting(raw)[0]
+    best = name_encodings.plausible(raw)[0]
     assert [name.decode(best) for name in raw] == words
 
 
 def test_no_symbol_stands_inside_a_word():
     raw = "кошка".encode("cp1251")
-    assert "°" in raw.decode("cp866") and "cp866" not in names.fitting([raw])
+    assert "°" in raw.decode("cp866") and "cp866" not in name_encodings.plausible([raw])
 
 
 def test_encodings_in_which_names_are_the_same_are_no_alternatives():
-    assert len(names.fitting(["Blüte".encode("cp850"), b"k\x84fer"])) == 1
-    assert len(names.fitting([word.encode("cp866") for word in ("роза", "кошка")])) == 1
+    assert len(name_encodings.plausible(["Blüte".encode("cp850"), b"k\x84fer"])) == 1
+    assert len(name_encodings.plausible([word.encode("cp866") for word in ("роза", "кошка")])) == 1
 
 
 @pytest.mark.parametrize(("encoding", "word"), [("cp1254", "ağaç"), ("cp850", "5 µm")])
 def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
     raw = word.encode(encoding)
-    found = [raw.decode(each) for each in names.fitting([raw])]
+    found = [raw.decode(each) for each in name_encodings.plausible([raw])]
     assert len(found) > 1 and word in found
 
 

@@ -11,8 +11,8 @@ from core.errors import NotEnoughResources
 from core.estimating import resources
 from core.settings import MEGABYTE, Settings
 from core.system import capacity, threads
+from core.training import backbone_cut
 from core.training import config as training_config
-from core.training import depth
 from tests.core.trainings import ImportedDataset
 
 GIGABYTE = 1024 * MEGABYTE
@@ -57,7 +57,7 @@ def test_a_predefined_test_set_is_counted() -> None:
 def test_disk_grows_with_views_and_with_fine_tuning() -> None:
     pictures = of_pictures(1_000)
     quick, best = (resources.disk(pictures, config) for config in (QUICK, BEST))
-    cut = backbones.get(BEST.backbone).stages[depth.cut_stage(BEST)]
+    cut = backbones.get(BEST.backbone).stages[backbone_cut.cut_stage(BEST)]
     activation, embedding = math.prod(cut.shape) * 2, 1280 * 4
     views = 700 * BEST.augmentation.views + 150
     features = views * (activation + embedding) - 1_000 * embedding

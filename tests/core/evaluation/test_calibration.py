@@ -28,7 +28,7 @@ def halves(predictions):
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_an_applied_temperature_is_recovered(predictions, temperature):
     labels, probabilities, _ = predictions
-    distorted = calibration.scale(probabilities, 1 / temperature)
+    distorted = calibration.apply_temperature(probabilities, 1 / temperature)
     result = calibration.fit_temperature(labels, distorted)
     assert result == pytest.approx(temperature, rel=0.1)
 
@@ -42,7 +42,7 @@ def test_the_temperature_equals_scikit_learns(predictions):
 
 def test_scaling_changes_no_prediction(predictions):
     probabilities = predictions.probabilities
-    scaled = calibration.scale(probabilities, 3.0)
+    scaled = calibration.apply_temperature(probabilities, 3.0)
     assert (scaled.argmax(axis=1) == probabilities.argmax(axis=1)).all()
     assert scaled.sum(axis=1) == pytest.approx(1)
 
@@ -56,8 +56,8 @@ def test_without_mistakes_or_pictures_there_is_no_temperature():
 def test_probabilities_of_zero_are_allowed():
     probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.4]])
     result = calibration.fit_temperature(np.array([0, 0, 0]), probabilities)
-    assert calibration.COLDEST < result <= calibration.HOTTEST
-    assert np.isfinite(calibration.scale(probabilities, result)).all()
+    assert calibration.LOWEST_TEMPERATURE < result <= calibration.HIGHEST_TEMPERATURE
+    assert np.isfinite(calibration.apply_temperature(probabilities, result)).all()
 
 
 def test_bins_equal_scikit_learns(predictions):

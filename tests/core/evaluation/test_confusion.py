@@ -10,7 +10,7 @@ COUNTS = np.array([[5, 0, 3], [0, 4, 0], [1, 0, 7]])
 def test_shares_equal_scikit_learns():
     generator = np.random.default_rng(0)
     labels, predicted = generator.integers(0, 4, (2, 50))
-    counts = confusion.count(labels, predicted, 5)
+    counts = confusion.matrix(labels, predicted, 5)
     for axis, normalize in ((1, "true"), (0, "pred")):
         expected = confusion_matrix(labels, predicted, labels=range(5), normalize=normalize)
         assert confusion.shares(counts, axis) == pytest.approx(expected)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from core.evaluation.inflation import inflation
+from core.evaluation.inflation import compare_splits
 from core.training import cross_validation
 
 
@@ -18,7 +18,7 @@ def draw_sites(prior: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.
 
 def test_a_class_that_goes_with_the_site_inflates_the_score_of_an_ordinary_split():
     features, labels, groups = draw_sites(0.9)
-    result = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
+    result = cross_validation.inflation_of(features, labels, groups, np.arange(len(groups)), seed=0)
     assert (result.pictures, result.groups) == (240, 20)
     assert result.ordinary.value > 0.8
     assert result.grouped.value < 0.65
@@ -32,7 +32,7 @@ def test_without_a_difference_none_is_claimed():
     random = np.random.default_rng(0)
     labels, groups = np.arange(240) % 2, np.repeat(np.arange(20), 12)
     features = (random.normal(0, 1, (240, 16)) + labels[:, None]).astype(np.float32)
-    result = cross_validation.inflation(features, labels, groups, np.arange(240), seed=0)
+    result = cross_validation.inflation_of(features, labels, groups, np.arange(240), seed=0)
     assert result.difference.low < 0 < result.difference.high
     assert result.sentence.startswith("No inflation by an ordinary split that 20 groups can show")
 
@@ -41,8 +41,8 @@ def test_groups_widen_the_interval():
     random = np.random.default_rng(0)
     groups = np.repeat(np.arange(10), 30)
     grouped = (random.random(10) < 0.5)[groups].astype(float)
-    by_group = inflation(grouped, np.ones(300), groups)
-    by_picture = inflation(grouped, np.ones(300), np.arange(300))
+    by_group = compare_splits(grouped, np.ones(300), groups)
+    by_picture = compare_splits(grouped, np.ones(300), np.arange(300))
     width = by_group.difference.high - by_group.difference.low
     assert width > 2 * (by_picture.difference.high - by_picture.difference.low)
 
@@ -50,7 +50,7 @@ def test_groups_widen_the_interval():
 def test_classes_of_one_group_take_no_part():
     features, labels, groups = draw_sites(0.9)
     labels = np.where(groups == 3, 2, labels)
-    result = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
+    result = cross_validation.inflation_of(features, labels, groups, np.arange(len(groups)), seed=0)
     assert (result.pictures, result.groups) == (228, 19)
     pure = groups % 2  # both classes in one group each
-    assert cross_validation.inflation(features, pure, pure, np.arange(240), seed=0) is None
+    assert cross_validation.inflation_of(features, pure, pure, np.arange(240), seed=0) is None

@@ -27,9 +27,9 @@ def test_the_interval_of_f1_follows_from_that_of_the_jaccard_index():
 
 def test_a_paired_difference_has_a_narrow_interval():
     groups = np.arange(200)
-    same = intervals.gain(np.zeros(200), groups)
+    same = intervals.accuracy_difference(np.zeros(200), groups)
     assert same.value == 0 and same.high < 0.02
-    better = intervals.gain(np.repeat([1, -1, 0], [30, 10, 160]), groups)
+    better = intervals.accuracy_difference(np.repeat([1, -1, 0], [30, 10, 160]), groups)
     assert better.value == 0.1 and 0 < better.low < better.high < 0.2
 
 
@@ -178,7 +178,7 @@ def test_intervals_of_macro_f1_contain_the_truth_as_often_as_they_should():
     generator = np.random.default_rng(0)
     shares = np.array([[0.9, 0.08, 0.02], [0.1, 0.85, 0.05], [0.0, 0.1, 0.9]])
     support = np.array([40, 25, 15])
-    truth = metrics.mean(metrics.count(1_000_000 * shares * support[:, None]), "f1", "macro")
+    truth = metrics.mean(metrics.class_counts(1_000_000 * shares * support[:, None]), "f1", "macro")
     covered = 0
     for _ in range(200):
         counts = np.array(

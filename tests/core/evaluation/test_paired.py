@@ -7,6 +7,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from core.evaluation import differences, evaluate
+from core.evaluation.comparison_wording import describe_comparison, p_value_text
 from core.evaluation.paired import (
     DIFFERENCES,
     EvaluatedModel,
@@ -15,7 +16,6 @@ from core.evaluation.paired import (
     compare,
     compare_with,
 )
-from core.evaluation.verdict import chance, verdict
 
 CLASSES = ("rose", "tulip", "daisy")
 
@@ -101,7 +101,7 @@ def test_equal_models_have_differences_of_zero_with_an_interval():
         assert difference.estimate.low < 0 < difference.estimate.high
     assert result.log_loss.estimate.value == 0 and not result.log_loss.significant
     assert result.accuracy.p == 1
-    assert "the same 15" in verdict(result)
+    assert "the same 15" in describe_comparison(result)
 
 
 def test_eight_corrections_and_no_new_mistake_are_significant():
@@ -112,8 +112,8 @@ def test_eight_corrections_and_no_new_mistake_are_significant():
     assert reverse.broken == tuple((i, i) for i in range(8, 16))
     assert result.accuracy.p == pytest.approx(2 / 2**8)
     assert result.accuracy.estimate.low > 0
-    assert verdict(result, "A", "B").startswith("B is better than A: 8 more of 20")
-    assert verdict(reverse, "A", "B").startswith("B is worse than A: 8 fewer of 20")
+    assert describe_comparison(result, "A", "B").startswith("B is better than A: 8 more of 20")
+    assert describe_comparison(reverse, "A", "B").startswith("B is worse than A: 8 fewer of 20")
     for figure in DIFFERENCES:
         assert (result.favours(figure), reverse.favours(figure)) == (1, -1)
         assert compare(worse, worse).favours(figure) == 0
@@ -122,7 +122,7 @@ def test_eight_corrections_and_no_new_mistake_are_significant():
 def test_changes_both_ways_are_not_significant():
     result = compare(correct_on(range(6)), correct_on(range(3, 10)))
     assert (result.both, len(result.broken), len(result.fixed)) == (3, 3, 4)
-    assert "A predicts 6 correctly, B 7 (p = 1)" in verdict(result, "A", "B")
+    assert "A predicts 6 correctly, B 7 (p = 1)" in describe_comparison(result, "A", "B")
 
 
 def test_one_picture_shows_no_difference():
@@ -131,7 +131,7 @@ def test_one_picture_shows_no_difference():
     assert result.log_loss is None and result.favours("log_loss") == 0
     for difference in (result.accuracy, result.balanced_accuracy, result.macro_f1):
         assert not difference.significant
-    assert "1 picture can show" in verdict(result)
+    assert "1 picture can show" in describe_comparison(result)
 
 
 def test_the_order_of_pictures_and_classes_does_not_matter():
@@ -178,16 +178,17 @@ def test_different_test_sets_are_not_comparable(keys, shared):
     )
     result = compare(correct_on(range(10)), second)
     assert isinstance(result, NotComparable) and result.shared == shared
-    assert f"of their 20 and {count} test pictures, {shared or 'none'} " in verdict(result)
+    there = f"of their 20 and {count} test pictures, {shared or 'none'} "
+    assert there in describe_comparison(result)
 
 
 def test_different_labels_and_classes_are_not_comparable():
     first = evaluated_model(["rose", "tulip"], ["rose", "rose"])
     relabelled = compare(first, evaluated_model(["rose", "daisy"], ["rose", "rose"]))
-    assert relabelled.relabelled == 1 and "1 picture has" in verdict(relabelled)
+    assert relabelled.relabelled == 1 and "1 picture has" in describe_comparison(relabelled)
     more_classes = evaluated_model(["rose", "tulip"], ["rose", "rose"], classes=(*CLASSES, "lily"))
     assert isinstance(compare(first, more_classes), NotComparable)
-    assert "their classes are not" in verdict(compare(first, more_classes))
+    assert "their classes are not" in describe_comparison(compare(first, more_classes))
 
 
 def test_a_duplicate_picture_counts_twice():
@@ -207,14 +208,14 @@ def test_p_values_are_adjusted_for_the_number_of_models():
     assert results[0].accuracy.p == alone.accuracy.p == pytest.approx(2 / 2**6)
     assert [r.accuracy.adjusted for r in results[:2]] == pytest.approx([2 / 2**6, 4 / 2**7])
     assert results[0].comparisons == 2
-    assert "adjusted for 2 comparisons" in verdict(results[0])
+    assert "adjusted for 2 comparisons" in describe_comparison(results[0])
     three = compare_with(first, [models[0]] * 3)[0]
     assert alone.accuracy.significant and not three.accuracy.significant
     assert three.macro_f1.adjusted > three.macro_f1.p
 
 
 def test_p_values_are_rounded_but_never_to_zero():
-    texts = [chance(p) for p in (1e-9, 0.0312, 0.0999, 0.63, 1.0)]
+    texts = [p_value_text(p) for p in (1e-9, 0.0312, 0.0999, 0.63, 1.0)]
     assert texts == ["p < 0.001", "p = 0.031", "p = 0.10", "p = 0.63", "p = 1"]
 
 

@@ -113,5 +113,5 @@ def test_without_a_choice_the_level_is_95_percent_or_the_highest_below_it():
         (4, 0.0, None),
         (2, 0.99, None),
     ]:
-        level_in_force = prediction_sets.in_force(levels[:offered], chosen)
+        level_in_force = prediction_sets.level_used(levels[:offered], chosen)
         assert (level_in_force and level_in_force.level) == expected

@@ -64,7 +64,7 @@ def test_the_head_of_an_int8_file_is_not_quantised(base, tmp_path):
     path = tmp_path / "classifier-int8.tflite"
     rounded = convert.to_int8(tmp_path / "whole.keras", views)
     file = LitertFile(rounded.content.tobytes())
-    file.add_head(head.after(rounded.scale, rounded.shift))
+    file.add_head(head.with_scaling(rounded.scale, rounded.shift))
     file.write(path)
     signature = Interpreter(str(path)).get_signature_runner()
     probabilities = np.concatenate(
@@ -82,7 +82,7 @@ def test_the_head_corrects_the_shift_of_a_quantised_embedding():
     embeddings[:, 3] = 0
     head = random_head(8, 3)
     rounded = embeddings * np.float32(0.8) + np.arange(8, dtype=np.float32)
-    corrected = head.after(*convert.correction(rounded, embeddings))
+    corrected = head.with_scaling(*convert.correction(rounded, embeddings))
     np.testing.assert_allclose(
         corrected.probabilities(rounded), head.probabilities(embeddings), atol=1e-5
     )

@@ -22,7 +22,7 @@ from core.backbones import build
 from core.dataset import Dataset, Example
 from core.export import train_program
 from core.model.storage import ModelFile
-from core.training import config, depth, stages
+from core.training import backbone_cut, config, stages
 from tests.core import trainings
 from tests.core.trainings import import_dataset, tiny_config, train
 from tests.shapes import draw, encoded
@@ -58,7 +58,7 @@ PLAIN = dataset("train:ant/0.jpg", "validation:bee/1.jpg", "test:ant/2.jpg", "tr
 def write_program(run_config, pictures=PLAIN, *, fine_tuned=None, **values):
     """The program of a run, whose fine-tuning was kept if there was one."""
     row = backbones.get(run_config.backbone)
-    cut = row.stages[depth.cut_stage(run_config)].layer if run_config.fine_tunes else None
+    cut = row.stages[backbone_cut.cut_stage(run_config)].layer if run_config.fine_tunes else None
     model = {"classes": pictures.classes, "size": row.size, "crop": run_config.crop, "cut": cut}
     saved = ModelFile(backbone=row.name, **model | values)
     fine_tuned = saved.fine_tuned if fine_tuned is None else fine_tuned
@@ -300,7 +300,7 @@ def test_the_network_of_keras_applications_is_cut_at_the_same_layer(name):
     np.testing.assert_allclose(outputs, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
     cut = re.search(r'UNFREEZE_ABOVE = "(.+)"', program)[1]
-    above = build.top_model(row, depth.cut_stage(run_config), trunk)
+    above = build.top_model(row, backbone_cut.cut_stage(run_config), trunk)
     stages.unfreeze(above, 0)
     names = [layer.name for layer in keras_network.layers]
     trainable = [

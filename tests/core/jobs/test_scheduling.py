@@ -15,7 +15,7 @@ from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, s
 from core.jobs.events import Epoch, Step
 from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
-from core.jobs.workers import LOWEST, ROOT, WORKER, worker_environment
+from core.jobs.workers import LOWEST_PRIORITY, ROOT, WORKER, worker_environment
 from core.settings import Settings
 from core.system import capacity
 from tests.core.jobs import at_work
@@ -66,7 +66,7 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
     rest.suspend()
     assert first.complete
     assert queue.tickets_beside()
-    assert sys.platform != "linux" or rest.nice() == LOWEST
+    assert sys.platform != "linux" or rest.nice() == LOWEST_PRIORITY
     status = at_work.wait_until_ended(run.job, job_settings, within=240)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
     assert scheduling.status(first.job, job_settings).state is State.RUNNING
@@ -172,7 +172,7 @@ def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
     queue.step_aside(queue.tickets()[0])
     time.sleep(0.5)
     assert at_work.only_process(job_settings, "worker"), "the next one has not started"
-    monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BESIDE_BYTES)
+    monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BYTES_BESIDE_OTHERS)
     at_work.wait_until(lambda: quick.recorded().state.ended)
     assert slow.recorded().state is State.RUNNING
     cancel(slow, job_settings)

@@ -14,11 +14,11 @@ from core.errors import BadImage
 from core.live import runtime
 from core.live.parts import (
     Part,
+    compress,
     head,
     labels,
     reference_picture,
     round_fraction,
-    squeeze,
     trunk,
 )
 from core.model.classifier import Classifier, ServingModel
@@ -146,11 +146,11 @@ def test_rounding_keeps_numbers_that_are_already_short() -> None:
 @pytest.mark.parametrize("length", [0, 1, 4, 1_003])
 def test_expanding_pads_a_file_to_whole_words(length: int) -> None:
     content = np.random.default_rng(1).bytes(length)
-    assert expand(squeeze(content)) == content + bytes(-length % 4)
+    assert expand(compress(content)) == content + bytes(-length % 4)
 
 
 def test_byte_planes_save_a_sixth_and_the_same_content_has_the_same_hash() -> None:
     weights = round_fraction(np.random.default_rng(2).normal(size=100_000).astype(np.float32))
     content = weights.tobytes()
-    assert len(squeeze(content)) < 5 / 6 * len(gzip.compress(content))
-    assert squeeze(content) == squeeze(content)
+    assert len(compress(content)) < 5 / 6 * len(gzip.compress(content))
+    assert compress(content) == compress(content)

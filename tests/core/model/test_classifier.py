@@ -8,7 +8,7 @@ import pytest
 from core import backbones
 from core.backbones import serving
 from core.errors import BadImage, RunDamaged, UnknownModel
-from core.model.classifier import Classifier, ServingModel, on_one_thread, opened
+from core.model.classifier import Classifier, ServingModel, on_one_thread, on_two_threads
 from core.model.dense import DenseHead
 from tests import shapes
 
@@ -49,7 +49,7 @@ def test_an_answer_has_probabilities_an_embedding_and_a_feature_map(classifier):
 def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, classifier):
     head = DenseHead(((np.eye(32, 2, dtype=np.float32), np.array([0, 1], np.float32)),))
     classifier_with_head = Classifier(
-        opened(serving.required(tiny, settings)),
+        on_two_threads(serving.required(tiny, settings)),
         title="Own",
         labels=("a", "b"),
         crop=1.0,
@@ -115,7 +115,7 @@ def test_an_answer_outlives_the_next_question(tiny, settings):
 def test_the_number_of_threads_does_not_change_an_answer(tiny, settings):
     path = serving.required(tiny, settings)
     picture = noise(1)[0]
-    single, several = on_one_thread(path).run(picture), opened(path).run(picture)
+    single, several = on_one_thread(path).run(picture), on_two_threads(path).run(picture)
     np.testing.assert_allclose(single.probabilities, several.probabilities, atol=1e-6)
 
 

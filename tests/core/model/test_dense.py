@@ -48,5 +48,7 @@ def test_a_scaling_can_be_merged_into_a_head():
     rows, scale = random.normal(size=(6, 5)), random.uniform(0.5, 2, 5)
     shift = random.normal(size=5)
     np.testing.assert_allclose(
-        head.after(scale, shift).logits(rows), head.logits(rows * scale + shift), atol=1e-5
+        head.with_scaling(scale, shift).logits(rows),
+        head.logits(rows * scale + shift),
+        atol=1e-5,
     )

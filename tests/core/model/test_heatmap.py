@@ -26,7 +26,7 @@ def test_a_map_weighs_features_by_the_gradient_of_each_requested_class(feature_m
     others = np.random.default_rng(0).normal(size=depths)
     embedding = np.concatenate([feature_map.mean((0, 1), dtype=float), others])
     labels, step = [2, 0, 2], 1e-6
-    maps = heatmap.activation(feature_map, head, labels, embedding)
+    maps = heatmap.class_maps(feature_map, head, labels, embedding)
     assert (maps.shape, maps.dtype) == ((3, H, W), np.float32)
     for index in np.ndindex(H, W):  # a derivative, times the value: the map's share of the logit
         moved = embedding.copy()
@@ -37,9 +37,9 @@ def test_a_map_weighs_features_by_the_gradient_of_each_requested_class(feature_m
 
 def test_packed_maps_share_one_scale_and_omit_negative_evidence():
     maps = np.array([[[0.5, -3.0]], [[2.0, 1.0]]], np.float32)
-    np.testing.assert_array_equal(heatmap.packed(maps), [[[64, 0]], [[255, 128]]])
-    assert heatmap.packed(maps).dtype == np.uint8
-    assert not heatmap.packed(-np.abs(maps)).any()
+    np.testing.assert_array_equal(heatmap.to_uint8(maps), [[[64, 0]], [[255, 128]]])
+    assert heatmap.to_uint8(maps).dtype == np.uint8
+    assert not heatmap.to_uint8(-np.abs(maps)).any()
 
 
 def check_saved_maps(trained):
@@ -51,7 +51,7 @@ def check_saved_maps(trained):
     for maps, example in zip(saved_maps, examples, strict=True):
         answer = classifier.answer(classifier.load(trained.pictures / example.path))
         predicted.append(int(answer.probabilities.argmax()))
-        expected = heatmap.packed(classifier.heatmaps(answer, (predicted[-1], example.label)))
+        expected = heatmap.to_uint8(classifier.heatmaps(answer, (predicted[-1], example.label)))
         np.testing.assert_allclose(maps.astype(int), expected, atol=1)
     return np.array(predicted), np.array([example.label for example in examples])
 

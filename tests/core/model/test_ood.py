@@ -40,7 +40,7 @@ def test_new_pictures_of_known_classes_exceed_the_threshold_as_rarely_as_promise
     for seed in range(12):
         detector = fit(*clouds(n, classes, seed=seed))
         rates.append((detector.ood_score(clouds(500, classes, seed=100 + seed)[0]) > 1).mean())
-    promised = 1 - ood.ALIKE
+    promised = 1 - ood.IN_DISTRIBUTION_SHARE
     assert promised / 4 < np.mean(rates) < 2 * promised
 
 

@@ -147,7 +147,7 @@ def test_appearance_is_measured_on_the_cropped_training_pictures(trained_run, pr
 
 def test_appearance_is_measured_on_a_sample_of_many_pictures(trained_run, monkeypatch):
     trained = trained_run()
-    monkeypatch.setattr(appearance, "MOST", 22)
+    monkeypatch.setattr(appearance, "SAMPLED", 22)
     post_report.measure_appearance(training_context(trained), trained.run, None)
     assert storage.load_appearance(trained.run.model_folder).pictures == 22
 

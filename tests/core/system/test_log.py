@@ -50,7 +50,7 @@ def test_a_client_cannot_fill_the_disk_with_the_same_line_of_another_library(
 ) -> None:
     name = "some.library"
     logging.getLogger(name)
-    log.bound()
+    log.limit_libraries()
     for number in range(1000):
         logging.getLogger(name).warning("again %d", number)
     logging.getLogger(name).warning("something else")
@@ -63,7 +63,7 @@ def test_what_a_client_chooses_neither_fills_the_log_nor_controls_a_terminal(
     caplog: pytest.LogCaptureFixture, lines: io.StringIO
 ) -> None:
     logger = logging.getLogger("another.library")
-    log.bound()
+    log.limit_libraries()
     logger.warning("no part %s", "x" * 1_000_000)
     logger.warning("from %s\n100 %%", "\x1b]0;title\x07é\u202e")
     long, control = caplog.records

@@ -12,7 +12,7 @@ import pytest
 
 from core.settings import Settings
 from core.training import cache
-from core.training.cache import FeatureArray, FeatureCache, cache_folder, opened
+from core.training.cache import FeatureArray, FeatureCache, cache_folder, open_cache
 
 ROOT = Path(__file__).parents[3]
 SHAPE = (2, 3)
@@ -149,25 +149,25 @@ def test_unused_views_of_a_used_engine_are_removed_too(tmp_path):
 
 
 def test_a_cache_is_trimmed_when_it_is_closed(tmp_path):
-    with opened(tmp_path, Settings(home=tmp_path)) as cache:
+    with open_cache(tmp_path, Settings(home=tmp_path)) as cache:
         fill(cache, "big", 2 << 20)
-    with opened(tmp_path, Settings(home=tmp_path, features_megabytes=3)) as cache:
+    with open_cache(tmp_path, Settings(home=tmp_path, features_megabytes=3)) as cache:
         fill(cache, "small")
     assert engines(tmp_path) == {"big", "small"}
-    with opened(tmp_path, Settings(home=tmp_path, features_megabytes=1)) as cache:
+    with open_cache(tmp_path, Settings(home=tmp_path, features_megabytes=1)) as cache:
         fill(cache, "small 2")
     assert engines(tmp_path) == {"small", "small 2"}
 
 
 def test_a_cache_is_trimmed_and_released_when_a_training_fails(tmp_path):
-    with opened(tmp_path, Settings(home=tmp_path)) as cache:
+    with open_cache(tmp_path, Settings(home=tmp_path)) as cache:
         fill(cache, "big", 2 << 20)
     settings = Settings(home=tmp_path, features_megabytes=1)
-    with pytest.raises(ZeroDivisionError), opened(tmp_path, settings) as cache:
+    with pytest.raises(ZeroDivisionError), open_cache(tmp_path, settings) as cache:
         fill(cache, "small")
         raise ZeroDivisionError
     assert engines(tmp_path) == {"small"}
-    with opened(tmp_path, settings) as cache:
+    with open_cache(tmp_path, settings) as cache:
         assert cache.folder == tmp_path, "it is still locked"
 
 
@@ -187,9 +187,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from core.settings import Settings
-from core.training.cache import opened
+from core.training.cache import open_cache
 
-with opened(Path(sys.argv[1]), Settings(home=Path(sys.argv[1]))) as kept:
+with open_cache(Path(sys.argv[1]), Settings(home=Path(sys.argv[1]))) as kept:
     array = kept.array("light", "plain", "embedding", (4,), np.float32)
     print("open", flush=True)
     for line in sys.stdin:
@@ -213,7 +213,7 @@ def test_a_second_process_has_a_cache_of_its_own(tmp_path):
         assert first.stdout.readline() == "open\n"
         print(names(1)[0], file=first.stdin, flush=True)
         assert first.stdout.readline() == "kept\n"
-        with opened(tmp_path, settings) as private:
+        with open_cache(tmp_path, settings) as private:
             assert private.folder != tmp_path
             private_array = private.array("light", "plain", "embedding", (4,), np.float32)
             assert len(private_array.rows()) == 0
@@ -223,7 +223,7 @@ def test_a_second_process_has_a_cache_of_its_own(tmp_path):
         assert not private.folder.exists()
         first.stdin.close()
         assert first.wait(20) == 0
-    with opened(tmp_path, settings) as cache:
+    with open_cache(tmp_path, settings) as cache:
         assert cache.folder == tmp_path
         embeddings = cache.array("light", "plain", "embedding", (4,), np.float32)
         assert [name in embeddings for name in names(3)] == [True, True, False]

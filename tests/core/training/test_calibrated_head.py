@@ -77,5 +77,8 @@ def test_a_tempered_head_divides_its_logits(hidden: int) -> None:
     )
     features = random.normal(size=(7, 4)).astype(np.float32)
     np.testing.assert_allclose(
-        head.tempered(2.5).logits(features), head.logits(features) / 2.5, rtol=1e-5, atol=1e-6
+        head.with_temperature(2.5).logits(features),
+        head.logits(features) / 2.5,
+        rtol=1e-5,
+        atol=1e-6,
     )

@@ -10,10 +10,10 @@ from core import dataset as datasets
 from core.dataset import Dataset, Example
 from core.settings import Settings
 from core.training import config as training_config
+from core.training.backbone_cut import cut_stage
 from core.training.cache import FeatureCache, embedding_array
 from core.training.config import TrainingConfig, Unfreeze
 from core.training.context import TrainingContext
-from core.training.depth import cut_stage
 
 BEST = training_config.preset("best")
 EXAMPLES = tuple(

@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import BadDataset
 from core.evaluation import folds
-from core.training.cross_validation import cross_validate, learning_curve, out_of_fold
+from core.training.cross_validation import cross_validate, learning_curve_of, out_of_fold
 from tests.core.training.clouds import clusters
 
 
@@ -108,7 +108,7 @@ def test_a_rare_class_counts_as_much_as_a_common_one():
 
 def test_a_learning_curve_rises_to_the_cross_validated_accuracy():
     train = clusters(150, spread=3, d=60)
-    curve = learning_curve(
+    curve = learning_curve_of(
         train.features, train.labels, np.arange(len(train.labels)), ("a", "b", "c"), 0
     )
     assert [round(point.per_class) for point in curve.points] == [5, 10, 20, 40]
@@ -121,7 +121,7 @@ def test_a_learning_curve_rises_to_the_cross_validated_accuracy():
 def test_a_learning_curve_is_the_same_for_the_same_seed():
     train = clusters(60, spread=2)
     first, repeated, different = (
-        learning_curve(
+        learning_curve_of(
             train.features, train.labels, np.arange(len(train.labels)), ("a", "b", "c"), seed
         )
         for seed in (1, 1, 2)
@@ -134,7 +134,7 @@ def test_a_class_with_a_single_picture_does_not_stop_the_curve():
     train = clusters(60)
     keep = (train.labels != 2) | (np.arange(len(train.labels)) == 2)
     arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
-    assert learning_curve(*arrays, ("a", "b", "c"), 0).verdict == "unknown"
+    assert learning_curve_of(*arrays, ("a", "b", "c"), 0).verdict == "unknown"
     keep = (train.labels != 2) | (np.arange(len(train.labels)) < 9)
     arrays = [array[keep] for array in (train.features, train.labels, np.arange(len(train.labels)))]
-    assert learning_curve(*arrays, ("a", "b", "c"), 0).verdict != "unknown"
+    assert learning_curve_of(*arrays, ("a", "b", "c"), 0).verdict != "unknown"

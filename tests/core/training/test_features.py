@@ -13,10 +13,10 @@ from core.errors import BadImage, Cancelled
 from core.images import decoding
 from core.settings import Settings
 from core.training import engines, features
+from core.training.augmentation import Rendering
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.network import Network
-from core.training.views import Rendering
 
 ROOT = Path(__file__).parents[3]
 PLAIN, THREE = Augmentation(), Augmentation(views=3)

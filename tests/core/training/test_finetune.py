@@ -11,7 +11,7 @@ from core.backbones import build, get
 from core.jobs.events import Epoch, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import depth, finetune, stages
+from core.training import backbone_cut, finetune, stages
 from core.training.config import parse
 from core.training.convex import DEFAULT_STRENGTH, logistic_regression
 from core.training.finetune import Tuner
@@ -66,7 +66,7 @@ def fine_tune(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
     tuner = Tuner(build.trunk(TINY, settings=HOME), config, classes=3, pictures=len(train[1]))
-    assert depth.cut_stage(config) == stage
+    assert backbone_cut.cut_stage(config) == stage
     before, events = weights(tuner.trunk), []
     head, kept = tuner.fit(head or random_head(), *train, *validation, events.append)
     return Outcome(tuner, before, weights(tuner.trunk), head, kept, events)

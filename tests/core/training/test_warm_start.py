@@ -220,7 +220,7 @@ def test_the_network_is_built_with_the_weights_of_the_model(start, tiny):
 def test_known_classes_start_from_their_weights_and_new_ones_from_the_mean(start, tiny):
     folder, settings = start("quick")
     saved, arrays = storage.load(folder)
-    raw = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1))
+    raw = DenseHead.from_arrays(arrays).with_temperature(1 / (saved.temperature or 1))
     width = saved.width
     new_head = Network(tiny, settings, folder).head(("cross", "triangle", "circle"), (), width)
     kernel, bias = new_head.layers[0]

@@ -8,9 +8,9 @@ import streamlit as st
 
 from core import backbones
 from core.evaluation import describe
+from core.evaluation.comparison_wording import describe_comparison, p_value_text
 from core.evaluation.paired import NotComparable, PairedComparison
 from core.evaluation.report import Footprint, Report
-from core.evaluation.verdict import chance, verdict
 from core.evaluation.wording import difference
 from core.runs.comparison import ComparedRun, changed_settings, training_data_changes
 from core.runs.run import Run
@@ -66,7 +66,7 @@ def verdicts(columns: Sequence[Column]) -> None:
         )
     for column in others:
         assert column.pairing is not None
-        sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
+        sentence = text.plain(describe_comparison(column.pairing, first.letter, column.letter), 400)
         if isinstance(column.pairing, PairedComparison):
             st.header(sentence)
         else:
@@ -224,4 +224,4 @@ def _value(value: Any) -> str:
 
 
 def _p(p: float) -> str:
-    return chance(p).removeprefix("p ").removeprefix("= ")
+    return p_value_text(p).removeprefix("p ").removeprefix("= ")

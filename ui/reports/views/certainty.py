@@ -124,7 +124,7 @@ def _sets(view: CompleteRun) -> None:
     if measured.calibrated_on is None:
         st.caption("This run has no prediction sets. Train again to get them.")
         return
-    in_force = prediction_sets.in_force(measured.sets, chosen)
+    in_force = prediction_sets.level_used(measured.sets, chosen)
     if measured.sets:
         st.markdown(
             "Where its likeliest class is not likely enough, the model can name several: “One of: "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.training import depth
+from core.training import backbone_cut
 from core.training.config import parse
 
 
@@ -21,12 +21,12 @@ from core.training.config import parse
 def test_the_cut_is_as_high_as_the_trained_layers_allow(
     unfreeze: dict[str, int], stage: int
 ) -> None:
-    assert depth.cut_stage(parse({"backbone": "tiny", "unfreeze": unfreeze})) == stage
+    assert backbone_cut.cut_stage(parse({"backbone": "tiny", "unfreeze": unfreeze})) == stage
 
 
 def test_the_share_of_the_work_above_the_cut_grows_with_it() -> None:
     one_stage, two_stages = (
-        depth.trained_share(parse({"backbone": "tiny", "unfreeze": {"stages": stages}}))
+        backbone_cut.trained_share(parse({"backbone": "tiny", "unfreeze": {"stages": stages}}))
         for stages in (1, 2)
     )
     assert one_stage == pytest.approx(1 / 4, abs=0.01)

@@ -4,7 +4,7 @@ from core.evaluation.paired import NotComparable, PairedComparison
 from core.system import prose
 
 
-def verdict(
+def describe_comparison(
     comparison: PairedComparison | NotComparable,
     first: str = "the first",
     second: str = "the second",
@@ -22,7 +22,7 @@ def verdict(
     return sentence[:1].upper() + sentence[1:]
 
 
-def chance(p: float, comparisons: int = 1) -> str:
+def p_value_text(p: float, comparisons: int = 1) -> str:
     """A p-value: `p = 0.63`, `p < 0.001`, `p = 0.031, adjusted for 3 comparisons`."""
     digits = 3 if p < 0.0995 else 2
     text = "p < 0.001" if p < 0.0005 else f"p = {p:.{digits}f}" if p < 0.995 else "p = 1"
@@ -33,7 +33,7 @@ def _paired(comparison: PairedComparison, first: str, second: str) -> str:
     pictures = prose.count(comparison.pictures)
     only_first, only_second = len(comparison.broken), len(comparison.fixed)
     more = only_second - only_first
-    p = chance(comparison.accuracy.adjusted, comparison.comparisons)
+    p = p_value_text(comparison.accuracy.adjusted, comparison.comparisons)
     if comparison.accuracy.significant:
         better, counted = ("better", "more") if more > 0 else ("worse", "fewer")
         return (

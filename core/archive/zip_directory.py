@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO
 
-from core.archive import names
+from core.archive import name_encodings
 from core.archive.entry import MAKE_AGAIN, NAME_BYTES, Entry, check_count, decode_name
 from core.errors import BadArchive
 from core.settings import Settings
@@ -41,18 +41,18 @@ def entries(file: IO[bytes], settings: Settings) -> list[Entry]:
     Source: APPNOTE.TXT 6.3.10, section 4.3.12; D. Fifield, "A better zip bomb", 2019.
     """
     place = _directory(file, settings)
-    found = list(_entries(file, *place))
+    listed = list(_entries(file, *place))
     _, limit, *_ = place  # where an entry has to end: at the next entry or the directory
-    for index in sorted(range(len(found)), key=lambda n: found[n].offset, reverse=True):
-        entry = found[index]
+    for index in sorted(range(len(listed)), key=lambda n: listed[n].offset, reverse=True):
+        entry = listed[index]
         least = entry.offset + _LOCAL_BYTES + len(entry.raw_name)
         if least + entry.packed > limit:
             raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
         start = _data_start(file, entry)
         is_misplaced = start is None or start + entry.packed > limit
-        found[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
+        listed[index] = replace(entry, offset=start or least, is_misplaced=is_misplaced)
         limit = entry.offset
-    return found
+    return listed
 
 
 def _directory(file: IO[bytes], limits: Settings) -> tuple[int, int, int, int]:
@@ -191,7 +191,7 @@ def _name(raw: bytes, flags: int, extra: bytes) -> tuple[str, str]:
     """
     name, encoding = decode_name(raw)
     for block in _blocks(extra, _UNICODE_PATH):
-        if (path := names.unicode_path(raw, block)) is not None:
+        if (path := name_encodings.unicode_path(raw, block)) is not None:
             return path, ""
     if encoding and flags & 0x800:
         raise BadArchive(f"A name in this zip is marked as UTF-8 but is not. {MAKE_AGAIN}")

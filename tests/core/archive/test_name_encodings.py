@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from core.archive import names
+from core.archive import name_encodings
 
 
 def steps(raw: list[bytes], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -19,7 +19,7 @@ def steps(raw: list[bytes], monkeypatch: pytest.MonkeyPatch) -> int:
 
     with monkeypatch.context() as patch:
         patch.setattr(unicodedata, "category", counting)
-        assert names.fitting(raw)
+        assert name_encodings.plausible(raw)
     return count
 
 
@@ -33,6 +33,6 @@ def test_many_long_names_take_no_longer_than_some(monkeypatch: pytest.MonkeyPatc
 
 def test_an_encoding_can_write_all_of_many_names() -> None:
     raw = [b"\xe9\xe9\xe9 %d" % n for n in range(20_000)]
-    assert "cp1255" in names.fitting(raw)
-    found = names.fitting([*raw, b"\xff\xff"])  # no letters of Hebrew
+    assert "cp1255" in name_encodings.plausible(raw)
+    found = name_encodings.plausible([*raw, b"\xff\xff"])  # no letters of Hebrew
     assert found and "cp1255" not in found

@@ -1,4 +1,4 @@
-"""Recognise files that are no pictures, or of a format that is not read."""
+"""Recognise files that are not pictures, and pictures in formats that are not supported."""
 
 import re
 
@@ -31,7 +31,7 @@ OTHER_FORMATS = {
     rb"version https://git-lfs": "a pointer of Git LFS. Fetch the picture with `git lfs pull`.",
     rb"bplist00": "what iCloud leaves on this device. Download the picture from iCloud.",
 }
-"""What other files begin with, and what they are; a sentence with advice ends with a full stop."""
+"""First bytes of other files, and what they are; a sentence with advice ends with a full stop."""
 if "HEIF" not in FORMATS:  # brands of ISO/IEC 23008-12:2022, annex B
     OTHER_FORMATS[rb".{4}ftyp(.{4}){0,12}?(hei[cxms]|hev[cxms])"] = (
         "a HEIC picture, which this host cannot read. Save it as JPEG, or have the host install "
@@ -60,6 +60,6 @@ def check(head: bytes) -> None:
 
 
 def kind(content: bytes) -> str:
-    """What a file claims to be that Pillow does not open; empty if it is no picture."""
+    """The format that a file starts like, although Pillow does not open it; empty for others."""
     claimed = (name for magic, name in _STARTS.items() if re.match(magic, content, re.DOTALL))
     return next(claimed, "")

@@ -6,8 +6,8 @@ from PIL import Image
 
 from core import images
 from core.settings import Settings
+from core.training.augmentation import Rendering
 from core.training.config import Augmentation
-from core.training.views import Rendering
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 

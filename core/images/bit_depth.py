@@ -13,7 +13,7 @@ from core.errors import BadImage
 
 SIXTEEN_BITS = 65_535.0
 OVERSHOOT = 1.01
-"""How far interpolation may have carried a value past white."""
+"""Factor by which values may exceed white after interpolation."""
 _BITS, _PLANES, _BLACK, _WHITE = 258, 284, 340, 341  # tags of TIFF
 _SEPARATE = 2
 BRIGHTEST = 99.9
@@ -68,7 +68,7 @@ def depth_of(image: Image.Image, declared: Range | None, *, colours: bool = Fals
     """The values of a loaded picture; None if it has 8 bits.
 
     Args:
-        colours: whether it has the higher bytes of colours of 16 bits.
+        colours: whether it holds the high bytes of 16-bit colours.
 
     Raises:
         BadImage: some are not finite.
@@ -80,17 +80,16 @@ def depth_of(image: Image.Image, declared: Range | None, *, colours: bool = Fals
     extrema = np.asarray(image.getextrema(), np.float64)
     step = max(1, min(image.size) // SAMPLED)
     brightest = float(np.percentile(np.asarray(image)[::step, ::step], BRIGHTEST))
-    if colours:  # with the highest of lower bytes, so that no picture becomes too bright
+    if colours:  # with the largest low byte, so that no picture becomes too bright
         extrema, brightest, declared = 256 * extrema, 256 * brightest + 255, (0, SIXTEEN_BITS)
     low, high = extrema.min(), extrema.max()
     return Depth(low, high, brightest, image.mode != "F", declared)
 
 
 def lower_bytes(opened: Image.Image) -> list[Any]:
-    """Tiles by which a TIFF in colours of 16 bits gives their lower bytes; none for other files.
+    """Tiles that make Pillow decode the low bytes of a TIFF in 16-bit colours; else none.
 
-    Of such colours, Pillow keeps the higher bytes only; of those in separate planes, it gives no
-    others.
+    Pillow keeps the high bytes only, so the byte order is swapped. In separate planes, that fails.
     """
     if not isinstance(opened, TiffImageFile) or opened.tag_v2.get(_PLANES) == _SEPARATE:
         return []
@@ -101,10 +100,10 @@ def lower_bytes(opened: Image.Image) -> list[Any]:
 
 
 def stretched(high: Image.Image, low: Image.Image, gain: float) -> Image.Image:
-    """Colours of 16 bits in 8, multiplied by `gain`.
+    """16-bit colours times `gain`, as 8-bit colours.
 
     Args:
-        high, low: pictures of their higher and of their lower bytes.
+        high, low: pictures of their high and of their low bytes.
     """
     bands = zip(high.split(), low.split(), strict=True)
     levels = (_levels(*band, gain / 257) for band in bands)

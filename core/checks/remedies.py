@@ -1,38 +1,15 @@
-"""The input of checks, and how remedies are applied."""
+"""Apply the remedies of findings to a dataset."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
-import numpy as np
-
-from core.archive.names import read_again
+from core.archive.name_encodings import decode_again
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.class_codes import is_code
 from core.dataset.findings import Remedy
-from core.dataset.fingerprints import MEASURES
 from core.dataset.layout import Split
 
 LEFT_OUT = "Left out by a change that you made or accepted."
-
-
-@dataclass(frozen=True)
-class CheckInput:
-    """The input of a check.
-
-    Attributes:
-        dataset: with groups.
-        measures: (n, 4) float32, one row per example, as in `fingerprints.MEASURES`.
-        duplicates: groups of two or more examples with equal pixels, as indices of the examples.
-    """
-
-    dataset: Dataset
-    measures: np.ndarray
-    duplicates: tuple[tuple[int, ...], ...]
-
-    def measure(self, name: str) -> np.ndarray:
-        """One of `fingerprints.MEASURES` of each picture, (n,)."""
-        return self.measures[:, MEASURES.index(name)]
 
 
 def apply(
@@ -51,12 +28,12 @@ def apply(
     named: dict[str, str] = {}  # codes that were replaced by names
     for remedy in sorted(remedies, key=lambda remedy: remedy.kind != "read_as"):
         if remedy.kind == "read_as":
-            found = layout.infer([example.name for example in examples], remedy.reading)
-            read = list(zip(examples, found.assignments, strict=True))
+            inferred = layout.infer([example.name for example in examples], remedy.reading)
+            read = list(zip(examples, inferred.assignments, strict=True))
             skipped += [Skipped(name=e.name, reason=each.reason) for e, each in read if each.reason]
             examples = [example for example, each in read if not each.reason]
-            labels = [each.label for each in found.assignments if not each.reason]
-            as_read = found.classes
+            labels = [each.label for each in inferred.assignments if not each.reason]
+            as_read = inferred.classes
         elif remedy.kind == "add":
             addition = (added or {})[remedy.files[0]]
             split: Split | None = "train" if dataset.predefined else None
@@ -74,10 +51,8 @@ def apply(
     names = tuple(sorted({label for label in labels if label is not None}))
     index_of = {name: index for index, name in enumerate(names)}
     pairs = list(zip(examples, labels, strict=True))
-    remaining = [
-        example.model_copy(update={"label": index_of[name]}) for example, name in pairs if name
-    ]
-    skipped += [Skipped(name=example.name, reason=LEFT_OUT) for example, name in pairs if not name]
+    remaining = [e.model_copy(update={"label": index_of[name]}) for e, name in pairs if name]
+    skipped += [Skipped(name=e.name, reason=LEFT_OUT) for e, name in pairs if not name]
     return dataset.model_copy(
         update={
             "scale": scale,
@@ -109,7 +84,7 @@ def _relabelled(
             case "move" | "merge":
                 return remedy.classes[0] if file in files or label in classes else label
             case "decode" if label in as_read and file not in files:
-                return read_again(label, *remedy.names)
+                return decode_again(label, *remedy.names)
         return renamed.get(label, label)
 
     pairs = zip(examples, labels, strict=True)

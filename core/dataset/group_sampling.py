@@ -24,8 +24,8 @@ def divide(
     Args:
         counts: (n, k), pictures by class of each group, in random order.
         shares: of the pictures, by split.
-        trained: (k,) bool, classes of which training has other pictures; it needs a group of every
-            other class.
+        trained: (k,) bool, classes that training has pictures of already; of every other class, it
+            needs a group.
     """
     assigned: list[Split] = []
     for _ in range(TRIES):
@@ -76,7 +76,7 @@ def _choose(chances: np.ndarray, counts: np.ndarray, random: np.random.Generator
         Statistics 20 (1949).
     """
     sizes, main = counts.sum(axis=1), counts.argmax(axis=1)
-    # By size upwards and downwards in turn, so that neighbours have similar sizes.
+    # Sizes ascend and descend in turn, so that neighbours have similar sizes.
     order = np.lexsort((np.where(main % 2, -sizes, sizes), main))
     ends = np.floor(np.cumsum(chances[order]) + random.random())
     chosen = np.zeros(len(chances), bool)

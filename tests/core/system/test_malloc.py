@@ -6,13 +6,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.system import memory
+from core.system import malloc
 
 COUNT_ARENAS = """
 import ctypes, sys, threading
 if sys.argv[1] == "limited":
-    from core.system import memory
-    assert memory.limit_arenas()
+    from core.system import malloc
+    assert malloc.limit_arenas()
 libc = ctypes.CDLL("libc.so.6")
 libc.malloc.restype = ctypes.c_void_p
 barrier = threading.Barrier(16)
@@ -40,7 +40,7 @@ def test_threads_share_two_arenas_once_these_are_limited(tmp_path: Path) -> None
         root = Path(__file__).parents[3]
         subprocess.run(command, cwd=root, env={"PATH": "/usr/bin"}, check=True, timeout=60)
         counts[how] = (tmp_path / how).read_text().count("<heap nr=")
-    assert counts["default"] > memory.ARENAS >= counts["limited"]
+    assert counts["default"] > malloc.ARENAS >= counts["limited"]
 
 
 @glibc
@@ -50,11 +50,11 @@ def test_trimming_returns_free_memory_to_the_system() -> None:
     last = bytes(2_000)
     before = resident().rss
     del blocks
-    assert memory.trim()
+    assert malloc.trim()
     assert before - resident().rss > 40_000_000, "of 80 MB"
     assert len(last) == 2_000
 
 
 def test_without_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not memory.limit_arenas() and not memory.trim()
+    assert not malloc.limit_arenas() and not malloc.trim()

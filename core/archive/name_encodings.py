@@ -28,7 +28,7 @@ ENCODINGS = {
 }
 """Names in Python, and on screen."""
 FALLBACK = "cp437"
-"""What a zip without a mark should use (APPNOTE.TXT 6.3.10, appendix D)."""
+"""What a zip that declares no encoding should use (APPNOTE.TXT 6.3.10, appendix D)."""
 PREFERENCE = 1.5
 """Weight of Western encodings; a few words of French are often Polish or Czech, too."""
 UNRANKED = 0.001
@@ -58,15 +58,15 @@ def unicode_path(raw: bytes, block: bytes) -> str | None:
         return None
 
 
-def read_again(name: str, used: str, other: str) -> str:
-    """A name that was decoded by one encoding, by another; unchanged if they cannot write it."""
+def decode_again(name: str, used: str, other: str) -> str:
+    """A name decoded again with another encoding; unchanged if that is impossible."""
     try:
         return name.encode(used).decode(other)
     except UnicodeError:
         return name
 
 
-def fitting(names: Sequence[bytes]) -> list[str]:
+def plausible(names: Sequence[bytes]) -> list[str]:
     """The encodings in which names consist of words, the most likely first.
 
     All names can be written in them, and up to `SAMPLED` bytes of names are looked at. chardet says
@@ -98,8 +98,8 @@ def fitting(names: Sequence[bytes]) -> list[str]:
             texts = tuple(part.decode(encoding) for part in sample)
             if all(map(_consists_of_words, texts)):
                 likely.setdefault(texts, encoding)
-    found = list(likely.values())
-    return [each for each in found if confidence[each] >= PLAUSIBLE * confidence[found[0]]]
+    ranked = list(likely.values())
+    return [each for each in ranked if confidence[each] >= PLAUSIBLE * confidence[ranked[0]]]
 
 
 def _consists_of_words(text: str) -> bool:
