@@ -5,7 +5,6 @@ import contextlib
 import csv
 import functools
 import hashlib
-import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -20,7 +19,6 @@ from core.dataset.examples import Column
 from core.dataset.folder_names import printable
 from core.dataset.lookup import Lookup, Match, without_zeros
 from core.dataset.table_columns import TableColumn, is_value
-from core.errors import BadInput
 from core.settings import MEGABYTE
 
 TABLES = (".csv", ".tsv")
@@ -208,11 +206,16 @@ def _first_row(rows: list[list[str]], matches: Sequence[Match | None]) -> int:
     return next((n for n in range(start) if filled[n] >= filled[start]), max(start - 1, 0))
 
 
-def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, ...]:
+def columns(
+    pictures: Sequence[str], others: Sequence[Member], most: int | None = MOST_COLUMNS
+) -> tuple[Column, ...]:
     """Columns of the tables among other files that give several pictures the same value.
 
     Columns of one name, as in `train/metadata.csv` and `test/metadata.csv`, are one; of a table,
     the first with this name.
+
+    Args:
+        most: how many to return, those of few groups first; None for all.
     """
     files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
     lookup = Lookup(pictures if files else ())
@@ -224,31 +227,8 @@ def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, 
                     name = f"{PurePosixPath(member.name).name}:{title}"
                     cells[name] += zip(table.pictures, each.cells, strict=True)
     found = (Column(name=name, groups=_groups(each)) for name, each in cells.items())
-    several = (c for c in found if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)
-    return tuple(itertools.islice(several, MOST_COLUMNS))
-
-
-def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
-    """A column of a table that is not among the pictures.
-
-    Raises:
-        BadInput: there is no such table or column, or it names none of the pictures.
-    """
-    if not file.is_file() or not small(file):
-        most = LARGEST // MEGABYTE
-        raise BadInput(f"Expected a table of up to {most} MB at {file}; found none there.")
-    table = matched(file.name, rows_of(text_of(file)), Lookup(pictures))
-    if table is None:
-        raise BadInput(
-            f"Expected a column of file names in {file.name}, such as {pictures[0]}; none of its "
-            "columns names a picture."
-        )
-    known = table.by_title
-    if name not in known:
-        names = ", ".join([*known][:8])
-        raise BadInput(f"Expected a column of {file.name}: {names}; found {name!r}.")
-    cells = zip(table.pictures, known[name].cells, strict=True)
-    return Column(name=f"{file.name}:{name}", groups=_groups(cells))
+    several = [column for column in found if 1 < column.count < len(column.groups)]
+    return tuple(sorted(several, key=lambda c: c.count > len(c.groups) / 2)[:most])
 
 
 def _groups(cells: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -28,7 +28,7 @@ from core.dataset.interpretation import Classes
 from core.dataset.reading import check_limits
 from core.errors import BadDataset, BadInput
 from core.images import Scale
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.system import files
 from core.system.prose import count, listed
 
@@ -152,9 +152,10 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     """
     columns = intake.columns
     if table is not None:
-        names = [example.name for example in intake.dataset.examples]
-        columns = (tables.column(table, GroupSource.parse(by).column, names),)
-        by = columns[0].name
+        if not table.is_file():
+            raise BadInput(f"Expected a table at {table}; found none there.")
+        columns = _columns(table, table.name, [intake.dataset], most=None)
+        by = f"{table.name}:{GroupSource.parse(by).column}"
     dataset = grouping.group(intake.dataset, by, columns)
     findings = _ordered((checks.describe_groups(dataset), *intake.findings))
     return intake.model_copy(update={"dataset": dataset, "findings": findings})
@@ -211,13 +212,7 @@ def add_table(folder: Path, table: Path, name: str) -> str:
         BadInput: no column of the table groups the pictures.
     """
     intake = load(folder)
-    names = [example.name for part in _all_datasets(folder) for example in part.examples]
-    new_columns = tables.columns(names, [Member(name=name, path=table)])
-    if not new_columns:
-        raise BadInput(
-            f"Expected a table (.csv or .tsv) with a column of file names, such as {names[0]}, and "
-            f"one that gives several of them the same value; found none in {name}."
-        )
+    new_columns = _columns(table, name, _all_datasets(folder), tables.MOST_COLUMNS)
     names_of_new = {column.name for column in new_columns}
     others = (column for column in intake.columns if column.name not in names_of_new)
     columns = (*new_columns, *others)
@@ -229,6 +224,21 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     intake = intake.model_copy(update={"columns": columns, "groupings": detected + further})
     files.write_text(folder / FILE, intake.model_dump_json())
     return next((c.name for c in new_columns if c.name in suggested), new_columns[0].name)
+
+
+def _columns(
+    table: Path, name: str, parts: Iterable[Dataset], most: int | None
+) -> tuple[Column, ...]:
+    """Columns of a table of some name that group pictures. Raises BadInput if there are none."""
+    names = [example.name for part in parts for example in part.examples]
+    columns = tables.columns(names, [Member(name=name, path=table)], most)
+    if not columns:
+        raise BadInput(
+            f"Expected a table (.csv or .tsv) of up to {tables.LARGEST // MEGABYTE} MB with a "
+            f"column of file names, such as {names[0]}, and one that gives several of them the "
+            f"same value; found none in {name}."
+        )
+    return columns
 
 
 def _all_datasets(folder: Path) -> list[Dataset]:
