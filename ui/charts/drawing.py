@@ -3,6 +3,7 @@
 Figures have no title and no background; the page gives them. Text takes the page's colour.
 """
 
+import html
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +20,7 @@ ROOM = 24
 
 PERCENTS = {
     "tickvals": [0, 25, 50, 75, 100],
-    "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
+    "ticksuffix": " %",
     "range": [-1, 102],
 }
 """An axis from 0 to 100 %."""
@@ -30,9 +31,7 @@ def literal(text: str, limit: int | None = None) -> str:
     text = " ".join(text.split())
     if limit is not None and len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
-        text = text.replace(sign, entity)
-    return text
+    return html.escape(text, quote=False).replace("$", "&#36;")
 
 
 AXIS = {
@@ -79,10 +78,9 @@ def per_cents(shares: Iterable[float]) -> dict[str, Any]:
     margin = max((high - low) / 12, 1)
     low, high = max(0, low - margin), min(100, high + margin)
     step = next(step for step in (1, 2, 5, 10, 20) if (high - low) / step <= 6)
-    ticks = [tick for tick in range(0, 101, step) if low <= tick <= high]
     return {
-        "tickvals": ticks,
-        "ticktext": [f"{tick} %" for tick in ticks],
+        "tickvals": [tick for tick in range(0, 101, step) if low <= tick <= high],
+        "ticksuffix": " %",
         # Space for half of a marker at the end.
         "range": [low, high + (high - low) / 40],
     }
