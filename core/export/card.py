@@ -35,8 +35,8 @@ class RunDetails:
         kept: what the training kept, as sentences.
         counts: of each class, its name and its pictures by split, in the order of the report.
         parts: number of training, validation and test pictures.
-        alike: pictures that look the same as another one.
-        divided: those of them whose near-duplicate is in another split.
+        duplicates: pictures that look the same as another one.
+        divided_duplicates: those of them whose near-duplicate is in another split.
         origin: the run whose training was repeated. Never show its id: it is a permission.
         sets, threshold: in force, as on the test pictures; None if off.
         undefined: which figures of classes are undefined, as a sentence; empty if none.
@@ -62,7 +62,7 @@ class RunDetails:
             for label, name in enumerate(self.dataset.classes)
         )
         self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
-        self.alike, self.divided = _alike(self.dataset)
+        self.duplicates, self.divided_duplicates = _duplicates(self.dataset)
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
@@ -75,7 +75,7 @@ class RunDetails:
         self.undefined = wording.undefined(self.report)
         self.worst = tuple(score for _, score in missed[:WORST])
         self.few = tuple(score for score in scores if score.support < FEW)
-        self.unlike, self.footprint = run.ood_scores(), run.footprint()
+        self.ood_scores, self.footprint = run.ood_scores(), run.footprint()
         self.curve = run.learning_curve()
 
 
@@ -138,7 +138,7 @@ def _escaped(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else markdown.escaped(str(value))
 
 
-def _alike(dataset: Dataset) -> tuple[int, int]:
+def _duplicates(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
     units = splitting.units_of(examples, range(len(examples)), chosen=False)
     groups = [group for group in units if len(group) > 1]
