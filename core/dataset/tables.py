@@ -207,7 +207,7 @@ def _first_row(rows: list[list[str]], matches: Sequence[Match | None]) -> int:
 
 
 def columns(
-    pictures: Sequence[str], others: Sequence[Member], most: int | None = MOST_COLUMNS
+    pictures: Sequence[str], others: Sequence[Member], wanted: str = ""
 ) -> tuple[Column, ...]:
     """Columns of the tables among other files that give several pictures the same value.
 
@@ -215,7 +215,8 @@ def columns(
     the first with this name.
 
     Args:
-        most: how many to return, those of few groups first; None for all.
+        wanted: name of the only one to return; by default the first, those of few groups before
+            others.
     """
     files = [m for m in others if PurePosixPath(m.name).suffix.lower() in TABLES and small(m.path)]
     lookup = Lookup(pictures if files else ())
@@ -223,12 +224,18 @@ def columns(
     for member in files:
         if table := matched(member.name, rows_of(text_of(member.path)), lookup):
             for title, each in table.by_title.items():
-                if each is not table.names:
-                    name = f"{PurePosixPath(member.name).name}:{title}"
+                name = f"{PurePosixPath(member.name).name}:{title}"
+                if each is not table.names and wanted in ("", name):
                     cells[name] += zip(table.pictures, each.cells, strict=True)
-    found = (Column(name=name, groups=_groups(each)) for name, each in cells.items())
-    several = [column for column in found if 1 < column.count < len(column.groups)]
-    return tuple(sorted(several, key=lambda c: c.count > len(c.groups) / 2)[:most])
+    coarse: list[Column] = []
+    fine: list[Column] = []
+    for name, pairs in cells.items():
+        column = Column(name=name, groups=_groups(pairs))
+        if 1 < column.count < len(column.groups):
+            (coarse if 2 * column.count <= len(column.groups) else fine).append(column)
+        if len(coarse) == MOST_COLUMNS:
+            break
+    return tuple([*coarse, *fine][:MOST_COLUMNS])
 
 
 def _groups(cells: Iterable[tuple[str, str]]) -> dict[str, str]:

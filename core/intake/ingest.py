@@ -154,8 +154,8 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     if table is not None:
         if not table.is_file():
             raise BadInput(f"Expected a table at {table}; found none there.")
-        columns = _columns(table, table.name, [intake.dataset], most=None)
         by = f"{table.name}:{GroupSource.parse(by).column}"
+        columns = _columns(table, table.name, [intake.dataset], by)
     dataset = grouping.group(intake.dataset, by, columns)
     findings = _ordered((checks.describe_groups(dataset), *intake.findings))
     return intake.model_copy(update={"dataset": dataset, "findings": findings})
@@ -212,7 +212,7 @@ def add_table(folder: Path, table: Path, name: str) -> str:
         BadInput: no column of the table groups the pictures.
     """
     intake = load(folder)
-    new_columns = _columns(table, name, _all_datasets(folder), tables.MOST_COLUMNS)
+    new_columns = _columns(table, name, _all_datasets(folder))
     names_of_new = {column.name for column in new_columns}
     others = (column for column in intake.columns if column.name not in names_of_new)
     columns = (*new_columns, *others)
@@ -227,15 +227,20 @@ def add_table(folder: Path, table: Path, name: str) -> str:
 
 
 def _columns(
-    table: Path, name: str, parts: Iterable[Dataset], most: int | None
+    table: Path, name: str, parts: Iterable[Dataset], wanted: str = ""
 ) -> tuple[Column, ...]:
-    """Columns of a table of some name that group pictures. Raises BadInput if there are none."""
+    """Columns of a table of some name that group pictures, or the wanted one.
+
+    Raises:
+        BadInput: there are none.
+    """
     names = [example.name for part in parts for example in part.examples]
-    columns = tables.columns(names, [Member(name=name, path=table)], most)
+    columns = tables.columns(names, [Member(name=name, path=table)], wanted)
     if not columns:
+        other = f"the column {wanted.rpartition(':')[2]}" if wanted else "one"
         raise BadInput(
             f"Expected a table (.csv or .tsv) of up to {tables.LARGEST // MEGABYTE} MB with a "
-            f"column of file names, such as {names[0]}, and one that gives several of them the "
+            f"column of file names, such as {names[0]}, and {other} that gives several of them the "
             f"same value; found none in {name}."
         )
     return columns
