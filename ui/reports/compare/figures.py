@@ -39,7 +39,7 @@ class Column:
     @property
     def report(self) -> Report:
         """The report of the run."""
-        return self.measured.report
+        return self.measured.evaluated.report
 
     @property
     def title(self) -> str:
