@@ -19,8 +19,8 @@ ROOM = 24
 """Pixels between the title of an axis and its numbers, which are as wide as `100 %`."""
 
 PERCENTS = {
-    "tickvals": [0, 25, 50, 75, 100],
-    "ticksuffix": " %",
+    "tickvals": [0, 25, 50, 75, 100],  # to which Plotly would add no `ticksuffix`
+    "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
     "range": [-1, 102],
 }
 """An axis from 0 to 100 %."""
@@ -78,9 +78,10 @@ def per_cents(shares: Iterable[float]) -> dict[str, Any]:
     margin = max((high - low) / 12, 1)
     low, high = max(0, low - margin), min(100, high + margin)
     step = next(step for step in (1, 2, 5, 10, 20) if (high - low) / step <= 6)
+    ticks = [tick for tick in range(0, 101, step) if low <= tick <= high]
     return {
-        "tickvals": [tick for tick in range(0, 101, step) if low <= tick <= high],
-        "ticksuffix": " %",
+        "tickvals": ticks,
+        "ticktext": [f"{tick} %" for tick in ticks],
         # Space for half of a marker at the end.
         "range": [low, high + (high - low) / 40],
     }
