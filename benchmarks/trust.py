@@ -164,7 +164,7 @@ def held_out(
     )
     training_job.train(run, imported.pictures, settings, lambda _: None)
     certainty, scores = run.report().certainty, run.ood_scores()
-    error = (certainty.after or certainty.before).error.value
+    error = certainty.as_used.error.value
     return error, np.nan if scores is None else scores.false_alarms.value
 
 

@@ -103,7 +103,7 @@ def _rows(run: Run, settings: Settings) -> None:
                         about=("export", run.id),
                     )
             if form.file in sizes and result is not None and verification is not None:
-                words.caption(_proof(result, verification, sizes[form.file]))
+                words.caption(_verified(result, verification, sizes[form.file]))
             elif result is not None and form not in waiting:
                 words.caption(f":material/block: {text.plain(result.reason, 600)}")
     widgets.show_refusal("export", run.id)
@@ -125,7 +125,7 @@ def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
     job_progress.show(job, settings, "export", may_cancel=may_cancel)
 
 
-def _proof(result: FileVerification, verification: Verification, size: int) -> str:
+def _verified(result: FileVerification, verification: Verification, size: int) -> str:
     pictures = text.count(verification.pictures, "test picture")
     copies, reference = ("small copies of ", "model") if result.thumbnails else ("", "report")
     return (
@@ -136,17 +136,17 @@ def _proof(result: FileVerification, verification: Verification, size: int) -> s
 
 
 def _table(verification: Verification, sizes: dict[str, int]) -> None:
-    passed = [proof for proof in verification.results if proof.file in sizes]
+    passed = [result for result in verification.results if result.file in sizes]
     st.dataframe(
         {
-            "Format": [TITLES[proof.file] for proof in passed],
-            "Same class": [text.percent(proof.agreement) for proof in passed],
-            "Same verdict": [text.percent(proof.verdicts) for proof in passed],
-            "Largest difference": [_difference(proof) for proof in passed],
-            "Accuracy": [text.percent(proof.accuracy) for proof in passed],
-            "Time per picture": [f"{proof.milliseconds or 0:.1f} ms" for proof in passed],
-            "Size": [text.size(sizes[proof.file]) for proof in passed],
-            "Opened with": [proof.runtime for proof in passed],
+            "Format": [TITLES[result.file] for result in passed],
+            "Same class": [text.percent(result.agreement) for result in passed],
+            "Same verdict": [text.percent(result.verdicts) for result in passed],
+            "Largest difference": [_difference(result) for result in passed],
+            "Accuracy": [text.percent(result.accuracy) for result in passed],
+            "Time per picture": [f"{result.milliseconds or 0:.1f} ms" for result in passed],
+            "Size": [text.size(sizes[result.file]) for result in passed],
+            "Opened with": [result.runtime for result in passed],
         },
         hide_index=True,
     )
@@ -161,10 +161,10 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     )
 
 
-def _difference(proof: FileVerification) -> str:
-    if proof.difference is None:
+def _difference(result: FileVerification) -> str:
+    if result.difference is None:
         return "–"
-    return f"{proof.difference:.4f}" if proof.difference >= 0.0001 else "under 0.0001"
+    return f"{result.difference:.4f}" if result.difference >= 0.0001 else "under 0.0001"
 
 
 def _download(run: Run, form: Format, label: str, **more: Any) -> None:

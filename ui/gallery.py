@@ -89,13 +89,13 @@ def choose(
     move: Callable[[list[Item], str], object],
     about: Sequence[str],
 ) -> None:
-    """Pictures with a box each, and where the chosen ones are moved to.
+    """Pictures with a checkbox each, and a box for the class to move the chosen ones to.
 
     Args:
         items: in the order to show; their texts differ.
-        key: of the data set; boxes keep their state while it is the same.
+        key: of the data set; checkboxes keep their state while it is the same.
         targets: names of classes; an empty one leaves pictures out. Others can be typed.
-        move: if it is refused, the boxes keep their state, too.
+        move: if it is refused, the checkboxes keep their state, too.
         about: where the page shows why it was refused.
     """
 

@@ -1,7 +1,7 @@
 """The progress of jobs, drawn again until they have ended."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import streamlit as st
 
@@ -14,15 +14,6 @@ from ui import text, widgets
 
 EVERY = 0.5
 """Seconds between two looks at a job that a visitor waits for."""
-
-
-class _Shown(NamedTuple):
-    """What the last event of a job says: the share of its step that is done, and how fast."""
-
-    text: str
-    share: float = 0.0
-    rate: float | None = None
-    seconds_left: float | None = None
 
 
 def poll(ended: Callable[[], bool], draw: Callable[[], object], every: float = EVERY) -> None:
@@ -103,14 +94,15 @@ def show(
         return
     progress = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
     last = progress[-1] if progress else None
-    shown = _shown(last)
-    share, parts = shown.share, [shown.text]
-    if shown.rate and unit:
-        parts.append(f"{shown.rate:,.0f} {unit}")
+    sentence, share, rate, left = _described(last)
+    parts, of = [sentence], " in this step"
+    if rate and unit:
+        parts.append(f"{rate:,.0f} {unit}")
     seconds = status.earlier_seconds + (status.seconds or 0)
-    left, of = shown.seconds_left or 0.0, " in this step"
     if expected is not None:
-        left, of = _left(last, left, expected - seconds), ""
+        # Fine-tuning, the last long step, knows better than the estimate of all steps.
+        fine_tunes = isinstance(last, Epoch) and last.phase == "fine-tune"
+        left, of = left if fine_tunes else max(expected - seconds, left), ""
         share = min(0.99, seconds / max(seconds + left, 1e-9))
     if left >= 1:
         parts.append(f"about {text.duration(left)} left{of}")
@@ -126,34 +118,24 @@ def _queued(ahead: int, noun: str) -> str:
     return f"{text.count(ahead, noun)} {'is' if ahead == 1 else 'are'} ahead of yours"
 
 
-def _shown(event: Step | Epoch | Note | None) -> _Shown:
+def _described(event: Step | Epoch | Note | None) -> tuple[str, float, float | None, float]:
+    """What an event says, the share of its step that is done, its rate, and the seconds left."""
     match event:
         case None:
-            return _Shown("Starting")
+            return "Starting", 0.0, None, 0.0
         case Note():
-            return _Shown(event.sentence.rstrip("."))
+            return event.sentence.rstrip("."), 0.0, None, 0.0
         case Step():
             done = f"{event.what}: {event.done:,} of {event.total:,}"
             share = event.done / max(1, event.total)
-            return _Shown(done, share, event.per_second, event.seconds_left)
+            return done, share, event.per_second, event.seconds_left or 0.0
         case Epoch():
             limit = "of" if event.unit == "epoch" else "of at most"
             phase = PHASES.get(event.phase, event.phase)
             # The head is trained on stored features, so its rate is not one of pictures.
             rate = None if event.phase == "head" else event.pictures_per_second
-            return _Shown(
-                f"{phase}: {event.unit} {event.epoch} {limit} {event.epochs}",
-                event.epoch / event.epochs,
-                rate,
-                event.seconds_left,
-            )
-
-
-def _left(event: Step | Epoch | Note | None, of_step: float, of_all: float) -> float:
-    """Seconds left of all steps; fine-tuning, the last long one, knows better than the estimate."""
-    if isinstance(event, Epoch) and event.phase == "fine-tune":
-        return of_step
-    return max(of_all, of_step)
+            done = f"{phase}: {event.unit} {event.epoch} {limit} {event.epochs}"
+            return done, event.epoch / event.epochs, rate, event.seconds_left or 0.0
 
 
 def cancel_button(noun: str, callback: Callable[..., None], *args: Any) -> None:

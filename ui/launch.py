@@ -62,7 +62,7 @@ def start(
 
 def offer_next_steps(run: Run, summary: Summary, settings: Settings) -> None:
     """Buttons for after a run: resume or repeat it, or train with other settings or pictures."""
-    upload = upload_of(run, settings)
+    upload = _upload_of(run, settings)
     ended_early = summary.damaged or (summary.state.ended and not summary.complete)
     # Resuming a run makes the visitor its owner, so a link alone is not enough.
     resumable = (
@@ -97,7 +97,7 @@ def _leave_pictures() -> None:
     st.switch_page("pages/train.py")
 
 
-def upload_of(run: Run, settings: Settings) -> Upload | None:
+def _upload_of(run: Run, settings: Settings) -> Upload | None:
     """The upload that a run of this visitor was trained on, while it is still here."""
     folder = run.pictures
     if folder is None or not state.may_change(run.id, settings):

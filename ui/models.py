@@ -28,7 +28,7 @@ def opened(run_id: str, settings: Settings, show_missing: Callable[[str], object
     try:
         run = runs.get(settings, run_id)
     except TuskerError as refusal:
-        show_missing(explain_missing(str(refusal), settings))
+        show_missing(_explain_missing(str(refusal), settings))
         return None
     state.remember_opened(run.id)
     return run
@@ -60,7 +60,7 @@ def imported_title(model: ImportedModel) -> str:
     return f"{text.short(model.title, 40)} · imported, {text.classes(len(model.model().classes))}"
 
 
-def explain_missing(refusal: str, settings: Settings) -> str:
+def _explain_missing(refusal: str, settings: Settings) -> str:
     """Why a run or model is not here; on a public host also how to bring a model back."""
     return f"{refusal} {ASLEEP}" if settings.mode == "public" else refusal
 
@@ -70,9 +70,9 @@ def explain_missing_model(settings: Settings) -> str:
     run_id = state.parameter(state.RUN)
     if not run_id:
         absent = "The model of this link is not on this machine. It may have been deleted."
-        return explain_missing(absent, settings)
+        return _explain_missing(absent, settings)
     try:
         runs.get(settings, run_id)
     except TuskerError as refusal:
-        return explain_missing(str(refusal), settings)
+        return _explain_missing(str(refusal), settings)
     return "This run has no model yet: its training has not finished."

@@ -41,8 +41,8 @@ from ui.charts.confusion import Share, confusion_matrix
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 BY_PATH: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): os.fsencode}
-"""Streamlit's cache knows a file by its path, which is new for each upload; in bytes, since a
-string may stand for a model."""
+"""Cache key of a file: its path, which is new for each upload. In bytes, since the functions that
+answer take strings for names of models."""
 SWEEP_SECONDS = 3600
 HOME_SECONDS = 10
 PACKED_SECONDS = 900

@@ -1,9 +1,9 @@
 """A run without an open report: progress, curves, result, or why it ended early."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from core import intake
@@ -58,7 +58,7 @@ def _draw(run: Run, settings: Settings) -> None:
     queued, events = run.status(settings).state is State.QUEUED, run.events()
     st.header("Queued" if queued else "Training")
     may_cancel = state.may_change(run.id, settings)
-    expected, shown = _plan(run, settings)
+    expected, thumbnails = _expected_time_and_thumbnails(run, settings)
     job_progress.show(
         run.job,
         settings,
@@ -67,14 +67,14 @@ def _draw(run: Run, settings: Settings) -> None:
         may_cancel=may_cancel,
         expected=expected,
     )
-    if shown and not queued:
+    if thumbnails and not queued:
         steps = [event for event in events if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
-        count = min(STRIP, len(shown))
+        count = min(STRIP, len(thumbnails))
         # As they are: cutting new ones to squares at each rerun would slow the training down.
         st.image(
             [
-                text.data_url(shown[index % len(shown)].read_bytes())
+                text.data_url(thumbnails[index % len(thumbnails)].read_bytes())
                 for index in range(at, at + count)
             ],
             width=48,
@@ -88,7 +88,7 @@ def _draw(run: Run, settings: Settings) -> None:
 @st.cache_resource(
     scope="session", max_entries=4, show_spinner=False, hash_funcs={Run: lambda run: run.id}
 )
-def _plan(run: Run, _settings: Settings) -> tuple[float, list[Path]]:
+def _expected_time_and_thumbnails(run: Run, _settings: Settings) -> tuple[float, list[Path]]:
     """Seconds that a training is expected to take, and small copies of its pictures."""
     dataset, pictures = run.dataset(), run.pictures
     seconds = estimate.estimate(dataset, run.config(), _settings).scored
@@ -108,18 +108,18 @@ def curves(run: Run) -> None:
 
 def _chart(run: Run, events: tuple[Event, ...]) -> None:
     epochs = tuple(event for event in events if isinstance(event, Epoch))
-    if not epochs:  # the first one tells the unit of the axis
-        return
     kept = tuple(event for event in events if isinstance(event, Kept))
-    at = tuple(event.at for event in (*epochs, *kept))
-    widgets.chart(_drawn(at, epochs, kept), key=f"curves {run.id}")
+    if epochs:  # the first one tells the unit of the axis
+        widgets.chart(_training_curves(epochs, kept), key=f"curves {run.id}")
 
 
-@st.cache_resource(scope="session", max_entries=4, show_spinner=False)
-def _drawn(at: tuple[float, ...], _epochs: tuple[Epoch, ...], _kept: tuple[Kept, ...]) -> go.Figure:
-    """The curves, drawn again only if there are more events: Plotly takes 50 ms."""
-    del at  # the cache key
-    return learning.training_curves(_epochs, _kept)
+# Drawn again only if there are more events: Plotly takes 50 ms.
+_training_curves = st.cache_resource(
+    scope="session",
+    max_entries=4,
+    show_spinner=False,
+    hash_funcs={Epoch: attrgetter("at"), Kept: attrgetter("at")},
+)(learning.training_curves)
 
 
 def finished(run: Run, settings: Settings) -> None:

@@ -28,7 +28,7 @@ PROBABILITY = "sure"
 VERDICT = "answered"
 FILE = "file"
 PAGE = "page"
-OF_A_REPORT = (
+REPORT_PARAMETERS = (
     VIEW,
     CELL_ACTUAL,
     CELL_PREDICTED,
@@ -47,14 +47,7 @@ SORT = "sort"
 STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
-OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
-OLD_VALUES = {
-    ONLY: {"Right": "Correct"},
-    VERDICT: {"sure": "Sure", "not sure": "Not sure", "unlike": "Not like the training pictures"},
-    STATE: {"waiting": "Queued", "learning": "Training"}
-    | {n.lower(): n for n in ("Any", "Finished", "Failed", "Cancelled", "Interrupted", "Damaged")},
-}
-"""Values in links from earlier versions, by parameter, with their present names."""
+LIST_PARAMETERS = (FIND, SORT, STATE, TAG, LIST_PAGE)
 
 # Session-state keys.
 ARRIVED = "arrived"
@@ -93,24 +86,16 @@ def parameter(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
-def translate_old_link() -> None:
-    """Give widgets the present names of values in links from earlier versions."""
-    for name, values in OLD_VALUES.items():
-        # Widgets take their first value from the address unless it is in the session state.
-        if parameter(name) in values and name not in st.session_state:
-            st.session_state[name] = values[parameter(name)]
-
-
 def show_run(run_id: str = "") -> None:
     """Have the address name a run, or none, and no choice in the report of another."""
-    dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
+    dropped = {RUN, *REPORT_PARAMETERS, *LIST_PARAMETERS}
     if run_id:  # the link of a run is passed on, and is no permission to use its pictures
         dropped |= {UPLOAD, PILE}
     remaining = {name: value for name, value in st.query_params.items() if name not in dropped}
     # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
     # with the list, since their widgets keep their values.
     st.query_params.from_dict(remaining | ({RUN: run_id} if run_id else {}))
-    for name in OF_A_REPORT:
+    for name in REPORT_PARAMETERS:
         st.session_state.pop(name, None)
 
 

@@ -55,6 +55,11 @@ class Column(BaseModel, frozen=True):
     name: str
     groups: dict[str, str]
 
+    @property
+    def count(self) -> int:
+        """Number of groups."""
+        return len(set(self.groups.values()))
+
 
 class Dataset(BaseModel, frozen=True):
     """Classes, their pictures and the files that were skipped.

@@ -5,7 +5,6 @@ import contextlib
 import csv
 import functools
 import hashlib
-import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -20,7 +19,6 @@ from core.dataset.examples import Column
 from core.dataset.folder_names import printable
 from core.dataset.lookup import Lookup, Match, without_zeros
 from core.dataset.table_columns import TableColumn, is_value
-from core.errors import BadInput
 from core.settings import MEGABYTE
 
 TABLES = (".csv", ".tsv")
@@ -208,11 +206,17 @@ def _first_row(rows: list[list[str]], matches: Sequence[Match | None]) -> int:
     return next((n for n in range(start) if filled[n] >= filled[start]), max(start - 1, 0))
 
 
-def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, ...]:
+def columns(
+    pictures: Sequence[str], others: Sequence[Member], wanted: str = ""
+) -> tuple[Column, ...]:
     """Columns of the tables among other files that give several pictures the same value.
 
     Columns of one name, as in `train/metadata.csv` and `test/metadata.csv`, are one; of a table,
     the first with this name.
+
+    Args:
+        wanted: name of the only one to return; by default the first, those of few groups before
+            others.
     """
     files = [m for m in others if m.name.lower().endswith(TABLES) and is_small(m.path)]
     lookup = Lookup(pictures if files else ())
@@ -220,35 +224,18 @@ def columns(pictures: Sequence[str], others: Sequence[Member]) -> tuple[Column, 
     for member in files:
         if table := match_rows(member.name, rows_of(read_text(member.path)), lookup):
             for title, each in table.by_title.items():
-                if each is not table.names:
-                    name = f"{PurePosixPath(member.name).name}:{title}"
+                name = f"{PurePosixPath(member.name).name}:{title}"
+                if each is not table.names and wanted in ("", name):
                     cells[name] += zip(table.pictures, each.cells, strict=True)
-    named = (Column(name=name, groups=_groups(each)) for name, each in cells.items())
-    several = (c for c in named if 1 < len(set(c.groups.values())) <= len(c.groups) / 2)
-    return tuple(itertools.islice(several, MOST_COLUMNS))
-
-
-def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
-    """A column of a table that is not among the pictures.
-
-    Raises:
-        BadInput: there is no such table or column, or it names none of the pictures.
-    """
-    if not file.is_file() or not is_small(file):
-        most = LARGEST // MEGABYTE
-        raise BadInput(f"Expected a table of up to {most} MB at {file}; found none there.")
-    table = match_rows(file.name, rows_of(read_text(file)), Lookup(pictures))
-    if table is None:
-        raise BadInput(
-            f"Expected a column of file names in {file.name}, such as {pictures[0]}; none of its "
-            "columns names a picture."
-        )
-    known = table.by_title
-    if name not in known:
-        names = ", ".join([*known][:8])
-        raise BadInput(f"Expected a column of {file.name}: {names}; found {name!r}.")
-    cells = zip(table.pictures, known[name].cells, strict=True)
-    return Column(name=f"{file.name}:{name}", groups=_groups(cells))
+    coarse: list[Column] = []
+    fine: list[Column] = []
+    for name, pairs in cells.items():
+        column = Column(name=name, groups=_groups(pairs))
+        if 1 < column.count < len(column.groups):
+            (coarse if 2 * column.count <= len(column.groups) else fine).append(column)
+        if len(coarse) == MOST_COLUMNS:
+            break
+    return tuple([*coarse, *fine][:MOST_COLUMNS])
 
 
 def _groups(cells: Iterable[tuple[str, str]]) -> dict[str, str]:

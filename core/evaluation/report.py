@@ -182,6 +182,11 @@ class Certainty(ReportPart):
     sets: tuple[SetCoverage, ...] = ()
     calibrated_on: int | None = None
 
+    @property
+    def as_used(self) -> Reliability:
+        """Of the probabilities that the model gives."""
+        return self.after or self.before
+
 
 class Curve(ReportPart):
     """Points of a curve, and the area under it computed from all points."""

@@ -110,8 +110,11 @@ def change(folder: Path, update: Callable[[Choices], Choices]) -> Choices:
         update: returns the new choices; what it raises leaves the old ones.
 
     Raises:
+        BadDataset: the upload was deleted.
         filelock.Timeout: somebody else has been changing them for some seconds.
     """
+    if not folder.is_dir():  # the lock would create it
+        raise BadDataset("These pictures are no longer here. Upload them again.")
     with FileLock(folder / LOCK, timeout=LOCK_SECONDS):
         before = read(folder)
         after = update(before)

@@ -28,7 +28,7 @@ from core.dataset.interpretation import ClassExpectation
 from core.dataset.reading import check_limits
 from core.errors import BadDataset, BadInput
 from core.images import Scale
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.system import files
 from core.system.progress import Progress, ignore
 from core.system.prose import count, listed
@@ -153,9 +153,10 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     """
     columns = intake.columns
     if table is not None:
-        names = [example.name for example in intake.dataset.examples]
-        columns = (tables.column(table, GroupSource.parse(by).column, names),)
-        by = columns[0].name
+        if not table.is_file():
+            raise BadInput(f"Expected a table at {table}; found none there.")
+        by = f"{table.name}:{GroupSource.parse(by).column}"
+        columns = _columns(table, table.name, [intake.dataset], by)
     dataset = grouping.group(intake.dataset, by, columns)
     findings = _by_severity((checks.describe_groups(dataset), *intake.findings))
     return intake.model_copy(update={"dataset": dataset, "findings": findings})
@@ -212,13 +213,7 @@ def add_table(folder: Path, table: Path, name: str) -> str:
         BadInput: no column of the table groups the pictures.
     """
     intake = load(folder)
-    names = [example.name for part in _all_datasets(folder) for example in part.examples]
-    new_columns = tables.columns(names, [Member(name=name, path=table)])
-    if not new_columns:
-        raise BadInput(
-            f"Expected a table (.csv or .tsv) with a column of file names, such as {names[0]}, and "
-            f"one that gives several of them the same value; found none in {name}."
-        )
+    new_columns = _columns(table, name, _all_datasets(folder))
     names_of_new = {column.name for column in new_columns}
     others = (column for column in intake.columns if column.name not in names_of_new)
     columns = (*new_columns, *others)
@@ -240,6 +235,26 @@ def pictures(folder: Path) -> Path:
 def thumbnail(folder: Path, example: Example) -> Path:
     """Path of an example's thumbnail."""
     return folder / THUMBNAILS / datasets.thumbnail_name(example.sha256)
+
+
+def _columns(
+    table: Path, name: str, parts: Iterable[Dataset], wanted: str = ""
+) -> tuple[Column, ...]:
+    """Columns of a table of some name that group pictures, or the wanted one.
+
+    Raises:
+        BadInput: there are none.
+    """
+    names = [example.name for part in parts for example in part.examples]
+    columns = tables.columns(names, [Member(name=name, path=table)], wanted)
+    if not columns:
+        other = f"the column {wanted.rpartition(':')[2]}" if wanted else "one"
+        raise BadInput(
+            f"Expected a table (.csv or .tsv) of up to {tables.LARGEST // MEGABYTE} MB with a "
+            f"column of file names, such as {names[0]}, and {other} that gives several of them the "
+            f"same value; found none in {name}."
+        )
+    return columns
 
 
 def _all_datasets(folder: Path) -> list[Dataset]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from core import images
 from core.archive.sources import Source
 from core.errors import BadImage
-from core.model.classifier import Classifier, Prediction
+from core.model.classifier import Answer, Classifier, Prediction
 from core.model.decision import PredictionSet, Verdict
 from core.system import threads
 
@@ -35,6 +35,20 @@ class Row:
     problem: str = ""
     nearly_black: bool = False
     thumbnail: bytes = b""
+
+    @classmethod
+    def of(
+        cls, file: str, answer: Answer, classifier: Classifier, top: int = 2, thumbnail: bytes = b""
+    ) -> "Row":
+        """The row of a picture that could be read, with so many predictions."""
+        return cls(
+            file,
+            classifier.top(answer.probabilities, top),
+            classifier.verdict(answer),
+            classifier.prediction_set(answer),
+            nearly_black=answer.nearly_black,
+            thumbnail=thumbnail,
+        )
 
     @property
     def outcome(self) -> str:
@@ -70,16 +84,8 @@ def answers(
         except BadImage as error:
             return Row(source.name, problem=str(error)) if source.required else None
         answer = classifier.answer(picture)
-        predictions = classifier.top(answer.probabilities, top)
         small = images.thumbnail(picture, thumbnail_edge) if thumbnail_edge else b""
-        return Row(
-            source.name,
-            predictions,
-            classifier.verdict(answer),
-            classifier.prediction_set(answer),
-            nearly_black=answer.nearly_black,
-            thumbnail=small,
-        )
+        return Row.of(source.name, answer, classifier, top, small)
 
     return map_parallel(build, sources, predict)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from core.dataset import splitting
 from core.errors import RunDamaged
 from core.evaluation.paired import EvaluatedModel
-from core.evaluation.report import Footprint, Report
+from core.evaluation.report import Footprint
 from core.runs.manifest import Manifest
 from core.runs.run import Run
 from core.training.config import TrainingConfig
@@ -31,11 +31,6 @@ class ComparedRun:
     footprint: Footprint | None
     training_pictures: int
     learned_classes: Mapping[str, str]
-
-    @property
-    def report(self) -> Report:
-        """Its report."""
-        return self.evaluated.report
 
 
 def load(run: Run) -> ComparedRun:

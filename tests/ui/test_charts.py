@@ -12,7 +12,7 @@ from core.evaluation.intervals import proportion
 from core.evaluation.learning_curve import LearningCurve
 from core.jobs.events import Epoch, Kept
 from ui.charts import bars, certainty, comparison, confusion, learning, palette
-from ui.charts.drawing import literal
+from ui.charts.drawing import PERCENTS, literal, per_cents
 from ui.text import share
 
 HOSTILE = "<b>rose</b> & $x^2$ %{y} *thorn*\n" + "x" * 90
@@ -104,6 +104,11 @@ def test_every_figure_is_plain_json_without_title_or_background(size):
         assert "title" not in layout
         assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == palette.CLEAR
         assert 100 < layout["height"] < 1700
+
+
+def test_every_tick_in_per_cents_has_its_sign():
+    for axis in (PERCENTS, per_cents([52.0, 97.0])):
+        assert axis["ticktext"] == [f"{tick} %" for tick in axis["tickvals"]]
 
 
 def test_names_are_escaped_in_every_figure():

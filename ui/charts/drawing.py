@@ -3,6 +3,7 @@
 Figures have no title and no background; the page gives them. Text takes the page's colour.
 """
 
+import html
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,7 +19,7 @@ ROOM = 24
 """Pixels between the title of an axis and its numbers, which are as wide as `100 %`."""
 
 PERCENTS = {
-    "tickvals": [0, 25, 50, 75, 100],
+    "tickvals": [0, 25, 50, 75, 100],  # to which Plotly would add no `ticksuffix`
     "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
     "range": [-1, 102],
 }
@@ -30,9 +31,7 @@ def literal(text: str, limit: int | None = None) -> str:
     text = " ".join(text.split())
     if limit is not None and len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
-        text = text.replace(sign, entity)
-    return text
+    return html.escape(text, quote=False).replace("$", "&#36;")
 
 
 AXIS = {

@@ -49,7 +49,7 @@ def choose(run: Run, details: RunDetails) -> dict[str, list[Snapshot]]:
     wrong.sort(key=lambda index: -predictions[index].probability)
     candidates = {
         "correct": _test_pictures(run, details, _some_of_each_class(correct, predictions)),
-        "issues": _doubted(run, details.label_issues[:LABEL_ISSUES]),
+        "issues": _label_issues(run, details.label_issues[:LABEL_ISSUES]),
         "wrong": _test_pictures(run, details, wrong[:WRONG], run.heatmaps()),
     }
     chosen: dict[str, list[Snapshot]] = {}
@@ -83,7 +83,7 @@ def _test_pictures(
         yield Snapshot(details.report.predictions[index], text.data_url(content), evidence)
 
 
-def _doubted(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:
+def _label_issues(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:
     for number, issue in enumerate(label_issues):
         content = _content(run.label_issue_thumbnail(number))
         if content is not None:

@@ -25,7 +25,7 @@ def show(pile: Pile, settings: Settings) -> None:
     if state.parameter(state.UPLOAD):
         st.rerun()
     labels = Labels(pile)
-    learned = _learned(labels)
+    learned = _learn(labels)
     _head(labels, learned)
     unnamed, untested = labels.unnamed(), labels.untested()
     counts = {TEST: len(untested), GROUPS: len(unnamed)}
@@ -53,14 +53,12 @@ def show(pile: Pile, settings: Settings) -> None:
     _foot(labels, settings)
 
 
-@st.cache_resource(
+_learn = st.cache_resource(
     scope="session",
     max_entries=1,
     show_spinner=False,
     hash_funcs={Labels: lambda labels: labels.version},
-)
-def _learned(labels: Labels) -> Learned | None:
-    return learn(labels)
+)(learn)
 
 
 def _head(labels: Labels, learned: Learned | None) -> None:

@@ -27,7 +27,12 @@ def show(pictures: Sequence[Picture], model: str, count: int) -> None:
     chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(results) - 1)
     _show_one(pictures[chosen], results[chosen], model, count)
     if len(results) > 1:
-        rows = [_row(*each, classifier) for each in zip(pictures, results, strict=True)]
+        rows = [
+            Row(picture.name, problem=result)
+            if isinstance(result, str)
+            else Row.of(picture.name, result, classifier)
+            for picture, result in zip(pictures, results, strict=True)
+        ]
         _grid(pictures, rows, classifier.scale, chosen)
         packed = partial(table.to_bytes, rows, "csv")
         widgets.download("Download as CSV", packed, "predictions.csv")
@@ -125,14 +130,3 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))
-
-
-def _row(picture: Picture, answer: Answer | str, classifier: Classifier) -> Row:
-    if isinstance(answer, str):
-        return Row(picture.name, problem=answer)
-    return Row(
-        picture.name,
-        tuple(classifier.top(answer.probabilities, 2)),
-        classifier.verdict(answer),
-        prediction_set=classifier.prediction_set(answer),
-    )

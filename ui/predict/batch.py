@@ -57,7 +57,7 @@ class BatchProgress:
         classify: yields the answer for each of some files; None for a file that is no picture.
         sources: all files, in the order of the answers.
         done: number of files that are done.
-        sorted_pictures: predictions so far, each with its picture.
+        answered: predictions so far, each with its picture.
         unpacked: uploads that hold the pictures of its zips.
         seconds: of work so far.
         stopped: whether the visitor or a refusal stopped it.
@@ -69,7 +69,7 @@ class BatchProgress:
     classify: Callable[[Sequence[Source]], Generator[Row | None]]
     sources: list[Source] = field(default_factory=list)
     done: int = 0
-    sorted_pictures: list[tuple[Row, Source]] = field(default_factory=list)
+    answered: list[tuple[Row, Source]] = field(default_factory=list)
     unpacked: list[Upload] = field(default_factory=list)
     seconds: float = 0.0
     stopped: bool = False
@@ -194,7 +194,7 @@ def _slice(progress: BatchProgress, settings: Settings) -> None:
         progress.renew(settings)
         for row in progress.answers:
             if row is not None:
-                progress.sorted_pictures.append((row, progress.sources[progress.done]))
+                progress.answered.append((row, progress.sources[progress.done]))
             progress.done += 1
             if time.monotonic() - began > SLICE:
                 break
@@ -213,7 +213,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
         st.info(stopped, icon=":material/cancel:")
         label = "Try again" if progress.refusal else "Continue"
         widgets.button(label, progress.resume, icon="play_circle")
-    rows = [row for row, _ in progress.sorted_pictures]
+    rows = [row for row, _ in progress.answered]
     if not rows:
         if not unfinished:
             progress.clear()
@@ -233,7 +233,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             progress.renew(settings)
             widgets.download_file(
                 "Sorted into folders",
-                lambda file: sorting.write_zip(file, progress.sorted_pictures),
+                lambda file: sorting.write_zip(file, progress.answered),
                 "sorted.zip",
                 icon="folder_zip",
                 help="A zip of class folders with your pictures. Those without an answer are "

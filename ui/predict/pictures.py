@@ -59,7 +59,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
             "Take a picture",
             label_visibility="collapsed",
             key=key,
-            on_change=_take_uploads,
+            on_change=_use_uploads,
             args=(key, settings.predict_pictures, "Camera picture"),
         )
     else:
@@ -72,7 +72,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
                 help=f"{READABLE}. They stay in this session. A zip, tar, 7z or more than "
                 f"{settings.predict_pictures} pictures become a table.",
                 key=key,
-                on_change=_take_uploads,
+                on_change=_use_uploads,
                 args=(key, settings.predict_pictures),
             )
     chosen: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
@@ -86,7 +86,7 @@ def offer_others(settings: Settings, model: str) -> None:
             with st.popover("Samples", icon=":material/photo_library:", type="tertiary"):
                 for number, sample in enumerate(offered):
                     _sample_button(sample, f"other sample {number}")
-        widgets.button("Clear", _take, icon="close", type="tertiary")
+        widgets.button("Clear", _replace, icon="close", type="tertiary")
     if st.session_state[state.SOURCE] == UPLOAD:
         _PASTE(key="paste")
 
@@ -134,7 +134,7 @@ def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool =
 
 
 def _sample_button(sample: Sample, key: str) -> None:
-    widgets.button(text.plain(sample.name, 30), _take_sample, sample, key=key, width="stretch")
+    widgets.button(text.plain(sample.name, 30), _use_sample, sample, key=key, width="stretch")
 
 
 def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
@@ -156,28 +156,28 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
     return tuple(offered)
 
 
-def _take(pictures: tuple[Picture, ...] = ()) -> None:
-    _keep(pictures)
+def _replace(pictures: tuple[Picture, ...] = ()) -> None:
+    _set_chosen(pictures)
     turn = st.session_state[state.PICTURES_TURN]
     for source in (CAMERA, UPLOAD):
         internals.forget_uploads(widgets.uploaded_files(f"{source} {turn}"))
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
 
 
-def _keep(chosen: tuple[Picture, ...] | Batch, files: Sequence[Uploaded] = ()) -> None:
+def _set_chosen(chosen: tuple[Picture, ...] | Batch, files: Sequence[Uploaded] = ()) -> None:
     st.session_state[state.PICTURES] = chosen
     st.session_state.pop(state.SHOWN, None)
     internals.keep_uploads(files)
 
 
-def _take_sample(sample: Sample) -> None:
+def _use_sample(sample: Sample) -> None:
     st.session_state[state.SOURCE] = UPLOAD  # a live view would hide the answer
-    _take((Picture(sample.name, sample.content),))
+    _replace((Picture(sample.name, sample.content),))
 
 
-def _take_uploads(key: str, most: int, name: str = "") -> None:
+def _use_uploads(key: str, most: int, name: str = "") -> None:
     files = tuple(map(internals.uploaded, widgets.uploaded_files(key)))
     if len(files) > most or any(sources.is_archive(file.name) for file in files):
-        _keep(Batch(files), files)
+        _set_chosen(Batch(files), files)
     else:
-        _keep(tuple(Picture(name or file.name, file.content) for file in files), files)
+        _set_chosen(tuple(Picture(name or file.name, file.content) for file in files), files)

@@ -12,7 +12,6 @@ from core.errors import TuskerError
 from core.intake import Intake
 from core.intake.uploads import Upload
 from core.settings import Settings
-from core.system.prose import listed
 from core.training import config
 from ui import internals, launch, state, text, widgets
 from ui.internals import Uploaded
@@ -77,9 +76,9 @@ def _below(settings: Settings) -> None:
         st.caption(text.plain(problem, 300))
     elif captured_once := single_burst_classes(session):
         st.caption(
-            f":material/info: {text.plain(listed(captured_once), 200)}: captured only once. The "
-            "test pictures are then nearly the same as the training pictures, and the figures are "
-            "too good. Capture each class three times."
+            f":material/info: {text.plain(text.listed(captured_once), 200)}: captured only once. "
+            "The test pictures are then nearly the same as the training pictures, and the figures "
+            "are too good. Capture each class three times."
         )
     widgets.show_refusal("capture")
 

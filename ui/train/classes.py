@@ -15,10 +15,9 @@ from core.intake import Intake, choices, uploads
 from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.settings import MEGABYTE, Settings
-from ui import gallery, job_progress, resources, widgets
+from ui import gallery, job_progress, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
-from ui.train import changes
 
 OWN = "Named by the folders of a zip"
 """The class of pictures that bring their own."""
@@ -120,7 +119,7 @@ def _edit(
     """
     edited = st.session_state[key]["edited_rows"]
     new = {row: cells for row, cells in edited.items() if done.get(row) != cells}
-    changes.change(upload, lambda current: current.changing(*choices.edited(names, new)))
+    choices.change(upload.path, lambda current: current.changing(*choices.edited(names, new)))
     done |= new
 
 
@@ -162,7 +161,6 @@ def _take(
 def _take_table(upload: Upload, files: list[Uploaded]) -> None:
     (table,) = files
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        uploads.get(resources.settings(), upload.id)
         path = Path(scratch) / "table.csv"
         with table.open() as stream, path.open("wb") as out:
             shutil.copyfileobj(stream, out)
@@ -195,4 +193,4 @@ def _move(upload: Upload, examined: Intake) -> None:
 
 def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> None:
     remedy = choices.moved(names, label, classes)
-    changes.change(upload, lambda current: current.changing(remedy))
+    choices.change(upload.path, lambda current: current.changing(remedy))

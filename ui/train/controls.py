@@ -110,29 +110,29 @@ def without_effect(
             (optimizer != "sgd", "only SGD uses it", [f"{phase}.momentum"]),
             (optimizer != "adamw", "only AdamW uses it", [f"{phase}.weight_decay"]),
         ]
-    idle: dict[str, str] = {}
+    unused: dict[str, str] = {}
     for applies, why, paths in rules:
         if applies:
-            idle = dict.fromkeys(paths, why) | idle
-    return idle
+            unused = dict.fromkeys(paths, why) | unused
+    return unused
 
 
-def explained(labels: dict[str, str], idle: dict[str, str]) -> list[str]:
+def explained(labels: dict[str, str], unused: dict[str, str]) -> list[str]:
     """Why some of the settings of a tab have no effect, in sentences."""
     sentences = []
-    for why in dict.fromkeys(idle[path] for path in labels if path in idle):
+    for why in dict.fromkeys(unused[path] for path in labels if path in unused):
         names = [
-            label.partition(" (")[0] for path, label in labels.items() if idle.get(path) == why
+            label.partition(" (")[0] for path, label in labels.items() if unused.get(path) == why
         ]
         listed = text.listed(names, len(names))
         sentences.append(f"{listed.capitalize()}: no effect, since {why}.")
     return sentences
 
 
-def draw(path: str, label: str, default: Any, key: str, *, idle: bool) -> None:
+def draw(path: str, label: str, default: Any, key: str, *, disabled: bool) -> None:
     """The control of a setting."""
     name = path.rpartition(".")[2]
-    more: dict[str, Any] = {"key": key, "persist_state": "session", "disabled": idle}
+    more: dict[str, Any] = {"key": key, "persist_state": "session", "disabled": disabled}
     more["help"] = _setting(path).description
     if isinstance(default, bool):
         st.checkbox(label, default, **more)

@@ -16,7 +16,6 @@ from core.intake.uploads import Upload
 from core.settings import Settings
 from core.system import files
 from ui import gallery, text, widgets
-from ui.train import changes
 
 
 def resolved(upload: Upload, settings: Settings) -> Intake:
@@ -67,7 +66,7 @@ def show(upload: Upload, examined: Intake) -> None:
         with undo:
             widgets.button(
                 "Undo",
-                partial(changes.change, upload, methodcaller("without", applied)),
+                partial(choices.change, upload.path, methodcaller("without", applied)),
                 icon="undo",
                 key=f"undo {number}",
                 about=("change", upload.id),
@@ -90,7 +89,7 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
         if finding.remedy is not None:
             widgets.button(
                 text.plain(finding.remedy.label, 200),
-                partial(changes.change, upload, methodcaller("applying", finding)),
+                partial(choices.change, upload.path, methodcaller("applying", finding)),
                 icon="healing",
                 key=f"remedy {finding.code}",
                 type="primary" if blocks else "secondary",

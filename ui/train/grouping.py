@@ -10,7 +10,6 @@ from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from core.system import files
 from ui import text, widgets
-from ui.train import changes
 
 NONE = "Only pictures that look the same"
 WHY = (
@@ -47,7 +46,7 @@ def offer(upload: Upload, examined: Intake) -> None:
         return
 
     def choose(by: str) -> None:
-        changes.change(upload, lambda now: now.model_copy(update={"group": by}))
+        choices.change(upload.path, lambda now: now.model_copy(update={"group": by}))
 
     titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
     options = ["", *titles]

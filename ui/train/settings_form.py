@@ -53,12 +53,12 @@ def choose(forecast: Forecast, render: Render) -> TrainingConfig | None:
             width=220,
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
-    settings = Entered(chosen, forecast)
-    config = settings.config
+    advanced = AdvancedSettings(chosen, forecast)
+    config = advanced.config
     box = st.expander("Advanced", icon=":material/tune:", key="advanced", on_change="rerun")
     if box.open:  # a browser draws the rest of the page in half the time
         with box:
-            _draw(settings, render)
+            _draw(advanced, render)
     if config is None:
         st.caption("Correct what is marked under Advanced to continue.")
         return None
@@ -75,13 +75,13 @@ def choose(forecast: Forecast, render: Render) -> TrainingConfig | None:
     return reduced
 
 
-class Entered:
+class AdvancedSettings:
     """What was entered under Advanced, whether or not it is drawn.
 
     Attributes:
         defaults: the settings of the preset on the chosen backbone.
         keys: of the fields, by the names of their settings.
-        idle: why settings have no effect, by their names.
+        unused: why settings have no effect, by their names.
         problems: what is wrong with fields, by the names of their settings; without a name, why
             they do not fit together.
         config: None if there is a problem.
@@ -101,10 +101,10 @@ class Entered:
         self.keys = {path: f"{chosen} {path} {value}" for path, value in values.items()}
         self.keys["alternatives"] += f" {defaults.backbone}"
         entered = {path: st.session_state.get(key, values[path]) for path, key in self.keys.items()}
-        self.idle = controls.without_effect(entered, dataset, self.start)
+        self.unused = controls.without_effect(entered, dataset, self.start)
         self.problems: dict[str, str] = {}
         self.config: TrainingConfig | None = None
-        for path in values.keys() - self.idle.keys():
+        for path in values.keys() - self.unused.keys():
             *groups, name = path.split(".")
             try:
                 reduce(getitem, groups, nested)[name] = controls.checked(
@@ -124,33 +124,33 @@ class Entered:
         self.config = config if unchanged else config.model_copy(update={"preset": "custom"})
 
 
-def _draw(settings: Entered, render: Render) -> None:
-    defaults = dict(comparison.flat(settings.defaults.model_dump()))
+def _draw(advanced: AdvancedSettings, render: Render) -> None:
+    defaults = dict(comparison.flat(advanced.defaults.model_dump()))
     tabs = dict(zip(controls.TABS, st.tabs(list(controls.TABS)), strict=True))
     with tabs[controls.DATA]:
-        _backbones(settings)
+        _backbones(advanced)
     for tab, labels in controls.TABS.items():
         with tabs[tab]:
-            for sentence in controls.explained(labels, settings.idle):
+            for sentence in controls.explained(labels, advanced.unused):
                 st.caption(sentence)
             with st.grid(2, min_column_width=PAIRED, vertical_alignment="bottom") as pairs:
                 for path, label in labels.items():
                     with pairs.cell():
-                        idle = path in settings.idle
-                        controls.draw(path, label, defaults[path], settings.keys[path], idle=idle)
-                        if problem := settings.problems.get(path):
+                        disabled, key = path in advanced.unused, advanced.keys[path]
+                        controls.draw(path, label, defaults[path], key, disabled=disabled)
+                        if problem := advanced.problems.get(path):
                             widgets.error(problem)
-    if "" in settings.problems:
-        widgets.error(settings.problems[""])
-    if settings.config is not None:
+    if "" in advanced.problems:
+        widgets.error(advanced.problems[""])
+    if advanced.config is not None:
         with tabs[controls.AUGMENTATION], contextlib.suppress(TuskerError):  # unreadable
-            _preview(settings.config, render)
+            _preview(advanced.config, render)
 
 
-def _backbones(settings: Entered) -> None:
+def _backbones(advanced: AdvancedSettings) -> None:
     """The backbone that is trained, fixed by a model to continue from, and its alternatives."""
-    if settings.start is not None:
-        title = _title(settings.start.backbone)
+    if advanced.start is not None:
+        title = _title(advanced.start.backbone)
         st.caption(f"Backbone: {title}, that of the model that it starts from.")
         return
     st.selectbox(
@@ -164,11 +164,11 @@ def _backbones(settings: Entered) -> None:
     )
     st.multiselect(
         "Also try",
-        [name for name in backbones.BACKBONES if name != settings.defaults.backbone],
-        settings.defaults.alternatives,
+        [name for name in backbones.BACKBONES if name != advanced.defaults.backbone],
+        advanced.defaults.alternatives,
         format_func=_title,
         help="Compared by cross-validation before the training, which takes the best of all.",
-        key=settings.keys["alternatives"],
+        key=advanced.keys["alternatives"],
         persist_state="session",
     )
 

@@ -22,7 +22,7 @@ def test_a_comparison_loads_the_results_of_the_run(run: Run) -> None:
     measured = comparison.load(run)
     tested = run.dataset().of("test")
     assert measured.evaluated.keys == tuple(example.sha256 for example in tested)
-    assert [prediction.name for prediction in measured.report.predictions] == [
+    assert [prediction.name for prediction in measured.evaluated.report.predictions] == [
         example.name for example in tested
     ]
     assert measured.training_pictures == len(run.dataset().of("train"))

@@ -14,7 +14,6 @@ from core.evaluation.report import Footprint, Report
 from core.evaluation.wording import difference
 from core.runs.comparison import ComparedRun, changed_settings, training_data_changes
 from core.runs.run import Run
-from core.system import prose
 from ui import text
 
 TESTED = ("Accuracy", "Balanced accuracy", "Macro F1", "Log loss")
@@ -40,7 +39,7 @@ class Column:
     @property
     def report(self) -> Report:
         """The report of the run."""
-        return self.measured.report
+        return self.measured.evaluated.report
 
     @property
     def title(self) -> str:
@@ -60,7 +59,7 @@ def verdicts(columns: Sequence[Column]) -> None:
     if unfair := [column.letter for column in columns if column.report.leaked]:
         were = "was" if len(unfair) == 1 else "were"
         st.warning(
-            f"{prose.listed(unfair, len(unfair))} {were} not tested fairly: near-copies of "
+            f"{text.listed(unfair, len(unfair))} {were} not tested fairly: near-copies of "
             "training pictures are among the test pictures, which makes the figures too good.",
             icon=":material/content_copy:",
         )
@@ -103,7 +102,6 @@ def verdicts(columns: Sequence[Column]) -> None:
 def table(columns: Sequence[Column]) -> None:
     """Every figure of every run."""
     reports = [column.report for column in columns]
-    errors = [(report.certainty.after or report.certainty.before).error for report in reports]
     measured = [column.measured for column in columns]
     footprints = [run.footprint for run in measured]
     rows = {
@@ -111,7 +109,7 @@ def table(columns: Sequence[Column]) -> None:
         "Balanced accuracy": [describe(r.balanced_accuracy) for r in reports],
         "Macro F1": [describe(r.macro.f1) for r in reports],
         "Log loss": [describe(r.log_loss, percent=False) for r in reports],
-        "Calibration error": [describe(error) for error in errors],
+        "Calibration error": [describe(r.certainty.as_used.error) for r in reports],
         "Time per picture": [f.time if f else "–" for f in footprints],
         "Model size": _sizes(footprints),
         "Test pictures": [f"{report.pictures:,}" for report in reports],
@@ -175,7 +173,7 @@ def _data(columns: Sequence[Column]) -> None:
             (changes.missing, "missing"),
             (changes.new, "new"),
         ]
-        listed = prose.listed(
+        listed = text.listed(
             [
                 f"{text.count(number, 'picture')} {'is' if number == 1 else 'are'} {how}"
                 for number, how in parts

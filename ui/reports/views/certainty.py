@@ -9,7 +9,6 @@ from core.evaluation import describe, prediction_sets
 from core.evaluation.report import Certainty, SetCoverage, Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
-from core.system import prose
 from ui import text, widgets
 from ui.charts import certainty
 from ui.reports.views import picture
@@ -80,20 +79,20 @@ def _threshold(view: CompleteRun) -> None:
 
 def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Threshold:
     """A slider from answering half of the pictures to all, in the direction of the chart's axis."""
-    by_aim = {choice.target_coverage: choice for choice in choices}
-    if len(by_aim) == 1:
+    by_target = {choice.target_coverage: choice for choice in choices}
+    if len(by_target) == 1:
         return choices[0]
-    aim = st.select_slider(
+    target = st.select_slider(
         "Pictures to answer",
-        sorted(by_aim),
+        sorted(by_target),
         annotations.target_coverage
-        if annotations.target_coverage in by_aim
+        if annotations.target_coverage in by_target
         else choices[0].target_coverage,
-        format_func=lambda aim: f"{100 * aim:.0f} %",
-        key="coverage aim",
+        format_func=lambda target: f"{100 * target:.0f} %",
+        key="target coverage",
         help="For the rest, those with the lowest probability, the answer is “Not sure”.",
     )
-    return by_aim[aim]
+    return by_target[target]
 
 
 def _describe(choice: Threshold, *, in_force: bool) -> str:
@@ -177,7 +176,7 @@ def _offered(measured: Certainty) -> str:
         for level in prediction_sets.LEVELS
         if level not in offered
     ]
-    return f"{start} It takes at least {prose.listed(needed, len(needed))}." if needed else start
+    return f"{start} It takes at least {text.listed(needed, len(needed))}." if needed else start
 
 
 def _ood(view: CompleteRun) -> None:

@@ -21,7 +21,8 @@ Cell = tuple[int, int]
 
 def show(view: CompleteRun) -> None:
     """The matrix, the most frequent confusions, and the pictures of the chosen cell."""
-    actual, predicted = _label(view, state.CELL_ACTUAL), _label(view, state.CELL_PREDICTED)
+    parameters = state.CELL_ACTUAL, state.CELL_PREDICTED
+    actual, predicted = (_class_in_address(view, parameter) for parameter in parameters)
     chosen = None if actual is None or predicted is None else (actual, predicted)
     matrix, beside = st.columns([3, 2], gap="medium")
     with beside:
@@ -47,9 +48,9 @@ def _matrix(view: CompleteRun, chosen: Cell | None) -> None:
         )
         key = f"matrix {run.id} {values}"
         widgets.chart(
-            resources.matrix(run, values, _framed(key, chosen)),
+            resources.matrix(run, values, _cell_to_frame(key, chosen)),
             width="stretch" if size > 6 else 200 + 100 * size,
-            on_select=lambda: _clicked(key),
+            on_select=lambda: _choose_clicked(key),
             selection_mode="points",
             key=key,
         )
@@ -57,15 +58,15 @@ def _matrix(view: CompleteRun, chosen: Cell | None) -> None:
         st.caption("Columns are in the order of the rows. Point at a cell to see its names.")
 
 
-def _framed(key: str, chosen: Cell | None) -> Cell | None:
+def _cell_to_frame(key: str, chosen: Cell | None) -> Cell | None:
     """The chosen cell, unless the matrix itself marks it: a frame means drawing it again."""
-    if not st.session_state.get(state.FRAMED) and _marked(key) == chosen:
+    if not st.session_state.get(state.FRAMED) and _clicked_cell(key) == chosen:
         return None
     st.session_state[state.FRAMED] = chosen is not None
     return chosen
 
 
-def _marked(key: str) -> Cell | None:
+def _clicked_cell(key: str) -> Cell | None:
     """The cell of the matrix that was clicked, as long as nothing else is chosen."""
     points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
     if not points:
@@ -74,8 +75,8 @@ def _marked(key: str) -> Cell | None:
     return label, predicted
 
 
-def _clicked(key: str) -> None:
-    cell = _marked(key)
+def _choose_clicked(key: str) -> None:
+    cell = _clicked_cell(key)
     if cell is not None:
         _choose(cell)
 
@@ -111,7 +112,7 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
                 index=None,
                 format_func=classes.__getitem__,
                 key=key,
-                on_change=_name,
+                on_change=_write_address,
                 placeholder="Choose a class",
                 filter_mode="contains",
                 width=168,  # two fit a phone
@@ -128,7 +129,7 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
         picture.cards(view, indices.tolist(), f"cell {actual} {predicted}")
 
 
-def _name() -> None:
+def _write_address() -> None:
     # Both: the request may bring the address from before the choice in the other box.
     boxes = {state.CELL_ACTUAL: state.ACTUAL_BOX, state.CELL_PREDICTED: state.PREDICTED_BOX}
     for name, key in boxes.items():
@@ -145,7 +146,7 @@ def _choose(cell: Cell) -> None:
     st.query_params.update({state.CELL_ACTUAL: actual, state.CELL_PREDICTED: predicted})
 
 
-def _label(view: CompleteRun, name: str) -> int | None:
+def _class_in_address(view: CompleteRun, name: str) -> int | None:
     """The class that a query parameter names; None where it names none of this report."""
     labels = {str(label): label for label in range(len(view.report.classes))}
     return labels.get(state.parameter(name))
