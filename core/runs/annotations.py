@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -184,6 +184,20 @@ class AnnotatedFolder:
         if self.complete:
             self.manifest().check(self.path, names)
 
+    def check_listed(self, paths: Iterable[Path]) -> Manifest:
+        """Compare files, and all those of folders, with the manifest, as far as it lists them.
+
+        Returns:
+            The manifest. It does not yet list the files of a job that is running.
+
+        Raises:
+            RunDamaged: a file is missing or differs, or the manifest cannot be read.
+        """
+        listed = self.manifest()
+        names = tuple(f"{path.relative_to(self.path).as_posix()}/" for path in paths)
+        listed.check(self.path, (name for name in listed.files if f"{name}/".startswith(names)))
+        return listed
+
     def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
         """Change the annotations. Safe to call from several tabs; no effect on a deleted folder."""
         if not self.path.is_dir():  # the lock would create it, and a run could not be restored
@@ -198,10 +212,8 @@ class AnnotatedFolder:
             RunDamaged: the model's files cannot be read, or differ from the manifest.
             UnknownModel: its backbone has not been prepared on this machine.
         """
-        listed, annotations = self.manifest(), self.annotations()
-        paths = (self.model_folder / name for name in storage.ANSWERING)
-        names = (path.relative_to(self.path).as_posix() for path in paths)
-        listed.check(self.path, (name for name in names if name in listed.files))
+        annotations = self.annotations()
+        listed = self.check_listed(self.model_folder / name for name in storage.ANSWERING)
         return storage.classifier(
             self.model_folder,
             annotations.name or listed.name,

@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from core import __version__
 from core.dataset.fingerprints import Fingerprints
 from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
@@ -156,12 +157,21 @@ class Run(RunArtifacts):
             if self._is_result(path) and path.name not in REQUEST:
                 files.remove(path)
 
-    def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
+    def complete_with(
+        self, name: str, completed_at: float, seconds: float, tusker: str = __version__
+    ) -> None:
         """Write the manifest, last and atomically: the run is now complete."""
         paths = (path for path in self.path.rglob("*") if path.is_file())
         results = [path for path in paths if self._is_result(path)]
         self.manifest.write(
-            Manifest.of(self.path, results, name=name, completed_at=completed_at, seconds=seconds)
+            Manifest.of(
+                self.path,
+                results,
+                name=name,
+                completed_at=completed_at,
+                seconds=seconds,
+                tusker=tusker,
+            )
         )
 
     def _argument(self, name: str) -> Path | None:
