@@ -87,14 +87,17 @@ def reservations(name: str, settings: Settings, group_by: str = "") -> Iterator[
     Raises:
         UnknownModel: there is no such model.
     """
+    from core.checks.near_duplicates import COMPARABLE
     from core.runs.run import Run
 
     model = _origin(name, settings)
     if model is None:
         return
-    learned = model.learned()
-    fingerprints = model.fingerprints() if isinstance(model, Run) else None
-    missing = learned if fingerprints is None else learned - fingerprints.place.keys()
+    missing = learned = model.learned()
+    if isinstance(model, Run) and (fingerprints := model.fingerprints()) is not None:
+        examples = model.dataset().examples
+        small = {e.sha256 for e in examples if min(e.width, e.height) < COMPARABLE}
+        missing = learned - (fingerprints.place.keys() - small)
     if not learned:
         yield (
             "It is not known which pictures this model learned from. If some of these are among "
@@ -104,6 +107,12 @@ def reservations(name: str, settings: Settings, group_by: str = "") -> Iterator[
         yield (
             f"Of {prose.count(len(missing))} that the model learned from, only the files "
             "themselves are recognised. If edited copies are among these, the score is too good."
+        )
+    else:
+        yield (
+            "Copies of pictures that the model learned from are recognised if they were resized, "
+            "saved again, mirrored, turned or cropped by up to a tenth. If copies that were "
+            "changed more are among these, the score is too good."
         )
     if isinstance(model, Run) and (by := model.dataset().grouped_by) and not group_by:
         yield (

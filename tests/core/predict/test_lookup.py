@@ -198,7 +198,6 @@ def test_changed_copies_of_what_an_earlier_model_learned_from_are_left_out_too(
     run, (picture, *others) = trained.run, trained.run.dataset().of("test")
     storage.save_learned(run.model_folder, run.learned() | {picture.sha256})
     run.keep_fingerprints(trained.pictures)
-    assert not list(lookup.reservations(str(run.path), trained.settings))
     changed = zip_of_changed_copies(trained, tmp_path)
     report = lookup.evaluate_on(str(run.path), changed, trained.settings)
     assert report.pictures == len(others)
@@ -207,9 +206,15 @@ def test_changed_copies_of_what_an_earlier_model_learned_from_are_left_out_too(
 def test_it_is_said_where_changed_copies_are_not_recognised(trained_run, tmp_path):
     trained = trained_run()
     run, settings = trained.run, trained.settings
-    assert not list(lookup.reservations(str(run.path), settings))
     assert not list(lookup.reservations("", settings))
+    (sentence,) = lookup.reservations(str(run.path), settings)
+    assert "cropped by up to a tenth" in sentence
+    dataset = run.dataset()
+    run.dataset.write(dataset.with_each("width", (20 for _ in dataset.examples)))
+    (sentence,) = lookup.reservations(str(run.path), settings)
     learned = len(run.learned())
+    assert sentence.startswith(f"Of {learned} pictures that the model learned from, only"), "small"
+    run.dataset.write(dataset)
     storage.save_learned(run.model_folder, run.learned() | {"0" * 64})
     (sentence,) = lookup.reservations(str(run.path), settings)
     assert sentence.startswith("Of 1 picture that")
