@@ -168,6 +168,7 @@ def test_a_continued_run_names_the_earlier_model(run: Run) -> None:
     run.config.write(run.config().model_copy(update={"start": "0" * 64}))
     text = card.card(run)
     assert "The training continued from an earlier model" in text
+    assert "Whether the earlier model learned from edited copies of them is not known" in text
     assert FROZEN not in text
     assert "0" * 64 not in text
 
