@@ -93,6 +93,8 @@ def train(
         with terminal.cancelling(run.job.request_cancel):
             work(run.job, settings, watch)
     report, manifest, inflation = run.report(), run.manifest(), run.inflation()
+    for sentence in run.missing_results(settings):
+        complain(f"Warning: {sentence}")
     if as_json:
         print_json(
             {

@@ -6,7 +6,7 @@ from pathlib import Path
 from core import __version__
 from core.dataset.fingerprints import Fingerprints
 from core.jobs import scheduling
-from core.jobs.events import Epoch, Event, Kept
+from core.jobs.events import Epoch, Event, Kept, Note
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.model import storage
 from core.runs import filenames
@@ -104,6 +104,18 @@ class Run(RunArtifacts):
     def kept(self) -> tuple[Kept, ...]:
         """Which epoch each phase kept."""
         return tuple(event for event in self.events() if isinstance(event, Kept))
+
+    def missing_results(self, settings: Settings) -> tuple[str, ...]:
+        """Why results of a complete run may be missing that follow the report, in sentences."""
+        sentences = [e.sentence for e in self.events() if isinstance(e, Note) and e.lasting]
+        with contextlib.suppress(OSError, ValueError):  # it was not trained here
+            state = self.status(settings).state
+            if state.ended and state is not State.FINISHED:
+                sentences.append(
+                    f"The training ended after its report ({state.value}): label issues, the "
+                    "learning curve, heat maps or other results may be missing."
+                )
+        return tuple(sentences)
 
     @property
     def fine_tuned(self) -> bool:
