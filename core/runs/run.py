@@ -105,9 +105,14 @@ class Run(RunArtifacts):
         """Which epoch each phase kept."""
         return tuple(event for event in self.events() if isinstance(event, Kept))
 
+    @property
+    def failed_steps(self) -> tuple[str, ...]:
+        """What could not be done after the report, in sentences."""
+        return tuple(e.sentence for e in self.events() if isinstance(e, Note) and e.lasting)
+
     def missing_results(self, settings: Settings) -> tuple[str, ...]:
         """Why results of a complete run may be missing that follow the report, in sentences."""
-        sentences = [e.sentence for e in self.events() if isinstance(e, Note) and e.lasting]
+        sentences = [*self.failed_steps]
         with contextlib.suppress(OSError, ValueError):  # it was not trained here
             state = self.status(settings).state
             if state.ended and state is not State.FINISHED:
@@ -131,8 +136,10 @@ class Run(RunArtifacts):
         """SHA-256 of the pictures that its model learned from.
 
         Raises:
-            RunDamaged: the dataset cannot be read.
+            RunDamaged: the dataset cannot be read, or the manifest lists other files.
         """
+        if self.complete:
+            self.check_listed([self.dataset.path, self.model_folder / storage.LEARNED])
         learned = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
         return learned | storage.load_learned(self.model_folder)
 
