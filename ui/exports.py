@@ -102,8 +102,8 @@ def _rows(run: Run, settings: Settings) -> None:
                         width="stretch",
                         about=("export", run.id),
                     )
-            if form.file in sizes and result is not None and verification is not None:
-                words.caption(_verified(result, verification, sizes[form.file]))
+            if form.file in sizes and result is not None:
+                words.caption(_verified(result, sizes[form.file]))
             elif result is not None and form not in waiting:
                 words.caption(f":material/block: {text.plain(result.reason, 600)}")
     widgets.show_refusal("export", run.id)
@@ -125,13 +125,11 @@ def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
     job_progress.show(job, settings, "export", may_cancel=may_cancel)
 
 
-def _verified(result: FileVerification, verification: Verification, size: int) -> str:
-    pictures = text.count(verification.pictures, "test picture")
-    copies, reference = ("small copies of ", "model") if result.thumbnails else ("", "report")
+def _verified(result: FileVerification, size: int) -> str:
+    reference = "model" if result.thumbnails else "report"
     return (
-        f":material/verified: Verified on {copies}{pictures}"
+        f":material/verified: Verified on {result.basis}"
         f" · {text.percent(result.agreement)} the same class as the {reference} · {text.size(size)}"
-        + (f" · {result.reservation}" if result.reservation else "")
     )
 
 
@@ -152,8 +150,8 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     )
     pictures = text.count(verification.pictures, "test picture")
     st.caption(
-        f"Each file was opened again in a fresh process and evaluated on {pictures} by the program "
-        f"in the bundle. The report's accuracy on these is {text.percent(verification.accuracy)}. "
+        f"Each file was opened again in a fresh process and evaluated by the program in the "
+        f"bundle. The report's accuracy on {pictures} is {text.percent(verification.accuracy)}. "
         "Same class: as in the report. Same verdict: sure, not sure, or not like the training "
         "pictures, and as many classes in the prediction set. Largest difference: of a "
         "probability. Files that were verified on small copies are compared with the model's "

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 ABOUT_SPLITS = ("split_not_read", "validation_tests")
 """Findings that do not matter where every picture is evaluated."""
-CONTRADICTIONS = ("in_two_classes", "alike_in_two_classes")
-"""Findings about labels of which some must be wrong, which a score depends on."""
+ABOUT_SCORES = ("in_two_classes", "alike_in_two_classes", "too_small_to_compare")
+"""Findings of the checks that matter to a score: labels of which some must be wrong, and pictures
+whose copies are not recognised."""
 
 
 def evaluate(
@@ -50,14 +51,11 @@ def evaluate(
     name, data = names
 
     def prepared(ungrouped: Intake) -> Intake:
-        for note in ungrouped.notes:
-            if note.code in ABOUT_SPLITS:
-                continue
-            kind = "Note" if note.severity == "informs" else "Warning"
-            warn(f"{kind}: {note.sentence}")
+        read = {note.code for note in ungrouped.notes}.difference(ABOUT_SPLITS)
         for finding in ungrouped.findings:
-            if finding.code in CONTRADICTIONS:
-                warn(f"Warning: {finding.sentence}")
+            if finding.code in read.union(ABOUT_SCORES):
+                kind = "Note" if finding.severity == "informs" else "Warning"
+                warn(f"{kind}: {finding.sentence}")
         arguments.report_left_out(ungrouped, warn)
         return arguments.grouped(ungrouped, group_by, warn) if group_by else ungrouped
 

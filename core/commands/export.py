@@ -45,11 +45,11 @@ def export(
         made = [opened.model_folder / form.file for form in forms if form.file in sizes]
         for path in made if bundle is None else [bundle]:
             typer.echo(path)
-    for form in withheld:
+    for form in forms:
         result = verification.of(form.file) if verification else None
-        warn(result.reason if result else f"{form.file} was not made.")
-    for result in verification.results if verification else ():
-        if result.passed and result.reservation:
+        if form in withheld:
+            warn(result.reason if result else f"{form.file} was not made.")
+        elif result and result.reservation:
             warn(f"Note: {result.reservation}")
     if withheld:
         raise typer.Exit(1)

@@ -93,6 +93,8 @@ def train(
         with terminal.cancelling(run.job.request_cancel):
             run_job(run.job, settings, progress)
     report, manifest, inflation = run.report(), run.manifest(), run.inflation()
+    for sentence in run.missing_results(settings):
+        warn(f"Warning: {sentence}")
     if as_json:
         print_json(
             {

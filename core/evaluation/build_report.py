@@ -89,10 +89,12 @@ def evaluate(
     effects = metrics.effects(truth, test.predicted, group, len(classes))
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
     balanced, macro, weighted = metrics.average(counts, effects)
-    training_counts = counts.sum(axis=1) if training_counts is None else training_counts
+    baseline = _baseline(test, counts.sum(axis=1) if training_counts is None else training_counts)
     ranks, last = metrics.ranks(truth, checked), min(TOP, len(classes) - 1)
     return Report(
-        headline=headline(correct, accuracy, classes, confusion, leaked, new_groups or NewGroups()),
+        headline=headline(
+            correct, accuracy, classes, confusion, leaked, new_groups or NewGroups(), baseline
+        ),
         leaked=leaked,
         left_out=left_out,
         classes=classes,
@@ -105,7 +107,7 @@ def evaluate(
         weighted=weighted,
         log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, group),
         per_class=metrics.by_class(classes, metrics.class_counts(counts), effects),
-        baseline=_baseline(test, training_counts),
+        baseline=baseline,
         confusion=confusion,
         predictions=_predictions(names, test),
         certainty=_certainty(test, temperature, validation, set_levels),

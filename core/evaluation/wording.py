@@ -4,7 +4,7 @@ import math
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
-from core.evaluation.report import Confusion, Estimate, Report
+from core.evaluation.report import Baseline, Confusion, Estimate, Report
 from core.system import prose
 
 MOSTLY = 0.5
@@ -140,8 +140,11 @@ def headline(
     confusion: Confusion,
     leaked: int,
     new_groups: NewGroups,
+    baseline: Baseline,
 ) -> str:
     """The report in one line, with unescaped class names.
+
+    It says so if the accuracy may be that of always predicting the most common class.
 
     Args:
         leaked: number of test pictures that nearly equal a training picture.
@@ -160,6 +163,9 @@ def headline(
         sentence += f" on {prose.count(new_groups.groups, 'group')} not seen in training"
         if new_groups.alone:
             sentence += f" and {prose.count(new_groups.alone)} without a group"
+    if baseline.gain.low <= 0:
+        common = classes[baseline.label]
+        sentence += f", not shown to be better than always predicting {common}"
     if leaked:
         copies = "is a near-copy" if leaked == 1 else "are near-copies"
         sentence = (

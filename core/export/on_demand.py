@@ -6,15 +6,17 @@ from filelock import FileLock
 
 from core.errors import BadInput, Cancelled
 from core.export.build import export
-from core.export.formats import Format, named
-from core.export.packing import available_formats
+from core.export.formats import FORMATS, Format, named
+from core.export.packing import REWRITTEN, available_formats
 from core.jobs import JobFolder, enqueue, quotas, scheduling
 from core.jobs.events import Emit
 from core.jobs.folder import JobSpec, State
 from core.runs.run import SAMPLE, Run
 from core.settings import Settings
 
-FORMATS = "formats"
+REQUESTED = "formats"
+WRITTEN = {*REWRITTEN, *(form.file for form in FORMATS)}
+"""Files and folders that exports write; the manifest does not list those of one that was killed."""
 
 
 def request(run: Run, forms: Collection[Format], settings: Settings, *, by: str = "") -> JobFolder:
@@ -34,7 +36,7 @@ def request(run: Run, forms: Collection[Format], settings: Settings, *, by: str 
     with _requests_lock(job):
         waiting = scheduling.at_work(job, settings)
         names = [*(_requested(run) if waiting else ()), *names]
-        spec = JobSpec(kind="export", arguments={FORMATS: names})
+        spec = JobSpec(kind="export", arguments={REQUESTED: names})
         if not waiting:
             return enqueue(job.path, spec, settings, by=by)
         job.replace_spec(spec)
@@ -75,20 +77,24 @@ def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit)
 
     Raises:
         BadInput: as `check`.
-        RunDamaged: the run's own files cannot be read.
+        RunDamaged: a file of the run cannot be read, or differs from its manifest.
         Cancelled: by `emit`.
     """
     check(run)
     with run.job.lock():  # the last steps of the training write the same files
-        available = available_formats(run)
+        manifest, available = run.manifest(), available_formats(run)
+        # The new manifest lists every file as it is then: damage would no longer show.
+        run.check_files(*(name for name in manifest.files if WRITTEN.isdisjoint(name.split("/"))))
+        run.check_listed(run.model_folder / form.file for form in available)
         missing = [form for form in forms if form not in available]
         if not missing:
             return
         try:
             export(run, missing, run.pictures, settings, emit)
         finally:
-            manifest = run.manifest()
-            run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+            run.complete_with(
+                manifest.name, manifest.completed_at, manifest.seconds, manifest.tusker
+            )
 
 
 def check(run: Run) -> None:
@@ -107,7 +113,7 @@ def check(run: Run) -> None:
 
 def _requested(run: Run) -> list[str]:
     """Names of the requested formats, in the order of the requests."""
-    names: list[str] = run.export_job.spec().arguments[FORMATS]
+    names: list[str] = run.export_job.spec().arguments[REQUESTED]
     return names
 
 

@@ -13,6 +13,7 @@ from core.export.card import card
 from core.export.formats import FORMATS, LABELS, Format, size
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
 from core.model import storage
+from core.runs import filenames
 from core.runs.run import BUNDLED, Run
 from core.settings import Settings
 
@@ -37,6 +38,8 @@ MODEL_FILES = {
     storage.APPEARANCE: "Brightness, colour and sharpness of the training pictures",
 }
 """Files of the model folder beside the formats, with what each is for."""
+REWRITTEN = (LABELS, PROGRAM, SPLIT_FILE, filenames.VERIFICATION)
+"""Files that every export writes again, before the manifest lists them as they are then."""
 DESCRIPTIONS = {
     **MODEL_FILES,
     **BUNDLED,
@@ -81,14 +84,18 @@ def write_bundle(
         chosen: files of the formats to include; None for all available ones.
 
     Raises:
-        RunDamaged: the run is not complete, or one of its files cannot be read.
+        RunDamaged: the run is not complete, or one of its files cannot be read or has changed.
     """
     forms = [form for form in available_formats(run) if chosen is None or form.file in chosen]
+    others = other_files(run, settings)
+    paths = [run.model_folder / form.file for form in forms]
+    paths += [path for name, path in others.items() if name not in (BACKBONE_FILE, *REWRITTEN)]
+    run.check_listed(paths)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for form in forms:
             _add(archive, run.model_folder / form.file, form.file)
         written = _texts(run, forms)
-        for name, path in other_files(run, settings).items():
+        for name, path in others.items():
             if name not in written:
                 archive.write(path, name)
         completed = max(EARLIEST, time.localtime(run.manifest().completed_at)[:6])
@@ -99,8 +106,13 @@ def write_bundle(
 
 
 def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
-    """Write a file as it is, or the folder of a SavedModel as a zip."""
+    """Write a file as it is, or the folder of a SavedModel as a zip.
+
+    Raises:
+        RunDamaged: it has changed since it was verified.
+    """
     path = run.model_folder / form.file
+    run.check_listed([path])
     if path.is_file():
         with path.open("rb") as source:
             shutil.copyfileobj(source, file)

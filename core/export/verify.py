@@ -118,9 +118,12 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     expected_correct = int((expected.argmax(axis=1) == labels).sum())
     lost = expected_correct - correct
     unopened = {held_out.formats[i] for i in set(range(len(held_out.paths))) - {*indices.tolist()}}
-    fault = ""
+    fault, reference = "", "model" if held_out.thumbnails else "report"
     if form.exact and not difference <= TOLERANCE:  # a NaN is not
-        fault = f"differs from the report by {difference:.4f} in probability, more than {TOLERANCE}"
+        fault = (
+            f"differs from the {reference} by {difference:.4f} in probability, more than "
+            f"{TOLERANCE}"
+        )
     elif form.exact and not same.all():
         fault = (
             "gives another verdict or prediction set than the model for "
@@ -129,7 +132,7 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
     elif not np.isfinite(probabilities).all() or lost > max(1, pictures // PICTURES_PER_LOSS):
         fault = (
             f"gets {percent(correct / pictures)} of {pictures} held-out pictures right, the "
-            f"report {percent(expected_correct / pictures)}"
+            f"{reference} {percent(expected_correct / pictures)}"
         )
     return FileVerification(
         file=form.file,
@@ -142,6 +145,7 @@ def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> 
         milliseconds=1000 * float(np.median(answers.seconds)),
         megabytes=size(path) / MEGABYTE,
         runtime=f"{form.packages[-1]} {_version(form.packages[-1])}",
+        pictures=pictures,
         thumbnails=held_out.thumbnails,
         unopened=tuple(sorted(unopened)),
     )

@@ -68,10 +68,11 @@ class Kept(_Event):
 
 
 class Note(_Event):
-    """A sentence for the user."""
+    """A sentence for the user, who also needs it when the job has ended if it is `lasting`."""
 
     kind: Literal["note"] = "note"
     sentence: str
+    lasting: bool = False
 
 
 Event = Step | Epoch | Kept | Note

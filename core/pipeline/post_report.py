@@ -73,10 +73,10 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         except Cancelled:
             raise
         except TuskerError as error:
-            context.say(f"{failure}: {error}")
+            context.say(f"{failure}: {error}", lasting=step is not give_way)
         except Exception:
             logger.exception(failure)
-            context.say(f"{failure}; the log says why.")
+            context.say(f"{failure}; the log says why.", lasting=step is not give_way)
 
 
 def give_way(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from core import checks, intake
 from core.archive import sources
 from core.bundles import ImportedModel
+from core.checks.near_duplicates import COMPARABLE
 from core.dataset import Dataset, Example, known_groups, splitting
 from core.errors import BadDataset
 from core.evaluation import Report, build_report
@@ -113,9 +114,11 @@ def caveats(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
     model = lookup.find_trained(name, settings)
     if model is None:
         return
-    learned = model.learned()
-    fingerprints = model.fingerprints() if isinstance(model, Run) else None
-    missing = learned if fingerprints is None else learned - fingerprints.place.keys()
+    missing = learned = model.learned()
+    if isinstance(model, Run) and (fingerprints := model.fingerprints()) is not None:
+        examples = model.dataset().examples
+        small = {e.sha256 for e in examples if min(e.width, e.height) < COMPARABLE}
+        missing = learned - (fingerprints.place.keys() - small)
     if not learned:
         yield (
             "It is not known which pictures this model learned from. If some of these are among "
@@ -125,6 +128,12 @@ def caveats(name: str, settings: Settings, group_by: str = "") -> Iterator[str]:
         yield (
             f"Of {prose.count(len(missing))} that the model learned from, only the files "
             "themselves are recognised. If edited copies are among these, the score is too good."
+        )
+    else:
+        yield (
+            "Copies of pictures that the model learned from are recognised if they were resized, "
+            "saved again, mirrored, turned or cropped by up to a tenth. If copies that were "
+            "changed more are among these, the score is too good."
         )
     if isinstance(model, Run) and (by := model.dataset().grouped_by) and not group_by:
         yield (

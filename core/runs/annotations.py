@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
@@ -92,7 +92,7 @@ class JsonFile(Generic[Value]):
 
     Args:
         kind: type of the content.
-        missing: value if the file is missing or damaged; without it, that is an error.
+        missing: value if there is none that this version can read; without it, that is an error.
         checked: whether the file of a complete run must be the one that the manifest lists.
     """
 
@@ -116,8 +116,8 @@ class JsonFile(Generic[Value]):
         """Read the file.
 
         Raises:
-            RunDamaged: the file cannot be read and there is no value for that, or it is not the
-                file that the manifest lists.
+            RunDamaged: the file cannot be read, and there is no value for that or the manifest
+                lists another file; or it is `checked` and differs.
         """
         if self._checked:
             self._run.check_files(self._name)
@@ -125,6 +125,9 @@ class JsonFile(Generic[Value]):
             return self._adapter.validate_json(self.path.read_bytes())
         except (OSError, ValidationError) as error:
             if self._missing is not _REQUIRED:
+                # A result that was lost is not one that never was.
+                if self._run.complete and self._name != ANNOTATIONS:
+                    self._run.check_listed([self.path])
                 return self._missing
             raise RunDamaged(
                 f"{self._name} of this run cannot be read: the run is unfinished, or the file is "
@@ -184,6 +187,20 @@ class AnnotatedFolder:
         if self.complete:
             self.manifest().check(self.path, names)
 
+    def check_listed(self, paths: Iterable[Path]) -> Manifest:
+        """Compare files, and all those of folders, with the manifest, as far as it lists them.
+
+        Returns:
+            The manifest. It does not yet list the files of a job that is running.
+
+        Raises:
+            RunDamaged: a file is missing or differs, or the manifest cannot be read.
+        """
+        listed = self.manifest()
+        names = tuple(f"{path.relative_to(self.path).as_posix()}/" for path in paths)
+        listed.check(self.path, (name for name in listed.files if f"{name}/".startswith(names)))
+        return listed
+
     def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
         """Change the annotations. Safe to call from several tabs; no effect on a deleted folder."""
         if not self.path.is_dir():  # the lock would create it, and a run could not be restored
@@ -198,10 +215,8 @@ class AnnotatedFolder:
             RunDamaged: the model's files cannot be read, or differ from the manifest.
             UnknownModel: its backbone has not been prepared on this machine.
         """
-        listed, annotations = self.manifest(), self.annotations()
-        paths = (self.model_folder / name for name in storage.ANSWERING)
-        names = (path.relative_to(self.path).as_posix() for path in paths)
-        listed.check(self.path, (name for name in names if name in listed.files))
+        annotations = self.annotations()
+        listed = self.check_listed(self.model_folder / name for name in storage.ANSWERING)
         return storage.classifier(
             self.model_folder,
             annotations.name or listed.name,

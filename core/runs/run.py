@@ -3,9 +3,10 @@
 import contextlib
 from pathlib import Path
 
+from core import __version__
 from core.dataset.fingerprints import Fingerprints
 from core.jobs import scheduling
-from core.jobs.events import Epoch, Event, Kept
+from core.jobs.events import Epoch, Event, Kept, Note
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.model import storage
 from core.runs import filenames
@@ -105,6 +106,23 @@ class Run(RunArtifacts):
         return tuple(event for event in self.events() if isinstance(event, Kept))
 
     @property
+    def failed_steps(self) -> tuple[str, ...]:
+        """What could not be done after the report, in sentences."""
+        return tuple(e.sentence for e in self.events() if isinstance(e, Note) and e.lasting)
+
+    def missing_results(self, settings: Settings) -> tuple[str, ...]:
+        """Why results of a complete run may be missing that follow the report, in sentences."""
+        sentences = [*self.failed_steps]
+        with contextlib.suppress(OSError, ValueError):  # it was not trained here
+            state = self.status(settings).state
+            if state.ended and state is not State.FINISHED:
+                sentences.append(
+                    f"The training ended after its report ({state.value}): label issues, the "
+                    "learning curve, heat maps or other results may be missing."
+                )
+        return tuple(sentences)
+
+    @property
     def fine_tuned(self) -> bool:
         """Whether this training fine-tuned the backbone and kept the result."""
         return any(kept.phase == "fine-tune" and kept.epoch for kept in self.kept())
@@ -118,8 +136,10 @@ class Run(RunArtifacts):
         """SHA-256 of the pictures that its model learned from.
 
         Raises:
-            RunDamaged: the dataset cannot be read.
+            RunDamaged: the dataset cannot be read, or the manifest lists other files.
         """
+        if self.complete:
+            self.check_listed([self.dataset.path, self.model_folder / storage.LEARNED])
         learned = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
         return learned | storage.load_learned(self.model_folder)
 
@@ -154,12 +174,21 @@ class Run(RunArtifacts):
             if self._is_result(path) and path.name not in REQUEST:
                 files.remove(path)
 
-    def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
+    def complete_with(
+        self, name: str, completed_at: float, seconds: float, tusker: str = __version__
+    ) -> None:
         """Write the manifest, last and atomically: the run is now complete."""
         paths = (path for path in self.path.rglob("*") if path.is_file())
         results = [path for path in paths if self._is_result(path)]
         self.manifest.write(
-            Manifest.of(self.path, results, name=name, completed_at=completed_at, seconds=seconds)
+            Manifest.of(
+                self.path,
+                results,
+                name=name,
+                completed_at=completed_at,
+                seconds=seconds,
+                tusker=tusker,
+            )
         )
 
     def _argument(self, name: str) -> Path | None:

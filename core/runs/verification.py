@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from core.system import prose
+
 
 class FileVerification(BaseModel, frozen=True, extra="forbid"):
     """How an exported file answered in a fresh process, run by the program that ships with it.
@@ -18,6 +20,7 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
         difference: largest difference of a probability from the report's.
         milliseconds: median time per picture, without decoding.
         runtime: the library that opened it, with its version.
+        pictures: number of test pictures that it was run on; None in earlier results.
         thumbnails: whether the pictures were the small copies of the run, since the pictures that
             it was trained on had been deleted.
         unopened: formats of pictures that its program cannot open; it was not run on these.
@@ -33,19 +36,28 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
     milliseconds: float | None = None
     megabytes: float | None = None
     runtime: str = ""
+    pictures: int | None = None
     thumbnails: bool = False
     unopened: tuple[str, ...] = ()
 
     @property
-    def reservation(self) -> str:
-        """What the program was not verified on; empty if there is nothing."""
-        if not self.unopened:
-            return ""
-        formats = ", ".join(self.unopened)
-        return (
-            f"The program of {self.file} cannot open some of these pictures ({formats}), and was "
-            "not verified on them."
+    def basis(self) -> str:
+        """What it was verified on, such as `small copies of 100 test pictures`."""
+        pictures = (
+            "test pictures" if self.pictures is None else prose.count(self.pictures, "test picture")
         )
+        if self.thumbnails:
+            pictures = f"small copies of {pictures}"
+        if self.unopened:
+            pictures += f"; its program cannot open the others ({', '.join(self.unopened)})"
+        return pictures
+
+    @property
+    def reservation(self) -> str:
+        """Says what it was verified on if that is not the original files; empty if it is."""
+        if not (self.thumbnails or self.unopened):
+            return ""
+        return f"{self.file} was verified on {self.basis}."
 
 
 class Verification(

@@ -57,9 +57,9 @@ class TrainingContext:
         """The examples of one split, or of several in this order."""
         return tuple(example for split in splits for example in self.dataset.of(split))
 
-    def say(self, sentence: str) -> None:
+    def say(self, sentence: str, *, lasting: bool = False) -> None:
         """Emit a note for the user."""
-        self.emit(Note(sentence=sentence))
+        self.emit(Note(sentence=sentence, lasting=lasting))
 
     def rendering(self, augmentation: Augmentation) -> Rendering:
         """How views of the pictures are rendered with these variations."""

@@ -1,5 +1,6 @@
 import html
 import shutil
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,8 @@ def verified_run(run: Run) -> Run:
     """A run with files of three formats that passed and one that did not."""
     for name in (storage.LITERT, storage.KERAS, ONNX):
         (run.model_folder / name).write_bytes(name.encode())
-    figures = {"agreement": 1.0, "difference": 2e-7, "accuracy": 0.9, "milliseconds": 4.26}
+    figures: dict[str, Any] = {"agreement": 1.0, "difference": 2e-7, "accuracy": 0.9}
+    figures |= {"milliseconds": 4.26, "pictures": 12}
     passed = [
         FileVerification(file=name, passed=True, runtime="a program 1.0", **figures)
         for name in (storage.LITERT, storage.KERAS, ONNX)
@@ -112,7 +114,8 @@ def test_each_format_is_shown_with_its_verification_and_withheld_ones_with_the_r
     assert set(table["Largest difference"]) == {"under 0.0001"}
     assert set(table["Accuracy"]) == {"90.0 %"}
     assert set(table["Time per picture"]) == {"4.3 ms"}
-    assert "evaluated on 12 test pictures" in visitor.text()
+    assert set(table["Test pictures"]) == {12}
+    assert "The report's accuracy on 12 test pictures is 87.5 %" in visitor.text()
     assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.text()
 
 

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from core.jobs import State
+from core.jobs.events import Note
 from core.runs.filenames import LEARNING_CURVE, REPORT
 from core.runs.run import Run
 from tests.pages.conftest import NAMES
@@ -63,6 +64,18 @@ def test_a_queued_run_says_what_it_waits_for(visitor: Visitor, run_in: Callable[
     run.job.set_waiting_reason("It waits for a machine.")
     visitor.open("reports", run=run.id)
     assert "It waits for a machine." in visitor.text()
+
+
+def test_a_report_says_which_results_are_missing(visitor: Visitor, run: Run) -> None:
+    visitor.open("reports", run=run.id)
+    assert "missing" not in visitor.text()
+    run.job.events.append(Note(sentence="Progress that is over."))
+    run.job.events.append(Note(sentence="Wrong labels could not be looked for.", lasting=True))
+    run.job.end(State.CANCELLED)
+    visitor.open("reports", run=run.id)
+    assert "Wrong labels could not be looked for." in visitor.text()
+    assert "ended after its report (cancelled)" in visitor.text()
+    assert "Progress that is over." not in visitor.text()
 
 
 @pytest.mark.parametrize("damaged_file", [REPORT, "dataset.json", "config.json", "status.json"])

@@ -5,9 +5,9 @@ from threading import Thread
 import pytest
 
 from core import runs
-from core.errors import BadInput, Cancelled
+from core.errors import BadInput, Cancelled, RunDamaged
 from core.export import on_demand, packing
-from core.export.formats import FORMATS, ONNX, named
+from core.export.formats import FORMATS, LABELS, ONNX, named
 from core.jobs import State, cancel, scheduling
 from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
@@ -146,6 +146,35 @@ def test_a_cancelled_export_leaves_a_complete_run(litert_only):
         for path in run.path.rglob("*")
         if path.is_file() and run._is_result(path)
     }
+
+
+@pytest.mark.parametrize(
+    "name", ["report.json", "model/weights.safetensors", f"model/{storage.LITERT}"]
+)
+def test_a_damaged_run_is_not_exported_and_stays_damaged(litert_only, name):
+    run, settings = litert_only
+    file = run.path / name
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(RunDamaged, match=file.name):
+        on_demand.prepare(run, named(["onnx"]), settings, lambda _: None)
+    with pytest.raises(RunDamaged):
+        run.check_files(name)
+
+
+def test_files_of_an_export_that_was_killed_are_written_again(litert_only):
+    run, settings = litert_only
+    (run.model_folder / LABELS).write_text("cut sh")
+    (run.model_folder / ONNX).write_bytes(b"not listed")
+    on_demand.prepare(run, named(["onnx"]), settings, lambda _: None)
+    assert offered_formats(run) == ["litert", "onnx"]
+    run.check_files(*run.manifest().files)
+
+
+def test_exports_by_a_later_version_leave_the_version_that_trained(litert_only):
+    run, settings = litert_only
+    run.manifest.write(run.manifest().model_copy(update={"tusker": "0.9"}))
+    on_demand.prepare(run, named(["onnx"]), settings, lambda _: None)
+    assert run.manifest().tusker == "0.9"
 
 
 def test_an_export_waits_for_trainings_and_is_stopped_for_them(litert_only):

@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from core import backbones
+from core.errors import RunDamaged
 from core.evaluation import Report
 from core.export import packing, parts
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL
@@ -28,6 +29,22 @@ def open_bundle(trained, chosen=None):
     return zipfile.ZipFile(
         io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings, chosen))
     )
+
+
+@pytest.mark.parametrize("file", [storage.LITERT, SAVED_MODEL, storage.WEIGHTS])
+def test_a_file_that_changed_after_it_was_verified_is_not_downloaded(trained_run, file):
+    trained = trained_run()
+    path = trained.run.model_folder / file
+    if path.is_dir():
+        (path / "saved_model.pb").unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(RunDamaged, match=file):
+        trainings.bundle_bytes(trained.run, trained.settings)
+    for form in FORMATS:
+        if form.file == file:
+            with pytest.raises(RunDamaged, match=file):
+                packing.write_format(trained.run, form, io.BytesIO())
 
 
 @pytest.mark.parametrize("preset", ["quick", pytest.param("best", marks=pytest.mark.slow)])

@@ -357,14 +357,11 @@ def test_activations_are_unmapped_before_the_scoring(tiny, settings, shapes_data
 def test_faults_after_the_report_are_reported_and_the_run_stays_complete(
     tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
-    def fault(*_):
-        raise ZeroDivisionError
-
     steps = ("export", "find_label_issues", "learning_curve", "fit_ood", "measure_inflation")
     steps += ("measure_appearance", "draw_heatmaps", "measure_footprint", "give_way")
     steps += ("keep_fingerprints",)
     for step in steps:
-        monkeypatch.setattr(post_report, step, fault)
+        monkeypatch.setattr(post_report, step, lambda *_: 1 / 0)
     trained = train(shapes_dataset, QUICK, tmp_path / "run", settings)
     sentences = [
         sentence for sentence in notes(trained) if sentence.endswith("; the log says why.")
@@ -372,6 +369,11 @@ def test_faults_after_the_report_are_reported_and_the_run_stays_complete(
     assert len(set(sentences)) == len(steps), "a fault stops no other step"
     assert trained.run.complete
     assert trained.run.report().pictures == 6
+    for event in trained.events:
+        trained.run.job.events.append(event)
+    missing = trained.run.missing_results(settings)
+    assert len(missing) == len(steps) - 1, "its report says so; the order of trainings is no result"
+    assert "Wrong labels could not be looked for; the log says why." in missing
 
 
 def test_files_of_a_training_that_is_cancelled_after_its_report_are_listed(

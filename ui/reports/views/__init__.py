@@ -30,5 +30,7 @@ def show(run: Run, settings: Settings) -> None:
     with action:
         query = {state.RUN: run.id}
         widgets.lead_to("predict", "Try it", "image_search", query, type="primary", width="stretch")
+    for sentence in run.missing_results(settings):
+        st.caption(f":material/info: {text.plain(sentence, 600)}")
     name = widgets.choice("View", list(VIEWS), key=state.VIEW, bind="query-params")
     VIEWS[name](view)
