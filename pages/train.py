@@ -18,6 +18,7 @@ state.return_to_pictures()
 
 if (run := models.current(settings)) is not None:
     summary = runs.summarise(run, settings)
+    frame.name_tab(summary.name)
     st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
     run_progress.show(run, summary, settings, run_progress.finished)
     launch.offer_next_steps(run, summary, settings)
