@@ -46,11 +46,10 @@ if not intake.show(upload, examined, settings):
 st.header("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
-chosen = settings_form.choose(forecast, intake.preview(upload, examined, settings))
+compare = partial(bakeoff.offer, upload, examined, settings) if model is None else None
+chosen = settings_form.choose(forecast, intake.preview(upload, examined, settings), compare)
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
-if model is None:
-    bakeoff.offer(upload, examined, config, settings)
 
 st.header("3 · Start", divider="gray")
 st.text_input(
