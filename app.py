@@ -49,6 +49,7 @@ page = st.navigation(
     ],
     position="top",
 )
+frame.name_tab(page.title)
 state.arrive(page.title)
 # Streamlit forgets the fragments of the previous page only after a script has run to its end. A
 # late one, such as a request of the camera view, would be drawn in a place that no longer exists.

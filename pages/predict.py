@@ -9,7 +9,12 @@ from ui.predict import answers, batch, model_picker, pictures
 frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
-st.caption("Name what you see, train your own classes, and know how far to trust the answer.")
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.caption(
+        "Name what you see, train your own classes, and know how far to trust the answer.",
+        width="content",
+    )
+    st.page_link("pages/train.py", label="Train your own classes", icon=":material/school:")
 
 inputs, outputs = st.columns([2, 3], gap="large")
 with inputs:
@@ -35,4 +40,3 @@ with outputs:
             pictures.offer_samples(settings, model)
     except TuskerError as refusal:
         widgets.error(str(refusal), icon=":material/broken_image:")
-    st.page_link("pages/train.py", label="Train your own classes", icon=":material/school:")

@@ -24,6 +24,7 @@ if run is None:
 back = "Back to comparing" if comparing else "All runs"
 widgets.button(back, state.show_run, icon="arrow_back")
 summary = runs.summarise(run, settings)
+frame.name_tab(summary.name)
 owner.heading(summary, settings)
 run_progress.show(run, summary, settings, views.show)
 if summary.state.ended and not summary.complete:

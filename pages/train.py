@@ -18,6 +18,7 @@ state.return_to_pictures()
 
 if (run := models.current(settings)) is not None:
     summary = runs.summarise(run, settings)
+    frame.name_tab(summary.name)
     st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
     run_progress.show(run, summary, settings, run_progress.finished)
     launch.offer_next_steps(run, summary, settings)
@@ -45,11 +46,10 @@ if not intake.show(upload, examined, settings):
 st.header("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
-chosen = settings_form.choose(forecast, intake.preview(upload, examined, settings))
+compare = partial(bakeoff.offer, upload, examined, settings) if model is None else None
+chosen = settings_form.choose(forecast, intake.preview(upload, examined, settings), compare)
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
-if model is None:
-    bakeoff.offer(upload, examined, config, settings)
 
 st.header("3 · Start", divider="gray")
 st.text_input(

@@ -50,7 +50,7 @@ def test_an_upload_may_be_as_large_as_an_archive() -> None:
 def test_text_reads_on_both_surfaces_and_on_buttons(mode: str) -> None:
     theme = OPTIONS["theme"][mode]
     for surface in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
-        for text in ("textColor", "linkColor", "codeTextColor"):
+        for text in ("textColor", "grayTextColor", "linkColor", "codeTextColor"):
             assert _contrast(theme[text], surface) >= 4.5, text
     assert _contrast(theme["primaryColor"], WHITE) >= 4.5
     assert _contrast(theme["primaryColor"], theme["backgroundColor"]) >= 4.5

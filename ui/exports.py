@@ -33,7 +33,11 @@ def offer(run: Run, settings: Settings) -> None:
         if storage.LITERT in sizes:
             _download(run, FORMATS[0], "Download LiteRT")
         _bundle(run, settings, sizes, list(sizes))
-    st.caption("Other formats are prepared when you ask for them: in the report, under *Export*.")
+    st.caption(
+        "LiteRT: the model as a file for phones and small devices. Bundle: a zip with the model, "
+        "its classes and programs that use it. Other formats, such as ONNX: in the report, under "
+        "*Export*."
+    )
 
 
 def show(run: Run, settings: Settings) -> None:

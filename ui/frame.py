@@ -27,6 +27,11 @@ def enter() -> None:
         st.rerun()
 
 
+def name_tab(name: str) -> None:
+    """Name the browser's tab, and with it bookmarks and the history, after what is shown."""
+    st.set_page_config(page_title=f"{name} · Tusker")
+
+
 def apologise(error: Exception) -> bool:
     """Show why the page ends here: a refusal, a lock, a full disk, or a bug with its id.
 

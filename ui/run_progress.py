@@ -147,7 +147,7 @@ def finished(run: Run, settings: Settings) -> None:
         widgets.lead_to("reports", "Read the report", "fact_check", query)
         _next_step(run, report)
     exports.offer(run, settings)
-    curves(run)
+    _chart(run, run.events())  # what was chosen and why is in the report
 
 
 def _next_step(run: Run, report: Report) -> None:

@@ -9,13 +9,15 @@ from core.dataset.class_codes import is_code
 from core.dataset.findings import Remedy
 from core.dataset.layout import Split
 
+READINGS = {"relabel", "read_as"}
+"""Kinds of remedies after which folders that were classes may be groups."""
 LEFT_OUT = "Left out by a change that you made or accepted."
 
 
 def apply(
     dataset: Dataset, remedies: Iterable[Remedy], added: Mapping[str, Dataset] | None = None
 ) -> Dataset:
-    """Apply remedies in order; nested folders are read again first.
+    """Apply remedies in order; classes are read again first, from nested folders or a table.
 
     The dataset itself is not changed; applying fewer remedies to it undoes the others.
 
@@ -26,7 +28,7 @@ def apply(
     labels: list[str | None] = [dataset.classes[example.label] for example in examples]
     scale, as_read = dataset.scale, dataset.classes
     named: dict[str, str] = {}  # codes that were replaced by names
-    for remedy in sorted(remedies, key=lambda remedy: remedy.kind != "read_as"):
+    for remedy in sorted(remedies, key=lambda remedy: remedy.kind not in READINGS):
         if remedy.kind == "read_as":
             inferred = layout.infer([example.name for example in examples], remedy.reading)
             read = list(zip(examples, inferred.assignments, strict=True))
@@ -76,9 +78,12 @@ def _relabelled(
     """
     files, classes = set(remedy.files), set(remedy.classes)
     renamed = dict(zip(remedy.classes, remedy.names, strict=False))
+    relabelled = dict(zip(remedy.files, remedy.names, strict=False))
 
     def after(file: str, label: str) -> str | None:
         match remedy.kind:
+            case "relabel":
+                return relabelled.get(file)
             case "leave_out":
                 return None if file in files or label in classes else label
             case "move" | "merge":

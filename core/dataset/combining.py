@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.dataset import label_files, layout
-from core.dataset.findings import Finding, informs, warns
-from core.dataset.folder_names import name_key
+from core.dataset.findings import Finding, Remedy, informs, warns
+from core.dataset.folder_names import name_key, printable
 from core.dataset.label_columns import LabelAndSplit
 from core.dataset.table_columns import is_number
 from core.system import prose
@@ -77,19 +77,29 @@ class Comparison:
             if len(self.pairs) in (len(labels), len(folders)):
                 return ()
             sentence = (
-                f"{self.source.source} has other labels than the folders: "
-                f"{prose.listed(sorted(labels))}. The folders were used. To use the table, put all "
-                "pictures into one folder."
+                f"Other labels than those of the folders are in {self.source.source}: "
+                f"{prose.listed(sorted(labels))}. The folders were used."
             )
-            return (informs("other_labels", sentence),)
+            return (informs("other_labels", sentence, remedy=self._relabelling()),)
         if not differ:
             return ()
         sentence = (
             f"{differ:,} of {prose.count(self.pairs.total())} have another class in "
-            f"{self.source.source} than their folder says. The folders were used. To use the "
-            "table, put all pictures into one folder."
+            f"{self.source.source} than their folder says. The folders were used."
         )
-        return (warns("labels_differ", sentence),)
+        return (warns("labels_differ", sentence, remedy=self._relabelling()),)
+
+    def _relabelling(self) -> Remedy:
+        """The labels of the table instead of the classes of the folders."""
+        labels = {
+            picture: printable(self.source.labels[picture][0])
+            for picture in self.pictures
+            if self.source.labels.get(picture, ("", None))[0]
+        }
+        label = f"Use {self.source.source}"
+        return Remedy(
+            kind="relabel", label=label, files=tuple(labels), names=tuple(labels.values())
+        )
 
     def renumbers(self) -> bool:
         """Whether the table only gives each class of the folders a number."""

@@ -21,8 +21,9 @@ class Remedy(BaseModel, frozen=True):
     """A change to a dataset that resolves a finding.
 
     Attributes:
-        kind: `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later
-            of `classes` into the first; `read_as` takes the classes from nested folders by
+        kind: `relabel` gives `files` the classes `names`, and leaves out the other pictures;
+            `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later of
+            `classes` into the first; `read_as` takes the classes from nested folders by
             `reading`; `decode` reads the bytes of names that were decoded by the first of two
             encodings, `names`, by the second, except those of `files`; `rename` gives `classes` the
             names `names`, which may be those of others; `move` moves `files` to the class in
@@ -33,7 +34,17 @@ class Remedy(BaseModel, frozen=True):
         classes: names of classes.
     """
 
-    kind: Literal["leave_out", "merge", "read_as", "decode", "rename", "move", "add", "unstretch"]
+    kind: Literal[
+        "relabel",
+        "leave_out",
+        "merge",
+        "read_as",
+        "decode",
+        "rename",
+        "move",
+        "add",
+        "unstretch",
+    ]
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()

@@ -93,9 +93,12 @@ def read(
 
 
 def _named(columns: list[TableColumn], classes: Collection[str]) -> list[TableColumn]:
-    """Columns with the title of labels, or of the classes of the folders."""
+    """Columns with the title of labels or the classes of the folders; the title decides."""
     marks = set(map(mark, classes))
-    named = [c for c in columns if is_titled(c.header) or c.values <= marks]
+    titled = [column for column in columns if is_titled(column.header)]
+    named = [c for c in columns if c in titled or c.values <= marks]
+    if titled and len({column.partition for column in named}) > 1:
+        named = titled  # another one repeats the folders
     return named or [
         c for c in columns if c.title.rpartition("_")[2] in _LAST_WORDS and not c.is_marks
     ]

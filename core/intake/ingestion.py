@@ -19,7 +19,7 @@ from core import dataset as datasets
 from core.archive import sources
 from core.archive.unpacking import Member
 from core.checks import Finding, Remedy, Severity
-from core.checks.remedies import apply
+from core.checks.remedies import READINGS, apply
 from core.dataset import Dataset, Example, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints
@@ -132,7 +132,7 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
         applied.add("decode")
     notes = tuple(n for n in intake.notes if n.remedy is None or n.remedy.kind not in applied)
     update: dict[str, object] = {"dataset": dataset, "findings": _by_severity(notes + findings)}
-    if "read_as" in applied:  # folders that were classes may be groups now
+    if applied & READINGS:  # folders that were classes may be groups now
         detected = grouping.suggest(dataset, intake.columns)
         known = {suggestion.by for suggestion in detected}
         others = (g for g in intake.groupings if g.by not in known)

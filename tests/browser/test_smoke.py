@@ -22,12 +22,18 @@ def test_each_page_fits_narrow_and_wide_windows_and_is_accessible(
     chromium.press(page, "Palace")
     expect(page.get_by_test_id("stProgress").first).to_be_visible()
     compared = f"reports?compare={trained_run.id},{runs.SAMPLE.name}"
-    for path in ("Predict", "Train", "Reports", f"train?run={trained_run.id}", compared):
+    titles = {
+        **{title: title for title in ("Predict", "Train", "Reports")},
+        f"train?run={trained_run.id}": trained_run.dataset().name,
+        compared: "Reports",
+    }
+    for path, title in titles.items():
         if "?" in path:
             page.goto(f"{server.url}/{path}")
             chromium.settle(page)
         elif path != "Predict":
             chromium.follow(page, path)
+        expect(page).to_have_title(f"{title} · Tusker")
         expect(page.locator("h1")).to_have_count(1)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         assert chromium.overflow(page) <= 0, f"{path} is wider than a wide window"

@@ -66,7 +66,12 @@ def test_a_zip_without_folders_becomes_a_table_and_three_files(
     verdicts = [classifier.verdict(answer).value for answer in answers]
     doubtful = sum(verdicts[number % 4] == "not sure" for number in (*range(10), 0))
     assert 0 < doubtful < 11
-    for count in (f"{11 - doubtful} answered", f"{doubtful} not sure", "1 not readable"):
+    for count in (
+        f"{11 - doubtful} answered",
+        f"{doubtful} not sure",
+        "1 not readable",
+        "1 file is no picture",
+    ):
         assert count in visitor.text()
     best, second = classifier.top(answers[3].probabilities, 2)
     sure_prediction = classifier.top(answers[verdicts.index("sure")].probabilities, 1)[0]

@@ -41,10 +41,9 @@ def test_each_preset_says_how_long_it_takes_and_what_it_does(
     assert len(times(visitor)) == len(config.PRESETS)
     assert all(caption.startswith("**≈ ") for caption in captions)
     assert [caption.partition(" · ")[2] for caption in captions] == [
-        "Trains only the final layer.",
-        "Also tries EfficientNet-Lite2.",
-        "Also fine-tunes the top of the network, if the model still makes enough mistakes for it "
-        "to help.",
+        "Trains only the final layer. Good to begin with.",
+        "Takes the better of two networks.",
+        "Also fine-tunes the upper layers, if that is likely to help.",
     ]
 
 

@@ -42,6 +42,8 @@ def test_detected_groups_are_offered_described_and_used(
     assert box.value == "", "nothing is preselected"
     assert box.options[1:] == ["12 groups by file-name prefix, such as site00"]
     assert "Kept together" not in visitor.text()
+    first_class = f"{sites_upload.intake().dataset.classes[0]} · "
+    assert visitor.text().index(first_class) < visitor.text().index(TOGETHER), "pictures come first"
     visitor.fill(TOGETHER, "prefix")
     assert "12 groups by file-name prefix (site00, site01, site02 and 9 more)" in visitor.text()
     assert "With 34 groups" in visitor.text()

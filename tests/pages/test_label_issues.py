@@ -23,6 +23,12 @@ def issue_fields(visitor: Visitor) -> list:
     return [box for box in visitor.at.selectbox if str(box.key).startswith("label issue")]
 
 
+def test_the_summary_leads_to_labels_that_may_be_wrong(visitor: Visitor, run: Run) -> None:
+    add_label_issues(run)
+    visitor.open("reports", run=run.id).press("Review 2 labels that may be wrong")
+    assert len(issue_fields(visitor)) == 2
+
+
 def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: Run) -> None:
     first, second = add_label_issues(run)
     visitor.open("reports", run=run.id, view="Data")

@@ -241,6 +241,11 @@ def test_a_picture_that_this_host_has_no_memory_for_does_not_hide_the_other_answ
     assert "Too little memory" in visitor.text()
 
 
+def test_the_live_view_too_leads_to_training(visitor: Visitor) -> None:
+    visitor.open().choose("Live")
+    assert "Train your own classes" in visitor.text()
+
+
 def test_the_live_view_of_a_damaged_model_says_why(visitor: Visitor, run: Run) -> None:
     weights = run.model_folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])

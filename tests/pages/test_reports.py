@@ -24,7 +24,7 @@ def test_data_counts_every_picture_and_names_every_file_left_out(
 ) -> None:
     dataset = run.dataset()
     visitor.open("reports", run=run.id, view="Data")
-    *classes, total = visitor.table("Class", "Training", "Validation", "Test")
+    total, *classes = visitor.table("Class", "Training", "Validation", "Test")
     assert [row[0] for row in classes] == list(dataset.classes)
     assert sum(total[1:]) == len(dataset.examples)
     assert visitor.table("File", "Why") == [(s.name, s.reason) for s in dataset.skipped]
@@ -50,6 +50,7 @@ def test_training_says_whether_more_pictures_would_help(visitor: Visitor, run: R
     assert any(alt.startswith("Learning curve: ") for alt in visitor.charts())
     rows = visitor.table("Class", "Recall", "Gain from doubling the data")
     assert {name for name, *_ in rows} == set(NAMES)
+    assert named_curve.sentence in Visitor().open("reports", run=run.id).text(), "in the summary"
 
 
 def test_a_run_without_a_learning_curve_says_nothing_about_it(visitor: Visitor, run: Run) -> None:

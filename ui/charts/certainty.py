@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from core.evaluation.report import Certainty, Curve, Reliability, Report
 from core.evaluation.wording import describe
-from ui.charts.drawing import PERCENTS, error_bars, finish, literal
+from ui.charts.drawing import PERCENTS, ROOM, error_bars, finish, literal
 from ui.charts.palette import ACCENT, NEUTRAL, WRONG, class_colour, class_dash, tint
 from ui.text import classes, share
 
@@ -93,7 +93,8 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
     figure.update_xaxes(**PERCENTS, title_text=f"{kind} pictures answered")
     figure.update_yaxes(title_text="wrong among them", ticksuffix=" %", rangemode="tozero")
     alt = "Share of wrong answers by share of pictures answered"
-    return finish(figure, alt, height=340, showlegend=bool(answered))
+    finish(figure, alt, height=340, showlegend=bool(answered))
+    return figure.update_yaxes(title_standoff=ROOM)
 
 
 def curves_by_class(report: Report, kind: Kind) -> dict[int, Curve]:

@@ -31,7 +31,7 @@ SHOWN = 1_000
 BARS = 12
 """Labels that have a bar."""
 ORDER = (
-    *("Picture", "File", "Label", "Verdict", "Probability", "Prediction set", "Problem"),
+    *("Picture", "Label", "Verdict", "Probability", "File", "Prediction set", "Problem"),
     *("Next label", "Next probability", "Index", "Set coverage"),
 )
 """Columns of the table on the page; columns without any value are left out."""
@@ -224,7 +224,10 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
         return
     st.header(text.count(len(rows), "picture"))
     outcomes = Counter(row.outcome for row in rows)
-    st.markdown(" · ".join(f"{count:,} {name}" for name, count in outcomes.most_common()))
+    parts = [f"{count:,} {name}" for name, count in outcomes.most_common()]
+    if others := progress.done - len(rows):
+        parts.append(text.count(others, "file is no picture", "files are no pictures"))
+    st.markdown(" · ".join(parts))
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
         for form, name in FORMS.items():

@@ -26,7 +26,9 @@ def choose(settings: Settings) -> tuple[str, int]:
     trained |= {
         model.id: models.imported_title(model) for model in models.visible_imported(settings)
     }
-    published = {name: f"{row.title} · ImageNet" for name, row in backbones.BACKBONES.items()}
+    published = {
+        name: f"{row.title} · ImageNet, 1,000 classes" for name, row in backbones.BACKBONES.items()
+    }
     requested = state.parameter(state.RUN) or state.parameter(state.MODEL)
     titles = trained | published
     options = list(titles)

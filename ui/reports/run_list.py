@@ -33,9 +33,10 @@ def show(settings: Settings) -> None:
     runs = models.visible_runs(settings)
     owner.offer_undo(settings)
     if all(run.sample for run in runs):
-        _explain_empty(settings)
+        _explain_empty()
         for run in runs:
             _row(run, settings, comparable=False)
+        _explain_visibility(settings)
         return
     matching = _filtered(runs)
     comparable = sum(run.complete for run in runs) > 1
@@ -49,8 +50,7 @@ def show(settings: Settings) -> None:
     page = st.pagination(pages, key=state.LIST_PAGE, bind="query-params") if pages > 1 else 1
     for run in matching[(page - 1) * SHOWN : page * SHOWN]:
         _row(run, settings, comparable=comparable and run.complete)
-    if settings.mode == "public":
-        _explain_visibility(settings)
+    _explain_visibility(settings)
 
 
 def explain_unknown(refusal: str) -> None:
@@ -64,15 +64,15 @@ def explain_unknown(refusal: str) -> None:
     )
 
 
-def _explain_empty(settings: Settings) -> None:
+def _explain_empty() -> None:
     st.info("You have not trained a model yet.", icon=":material/school:")
     widgets.lead_to("train", "Train your own classes", "school", {}, type="primary")
-    if settings.mode == "public":
-        _explain_visibility(settings)
     st.markdown("Until then, here is a finished report to read:")
 
 
 def _explain_visibility(settings: Settings) -> None:
+    if settings.mode != "public":
+        return
     sentence = (
         "You see your own runs, which this browser finds again by a cookie"
         if state.lasting()
@@ -167,7 +167,7 @@ def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> 
 def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
     name = text.plain(run.name, 60)
     with st.container(border=True):
-        left, right = st.columns([5, 2], vertical_alignment="center")
+        left, right = st.columns([3, 2], vertical_alignment="center")
         with left.container(gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 if comparable:

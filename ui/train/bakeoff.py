@@ -16,7 +16,7 @@ from ui.charts import comparison
 
 
 def offer(
-    upload: Upload, examined: Intake, config: TrainingConfig | None, settings: Settings
+    upload: Upload, examined: Intake, settings: Settings, config: TrainingConfig | None
 ) -> None:
     """A button to compare, the progress of a comparison, or its result."""
     folder = upload.comparison

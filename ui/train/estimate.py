@@ -90,10 +90,8 @@ class Forecast:
 def _describe(config: TrainingConfig) -> str:
     """What a preset does, beyond the one before it."""
     if config.fine_tunes:
-        return (
-            "Also fine-tunes the top of the network, if the model still makes enough mistakes for "
-            "it to help."
-        )
+        return "Also fine-tunes the upper layers, if that is likely to help."
     if not config.alternatives:
-        return "Trains only the final layer."
-    return f"Also tries {text.listed([backbones.get(name).title for name in config.alternatives])}."
+        return "Trains only the final layer. Good to begin with."
+    networks = len(config.alternatives) + 1
+    return f"Takes the {'better of two' if networks == 2 else f'best of {networks}'} networks."

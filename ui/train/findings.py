@@ -81,10 +81,13 @@ def show(upload: Upload, examined: Intake) -> None:
 
 def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> None:
     sentence = f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 400)}"
-    if not examples and finding.remedy is None:
-        st.markdown(sentence)
-        return
     blocks = finding.severity is Severity.BLOCKS
+    if not examples and finding.remedy is None:
+        if blocks:
+            widgets.error(finding.sentence, icon=widgets.SEVERITY[finding.severity])
+        else:
+            st.markdown(sentence)
+        return
     with st.expander(sentence, expanded=blocks):
         if finding.remedy is not None:
             widgets.button(

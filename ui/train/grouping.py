@@ -64,4 +64,7 @@ def offer(upload: Upload, examined: Intake) -> None:
         st.markdown(f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 600)}")
     if not described:
         first = text.plain(examined.groupings[0].sentence, 200)
-        st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
+        st.markdown(
+            f":material/lightbulb: Detected: {first}. Keep them together if the model is to work "
+            "for new ones."
+        )

@@ -82,20 +82,18 @@ def offer(settings: Settings) -> None:
             **more,
         )
     with sample:
-        st.caption(
-            f"No pictures at hand? {samples.PER_CLASS * 10} handwritten digits in ten classes, "
-            "drawn on this machine:"
-        )
+        st.caption(f"No pictures at hand? Try {samples.PER_CLASS * 10} handwritten digits.")
 
         def use_digits() -> None:
             _take(uploads.store(samples.digits, samples.DIGITS, settings, by=state.mark(settings)))
 
         widgets.button("Use the sample", use_digits, icon="science", about=("upload",))
     st.caption(
-        f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
-        "A run keeps small copies of the test pictures and of pictures whose label may be wrong, "
-        "and a fingerprint of each training and validation picture (64 × 64 pixels in grey, 8 × 8 "
-        "in colour)."
+        f"Your pictures are deleted {settings.upload_hours:g} hours after you last used them; a "
+        "model keeps small copies of some.",
+        help="Small copies of the test pictures and of pictures whose label may be wrong, and a "
+        "fingerprint of each training and validation picture (64 × 64 pixels in grey, 8 × 8 in "
+        "colour).",
     )
 
 
@@ -141,8 +139,6 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
         )
         widgets.button("Choose other pictures", leave, icon="swap_horiz")
     findings.show(upload, examined)
-    classes.change(upload, examined, settings)
-    grouping.offer(upload, examined)
     widgets.skipped(dataset.skipped)
     if len(dataset.classes) > UNFOLDED:
         label = f"Pictures of the {len(dataset.classes)} classes"
@@ -152,6 +148,8 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
                 _strips(upload, examined)
     else:
         _strips(upload, examined)
+    classes.change(upload, examined, settings)
+    grouping.offer(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
 
 

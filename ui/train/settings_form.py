@@ -24,13 +24,15 @@ EDGE = 112
 """Edge of a previewed view in pixels."""
 
 Render = Callable[[TrainingConfig, int], list[np.ndarray]]
+Compare = Callable[[TrainingConfig | None], None]
 
 
-def choose(forecast: Forecast, render: Render) -> TrainingConfig | None:
+def choose(forecast: Forecast, render: Render, compare: Compare | None) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
         render: renders the views of one of the pictures, with the edge in pixels, as a preview.
+        compare: offers to compare backbones; None if there is no choice of them.
     """
     chosen = widgets.choice(
         "How thoroughly?",
@@ -59,6 +61,8 @@ def choose(forecast: Forecast, render: Render) -> TrainingConfig | None:
     if box.open:  # a browser draws the rest of the page in half the time
         with box:
             _draw(advanced, render)
+            if compare is not None:
+                compare(config)
     if config is None:
         st.caption("Correct what is marked under Advanced to continue.")
         return None

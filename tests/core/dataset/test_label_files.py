@@ -579,9 +579,13 @@ def test_a_column_of_splits_that_is_not_understood_is_a_finding(read, title, rep
     assert ("split_not_read" in notes) is reported
 
 
-def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read):
+@pytest.mark.parametrize("repeated", ["", ",site"])
+def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read, repeated):
     pictures = [f"{folder}/{folder}{n}.jpg" for folder in ("meadow", "forest") for n in range(4)]
-    table = lines("file,species", lambda n: f"{pictures[n]},{('deer', 'fox')[n % 2]}")
+    site = [picture.split("/")[0] for picture in pictures] if repeated else [""] * 8
+    table = lines(
+        f"file,species{repeated}", lambda n: f"{pictures[n]},{('deer', 'fox')[n % 2]},{site[n]}"
+    )
     _, layout, notes = read({"list.csv": table}, pictures)
     assert layout.classes == ("forest", "meadow")
     assert "deer and fox" in notes["other_labels"].sentence

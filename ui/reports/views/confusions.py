@@ -90,7 +90,7 @@ def _worst(view: CompleteRun, chosen: Cell | None) -> None:
         cell = (mistake.label, mistake.predicted)
         actual, predicted = (text.plain(classes[label], 24) for label in cell)
         widgets.button(
-            f"{actual} → {predicted} · {mistake.count}",
+            f"{actual} → {predicted} · {text.count(mistake.count)}",
             _choose,
             cell,
             key=f"worst {cell}",

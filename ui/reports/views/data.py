@@ -50,8 +50,8 @@ def _counts(dataset: Dataset) -> None:
             counts[example.split][example.label] += 1
     st.dataframe(
         {
-            "Class": [*dataset.classes, "All"],
-            **{title: [*counts[split], sum(counts[split])] for split, title in SPLITS.items()},
+            "Class": ["All", *dataset.classes],  # in sight without scrolling
+            **{title: [sum(counts[split]), *counts[split]] for split, title in SPLITS.items()},
         },
         hide_index=True,
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from core.evaluation import Estimate, Report, describe
 from core.evaluation.report import Mistake
 from core.evaluation.wording import difference, figures, undefined
-from ui import resources, text, widgets
+from ui import resources, state, text, widgets
 from ui.charts import bars, certainty
 from ui.reports.views import confusions, picture
 from ui.reports.views.complete_run import CompleteRun
@@ -29,9 +29,10 @@ AVERAGED = {
 
 
 def show(view: CompleteRun) -> None:
-    """The most important figures, the worst confusions, the classes, then everything else."""
+    """The most important figures, what would help, confusions, classes, then everything else."""
     report = view.report
     _metrics(report)
+    _next_steps(view)
     _confused(view)
     _classes(report)
     with st.expander("All figures", icon=":material/table_rows:"):
@@ -62,18 +63,32 @@ def _metrics(report: Report) -> None:
             describe(baseline.accuracy),
             f"The accuracy of always predicting {common}, which has most training pictures.",
         ),
-        (
-            "Gain over the baseline",
-            difference(baseline.gain),
-            "Percentage points of accuracy, on the same test pictures.",
-        ),
     )
     st.caption("In brackets: the 95 % confidence interval.")
+
+
+def _next_steps(view: CompleteRun) -> None:
+    """Whether more pictures would help, and labels that may be wrong."""
+    curve, issues = view.run.learning_curve(), view.run.label_issues()
+    if curve is None and not issues:
+        return
+    st.header("What would make it better?")
+    if curve is not None:
+        st.markdown(text.plain(curve.sentence, 900))
+    if issues:
+        label = f"Review {text.count(len(issues), 'label')} that may be wrong"
+        go = st.session_state.update
+        widgets.button(label, go, {state.VIEW: "Data"}, icon="arrow_forward")
 
 
 def _all(report: Report) -> None:
     lines: list[tuple[str, str, str]] = [
         ("Accuracy", describe(report.accuracy), "Share of test pictures classified correctly."),
+        (
+            "Gain over the baseline",
+            difference(report.baseline.gain),
+            "Percentage points of accuracy above always predicting the most common class.",
+        ),
         (
             "Balanced accuracy",
             describe(report.balanced_accuracy),
@@ -142,7 +157,7 @@ def _pair(view: CompleteRun, mistake: Mistake) -> None:
 def _classes(report: Report) -> None:
     st.header("By class")
     scores = report.per_class
-    left, table = st.columns([2, 3], gap="medium")
+    left, table = st.columns([1, 2], gap="medium")
     scrolls = len(scores) > SCROLLS
     # The choice is inside, so that the keyboard can reach a container that scrolls.
     with left, st.container(height=TABLE_HEIGHT if scrolls else "content", border=False):
