@@ -280,6 +280,7 @@ def test_a_page_that_asks_again_at_once_starts_no_second_dispatcher(
     monkeypatch.setattr(
         scheduling.subprocess, "Popen", lambda command, **_: started.append(command)
     )
+    monkeypatch.setattr(scheduling, "START_SECONDS", 600)
     for _ in range(5):
         scheduling.status(job, job_settings)
     assert len(started) == 1
