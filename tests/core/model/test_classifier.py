@@ -43,7 +43,7 @@ def test_an_answer_has_probabilities_an_embedding_and_a_feature_map(classifier):
     assert {a.dtype for a in (answer.probabilities, answer.embedding, answer.feature_map)} == {
         np.dtype(np.float32)
     }
-    assert 0 < answer.seconds < 5
+    assert answer.seconds > 0
 
 
 def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, classifier):
