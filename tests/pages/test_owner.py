@@ -10,7 +10,6 @@ import pytest
 from core import runs
 from core.intake.uploads import Upload
 from core.jobs import State
-from core.runs.annotations import NAME_LENGTH, TAG_LENGTH
 from core.runs.filenames import REPORT
 from core.runs.run import Run
 from core.settings import Settings
@@ -68,16 +67,6 @@ def test_without_a_name_a_run_is_called_after_its_pictures(visitor: Visitor, run
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("")
     visitor.press("Save")
     assert run.title == run.dataset().name
-
-
-def test_long_names_and_tags_are_cut(visitor: Visitor, run: Run) -> None:
-    visitor.open("reports")
-    open_menu(visitor, run)
-    visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("n" * 500)
-    visitor.at.multiselect(key=owner.TAG.format(run.id)).set_value(["t" * 500, " ", "t" * 501])
-    visitor.press("Save")
-    assert run.annotations().name == "n" * NAME_LENGTH
-    assert run.annotations().tags == ("t" * TAG_LENGTH,)
 
 
 def test_a_name_that_cannot_be_saved_is_reported(visitor: Visitor, run: Run) -> None:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -232,16 +231,3 @@ def test_concurrent_visitors_get_the_predictions_for_their_own_pictures(
     assert len(visits.seconds) == len(contents)
     assert 0 < (visits.percentile(50) or 0) <= (visits.percentile(95) or 0)
     assert 50 < max(megabytes) < 600
-
-
-def test_a_wrong_prediction_is_detected(
-    host: Server, contents: list[bytes], expected_predictions: dict[bytes, Expected]
-) -> None:
-    first, second = contents[:2]
-    swapped = {first: expected_predictions[second], second: expected_predictions[first]}
-    assert len(crowd.visit_in_turn(host, 2, (first, second), swapped).wrong) == 2
-    near = replace(
-        expected_predictions[first],
-        probabilities=tuple(p + 0.01 for p in expected_predictions[first].probabilities),
-    )
-    assert len(crowd.visit_in_turn(host, 1, [first], {first: near}).wrong) == 1

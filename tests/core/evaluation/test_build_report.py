@@ -147,11 +147,6 @@ def test_ties_go_to_the_first_class_in_accuracy_and_top_k_alike():
     assert report.top[1].value == 1.0
 
 
-def test_equal_input_gives_an_equal_report():
-    arguments = *draw_predictions(80, 3), class_names(3)
-    assert evaluate(*arguments) == evaluate(*arguments)
-
-
 def test_predictions_have_names_and_the_best_classes_first():
     labels, probabilities = draw_predictions(9, 30)
     report = evaluate(labels, probabilities, class_names(30), [f"{i}.jpg" for i in range(9)])
