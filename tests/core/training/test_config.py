@@ -16,12 +16,6 @@ def refusal(**values: object) -> str:
     return str(refused.value)
 
 
-def test_quick_trains_the_head_only():
-    quick = config.preset("quick")
-    assert not quick.fine_tunes
-    assert (quick.preset, quick.backbone, quick.seed) == ("quick", "efficientnet-lite0", 0)
-
-
 def test_each_preset_does_more_than_the_one_before():
     quick, balanced, best = map(config.preset, config.PRESETS)
     assert quick.alternatives == ()
