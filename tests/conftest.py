@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from core import settings as host
 from core.settings import Settings
+from core.system import threads
 from tests import shapes
 
 PREFIX = "TUSKER_TEST_"
@@ -82,6 +83,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The default settings with an empty home, which is also in the environment."""
     monkeypatch.setenv("TUSKER_HOME", str(tmp_path / "home"))
     return host.load()
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with two cores, on whose number the expected time and memory depend."""
+    monkeypatch.setattr(threads, "cores", lambda: 2)
 
 
 def _folder(name: str) -> Path:

@@ -10,7 +10,7 @@ from api import model_cache
 from api.model_cache import ModelCache
 from core import runs
 from core.backbones import DEFAULT
-from core.errors import RunDamaged, UnknownModel
+from core.errors import UnknownModel
 from core.model.classifier import Classifier
 from core.predict import lookup
 from core.settings import Settings
@@ -94,10 +94,3 @@ def test_the_least_recently_used_model_is_dropped(home: Settings) -> None:
 def test_a_path_is_no_model(home: Settings, name: str) -> None:
     with pytest.raises(UnknownModel, match="No model is called"):
         ModelCache(home).classifier(name)
-
-
-def test_a_damaged_run_is_refused(home: Settings) -> None:
-    run = runs.get(home, RUNS[0])
-    (run.model_folder / "weights.safetensors").write_bytes(b"")
-    with pytest.raises(RunDamaged):
-        ModelCache(home).classifier(run.id)

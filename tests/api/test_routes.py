@@ -81,12 +81,17 @@ def test_more_concurrent_requests_than_allowed_are_told_to_retry(
     monkeypatch.setattr(access, "MAX_ARRIVING_OF_CLIENT", 2)
     monkeypatch.setattr(parsing, "TIMEOUT_SECONDS", 2)
     caller = Caller(settings)
+    arriving = anyio.Semaphore(0)
+
+    async def arrive_slowly() -> Message:
+        arriving.release()
+        return await never()
 
     async def requests() -> list[Reply]:
         async with anyio.create_task_group() as task_group:
-            task_group.start_soon(caller.predict, never)
-            task_group.start_soon(caller.predict, never)
-            await anyio.sleep(0.1)
+            for _ in range(2):
+                task_group.start_soon(caller.predict, arrive_slowly)
+                await arriving.acquire()
             rejected = await caller.predict(full_body(shape))
         return [rejected, await caller.predict(full_body(shape))]
 

@@ -24,10 +24,3 @@ def test_the_output_is_one_line_of_json(capsys):
     line = json.loads(capsys.readouterr().out)
     assert all(figure["measured"] > 0 for figure in line["figures"].values())
     assert isinstance(line["pass"], bool)
-
-
-@pytest.mark.slow
-def test_a_zip_can_be_measured(capsys, shapes_zip):
-    data = shapes_zip(classes=2, per_class=4)
-    extraction.main(["--data", str(data), "--rounds", "1"])
-    assert "share of the bound" in capsys.readouterr().out

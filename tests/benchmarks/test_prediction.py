@@ -38,13 +38,6 @@ def test_the_parts_compute_the_same_prediction(photo, settings):
     assert len(prediction.classify(classifier, content)()) == prediction.TOP
 
 
-def test_a_prediction_is_compared_with_the_sum_of_its_parts(photo, settings):
-    figures = prediction.against_parts(photo, settings, rounds=2)
-    ratio = figures["ratio to the sum of the parts"]
-    assert ratio.at_most == 1.3
-    assert ratio.value > 0.5
-
-
 @pytest.mark.slow
 def test_the_output_is_one_line_of_json(capsys):
     prediction.main(["--rounds", "2", "--processes", "1", "--json"])

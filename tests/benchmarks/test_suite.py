@@ -1,14 +1,12 @@
 """The presets compared over data sets and seeds."""
 
 import functools
-import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks import suite
 from benchmarks.suite import BEFORE, Trial
-from tests import shapes
 
 ACCURACIES = {"a": (0.80, 0.84), "b": (0.60, 0.66), "c": (0.90, 0.90)}
 """Quick and Balanced, by data set."""
@@ -90,12 +88,6 @@ def test_quick_has_to_beat_the_quick_of_the_baseline_by_a_point(gain, passed):
     assert figures[f"balanced minus {BEFORE}balanced: points"].at_least is None
 
 
-def test_a_set_that_is_not_there_is_an_error(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        suite.main(["--datasets", str(tmp_path)])
-    assert str(tmp_path) in capsys.readouterr().err
-
-
 OTHER = """
 import json, sys
 row = {"preset": "quick", "seed": 1, "accuracy": 0.9, "scored": 4.5, "kept": None}
@@ -113,15 +105,3 @@ def test_a_baseline_is_measured_by_the_modules_of_its_checkout(tmp_path):
     assert trial == Trial("flowers", f"{BEFORE}quick", 1, 0.9, 4.5, 1.0)
     with pytest.raises(SystemExit, match=r"spoiled\.zip"):
         list(run(Path("spoiled.zip")))
-
-
-@pytest.mark.slow
-def test_the_output_is_one_line_of_json(tmp_path, capsys):
-    shapes.shapes_zip(tmp_path, per_class=14)
-    options = ["--seeds", "1", "--presets", "quick", "--backbone", "tiny", "--json"]
-    suite.main(["--datasets", str(tmp_path), *options])
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1
-    line = json.loads(out)
-    assert "quick: s to a scored model" in line["figures"]
-    assert isinstance(line["pass"], bool)

@@ -62,13 +62,6 @@ def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
     assert figures["best minus final"].within_bounds
 
 
-def test_with_random_weights_only_times_have_bounds():
-    figures = training.figures([TRIAL], random=True)
-    assert figures["quick_ratio"].at_least == 5
-    assert figures["best_ratio"].at_least is None
-    assert not any("accuracy" in name or name == "sooner" for name in figures)
-
-
 @pytest.fixture
 def tree(imported_shapes, tmp_path):
     """The split dataset, and its folder in the layout of the recipe."""
@@ -86,22 +79,6 @@ def test_the_recipe_gets_the_same_split_with_one_folder_per_class(tree):
         assert len(paths) == len(dataset.of(split))
 
 
-@pytest.mark.slow
-def test_the_recipe_prints_its_steps_in_order(tree, capsys):
-    _, folder = tree
-    arguments = [str(folder), "--backbone", "tiny", "--cut", "block1_relu"]
-    assert recipe.main(arguments) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert list(dict.fromkeys(line["what"] for line in lines)) == [
-        *("imported", "built", "frozen epoch", "frozen fitted", "frozen scored"),
-        *("tuned epoch", "tuned", "tuned scored"),
-    ]
-    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
-    assert sum(line["what"] == "frozen epoch" for line in lines) == recipe.FROZEN_EPOCHS
-    assert sum(line["what"] == "tuned epoch" for line in lines) == recipe.TUNED_EPOCHS
-    assert all(0 <= line.get("accuracy", 0) <= 1 for line in lines)
-
-
 def test_the_recipe_trains_the_layers_above_the_cut_except_normalisation():
     from core.backbones import build
 
@@ -110,12 +87,6 @@ def test_the_recipe_trains_the_layers_above_the_cut_except_normalisation():
     assert not trunk.trainable_variables
     recipe.unfreeze(trunk, "block1_relu")
     assert [variable.path for variable in trunk.trainable_variables] == ["block2_conv/kernel"]
-
-
-def test_the_option_data_is_required(capsys):
-    with pytest.raises(SystemExit):
-        training.main(["--seeds", "1"])
-    assert "--data" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ SLOW_CAMERA = """
 """
 """The live view predicts every frame: at the usual 30 a second, it would take a whole core."""
 WIDE, NARROW = 1400, 400
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds that a page may take to settle."""
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"

@@ -45,9 +45,22 @@ CANVAS = """pictures => {
             context.clearRect(0, 0, 640, 480);
             context.setTransform(1 + wave / 5, wave / 8, -wave / 8, 1 + wave / 5, 40 * wave, 0);
             context.drawImage(images[window.scene], 0, 0);
+            window.drawn = window.scene;
         }, 200);
         return canvas.captureStream(5);
     };
+}"""
+
+SHOW = """(view, index) => {
+    const video = view.querySelector("video");
+    window.scene = index;
+    window.shown = 0;
+    const count = window.count = () => {
+        if (window.count !== count) return;
+        if (window.drawn === index) window.shown += 1;
+        video.requestVideoFrameCallback(count);
+    };
+    video.requestVideoFrameCallback(count);
 }"""
 
 
@@ -62,8 +75,8 @@ def camera(pictures: Sequence[Image.Image]) -> str:
 
 def show(view: Locator, index: int) -> None:
     """Hold one of the pictures before the camera, until its frames arrive."""
-    view.page.evaluate("place => { window.scene = place; }", index)
-    view.page.wait_for_timeout(400)
+    view.evaluate(SHOW, index)
+    view.page.wait_for_function("() => window.shown >= 3")
 
 
 def hold(view: Locator, index: int, pictures: int = 3) -> None:

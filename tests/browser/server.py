@@ -17,7 +17,7 @@ from core.jobs.queue import slot
 from core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60
+PATIENCE = 120
 """Seconds until the server must answer."""
 
 
@@ -33,6 +33,12 @@ class Server:
     def memory(self) -> int:
         """Resident bytes of the web process, without its workers."""
         return self.process.memory_info().rss
+
+    def settled_memory(self) -> int:
+        """The same, once the imports that `server.py` does in the background have ended."""
+        while self.process.cpu_percent(1) > 5:
+            pass
+        return self.memory()
 
     def workers(self) -> list[psutil.Process]:
         """Every process that the web process started and that still runs."""

@@ -87,7 +87,8 @@ def _expect_both_names(view: Locator) -> None:
 
 
 def _files_on_disk(server: Server) -> set[Path]:
-    return {path for path in server.home.rglob("*") if "server.log" not in path.name}
+    """Pictures and runs, which is where a visitor's pictures would be written to."""
+    return {path for name in ("uploads", "runs") for path in server.home.glob(f"{name}/*")}
 
 
 def test_two_classes_are_captured_corrected_and_saved_and_the_camera_is_off(
@@ -157,7 +158,7 @@ def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleare
     page = visit(runtime=False)
     view = _view(page, "server")
     expect(view.locator("[data-location=server]")).to_be_visible()
-    _capture(view, 5)
+    _capture(view, 6)
     _expect_both_names(view)
     page.get_by_test_id("stPopoverButton").click()
     page.get_by_test_id("stPopoverBody").get_by_role("button").click()
@@ -165,7 +166,7 @@ def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleare
     expect(view).not_to_have_attribute("data-label", re.compile("."))
 
     page.keyboard.press("Escape")
-    _capture(view, 3)
+    _capture(view, 6)
     # Requests for predictions come without a pause. None of them may reach the next page.
     page.get_by_test_id("stBaseButton-secondary").filter(has_text="tune").first.click()
     start_button = page.get_by_test_id("stBaseButton-primary").filter(has_text="Start")

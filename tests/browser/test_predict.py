@@ -88,6 +88,6 @@ def test_a_pasted_picture_gets_an_answer(page: Page) -> None:
     for _ in range(10):
         page.evaluate(PASTE, photo)
         with contextlib.suppress(AssertionError):
-            expect(_bars(page).first).to_contain_text("koala", timeout=6_000)
+            expect(_bars(page).first).to_contain_text("koala", timeout=10_000)
             return
     pytest.fail("no answer to a pasted picture")

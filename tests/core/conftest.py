@@ -1,11 +1,13 @@
 """Fixtures for `core`: the tiny backbone, trained runs, worker processes and a Ray cluster."""
 
+import contextlib
 import ctypes
 import os
 import shutil
-import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -157,14 +159,26 @@ def job_settings(settings: Settings) -> Iterator[Settings]:
 
 @pytest.fixture
 def unresponsive_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A network that accepts every connection and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    """A network whose answers never end: the time limit of a download is for silence."""
+    over = threading.Event()
+
+    class Trickle(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):  # the client has gone
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(1):
+                    self.request.sendall(b".")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Trickle) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
         for name in ("https_proxy", "HTTPS_PROXY"):
             monkeypatch.setenv(name, address)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         yield
+        over.set()
+        server.shutdown()
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from core.system import capacity, threads
 from core.training import config
 from tests.pages.visitor import Visitor
 
+pytestmark = pytest.mark.usefixtures("two_cores")
+
 START = "Start training"
 LITE = backbones.get(backbones.DEFAULT)
 

@@ -9,7 +9,6 @@ import pytest
 
 from core import runs
 from core.checks import Finding, Severity
-from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Epoch
@@ -173,17 +172,6 @@ def test_a_run_that_cannot_be_repeated_says_why(
     visitor.open("reports", run=run.id).press(START_AGAIN)
     assert "config.json of this run cannot be read" in visitor.text()
     assert [item.id for item in runs.list_runs(host)] == [run.id]
-
-
-def test_a_refused_repetition_says_why(
-    visitor: Visitor, stopped: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise LimitExceeded("Expected at most 240 minutes of training, found 250.")
-
-    monkeypatch.setattr("core.jobs.quotas.check_minutes", refuse)
-    visitor.open("reports", run=stopped(State.FAILED).id).press(START_AGAIN)
-    assert "found 250" in visitor.text()
 
 
 def test_same_pictures_lead_to_the_settings_and_other_pictures_to_the_start(

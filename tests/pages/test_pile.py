@@ -1,9 +1,7 @@
 import io
 import os
-import shutil
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -18,7 +16,6 @@ from tests.pages.conftest import finish_intake
 from tests.pages.visitor import Visitor
 from tests.shapes import NAMES, draw, encoded, zipped
 from ui import text
-from ui.pile import page
 
 CLASSES, PER_CLASS = 3, 14
 
@@ -199,26 +196,6 @@ def test_a_group_that_is_split_twice_by_one_key_is_shown_once(
     visitor.press_twice("Split")
     groups = labels_of(visitor, host).groups
     assert len(groups) == len(set(groups)) == before + 1
-
-
-def test_piles_are_not_opened_again_whenever_the_list_is_drawn(
-    visitor: Visitor,
-    host: Settings,
-    files: list[tuple[str, bytes]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pile_of(Visitor(), zipped(dict(files)), "pile.zip")
-    (path,) = (host.home / "uploads").glob("*")
-    for number in range(page.CONTINUED):
-        shutil.copytree(path, path.with_name(f"{number:032x}"))
-    st.cache_resource.clear()
-    opened: list[Path] = []
-    load = labelling.load
-    monkeypatch.setattr(labelling, "load", lambda folder: opened.append(folder) or load(folder))
-    visitor.open("train").choose("Unsorted")
-    assert len(opened) == page.CONTINUED
-    visitor.rerun()
-    assert len(opened) == page.CONTINUED
 
 
 def pile_of(visitor: Visitor, content: bytes, name: str) -> Visitor:

@@ -15,7 +15,6 @@ from core.intake import samples
 from core.model.classifier import Classifier
 from core.predict import table
 from core.runs import Run
-from core.runs.annotations import JsonFile
 from core.settings import Settings
 from core.system import files
 from tests.core.trainings import TrainedRun
@@ -91,18 +90,6 @@ def test_each_backbone_answers_for_itself(
     for row in (first, other, first):
         visitor.fill("Model", row.name)
         assert f"ms · {row.title}" in visitor.text()
-
-
-def test_the_report_of_the_chosen_model_is_read_once(
-    visitor: Visitor, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    readings: list[str] = []
-    read = JsonFile.__call__
-    monkeypatch.setattr(
-        JsonFile, "__call__", lambda file: readings.append(file.path.name) or read(file)
-    )
-    visitor.open("predict", run=run.id).rerun()
-    assert readings.count(run.report.path.name) == 1
 
 
 def test_a_link_that_is_followed_again_opens_its_model(visitor: Visitor, run: Run) -> None:

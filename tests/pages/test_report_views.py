@@ -13,7 +13,7 @@ from tests.pages.conftest import NAMES, seal
 from tests.pages.visitor import Visitor, plain_text
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
-from ui.reports.views.summary import NARROW, interval
+from ui.reports.views.summary import interval
 
 
 def test_the_most_important_figures_come_first(visitor: Visitor, run: Run, report: Report) -> None:
@@ -263,12 +263,6 @@ def test_views_work_without_thumbnails_and_extras(
     address = {"was": str(cell.label), "said": str(cell.predicted)}
     visitor.open("reports", run=run.id, view=view, **address)
     assert not visitor.at.error
-
-
-def test_a_long_class_name_gets_a_narrow_column(visitor: Visitor, run: Run) -> None:
-    visitor.open("reports", run=run.id)
-    (table,) = [frame for frame in visitor.at.dataframe if "Predicted" in frame.value]
-    assert json.loads(table.proto.columns)["Class"]["width"] == NARROW
 
 
 @pytest.mark.parametrize("empty", ["view", "only", "order", "class", "called", "sure", "answered"])

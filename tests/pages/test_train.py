@@ -66,16 +66,24 @@ def test_advanced_settings_are_used(
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Test share", 0.25)
     visitor.fill("Views of each picture", 3)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
-    visitor.fill("Stages to unfreeze", 1).press("Start training")
+    visitor.fill("Stages to unfreeze", 1).fill("Features", "depths")
+    visitor.fill("Optimiser", "sgd", first=True).fill("Momentum", 0.5, first=True)
+    visitor.fields("Optimiser")[1].set_value("adamw")
+    visitor.rerun().fields("Weight decay")[1].set_value(0.01)
+    visitor.rerun().press("Start training")
     run_config = run_of_visitor(visitor).config()
     assert run_config.preset == "custom"
     assert (run_config.batch_size, run_config.seed, run_config.test) == (8, 7, 0.25)
     assert run_config.augmentation.rotation == 30
     assert run_config.head.hidden == (64, 16)
-    assert run_config.unfreeze.stages == 1
+    assert (run_config.unfreeze.stages, run_config.features) == (1, "depths")
     best = config.preset("best")
-    assert run_config.fine_tune_phase == best.fine_tune_phase, "the rest is the preset's"
-    assert run_config.head_phase == best.head_phase
+    assert run_config.head_phase == best.head_phase.model_copy(
+        update={"optimizer": "sgd", "momentum": 0.5}
+    ), "the rest is the preset's"
+    assert run_config.fine_tune_phase == best.fine_tune_phase.model_copy(
+        update={"optimizer": "adamw", "weight_decay": 0.01}
+    )
 
 
 def test_pictures_and_settings_are_the_same_after_a_visit_to_another_page(
@@ -101,14 +109,9 @@ def test_pictures_and_settings_are_the_same_after_a_visit_to_another_page(
     assert not visitor.value("Name of the run"), "another run, another name"
 
 
-def test_the_way_back_from_an_upload_leads_to_the_choice_of_pictures(
-    visitor: Visitor, upload: Upload
-) -> None:
+def test_pictures_that_were_left_do_not_come_back(visitor: Visitor, upload: Upload) -> None:
     assert visitor.open("train", upload=upload.id).headings() == [*STEPS]
     assert visitor.open("train").headings() == FIRST
-
-
-def test_pictures_that_were_left_do_not_come_back(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id).press("Choose other pictures")
     assert visitor.open("reports").open("train").headings() == FIRST
 
@@ -147,22 +150,9 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
         assert not visitor.fields(used)[0].disabled, "of the head"
         assert visitor.fields(used)[1].disabled, "nothing is fine-tuned"
         assert visitor.fields(*optimisers - {used})[0].disabled
-
-
-def test_momentum_weight_decay_and_features_can_be_chosen(
-    visitor: Visitor, upload: Upload, run_of_visitor: Callable[[Visitor], Run]
-) -> None:
-    visitor.open("train", upload=upload.id).choose("Best", "best")
-    visitor.fill("Features", "depths").fill("Hidden layers", "16")
-    visitor.fill("Optimiser", "sgd", first=True).fill("Momentum", 0.5, first=True)
-    visitor.fields("Optimiser")[1].set_value("adamw")
-    visitor.rerun()
-    visitor.fields("Weight decay")[1].set_value(0.01)
-    visitor.rerun().press("Start training")
-    used = run_of_visitor(visitor).config()
-    assert used.features == "depths"
-    assert used.head_phase.momentum == 0.5
-    assert used.fine_tune_phase.weight_decay == 0.01
+    assert not visitor.field("Features").disabled
+    visitor.fill("Backbone", "resnet50")
+    assert visitor.field("Features").disabled, "it has one depth"
 
 
 def test_settings_count_while_advanced_is_folded(
@@ -180,15 +170,6 @@ def test_settings_count_while_advanced_is_folded(
     visitor.rerun().press("Start training")
     used = run_of_visitor(visitor).config()
     assert (used.seed, used.test) == (7, 0.25)
-
-
-def test_features_have_no_effect_on_a_backbone_with_one_depth(
-    visitor: Visitor, upload: Upload
-) -> None:
-    visitor.open("train", upload=upload.id)
-    assert not visitor.fields("Features")[0].disabled
-    visitor.fill("Backbone", "resnet50")
-    assert visitor.fields("Features")[0].disabled
 
 
 def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor: Visitor) -> None:

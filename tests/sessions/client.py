@@ -22,7 +22,7 @@ from core.system import visitors
 
 TIMEOUT_SECONDS = 120.0
 QUIET_SECONDS = 1.0
-"""Without a message, after which a page has come to rest."""
+"""Without a message after a run, after which no other run follows."""
 MEDIA = re.compile(rb"/media/[\w.-]+")
 
 
@@ -111,7 +111,8 @@ class Session:
         self._receive_until(_finished)
         with contextlib.suppress(TimeoutError):
             while True:  # the second request may have a run of its own
-                self._receive_until(_finished, timeout=QUIET_SECONDS)
+                self._receive_until(_begun, timeout=QUIET_SECONDS)
+                self._receive_until(_finished)
 
     def upload(self, name: str, content: bytes) -> WidgetState:
         """Give a file to the uploader of the page. Returns its state, for the next `open`."""
@@ -199,6 +200,11 @@ class Session:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT_SECONDS)
         connection.request(method, path, body or None, self._headers() | (headers or {}))
         return connection.getresponse()
+
+
+def _begun(message: ForwardMsg) -> bool:
+    """Whether a page begins to run."""
+    return message.WhichOneof("type") == "new_session"
 
 
 def _finished(message: ForwardMsg) -> bool:

@@ -1,6 +1,5 @@
 """A second request before the page has answered the first: nothing is lost or done twice."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.browser.server import ROOT, Server, start
+from tests.core.jobs import at_work
 from tests.sessions.client import Session
 from tests.shapes import shapes_zip
 
@@ -43,10 +43,7 @@ def test_a_double_click_starts_one_training_and_shows_it(host: Server, tmp_path:
         session.open("train")
         session.open("train", widgets=(session.upload("a.zip", content),))
         pictures = session.address
-        until = time.monotonic() + 60
-        while not session.buttons(START) and time.monotonic() < until:
-            time.sleep(0.1)
-            session.open("train", pictures)
+        at_work.wait_until(lambda: session.open("train", pictures).buttons(START))
         with host.jobs_wait():
             for pause in MILLISECONDS:
                 before = made(host, "runs")

@@ -55,7 +55,7 @@ def shows_picture(session: Session) -> bool:
 def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server) -> None:
     with Session(host.url) as session, host.jobs_wait():  # its job deletes the zip
         session.open("train")
-        before = host.memory()
+        before = host.settled_memory()
         content = zipped(99)
         widget = session.upload("ü “a”.zip", content)
         session.open("train", widgets=(widget,))
@@ -86,7 +86,7 @@ def test_a_picture_stays_on_the_disk_until_the_visitor_chooses_another(tmp_path:
         second = session.upload("second.jpg", photograph)
         session.open("predict", widgets=(second,))
         assert shows_picture(session) and len(spooled(host)) == 1
-        before = host.memory()
+        before = host.settled_memory()
         large = session.upload("large.tiff", bytes(80 * MEGABYTE))
         session.open("predict", widgets=(large,))
         alerts = [element.alert.body for element in session.elements if element.HasField("alert")]

@@ -27,11 +27,6 @@ def test_only_the_lites_work_offline():
     assert offline == ["efficientnet-lite0", "efficientnet-lite2"]
 
 
-def test_the_default_backbone_comes_with_its_serving_model():
-    assert get(DEFAULT).committed is not None
-    assert get(DEFAULT).offline
-
-
 def test_the_tiny_backbone_is_resolved_but_not_offered():
     assert get("tiny").size == 32
     assert get("tiny").offline

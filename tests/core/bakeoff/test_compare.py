@@ -53,7 +53,7 @@ def test_accuracies_are_cross_validated(compare, tiny, settings, shapes_dataset)
     assert candidate.accuracy.value == candidate.correct / comparison.pictures
     assert candidate.accuracy.low < candidate.accuracy.value < candidate.accuracy.high
     assert candidate.difference is None
-    assert 0 < candidate.milliseconds < 1000
+    assert candidate.milliseconds > 0
     assert candidate.megabytes == serving.required(tiny, settings).stat().st_size / 1e6
     assert comparison.pictures + comparison.held_out == len(shapes_dataset.dataset.examples)
 

@@ -19,11 +19,12 @@ from tests.core.bundles import hostile
 ROOT = Path(__file__).parents[3]
 MEGABYTES = 100
 IMPORT_ALL = """
-import json, os, resource, sys
+import json, os, sys
 from pathlib import Path
 from core.bundles import imported
 from core.errors import BadInput
 from core.settings import Settings
+from tests.core.corpus import memory
 
 folder = Path(sys.argv[1])
 settings = Settings(home=folder.parent / "home")
@@ -35,16 +36,16 @@ sys.addaudithook(
     or event == "open" and len(what) > 1 and isinstance(what[1], str) and what[1][:1] in "wax"
     else None
 )
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = memory("VmHWM")
 for path in sorted(folder.iterdir()):
     with path.open("rb") as stream:
         try:
             imported.import_bundle(stream, path.stem, settings)
         except BadInput as refusal:
             refusals[path.name] = str(refusal)
-growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
+growth = memory("VmHWM") - peak
 print(json.dumps({
-    "refusals": refusals, "kilobytes": growth, "modules": sorted(set(sys.modules) - before),
+    "refusals": refusals, "megabytes": growth, "modules": sorted(set(sys.modules) - before),
     "opened": opened, "home": settings.home.exists(),
 }))
 """
@@ -77,7 +78,7 @@ def test_every_hostile_bundle_is_refused_without_memory_or_execution(
         assert f"{number:03}" in outcome["refusals"], f"{name} was accepted"
         sentence = outcome["refusals"][f"{number:03}"]
         assert sentence.endswith(".") and len(sentence) < 400, name
-    assert outcome["kilobytes"] < MEGABYTES * 1024
+    assert outcome["megabytes"] < MEGABYTES
     assert not outcome["home"]
     assert not {"tensorflow", "keras", "pickle", "h5py"} & {
         name.partition(".")[0] for name in outcome["modules"]

@@ -1,6 +1,5 @@
 """A bundle that comes home answers as the run did that it was made of."""
 
-import io
 import os
 import shutil
 import time
@@ -10,7 +9,7 @@ import pytest
 
 from core.bundles import ImportedModel, imported
 from core.bundles.imported_model import serving
-from core.errors import BadBundle, NotEnoughResources, RunDamaged, UnknownModel
+from core.errors import NotEnoughResources, RunDamaged, UnknownModel
 from core.jobs import State, scheduling
 from core.model import storage
 from core.model.decision import Decision
@@ -19,7 +18,6 @@ from core.predict import lookup
 from core.settings import Settings
 from core.system import capacity
 from tests.core import trainings
-from tests.core.bundles import hostile
 
 COPIED_FILES = (storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
 
@@ -154,12 +152,6 @@ def test_imported_models_are_listed_and_found_by_their_ids(packed_run):
     assert [model.id for model in imported.list_models(trained.settings)] == [second.id]
     for name in (first.id, "../runs", "0" * 32):
         assert imported.find(trained.settings, name) is None
-
-
-def test_a_refused_bundle_leaves_no_files(settings):
-    with pytest.raises(BadBundle):
-        imported.import_bundle(io.BytesIO(hostile.BUNDLES["a shape bomb"]()), "mine", settings)
-    assert not settings.home.exists()
 
 
 def test_a_full_queue_leaves_no_files(packed_run, monkeypatch):

@@ -1,8 +1,6 @@
 """What a visitor shows is thinned, learned from at once, and bounded."""
 
 import io
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -159,18 +157,3 @@ def test_a_class_is_renamed_with_its_pictures_and_new_names_are_free(capture: Ca
     assert first.name == "Console"
     with pytest.raises(BadDataset, match="no longer here"):
         session.rename(-1, "nobody")
-
-
-def test_capturing_does_not_import_tensorflow() -> None:
-    program = (
-        "import sys; from core.settings import Settings\n"
-        "from core.capture.session import CaptureSession, open_network\n"
-        "from tests.shapes import draw, encoded\n"
-        "session = CaptureSession(open_network(Settings()), Settings())\n"
-        "for label, captured in enumerate(session.classes):\n"
-        "    session.add(captured.id, [encoded(draw(label, i, 160)) for i in range(4)], 1)\n"
-        "assert session.fitted_head()\n"
-        "print([name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"
-    )
-    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert process.stdout.strip() == "[]", process.stderr

@@ -114,7 +114,7 @@ def test_a_cancel_leaves_no_file(folder: Path, tmp_path: Path, number: signal.Si
     try:
         wait_until(lambda: process.poll() is not None or list(home.iterdir()))
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
     finally:
         process.kill()
     assert (process.returncode, out) == (130, b"")

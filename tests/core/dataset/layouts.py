@@ -58,17 +58,6 @@ def _json(line: str) -> str:
 TWO = ["1{n}.jpg", "2{n}.jpg"]
 
 CASES = {
-    "class folders": Case(
-        "TensorFlow, flower_photos",
-        [*_under("flower_photos", "daisy", "tulips")],
-        _split("daisy tulips", None),
-        {"flower_photos/LICENSE.txt": "CC BY"},
-    ),
-    "train and val": Case(
-        "PyTorch, hymenoptera_data",
-        _under("hymenoptera_data/train hymenoptera_data/val", "ants", "bees"),
-        _split("ants bees", "train", "test"),
-    ),
     "train, test and val, twice": Case(
         "Kaggle, chest-xray-pneumonia",
         _under("chest_xray/train chest_xray/test chest_xray/val", "NORMAL", "PNEUMONIA")
@@ -150,11 +139,6 @@ CASES = {
             "BBox_List_2017.csv": "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
             "00000001_000.png,Nodule,225.1,547.0,86.8,79.2,,,\n",
         },
-    ),
-    "colour and grey copies": Case(
-        "PlantVillage",
-        _under("plantvillage/color plantvillage/grayscale", "Apple___scab", "Apple___healthy"),
-        _split("Apple___scab Apple___healthy", None, each=6),
     ),
     "many classes, numbered pictures": Case(
         "Caltech 101",
@@ -435,11 +419,6 @@ CASES = {
             )
         },
     ),
-    "mask as a class": Case(
-        "Objects",
-        _under("objects", "photo", "mask", "statue"),
-        _split("photo mask statue", None),
-    ),
     "mask as a class beside other pictures": Case(
         "Faces",
         _under("faces", "mask", "no_mask", "images"),
@@ -495,11 +474,6 @@ CASES = {
         "Experiments",
         _under("experiment", "control", "test"),
         _split("control test", None),
-    ),
-    "a class that ends in test": Case(
-        "Documents",
-        _under("documents", "blood test", "ecg", "xray"),
-        {(name, None): 3 for name in ("blood test", "ecg", "xray")},
     ),
     "numbers of classes in a table": Case(
         "fastai, mnist_sample",

@@ -221,7 +221,7 @@ def test_progress_is_reported_and_may_cancel(tmp_path):
     before = threading.active_count()
     with pytest.raises(Cancelled):
         dataset.read(path, tmp_path / "2", LIMITS, cancel)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_the_time_to_read_pictures_is_limited(tmp_path, monkeypatch):

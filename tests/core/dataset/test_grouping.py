@@ -184,22 +184,6 @@ def test_classes_come_close_to_their_shares_though_sites_differ():
             assert 0.15 <= share <= 0.25
 
 
-def test_large_and_small_groups_have_the_same_chances():
-    sizes = [2, 4, 8, 16, 6, 6, 6, 6, 10, 3, 5, 12]
-    names = [f"{BOTH[n % 2]}/s{s:02}_{n}.jpg" for s, size in enumerate(sizes) for n in range(size)]
-    pictures = grouping.group(named(names), "prefix")
-    seeds, share = 150, 0.2
-    times = Counter()
-    for seed in range(seeds):
-        result = split(pictures, validation=0.15, test=share, seed=seed)
-        times.update({example.group_name for example in result.of("test")})
-        assert abs(len(result.of("test")) - share * sum(sizes)) <= max(sizes)
-    shares = np.array([times[f"s{s:02}"] / seeds for s in range(len(sizes))])
-    by_chance = np.sqrt(share * (1 - share) / seeds)
-    assert abs(np.corrcoef(sizes, shares)[0, 1]) < 0.6
-    assert shares.std() < 1.7 * by_chance and np.abs(shares - share).max() < 4 * by_chance
-
-
 @property_settings(max_examples=50, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 99), validation=st.sampled_from([0.0, 0.15]))
 def test_chosen_groups_of_any_kind_are_divided_as_wanted(data, seed, validation):

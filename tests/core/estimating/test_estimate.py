@@ -16,6 +16,8 @@ from core.training import config as training_config
 from core.training.config import TrainingConfig, parse
 from tests.core.trainings import ImportedDataset
 
+pytestmark = pytest.mark.usefixtures("two_cores")
+
 LITE = backbones.get("efficientnet-lite0")
 QUICK, BALANCED, BEST = map(training_config.preset, training_config.PRESETS)
 

@@ -15,6 +15,8 @@ from core.training import backbone_cut
 from core.training import config as training_config
 from tests.core.trainings import ImportedDataset
 
+pytestmark = pytest.mark.usefixtures("two_cores")
+
 GIGABYTE = 1024 * MEGABYTE
 QUICK = training_config.preset("quick")
 BEST = training_config.preset("best").model_copy(update={"alternatives": ()})
@@ -92,10 +94,11 @@ def test_memory_grows_with_the_batch_and_hardly_with_the_pictures() -> None:
 def test_the_batch_is_halved_until_it_fits(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert resources.check(PICTURES, BEST, settings) == BEST
     needed = resources.memory(PICTURES, BEST, threads.cores())
-    free = int(needed / (1 - capacity.SPARE)) - MEGABYTE
+    free = int(needed / (1 - capacity.SPARE)) + MEGABYTE
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
+    assert resources.check(PICTURES, BEST, settings) == BEST
+    monkeypatch.setattr(capacity, "free_memory", lambda: free - 2 * MEGABYTE)
     assert resources.check(PICTURES, BEST, settings).batch_size == 16
 
 

@@ -32,13 +32,6 @@ def test_groups_are_in_one_fold_and_classes_are_divided_evenly(count):
     assert counts.max() - counts.min() <= 4, "nor do all classes fill the same folds first"
 
 
-def test_the_folds_depend_on_the_seed():
-    labels, groups = labels_and_groups()
-    first, repeated, different = (folds.assign(labels, groups, 5, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, repeated)
-    assert not np.array_equal(first, different)
-
-
 def test_the_rarest_class_limits_the_number_of_folds():
     labels = np.array([0] * 9 + [1] * 6)
     single_groups = np.arange(15)

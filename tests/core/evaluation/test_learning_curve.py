@@ -6,7 +6,6 @@ import pytest
 from core.evaluation import advice, folds
 from core.evaluation.learning_curve import (
     PICTURES_PREDICTED,
-    LearningCurve,
     learning_curve,
 )
 from core.evaluation.report import Estimate
@@ -174,8 +173,3 @@ def test_the_verdict_depends_on_the_whole_interval(value, low, high, verdict):
     points = [advice.Point(taught=n, per_class=n / 2, accuracy=accuracy) for n in (40, 80)]
     gain = Estimate(value=value, low=low, high=high)
     assert advice.advise(NAMES, tuple(points), gain, ())[0] == verdict
-
-
-def test_a_curve_converts_to_json_and_back():
-    curve, _ = curve_of(rising)
-    assert LearningCurve.model_validate_json(curve.model_dump_json()) == curve

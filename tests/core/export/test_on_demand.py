@@ -188,9 +188,8 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(litert_only):
     (ticket,) = Queue("train", settings).tickets()
     ticket.unlink()
     wait_until(lambda: job.recorded().state is State.RUNNING)
-    worker = at_work.only_process(settings, "worker")
-    Queue("train", settings).add(training)
-    wait_until(lambda: not at_work.is_alive(worker))
+    Queue("train", settings).add(training)  # at once, before the export ends
+    wait_until(lambda: not at_work.processes(settings, "worker"))
     wait_until(lambda: job.recorded().state is State.QUEUED)
     assert job.spec() == JobSpec(kind="export", arguments={"formats": ["onnx"]})
     Queue("train", settings).tickets()[0].unlink()

@@ -54,8 +54,15 @@ def test_a_job_is_queued_then_runs_then_is_finished(
 
 
 def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_complete_run(
-    job_settings: Settings, tiny: Backbone, tmp_path: Path
+    job_settings: Settings, tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def dispatch_here(queue: Queue, settings: Settings) -> None:
+        threading.Thread(
+            target=dispatcher.dispatch, args=(queue.kind, settings), daemon=True
+        ).start()
+
+    monkeypatch.setattr(scheduling, "start_dispatcher", dispatch_here)
+    monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BESIDE_BYTES)
     options = {"preset": "quick", "backbone": tiny.name}
     first, run = (
         at_work.enqueue_training(job_settings, tmp_path / "pictures", **options) for _ in range(2)
@@ -280,6 +287,7 @@ def test_a_page_that_asks_again_at_once_starts_no_second_dispatcher(
     monkeypatch.setattr(
         scheduling.subprocess, "Popen", lambda command, **_: started.append(command)
     )
+    monkeypatch.setattr(scheduling, "START_SECONDS", 600)
     for _ in range(5):
         scheduling.status(job, job_settings)
     assert len(started) == 1

@@ -7,13 +7,14 @@ import pytest
 
 from core.archive.sources import Source
 from core.backbones import Backbone
-from core.errors import BadImage
 from core.model import batch
 from core.model.classifier import on_one_thread
 from core.model.decision import Verdict
 from core.predict import lookup
 from core.settings import Settings
 from tests.shapes import draw, encoded
+
+pytestmark = pytest.mark.usefixtures("two_cores")
 
 
 class StubClassifier:
@@ -27,11 +28,6 @@ class StubClassifier:
         time.sleep(0.001 * (item % 3))
         self.busy.release()
         return item * item
-
-
-@pytest.fixture(autouse=True)
-def two_cores(monkeypatch):
-    monkeypatch.setattr(batch.threads, "cores", lambda: 2)
 
 
 def running_threads():
@@ -64,19 +60,6 @@ def test_only_a_few_items_are_processed_ahead():
     assert len(begun) <= 12
     results.close()
     assert len(begun) <= 14
-    assert running_threads() == []
-
-
-def test_an_error_is_raised_in_the_turn_of_its_item():
-    def ask(_, item):
-        if item == 5:
-            raise BadImage("Not a picture.")
-        return item
-
-    results = batch.map_parallel(StubClassifier, range(100), ask)
-    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
-    with pytest.raises(BadImage, match="Not a picture"):
-        next(results)
     assert running_threads() == []
 
 

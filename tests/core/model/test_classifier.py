@@ -5,9 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from core import backbones
 from core.backbones import serving
-from core.errors import BadImage, RunDamaged, UnknownModel
+from core.errors import BadImage, RunDamaged
 from core.model.classifier import Classifier, ServingModel, on_one_thread, on_two_threads
 from core.model.dense import DenseHead
 from tests import shapes
@@ -22,18 +21,6 @@ def noise(count):
     return np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
 
 
-def test_a_backbone_names_the_classes_of_imagenet(classifier):
-    assert (classifier.title, classifier.size, classifier.crop) == ("Tiny", 32, 1.0)
-    assert len(classifier.labels) == 1000
-    assert classifier.labels[281] == "tabby, tabby cat"
-
-
-def test_the_default_backbone_needs_no_preparing(settings):
-    classifier = Classifier.of_backbone(backbones.get(backbones.DEFAULT), settings)
-    assert (classifier.size, classifier.crop) == (224, 0.875)
-    assert not settings.home.exists()
-
-
 def test_an_answer_has_probabilities_an_embedding_and_a_feature_map(classifier):
     answer = classifier.answer(noise(1)[0])
     assert answer.probabilities.shape == (1000,)
@@ -43,7 +30,7 @@ def test_an_answer_has_probabilities_an_embedding_and_a_feature_map(classifier):
     assert {a.dtype for a in (answer.probabilities, answer.embedding, answer.feature_map)} == {
         np.dtype(np.float32)
     }
-    assert 0 < answer.seconds < 5
+    assert answer.seconds > 0
 
 
 def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, classifier):
@@ -117,11 +104,6 @@ def test_the_number_of_threads_does_not_change_an_answer(tiny, settings):
     picture = noise(1)[0]
     single, several = on_one_thread(path).run(picture), on_two_threads(path).run(picture)
     np.testing.assert_allclose(single.probabilities, several.probabilities, atol=1e-6)
-
-
-def test_a_backbone_that_is_not_prepared_is_refused(settings):
-    with pytest.raises(UnknownModel, match="has not been prepared"):
-        Classifier.of_backbone(backbones.get("resnet50"), settings)
 
 
 def test_weights_that_give_no_finite_probabilities_are_an_error(classifier):

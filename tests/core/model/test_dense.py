@@ -20,10 +20,6 @@ def test_probabilities_add_up_to_one_even_for_enormous_logits():
     np.testing.assert_allclose(probabilities, [[1, 0, 0], [1 / 3] * 3], atol=1e-6)
 
 
-def test_a_head_has_the_number_of_its_inputs_and_classes():
-    assert (random_head(7, 5, 3).inputs, random_head(7, 5, 3).classes) == (7, 3)
-
-
 def test_a_head_is_read_back_from_its_arrays_among_others():
     original = random_head(7, 5, 3)
     arrays = original.arrays()

@@ -1,7 +1,5 @@
 """The run that comes with Tusker: whole, of today's kind, read without a trace, made alike."""
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,6 @@ from core.intake import samples
 from core.jobs import State
 from core.model import storage
 from core.pipeline import sample_run
-from core.runs import store, summary
 from core.runs.filenames import MANIFEST
 from core.runs.run import Run
 from tests.shapes import draw
@@ -75,21 +72,6 @@ def test_the_model_of_the_sample_predicts(sample, settings):
     answer = classifier.answer(np.asarray(draw(0, size=classifier.size)))
     assert answer.probabilities.shape == (10,)
     assert answer.probabilities.sum() == pytest.approx(1, abs=1e-4)
-
-
-def test_reading_the_sample_writes_nothing(settings, tmp_path, monkeypatch):
-    """The folder may lie where nobody can write."""
-    copy = tmp_path / runs.SAMPLE.name
-    shutil.copytree(runs.SAMPLE, copy)
-    monkeypatch.setattr(store, "SAMPLE", copy)
-    monkeypatch.setattr(summary, "SAMPLE", copy)
-    before = _files(copy)
-    times = {name: (copy / name).stat().st_mtime_ns for name in before}
-    run = runs.get(settings, copy.name)
-    runs.summarise(run, settings)
-    run.report(), run.dataset(), run.status(settings), run.annotations(), run.classifier(settings)
-    assert _files(copy) == before
-    assert {name: (copy / name).stat().st_mtime_ns for name in before} == times
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_the_manifest_lists_every_file_with_its_hash(trained_run, preset):
     assert set(manifest.files) == files(run) - {*PRIVATE, "manifest.json"}
     assert all(sha256(run.path / name) == value for name, value in manifest.files.items())
     assert manifest.name == "shapes"
-    assert 0 < manifest.seconds < 300
+    assert manifest.seconds > 0
     assert [result.file for result in run.verification().results] == ["classifier.tflite"]
 
 

@@ -8,7 +8,6 @@ from core.errors import RunDamaged
 from core.runs import comparison
 from core.runs.filenames import PROBABILITIES
 from core.runs.run import Run
-from core.training import config
 from tests.core.trainings import TrainedRun
 
 
@@ -39,16 +38,6 @@ def test_probabilities_for_other_pictures_are_refused(run: Run) -> None:
     run.complete_with("shapes", 0.0, 0.0)
     with pytest.raises(RunDamaged, match="not about its test pictures"):
         comparison.load(run)
-
-
-def test_only_settings_that_differ_are_listed() -> None:
-    first = config.preset("quick")
-    second = config.parse(first.model_dump(mode="json") | {"seed": 3, "head": {"hidden": [64]}})
-    assert comparison.changed_settings([first, first]) == {}
-    assert comparison.changed_settings([first, second, first]) == {
-        "seed": (0, 3, 0),
-        "head.hidden": ([], [64], []),
-    }
 
 
 def test_pictures_that_were_relabelled_left_out_or_added_are_counted(run: Run) -> None:

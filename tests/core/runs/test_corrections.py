@@ -1,6 +1,5 @@
 """Corrections of pictures, and the training that follows them."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from core.runs.annotations import Correction
 from core.runs.run import Run
 from core.settings import Settings
 from core.training.cache import cache_folder
+from tests.core.jobs.at_work import wait_until_ended
 from tests.core.trainings import tiny_config, train
 
 CLASSES = ("ant", "bee")
@@ -100,11 +100,7 @@ def test_a_retraining_uses_corrected_labels_and_cached_features(
         finished_run.annotate(lambda annotations, fix=fix: annotations.corrected(fix))
 
     retrained = corrections.train_again(finished_run, personal)
-    deadline = time.monotonic() + 90
-    while not retrained.complete:
-        assert time.monotonic() < deadline, retrained.job.log_tail()
-        assert retrained.status(personal).state in (State.QUEUED, State.RUNNING, State.FINISHED)
-        time.sleep(0.1)
+    assert wait_until_ended(retrained.job, personal).state is State.FINISHED
 
     names = {e.name: e for e in retrained.dataset().examples}
     assert retrained.dataset().classes[names[wrong.name].label] == other_class

@@ -75,7 +75,7 @@ def test_concurrent_requests_resume_a_run_once(
     for tab in tabs:
         tab.start()
     for tab in tabs:
-        tab.join(timeout=20)
+        tab.join()
     assert len(ordered) == len(Queue("train", settings).tickets()) == 1
 
 

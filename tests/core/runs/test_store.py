@@ -21,13 +21,6 @@ def test_a_new_run_has_a_random_id(settings):
         assert re.fullmatch("[0-9a-f]{32}", path.name)
 
 
-def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, shapes_dataset):
-    assert runs.get(settings, queued.id).path == queued.path
-    assert queued.config() == tiny_config("quick")
-    assert queued.dataset() == shapes_dataset.dataset
-    assert not queued.complete
-
-
 @pytest.mark.parametrize(
     "name",
     [

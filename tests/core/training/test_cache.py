@@ -222,7 +222,7 @@ def test_a_second_process_has_a_cache_of_its_own(tmp_path):
             assert first.stdout.readline() == "kept\n"
         assert not private.folder.exists()
         first.stdin.close()
-        assert first.wait(20) == 0
+        assert first.wait() == 0
     with open_cache(tmp_path, settings) as cache:
         assert cache.folder == tmp_path
         embeddings = cache.array("light", "plain", "embedding", (4,), np.float32)

@@ -55,13 +55,6 @@ def test_a_class_of_very_few_pictures_in_many_views_can_be_learned(classes, pict
     assert right[rare.labels == alone].mean() > 0.8
 
 
-def test_the_same_input_gives_the_same_head():
-    first, second = (solve(clusters(60)).layers[0] for _ in range(2))
-    for array, expected in zip(first, second, strict=True):
-        np.testing.assert_array_equal(array, expected)
-        assert array.dtype == np.float32
-
-
 FEATURES = np.random.default_rng(0).normal(3, [0.1, 1, 10], (200, 3)).astype(np.float32)
 
 

@@ -118,18 +118,6 @@ def test_a_learning_curve_rises_to_the_cross_validated_accuracy():
     assert last == pytest.approx((answers == train.labels).mean(), abs=0.06)
 
 
-def test_a_learning_curve_is_the_same_for_the_same_seed():
-    train = clusters(60, spread=2)
-    first, repeated, different = (
-        learning_curve_of(
-            train.features, train.labels, np.arange(len(train.labels)), ("a", "b", "c"), seed
-        )
-        for seed in (1, 1, 2)
-    )
-    assert first == repeated
-    assert first.points != different.points
-
-
 def test_a_class_with_a_single_picture_does_not_stop_the_curve():
     train = clusters(60)
     keep = (train.labels != 2) | (np.arange(len(train.labels)) == 2)

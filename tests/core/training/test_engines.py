@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from core.backbones import serving
-from core.errors import UnknownModel
 from core.model.classifier import Classifier
 from core.model.litert_file import LitertFile
 from core.training import engines
@@ -92,13 +91,6 @@ def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
     with pytest.raises(AssertionError, match="opened again"):
         litert(Network(tiny, settings), 0)
     assert serving.locate(tiny, settings), "the serving model itself was spoiled"
-
-
-def test_a_backbone_that_is_not_prepared_is_refused(settings):
-    from core.backbones import get
-
-    with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
-        litert(Network(get("tiny"), settings), 1)
 
 
 def test_concurrent_callers_get_their_own_results(tiny, settings):
