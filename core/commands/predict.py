@@ -57,7 +57,6 @@ def predict(
 ) -> None:
     """Classify pictures."""
     from core.archive import sources
-    from core.evaluation.wording import NEARLY_BLACK
     from core.model import batch
     from core.model.classifier import on_one_thread
     from core.model.decision import Verdict
@@ -97,8 +96,8 @@ def predict(
                     labels[row.predictions[0].label] += 1
                 for add in adds:
                     add(row)
-                if row.nearly_black:
-                    complain(f"{row.file}: {NEARLY_BLACK}")
+                for note in row.notes:
+                    complain(f"{row.file}: {note}")
                 if row.verdict is None:
                     complain(f"{row.file}: {row.problem}")
                 elif not quiet:
@@ -125,6 +124,7 @@ def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
                 "predictions": values,
                 "verdict": row.verdict,
                 "prediction_set": likely,
+                "notes": row.notes,
             }
         )
         return

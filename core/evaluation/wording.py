@@ -14,11 +14,6 @@ OFTEN = 0.1
 LOSS_DECIDED = "; the lower log loss decided, which also measures how sure the answers are"
 """Follows figures of two models, of which the one with the lower accuracy was chosen."""
 
-NEARLY_BLACK = (
-    "This picture is nearly black, so a model sees little in it. Export it from the camera's file "
-    "again, brighter."
-)
-
 
 class NewGroups(NamedTuple):
     """Groups that the visitor chose in a test set, none of them in training.

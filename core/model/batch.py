@@ -24,7 +24,7 @@ class Row:
         verdict: of the first; None if the picture could not be read.
         prediction_set: None for a single class.
         problem: why the picture could not be read; empty if it could.
-        nearly_black: whether the model can see little in the picture.
+        notes: what to know about the picture, as by `notes.notes`.
         thumbnail: JPEG bytes of what the model saw, if they were asked for.
     """
 
@@ -33,7 +33,7 @@ class Row:
     verdict: Verdict | None = None
     prediction_set: PredictionSet | None = None
     problem: str = ""
-    nearly_black: bool = False
+    notes: tuple[str, ...] = ()
     thumbnail: bytes = b""
 
     @property
@@ -66,7 +66,7 @@ def answers(
         if source.content is None:
             return Row(source.name, problem=source.problem)
         try:
-            picture = classifier.load(source.content)
+            picture, notes = classifier.read(source.content)
         except BadImage as error:
             return Row(source.name, problem=str(error)) if source.required else None
         answer = classifier.answer(picture)
@@ -77,7 +77,7 @@ def answers(
             predictions,
             classifier.verdict(answer),
             classifier.prediction_set(answer),
-            nearly_black=answer.nearly_black,
+            notes=notes,
             thumbnail=small,
         )
 

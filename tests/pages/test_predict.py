@@ -132,9 +132,14 @@ def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: 
     assert set(_shown_labels(visitor.press_key("sample 0"))) <= set(classes)
 
 
-def test_a_nearly_black_picture_is_said_to_be_so(visitor: Visitor) -> None:
+def test_a_nearly_black_picture_is_said_to_be_so(
+    visitor: Visitor, picture: Callable[[int], bytes]
+) -> None:
     visitor.open().upload(_twelve_bits())
     assert "nearly black" in visitor.text()
+    visitor.upload(_twelve_bits(), ("circle.jpg", picture(0)))
+    rows = csv.DictReader(io.StringIO(visitor.download("Download as CSV").decode()))
+    assert [row["note"][:29] for row in rows] == ["This picture is nearly black,", ""]
     visitor.open().press("Cat")
     assert "nearly black" not in visitor.text()
 

@@ -55,8 +55,8 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
     with left:
         verdict = classifier.verdict(answer)
         _warn(verdict, best, classifier)
-        if answer.nearly_black:
-            st.info(wording.NEARLY_BLACK, icon=":material/brightness_low:")
+        for note in answer.notes:
+            st.info(note, icon=":material/info:")
         for guess in predictions:
             share = text.share(guess.probability)
             if verdict is Verdict.SURE:
@@ -135,4 +135,5 @@ def _row(picture: Picture, answer: Answer | str, classifier: Classifier) -> Row:
         tuple(classifier.top(answer.probabilities, 2)),
         classifier.verdict(answer),
         prediction_set=classifier.prediction_set(answer),
+        notes=answer.notes,
     )
