@@ -58,10 +58,12 @@ class Squares(NamedTuple):
 
     Attributes:
         views: (size, size, 3) uint8 RGB each.
+        size: width and height of the whole picture, as stored.
         cut_short, has_frames: as in `DecodedImage`.
     """
 
     views: list[np.ndarray]
+    size: tuple[int, int]
     cut_short: bool
     has_frames: bool
 
@@ -158,7 +160,9 @@ def decode_squares(
     with refusals(), ExitStack() as held:
         held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
-        image, kind, _, turn, deep, cut, frames = load(content, shorter_edge, scale, limits, held)
+        image, kind, whole, turn, deep, cut, frames = load(
+            content, shorter_edge, scale, limits, held
+        )
         # Most pictures: colours are converted last, and no array of the whole is needed.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None
@@ -173,7 +177,7 @@ def decode_squares(
         del image  # before its part of the budget is free
     if transform is not None:
         views = [np.asarray(transform.apply(Image.fromarray(view))) for view in views]
-    return Squares(views, cut, frames)
+    return Squares(views, whole, cut, frames)
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:

@@ -165,9 +165,8 @@ class Classifier:
     def read(self, source: bytes | Path) -> tuple[np.ndarray, tuple[str, ...]]:
         """A picture as by `load`, and what to know about it, as by `notes`. Raises BadImage."""
         squares = [(self.size, self.crop)]
-        read = images.decode_squares(source, squares, self.scale, limits=self.limits)
-        (view,) = read.views
-        return view, notes(view, cut_short=read.cut_short, has_frames=read.has_frames)
+        picture = images.decode_squares(source, squares, self.scale, limits=self.limits)
+        return picture.views[0], notes(picture)
 
     def classify(self, source: bytes | Path) -> Answer:
         """Predict from a file, with notes about it. Raises BadImage and RunDamaged."""

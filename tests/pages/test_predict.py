@@ -12,7 +12,7 @@ from PIL import Image
 from core.backbones import DEFAULT, get, imagenet_labels, serving
 from core.errors import NotEnoughResources
 from core.intake import samples
-from core.model.classifier import Classifier
+from core.model.classifier import Answer, Classifier
 from core.predict import table
 from core.runs import Run
 from core.runs.annotations import JsonFile
@@ -233,14 +233,14 @@ def test_a_picture_that_this_host_has_no_memory_for_does_not_hide_the_other_answ
     picture: Callable[[int], bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    load = Classifier.load
+    classify = Classifier.classify
 
-    def scarce(self: Classifier, content: bytes) -> np.ndarray:
+    def scarce(self: Classifier, content: bytes) -> Answer:
         if content == picture(3):
             raise NotEnoughResources("Too little memory.")
-        return load(self, content)
+        return classify(self, content)
 
-    monkeypatch.setattr(Classifier, "load", scarce)
+    monkeypatch.setattr(Classifier, "classify", scarce)
     visitor.open().upload(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
     assert _shown_labels(visitor) == _expected_labels(picture(0), host)
     assert "Too little memory" in visitor.text()

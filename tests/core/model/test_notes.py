@@ -46,6 +46,13 @@ def test_a_picture_whose_end_is_missing_says_so(classifier):
     assert "end of this file is missing" in note
 
 
+def test_of_a_long_picture_it_says_how_much_of_it_the_model_sees(classifier):
+    for size, share in (((1_000, 200), 20), ((200, 1_000), 20), ((601, 200), 33)):
+        (note,) = classifier.classify(encoded(PHOTO.resize(size), "PNG")).notes
+        assert f"the central square, {share} % of this picture" in note
+    assert not classifier.classify(encoded(PHOTO.resize((600, 200)), "PNG")).notes
+
+
 def test_a_picture_in_which_there_is_nothing_to_see_says_so(classifier):
     white_logo = np.zeros((200, 200, 4), np.uint8)
     white_logo[50:150, 50:150] = 255
