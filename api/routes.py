@@ -105,7 +105,7 @@ def _predict(
     # cannot hold.
     name = (upload.filename or "").encode("utf-8", "replace").decode()
     try:
-        answer = classifier.answer(classifier.load(upload.file.read()))
+        answer = classifier.classify(upload.file.read())
     except BadImage as error:
         return PictureError(file=name, error=str(error))
     predictions = classifier.top(answer.probabilities, parameters.top)
@@ -116,6 +116,7 @@ def _predict(
         verdict=classifier.verdict(answer),
         prediction_set=likely
         and schemas.PredictionSet(level=likely.level, labels=[*likely.labels]),
+        notes=[*answer.notes],
         milliseconds=answer.seconds * 1000,
         heatmap=_heatmap(classifier, answer, predictions[0].index) if parameters.heatmap else None,
     )

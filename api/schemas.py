@@ -57,6 +57,9 @@ class PictureResult(Schema):
         description="Null if one class alone is likely enough, if the model offers no prediction "
         "sets, or if the picture is not like the training pictures."
     )
+    notes: list[str] = Field(
+        description="What to know about the picture, such as that the file has more frames."
+    )
     milliseconds: float = Field(description="Inference time.")
     heatmap: Heatmap | None = Field(
         description="Null if it was not requested, or if the model has none."

@@ -222,7 +222,7 @@ def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparabl
 def answer(model: str, content: bytes | Path) -> Answer:
     """What a model predicts for a picture, without the feature map. Raises BadImage."""
     network = classifier(model)
-    prediction = network.answer(network.load(content))
+    prediction = network.classify(content)
     # Feature maps of many pictures would fill the memory.
     return replace(prediction, feature_map=np.empty((0, 0, 0), np.float32))
 

@@ -22,8 +22,8 @@ from core.system.progress import Progress, ignore
 
 # Extensions of pictures, including formats that cannot be read, which are then reported.
 _PICTURE = re.compile(
-    r"\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|p[pgb]m|avif|hei[cf]|jp2|jxl|svg|ico|psd"
-    r"|raw|dng|cr2|cr3|nef|arw|orf|rw2)$",
+    r"\.(jpe?g|jpe|jfif|a?png|webp|gif|bmp|dib|tiff?|p[pgbnf]m|avif|hei[cf]|hif|mpo|jp2|jxl|jxr|svg"
+    r"|ico|psd|tga|exr|dcm|raw|dng|cr2|cr3|nef|arw|orf|rw2|raf|pef|srw)$",
     re.IGNORECASE,
 )
 ARCHIVES = ("zip", "tar", "tgz", "gz", "7z", "tm")

@@ -52,7 +52,6 @@ def predict(
 ) -> None:
     """Classify pictures."""
     from core.archive import sources
-    from core.images import NEARLY_BLACK
     from core.model import batch
     from core.model.classifier import on_one_thread
     from core.model.decision import Verdict
@@ -92,8 +91,8 @@ def predict(
                     labels[row.predictions[0].label] += 1
                 for add in adds:
                     add(row)
-                if row.nearly_black:
-                    warn(f"{row.file}: {NEARLY_BLACK}")
+                for note in row.notes:
+                    warn(f"{row.file}: {note}")
                 if row.verdict is None:
                     warn(f"{row.file}: {row.problem}")
                 elif not quiet:
@@ -120,6 +119,7 @@ def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
                 "predictions": values,
                 "verdict": row.verdict,
                 "prediction_set": likely,
+                "notes": row.notes,
             }
         )
         return

@@ -1,6 +1,6 @@
 """Parse the boxes of AVIF and HEIC files, which are ISO base media files.
 
-Source: ISO/IEC 14496-12 (boxes, colr), 23008-12 (ispe, ipma, iloc, iinf, iref).
+Source: ISO/IEC 14496-12 (boxes, clap, colr), 23008-12 (ispe, ipma, iloc, iinf, iref).
 """
 
 import struct
@@ -33,6 +33,7 @@ class Boxes:
     Attributes:
         declared: sizes of pictures.
         av1, hevc: what describes the frames of these codecs, by its offset.
+        apertures: sizes to which pictures are to be cropped.
         transfers: transfer functions of the colours; empty ones where there is a profile instead.
         kinds: ids of items, each with its kind.
         references: ids of items, each with those that it is put together from.
@@ -47,6 +48,7 @@ class Boxes:
         self.declared: list[Size] = []
         self.av1: dict[int, memoryview] = {}
         self.hevc: dict[int, memoryview] = {}
+        self.apertures: list[tuple[float, float]] = []
         self.transfers: set[bytes] = set()
         self.kinds: list[tuple[int, bytes]] = []
         self.references: list[tuple[int, tuple[int, ...]]] = []
@@ -116,6 +118,9 @@ class Boxes:
         match kind:
             case b"ispe":
                 self.declared.append(struct.unpack_from(">II", content, 4))
+            case b"clap":
+                width, width_by, height, height_by = struct.unpack_from(">4I", content)
+                self.apertures.append((width / max(1, width_by), height / max(1, height_by)))
             case b"av1C":
                 self.av1[at] = content
             case b"hvcC":

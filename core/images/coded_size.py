@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from core.errors import BadImage
 from core.images.boxes import UNUSUAL, Boxes
 from core.images.budget import SCAN_PIXELS, check_size
+from core.images.formats import DAMAGED
 from core.images.frame_headers import HEADER_BYTES, Size, av1_size, hevc_size
 from core.images.tags import TAG_NUMBERS, check_tags, without_headings
 from core.settings import Settings
@@ -23,6 +24,14 @@ _SEQUENCE_HEADER, _FRAME_HEADERS = 1, (3, 6)
 _SPS, _SLICES = 33, 32
 EXIF_STEPS = 10_000
 """Steps that a large block of EXIF counts for."""
+HDR = (
+    "Found a picture of high dynamic range (PQ), which Tusker does not read. Save it with standard "
+    "dynamic range (SDR)."
+)
+LEFT_BY_CROP = 0.95
+"""Share of an edge below which an AVIF is cropped; what some encoders pad it by is less."""
+ZEROS = bytes(64)
+"""What no coded frame ends in, but an interrupted copy does."""
 _PQ = b"\0\x10"  # transfer characteristics of ITU-T H.273, table 3
 
 
@@ -31,21 +40,24 @@ def check(file: bytes, limits: Settings) -> None:
 
     Raises:
         BadImage: frames are larger than allowed or than declared, or too many; the boxes are
-            damaged, too many, or describe something else than frames and tiles; the colours need a
-            display of HDR; or EXIF has too many numbers.
+            damaged, too many, or describe something else than frames and tiles; frames end in
+            zeros; the colours need a display of HDR; an AVIF is to be cropped; or EXIF has too many
+            numbers.
     """
     try:
         boxes = Boxes(file)
         sizes, pixels = _frames(boxes)
     except (struct.error, IndexError) as error:
-        raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
+        raise BadImage(DAMAGED) from error
     if boxes.transfers == {_PQ}:  # a gain map may have it beside a picture that has not
-        raise BadImage(
-            "Found a picture of high dynamic range (PQ), which Tusker does not read. Save it with "
-            "standard dynamic range (SDR)."
-        )
+        raise BadImage(HDR)
     widest = max((width for width, _ in boxes.declared), default=0)
     highest = max((height for _, height in boxes.declared), default=0)
+    if not boxes.hevc and any(
+        width < LEFT_BY_CROP * widest or height < LEFT_BY_CROP * highest
+        for width, height in boxes.apertures
+    ):  # its decoder ignores them
+        raise BadImage("This AVIF is to be cropped, which Tusker does not do. Save it as PNG.")
     for (width, height), kind in sizes.items():
         check_size((width, height), limits, kind)
         if boxes.declared and (width > widest + PADDING or height > highest + PADDING):
@@ -68,6 +80,7 @@ def _frames(boxes: Boxes) -> tuple[dict[Size, str], int]:
     """
     grids = _grids(boxes)
     exif = {item for item, kind in boxes.kinds if kind == b"Exif"}
+    frames = {0} | {item for item, kind in boxes.kinds if kind in _FRAMES}
     units = _Units(boxes)
     # Properties, and entries of sequences, by their offset.
     described = {at: list(units.av1_sizes(record[4:])) for at, record in boxes.av1.items()}
@@ -77,6 +90,8 @@ def _frames(boxes: Boxes) -> tuple[dict[Size, str], int]:
     composed: list[Size] = []
     pixels: defaultdict[int, int] = defaultdict(int)
     for item, content in boxes.items():
+        if item in frames and content[-len(ZEROS) :] == ZEROS:
+            raise BadImage(DAMAGED)
         if item in exif and len(content) > TAG_NUMBERS:  # Pillow makes an object of each
             boxes.step(EXIF_STEPS)
             check_tags(without_headings(content[4:]))

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -51,6 +52,21 @@ class DecodedImage:
     cut_short: bool
     has_frames: bool
     depth: Depth | None
+
+
+class Squares(NamedTuple):
+    """A decoded picture, cropped to squares.
+
+    Attributes:
+        views: (size, size, 3) uint8 RGB each.
+        size: width and height of the whole picture, as stored.
+        cut_short, has_frames: as in `DecodedImage`.
+    """
+
+    views: list[np.ndarray]
+    size: tuple[int, int]
+    cut_short: bool
+    has_frames: bool
 
 
 def decode(
@@ -129,7 +145,7 @@ def decode_and_crop(
     Raises:
         BadImage: as in `decode`.
     """
-    return decode_squares(source, [(size, crop)], scale, limits=limits)[0]
+    return decode_squares(source, [(size, crop)], scale, limits=limits).views[0]
 
 
 def decode_squares(
@@ -138,14 +154,16 @@ def decode_squares(
     scale: Scale = AS_DECLARED,
     *,
     limits: Settings,
-) -> list[np.ndarray]:
+) -> Squares:
     """Decode a picture once and fit it as `decode_and_crop` does, with several sizes and crops."""
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = max(int(np.ceil(size / crop)) for size, crop in squares)
     with as_bad_image(), ExitStack() as held:
         held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
-        image, kind, _, orientation, depth, *_ = load(content, shorter_edge, scale, limits, held)
+        image, kind, whole, orientation, depth, cropped, frames = load(
+            content, shorter_edge, scale, limits, held
+        )
         # True of most pictures: colours are converted last, without an array of the whole picture.
         plain = image.mode == "RGB" and "transparency" not in image.info
         transform = colour.transform_of(image) if plain else None
@@ -157,9 +175,9 @@ def decode_squares(
             pixels = _upright(to_rgb(image, kind, depth, scale), orientation)
         views = [crop_and_resize(pixels, *square) for square in squares]
         del image, pixels  # before their part of the budget is free
-    if transform is None:
-        return views
-    return [np.asarray(transform.apply(Image.fromarray(view))) for view in views]
+    if transform is not None:
+        views = [np.asarray(transform.apply(Image.fromarray(view))) for view in views]
+    return Squares(views, whole, cropped, frames)
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

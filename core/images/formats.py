@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from core.errors import BadImage, NotEnoughResources
 from core.settings import MEGABYTE, Settings
@@ -24,7 +24,13 @@ else:
     FORMATS = (*FORMATS, "HEIF")
     READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
 
-NOT_A_PICTURE = f"Not a picture: expected {READABLE}. Save it as one of these."
+NOT_A_PICTURE = (
+    f"Not a picture: expected {READABLE}. Save it as one of these, or download it again."
+)
+DAMAGED = "Damaged or incomplete picture. Export or download it again."
+
+# Editors store their history beside a picture, in megabytes; Pillow limits the sum of all texts.
+PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20
 
 # libtiff reports damage on standard error, which is the host's log; Pillow raises it, too.
 for library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
@@ -48,7 +54,7 @@ def as_bad_image() -> Iterator[None]:
         raise BadImage("Too many pixels. Make the picture smaller.") from error
     # Plugins raise many kinds of exceptions while parsing; all of them mean a damaged file.
     except Exception as error:
-        raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
+        raise BadImage(DAMAGED) from error
 
 
 def read(source: bytes | Path, limits: Settings) -> bytes:

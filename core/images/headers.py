@@ -1,5 +1,6 @@
 """Check the headers of pictures for what would make a decoder spend unlimited time or memory."""
 
+import re
 import struct
 
 from PIL import ImageFile
@@ -8,6 +9,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from core.errors import BadImage
 from core.images import coded_size, unsupported
 from core.images.budget import SCAN_PIXELS, area, check_size
+from core.images.formats import DAMAGED
 from core.images.tags import check_raw, check_tags
 from core.settings import Settings
 
@@ -16,6 +18,9 @@ PLAIN_PIXELS = 500_000  # decoders in Python: plain PPM, odd depths of PPM, run-
 GROUP_AREA, GROUP_BITS, MOST_GROUPS = 16, 20, 65_536
 GROUP_COST = 800  # pixels that take as much memory as a group
 
+MOST_ZEROS = 1 / 8
+"""Share of a WebP below which zeros may be at its end: up to 8 % in one of a single colour."""
+_PQ = re.compile(rb"\x00\x00\x00\x04cICP.\x10", re.DOTALL)
 _LONGEST_START = 512
 _IN_PYTHON = {"ppm", "ppm_plain", "bmp_rle"}
 """Decoders that Pillow runs in Python."""
@@ -25,15 +30,22 @@ def check(content: bytes, limits: Settings) -> None:
     """Check the headers of a picture.
 
     Raises:
-        BadImage: decoding would take too much time or memory.
+        BadImage: decoding would take too much time or memory, or the colours need a display of
+            HDR, or the end was not written.
     """
     head = content[:_LONGEST_START]
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         check_size(_webp_size(head), limits, "WEBP")
+        end = min(8 + int.from_bytes(head[4:8], "little"), len(content))
+        if not content[int(end - MOST_ZEROS * end) : end].strip(b"\0"):
+            raise BadImage(DAMAGED)
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         check_tags(content)
         check_raw(content)
-    elif not head.startswith((b"\xff\xd8", b"\x89PNG\r\n")):
+    elif head.startswith(b"\x89PNG"):
+        if _PQ.search(content, 0, max(0, content.find(b"IDAT"))):
+            raise BadImage(coded_size.HDR)
+    elif not head.startswith(b"\xff\xd8"):
         unsupported.check(head)
         if head[4:8] == b"ftyp":
             coded_size.check(content, limits)

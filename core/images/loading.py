@@ -227,7 +227,7 @@ def _identified(content: bytes) -> ImageFile.ImageFile:
     except (Image.UnidentifiedImageError, SyntaxError) as error:
         if kind := unsupported.kind(content):
             raise BadImage(
-                f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
-                "it as PNG of 8 bits."
+                f"This {kind} file is damaged, or of a kind that Tusker does not read. Export or "
+                "download it again, or save it as PNG of 8 bits."
             ) from error
         raise

@@ -15,10 +15,6 @@ JPEG_ROWS = 16
 """Rows that the decoder of JPEG holds back until it has seen what follows."""
 BLACK = 20
 """Grey level below which a picture is nearly black, such as 12-bit values in a 16-bit file."""
-NEARLY_BLACK = (
-    "This picture is nearly black, so a model sees little in it. Export it from the camera's file "
-    "again, brighter."
-)
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 

@@ -40,8 +40,8 @@ def check_tags(file: Content) -> None:
         numbers += 0 if kind in (1, 2, 7) else count
     if total > TAG_BYTES or numbers > TAG_NUMBERS:
         raise BadImage(
-            f"The tags of this picture would take {total / 2**20:.0f} MB. Save it again without "
-            "its metadata."
+            "This picture is damaged, or has too many or too large tags. Save it again without its "
+            "metadata."
         )
 
 

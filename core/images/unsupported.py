@@ -43,7 +43,8 @@ _STARTS = {
     rb"GIF8": "GIF",
     rb"RIFF....WEBP": "WebP",
     rb"II[*+]\0|MM\0[*+]": "TIFF",
-    rb"P[1-7F]\s": "PPM",
+    rb"P[1-7Ff]\s": "PPM",
+    rb".{4}ftyp": "AVIF or HEIC",
 }
 
 

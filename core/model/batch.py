@@ -1,7 +1,7 @@
 """Predict on many pictures with all cores, in order, with bounded memory."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core import images
@@ -24,7 +24,7 @@ class Row:
         verdict: of the first; None if the picture could not be read.
         prediction_set: None for a single class.
         problem: why the picture could not be read; empty if it could.
-        nearly_black: whether the model can see little in the picture.
+        notes: what to know about the picture, as by `notes.notes`.
         thumbnail: JPEG bytes of what the model saw, if they were asked for.
     """
 
@@ -33,7 +33,7 @@ class Row:
     verdict: Verdict | None = None
     prediction_set: PredictionSet | None = None
     problem: str = ""
-    nearly_black: bool = False
+    notes: tuple[str, ...] = ()
     thumbnail: bytes = b""
 
     @classmethod
@@ -46,7 +46,7 @@ class Row:
             classifier.top(answer.probabilities, top),
             classifier.verdict(answer),
             classifier.prediction_set(answer),
-            nearly_black=answer.nearly_black,
+            notes=answer.notes,
             thumbnail=thumbnail,
         )
 
@@ -80,10 +80,10 @@ def answers(
         if source.content is None:
             return Row(source.name, problem=source.problem)
         try:
-            picture = classifier.load(source.content)
+            picture, notes = classifier.read(source.content)
         except BadImage as error:
             return Row(source.name, problem=str(error)) if source.required else None
-        answer = classifier.answer(picture)
+        answer = replace(classifier.answer(picture), notes=notes)
         small = images.thumbnail(picture, thumbnail_edge) if thumbnail_edge else b""
         return Row.of(source.name, answer, classifier, top, small)
 

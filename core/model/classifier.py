@@ -18,6 +18,7 @@ from core.model import heatmap
 from core.model.appearance import Appearance
 from core.model.decision import ALWAYS_ANSWER, IMAGENET, Decision, PredictionSet, Verdict
 from core.model.dense import DenseHead
+from core.model.notes import notes
 from core.model.ood import OodDetector
 from core.settings import Settings
 
@@ -40,7 +41,7 @@ class Answer:
         embedding: (d,) float32, pooled features.
         feature_map: (h, w, c) float32, the last activation before pooling.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
-        nearly_black: whether the model can see little in the picture.
+        notes: what to know about the picture, as by `notes`.
     """
 
     probabilities: np.ndarray
@@ -48,7 +49,7 @@ class Answer:
     feature_map: np.ndarray
     seconds: float
     ood_score: float | None = None
-    nearly_black: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class ServingModel:
@@ -95,13 +96,7 @@ class ServingModel:
             seconds = time.perf_counter() - start
         # The serving model of a run has no head.
         probabilities = outputs.get("probabilities", np.empty(0, np.float32))
-        return Answer(
-            probabilities,
-            outputs["embedding"],
-            outputs["feature_map"],
-            seconds,
-            nearly_black=images.nearly_black(picture),
-        )
+        return Answer(probabilities, outputs["embedding"], outputs["feature_map"], seconds)
 
 
 Open = Callable[[Path], ServingModel]
@@ -166,6 +161,17 @@ class Classifier:
     def load(self, source: bytes | Path) -> np.ndarray:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
         return images.decode_and_crop(source, self.size, self.crop, self.scale, limits=self.limits)
+
+    def read(self, source: bytes | Path) -> tuple[np.ndarray, tuple[str, ...]]:
+        """A picture as by `load`, and what to know about it, as by `notes`. Raises BadImage."""
+        squares = [(self.size, self.crop)]
+        picture = images.decode_squares(source, squares, self.scale, limits=self.limits)
+        return picture.views[0], notes(picture)
+
+    def classify(self, source: bytes | Path) -> Answer:
+        """Predict from a file, with notes about it. Raises BadImage and RunDamaged."""
+        picture, about = self.read(source)
+        return replace(self.answer(picture), notes=about)
 
     def load_frame(self, frame: bytes) -> np.ndarray:
         """A frame that a browser has cropped and resized, (size, size, 3) uint8.

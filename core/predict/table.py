@@ -28,13 +28,14 @@ COLUMNS = (
     "prediction set",
     "set coverage",
     "problem",
+    "note",
 )
 SEPARATOR = "; "
 """Between the classes of a prediction set, whose names often have commas."""
 SHEET_ROWS = 1_048_576
 """Rows of an Excel sheet, with the header."""
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=[=+\-@\t\r])")
-WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40, 14, 40)  # of the columns in Excel, in characters
+WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40, 14, 40, 40)  # of the columns in Excel, in characters
 
 
 def cells(row: Row) -> tuple[Cell, ...]:
@@ -52,6 +53,7 @@ def cells(row: Row) -> tuple[Cell, ...]:
         likely.labels if likely else None,
         likely.level if likely else None,
         row.problem or None,
+        " ".join(row.notes) or None,
     )
 
 

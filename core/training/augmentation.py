@@ -66,7 +66,7 @@ class Rendering:
         squares = [(size, crop)]
         if max(numbers) > augmentation.flip:  # a random view: of the whole centre square
             squares.append((round(size / crop), 1.0))
-        plain, *whole = images.decode_squares(source, squares, self.scale, limits=self.limits)
+        plain, *whole = images.decode_squares(source, squares, self.scale, limits=self.limits).views
         canvases = [_canvas(square, size, augmentation) for square in whole]
 
         def view(number: int) -> np.ndarray:

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core import runs
 from core.backbones import DEFAULT
@@ -19,12 +20,14 @@ CLIENTS = 20
 PICTURES = [
     *(sample.content for sample in samples.photographs().values()),
     *(shapes.encoded(shapes.draw(i, i, 200), "PNG") for i in range(8)),
+    shapes.encoded(Image.new("RGB", (64, 64)), "PNG"),
 ]
 
 
 def assert_result_of(classifier: Classifier, content: bytes, result: dict) -> None:
     """The result for a picture is what `core` predicts, ten classes of it."""
-    answer = classifier.answer(classifier.load(content))
+    answer = classifier.classify(content)
+    assert result["notes"] == [*answer.notes]
     assert result["verdict"] == classifier.verdict(answer)
     prediction_set = classifier.prediction_set(answer)
     assert result["prediction_set"] == (

@@ -43,6 +43,19 @@ def test_an_upload_and_a_camera_picture_are_predicted(page: Page, tmp_path: Path
     expect(page.get_by_alt_text("Camera picture: ")).to_be_visible()
 
 
+def test_a_long_screenshot_whose_name_the_browser_does_not_know_is_read_and_stays_small(
+    page: Page, tmp_path: Path
+) -> None:
+    picture = tmp_path / "screenshot.jpg_large"
+    picture.write_bytes(encoded(draw(0).resize((100, 1500))))
+    chromium.upload(page, picture)
+    shown = page.get_by_alt_text("screenshot.jpg_large: ")
+    expect(shown).to_be_visible()
+    box = shown.bounding_box()
+    assert box and 0 < box["height"] <= 640
+    expect(page.get_by_text("only the central square, 7 % of this picture")).to_be_visible()
+
+
 @pytest.mark.slow
 def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_path: Path) -> None:
     source = tmp_path / "some.zip"

@@ -132,15 +132,15 @@ def test_a_batch_can_be_cancelled_and_continued(
 def test_a_refusal_that_passes_loses_nothing(
     visitor: Visitor, many_pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = Classifier.load
+    read = Classifier.read
 
-    def refuse(classifier: Classifier, content: bytes | Path) -> np.ndarray:
+    def refuse(classifier: Classifier, content: bytes | Path) -> tuple[np.ndarray, tuple[str, ...]]:
         if isinstance(content, Path) and content.read_bytes() == many_pictures["3.jpg"]:
             raise NotEnoughResources("This host is busy.")
-        return load(classifier, content)
+        return read(classifier, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Classifier, "load", refuse)
+        patched.setattr(Classifier, "read", refuse)
         upload_zip(visitor.open(), many_pictures)
         visitor.wait_until(lambda: "Try again" in visitor.buttons())
         assert "This host is busy." in visitor.text()

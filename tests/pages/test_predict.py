@@ -12,7 +12,7 @@ from PIL import Image
 from core.backbones import DEFAULT, get, imagenet_labels, serving
 from core.errors import NotEnoughResources
 from core.intake import samples
-from core.model.classifier import Classifier
+from core.model.classifier import Answer, Classifier
 from core.predict import table
 from core.runs import Run
 from core.settings import Settings
@@ -119,9 +119,14 @@ def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: 
     assert set(_shown_labels(visitor.press_key("sample 0"))) <= set(classes)
 
 
-def test_a_nearly_black_picture_is_said_to_be_so(visitor: Visitor) -> None:
+def test_a_nearly_black_picture_is_said_to_be_so(
+    visitor: Visitor, picture: Callable[[int], bytes]
+) -> None:
     visitor.open().upload(_twelve_bits())
     assert "nearly black" in visitor.text()
+    visitor.upload(_twelve_bits(), ("circle.jpg", picture(0)))
+    rows = csv.DictReader(io.StringIO(visitor.download("Download as CSV").decode()))
+    assert [row["note"][:29] for row in rows] == ["This picture is nearly black,", ""]
     visitor.open().press("Cat")
     assert "nearly black" not in visitor.text()
 
@@ -215,14 +220,14 @@ def test_a_picture_that_this_host_has_no_memory_for_does_not_hide_the_other_answ
     picture: Callable[[int], bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    load = Classifier.load
+    classify = Classifier.classify
 
-    def scarce(self: Classifier, content: bytes) -> np.ndarray:
+    def scarce(self: Classifier, content: bytes) -> Answer:
         if content == picture(3):
             raise NotEnoughResources("Too little memory.")
-        return load(self, content)
+        return classify(self, content)
 
-    monkeypatch.setattr(Classifier, "load", scarce)
+    monkeypatch.setattr(Classifier, "classify", scarce)
     visitor.open().upload(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
     assert _shown_labels(visitor) == _expected_labels(picture(0), host)
     assert "Too little memory" in visitor.text()

@@ -7,14 +7,14 @@ import streamlit as st
 
 from core.errors import TuskerError
 from core.evaluation import wording
-from core.images import NEARLY_BLACK, Scale
+from core.images import Scale
 from core.model.batch import Row
 from core.model.classifier import Answer, Classifier, Prediction
 from core.model.decision import PredictionSet, Verdict
 from core.predict import table
 from ui import resources, state, text, widgets
 from ui.predict import why
-from ui.predict.pictures import Picture, preview
+from ui.predict.pictures import Picture, preview, show_preview
 
 NAMED = 12
 """Classes of a prediction set that are named."""
@@ -56,12 +56,13 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
     left, right = st.columns([3, 2], gap="medium")
     best = predictions[0]
     shown = preview(picture.content, classifier.scale)
-    right.image(shown, width="stretch", alt=f"{picture.name}: {best.label}")
+    with right:
+        show_preview(shown, f"{picture.name}: {best.label}")
     with left:
         verdict = classifier.verdict(answer)
         _warn(verdict, best, classifier)
-        if answer.nearly_black:
-            st.info(NEARLY_BLACK, icon=":material/brightness_low:")
+        for note in answer.notes:
+            st.info(note, icon=":material/info:")
         for guess in predictions:
             share = text.share(guess.probability)
             if verdict is Verdict.SURE:

@@ -32,7 +32,7 @@ BARS = 12
 """Labels that have a bar."""
 ORDER = (
     *("Picture", "Label", "Verdict", "Probability", "File", "Prediction set", "Problem"),
-    *("Next label", "Next probability", "Index", "Set coverage"),
+    *("Note", "Next label", "Next probability", "Index", "Set coverage"),
 )
 """Columns of the table on the page; columns without any value are left out."""
 THUMBNAIL = 48
@@ -44,6 +44,7 @@ COLUMNS = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.1f %%"))
     "File": st.column_config.TextColumn(width=100),
     "Label": st.column_config.TextColumn(width=140),
     "Problem": st.column_config.TextColumn(width="large"),
+    "Note": st.column_config.TextColumn(width="large"),
 }
 FORMS = {"csv": "CSV", "jsonl": "JSON lines", "xlsx": "Excel"}
 

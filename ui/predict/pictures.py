@@ -22,6 +22,8 @@ UPLOAD, CAMERA, LIVE = "Upload", "Camera", "Live"  # without icons, to fit a pho
 SAMPLES = 6
 SAMPLE = 152
 """Pixels of a sample and its button on a phone."""
+TALL = 2
+"""Height to width above which a picture is not enlarged."""
 _PASTE = st.components.v2.component(
     "tusker_paste", js=(Path(__file__).parent / "paste.js").read_text(encoding="utf-8")
 )
@@ -66,7 +68,6 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
         with widgets.reserved(widgets.UPLOADER):
             st.file_uploader(
                 "Drop or paste pictures here, or an archive of them",
-                type=["image", *sources.ARCHIVES],
                 accept_multiple_files=True,
                 max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
                 help=f"{READABLE}. They stay in this session. A zip, tar, 7z or more than "
@@ -131,6 +132,12 @@ def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool =
     if square:
         return images.thumbnail(images.crop_and_resize(picture, edge), edge=edge)
     return images.thumbnail(picture, edge=edge)
+
+
+def show_preview(picture: bytes, alt: str) -> None:
+    """Show a preview as wide as its place; one of a long screenshot would be many screens high."""
+    height, width, _ = images.decode(picture, limits=resources.settings()).shape
+    st.image(picture, width="content" if height > TALL * width else "stretch", alt=alt)
 
 
 def _sample_button(sample: Sample, key: str) -> None:

@@ -10,7 +10,7 @@ from core.errors import TuskerError
 from core.model import heatmap
 from core.model.classifier import Prediction
 from ui import resources, state, text, widgets
-from ui.predict.pictures import Picture
+from ui.predict.pictures import Picture, show_preview
 
 NINTHS = (
     ("at the upper left", "at the top", "at the upper right"),
@@ -52,11 +52,11 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
         unseen = " The model does not see the dimmed parts." if dimmed else ""
         st.caption(_describe(label, heat) + unseen)
     overlaid = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
-    drawn.image(
-        images.thumbnail(overlaid, edge=max(overlaid.shape)),
-        width="stretch",
-        alt=f"Heat map of {picture.name} for {label}, strongest {_where(heat)}",
-    )
+    with drawn:
+        show_preview(
+            images.thumbnail(overlaid, edge=max(overlaid.shape)),
+            f"Heat map of {picture.name} for {label}, strongest {_where(heat)}",
+        )
 
 
 def _named(prediction: Prediction) -> str:

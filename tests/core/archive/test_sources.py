@@ -34,6 +34,16 @@ def test_links_to_folders_are_listed_with_the_reason_and_not_followed(tmp_path: 
     assert found == {"1.jpg": "", "2.jpg": "", "gone.jpg": LINK, "rose": LINKED_FOLDER}
 
 
+def test_files_with_the_names_of_pictures_are_reported_if_they_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    pictures = ["a.JPG", "b.hif", "c.mpo", "d.tga", "e.dcm", "f.RAF"]
+    for name in (*pictures, "notes.txt", "table.csv"):
+        (tmp_path / name).write_bytes(PICTURE)
+    found = [Path(source.name).name for source in sources.in_folder(tmp_path) if source.required]
+    assert found == pictures
+
+
 def test_the_pictures_of_a_zip_are_listed_in_natural_order_also_damaged_ones(
     tmp_path: Path, settings: Settings
 ) -> None:

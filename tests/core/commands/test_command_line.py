@@ -131,6 +131,8 @@ def test_a_nearly_black_picture_is_a_warning(command: Command, tmp_path: Path) -
     path = tmp_path / "dark.png"
     Image.new("RGB", (64, 64), (15, 15, 15)).save(path)
     assert f"{path}: This picture is nearly black" in command("predict", path).stderr
+    (note,) = json.loads(command("predict", path, "--json").stdout)["notes"]
+    assert note.startswith("This picture is nearly black")
 
 
 def test_a_prediction_imports_nothing_heavy(
@@ -158,7 +160,7 @@ def test_json_is_one_object_per_picture(command: Command, photographs: list[Path
     objects = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [prediction["file"] for prediction in objects] == [str(path) for path in photographs]
     for prediction in objects:
-        assert prediction.keys() == {"file", "predictions", "verdict", "prediction_set"}
+        assert prediction.keys() == {"file", "predictions", "verdict", "prediction_set", "notes"}
         assert prediction["verdict"] == "sure"
         first, second = prediction["predictions"]
         assert first.keys() == {"label", "index", "probability"}

@@ -25,17 +25,6 @@ def halves(predictions):
     return [Predictions(*(x[part] for x in predictions)) for part in np.s_[:200, 200:]]
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
-def test_an_applied_temperature_is_recovered(predictions, temperature):
-    labels, probabilities, _ = predictions
-    distorted = calibration.apply_temperature(probabilities, 1 / temperature)
-    result = calibration.fit_temperature(labels, distorted)
-    assert result == pytest.approx(temperature, rel=0.1)
-
-
-=======
->>>>>>> tests
 def test_the_temperature_equals_scikit_learns(predictions):
     labels, probabilities, _ = predictions
     expected = _TemperatureScaling().fit(np.log(probabilities), labels)
@@ -43,16 +32,6 @@ def test_the_temperature_equals_scikit_learns(predictions):
     assert result == pytest.approx(1 / float(expected.beta_), rel=1e-4)
 
 
-<<<<<<< HEAD
-def test_scaling_changes_no_prediction(predictions):
-    probabilities = predictions.probabilities
-    scaled = calibration.apply_temperature(probabilities, 3.0)
-    assert (scaled.argmax(axis=1) == probabilities.argmax(axis=1)).all()
-    assert scaled.sum(axis=1) == pytest.approx(1)
-
-
-=======
->>>>>>> tests
 def test_without_mistakes_or_pictures_there_is_no_temperature():
     right = np.array([[0.9, 0.1], [0.2, 0.8]])
     assert calibration.fit_temperature(np.array([0, 1]), right) is None

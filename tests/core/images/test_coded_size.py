@@ -1,5 +1,6 @@
 """The frames of AVIF and HEIC are checked wherever they are, and however many."""
 
+import contextlib
 import io
 import struct
 from functools import partial
@@ -72,6 +73,16 @@ def test_a_header_in_pieces_is_read_as_the_decoder_does():
     item = Item(b"av01", frame, (*range(1, len(properties) + 1),), (), (at,), small[at:])
     with pytest.raises(BadImage, match="holds 640 × 480"):
         decode(build(b"avif", [item], properties))
+
+
+def test_an_avif_that_is_to_be_cropped_is_refused_unless_only_by_the_padding_of_its_encoder():
+    properties, frame = encoded("AVIF", 640, 480)
+    for width, is_padding in ((320, False), (639, True)):
+        clean_aperture = box(b"clap", struct.pack(">8I", width, 1, 480, 1, 0, 1, 0, 1))
+        cropped = [*properties, clean_aperture]
+        item = Item(b"av01", frame, (*range(1, len(cropped) + 1),))
+        with contextlib.nullcontext() if is_padding else pytest.raises(BadImage, match="cropped"):
+            coded_size.check(build(b"avif", [item], cropped), Settings())
 
 
 @KINDS

@@ -201,3 +201,36 @@ def test_a_picture_for_displays_of_high_dynamic_range_is_refused(kind):
     with pytest.raises(BadImage, match="high dynamic range"):
         decode(perceptual)
     assert decode(content).shape == COLOURS.shape
+
+
+def test_a_frame_of_a_film_of_high_dynamic_range_is_refused_and_others_are_read():
+    rows, profile = COLOURS.reshape(HEIGHT, -1), (b"tEXt", b"Comment\0cICP")
+    standard = png(rows, 8, 2, profile, (b"cICP", b"\1\15\0\1"))
+    np.testing.assert_array_equal(decode(standard), COLOURS)
+    with pytest.raises(BadImage, match="high dynamic range"):
+        decode(png(rows, 8, 2, profile, (b"cICP", b"\11\20\0\1")))
+
+
+def test_the_long_history_that_an_editor_stored_is_no_damage():
+    history = zlib.compress(np.random.default_rng(0).integers(97, 122, 3 << 20, np.uint8).tobytes())
+    content = png(COLOURS.reshape(HEIGHT, -1), 8, 2, (b"zTXt", b"history\0\0" + history))
+    np.testing.assert_array_equal(decode(content), COLOURS)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "HEIF"])
+def test_a_file_of_which_only_the_first_part_was_copied_is_damaged(kind):
+    if kind not in formats.FORMATS:
+        pytest.skip("pillow-heif is not installed")
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    content = saved(Image.fromarray(noise), kind, quality=90)
+    assert decode(content + bytes(4096)).shape == noise.shape, "behind the end, zeros do no harm"
+    copied = content[: int(0.6 * len(content))]
+    with pytest.raises(BadImage, match="Damaged or incomplete"):
+        decode(copied + bytes(len(content) - len(copied)))
+
+
+@pytest.mark.parametrize("options", [{"quality": 0}, {"quality": 90}, {"lossless": True}])
+@pytest.mark.parametrize("edge", [1, 64, 1000])
+def test_a_webp_of_a_single_colour_may_end_in_zeros(edge, options):
+    white = Image.new("RGB", (edge, edge), "white")
+    assert decode(saved(white, "WEBP", **options)).min() > 250

@@ -403,7 +403,8 @@ FIVE_BANDS = saved(scene(), "TIFF").replace(
         (saved(scene(), "EPS"), "PostScript"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(60), "video"),
         (b"PK\3\4" + bytes(60), "an archive"),
-        (FIVE_BANDS, "a TIFF file"),
+        (FIVE_BANDS, "This TIFF file is damaged, or of a kind"),
+        (saved(scene(), "AVIF")[:200], "This AVIF or HEIC file is damaged"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

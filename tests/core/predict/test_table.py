@@ -24,6 +24,7 @@ ROWS = [
         (Prediction(name, 1, 0.75), Prediction("rose", 0, 0.25)),
         Verdict.NOT_SURE,
         PredictionSet(0.95, (name, "rose")),
+        notes=("=1.", "Dark."),
     )
     for name in HOSTILE
 ] + [Row("bad.jpg", problem="=Not a picture.")]
@@ -65,9 +66,10 @@ def test_hostile_names_are_text_in_a_csv() -> None:
     for name, cells in zip(HOSTILE, rows[1:], strict=False):
         assert cells[1] == table.escape_formula(name)
         prediction_set = table.escape_formula(f"{name}; rose")
-        assert cells[2:] == ["1", "0.75", "rose", "0.25", "not sure", prediction_set, "0.95", ""]
+        assert cells[2:7] == ["1", "0.75", "rose", "0.25", "not sure"]
+        assert cells[7:] == [prediction_set, "0.95", "", "'=1. Dark."]
         assert all(cell[:1] not in "=+-@\t\r" or not cell for cell in cells)
-    assert rows[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture."]
+    assert rows[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture.", ""]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +91,10 @@ def test_hostile_names_are_strings_in_excel() -> None:
     assert "<f" not in raw.replace("<filter", "") and "hyperlink" not in raw
     assert rows[0] == list(table.COLUMNS)
     assert [row[1] for row in rows[1:-1]] == list(HOSTILE)
-    assert rows[1][2:9] == [1.0, 0.75, "rose", 0.25, "not sure", "=1+1; rose", 0.95]
-    assert rows[-1] == ["bad.jpg", *[None] * 8, "=Not a picture."]
+    assert rows[1][2:] == [
+        *(1.0, 0.75, "rose", 0.25, "not sure", "=1+1; rose", 0.95, None, "=1. Dark.")
+    ]
+    assert rows[-1] == ["bad.jpg", *[None] * 8, "=Not a picture.", None]
 
 
 def test_json_lines_have_the_same_columns_and_names_as_they_are() -> None:
