@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from core.archive.inspection import LINKED_FOLDER
 from core.archive.sources import is_archive
-from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
+from core.archive.unpacking import NESTED, OTHER_FILE, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
     file_names,
@@ -201,8 +201,10 @@ def _check_classes(
             "upload its class folders."
         )
     if not inferred.assignments:
-        largest = max(others, key=lambda member: member.path.stat().st_size, default=None)
-        packed = f" {largest.name} holds none that can be read." if largest else ""
+        largest = sorted(others, key=lambda member: -member.path.stat().st_size)
+        unread = [member.name for member in largest]
+        unread += [entry.name for entry in files.skipped if entry.reason == OTHER_FILE]
+        packed = f" {unread[0]} holds none that can be read." if unread else ""
         raise BadDataset(
             f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
             f"its own folder.{_about_links(files)}"
