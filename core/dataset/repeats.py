@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from core.dataset.folder_names import role
 
@@ -52,6 +52,10 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
                 found |= dict.fromkeys(held, REPEATED)
                 # Folders that repeat each other are not all left out.
                 kinds = {folder: each for folder, each in kinds.items() if each != kind}
+        # A selection of them, such as `best`. Of several such folders, none may be left out.
+        selections = [folder for folder in kinds if _selects(folder, small, kinds)]
+        if len(selections) == 1:
+            found |= dict.fromkeys(folders[selections[0]], REPEATED)
     found |= dict.fromkeys(_trees(names, contents), REPEATED)
     return found | years
 
@@ -72,6 +76,18 @@ def _trees(names: Sequence[str], contents: Sequence[str]) -> Iterator[str]:
         if len({folder for folder, *_ in own}) > 1 and all(counts[f] > own[f] for f in own):
             counts -= own
             yield from tree
+
+
+def _selects(folder: str, held: Mapping[str, set[str]], beside: Collection[str]) -> bool:
+    """Whether all pictures of a folder are in others, a part of each of several."""
+    others = [held[other] for other in beside if other != folder]
+    sources = [other for other in others if not held[folder].isdisjoint(other)]
+    return (
+        len(sources) >= FEWEST
+        and held[folder] <= set().union(*sources)
+        and not any(other <= held[folder] for other in sources)
+        and not role(folder)
+    )
 
 
 def _covers(large: set[str], small: set[str]) -> bool:
