@@ -13,6 +13,8 @@ from core.dataset.label_files import Labels
 
 PER_NAME = 2
 """Pictures per class, on average, for labels in file names to be believed."""
+ODD = 0.1
+"""Share of the pictures whose names may have no label, or one that no other has: `cover.jpg`."""
 UNKNOWN = {"test", "unlabelled"}
 """Parts whose pictures may have no labels."""
 # At the start of a reversed name, where they match in linear time.
@@ -61,8 +63,14 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     stems = {name: _DATE.sub("", PurePosixPath(name).stem) for name in pictures}
     for label_of in (_before_number, _behind_number):
         words = {name: label for name, stem in stems.items() if (label := label_of(stem))}
-        labels_of = [words.get(name, "") for name in needed]
-        if _plausible(labels_of) and not _are_variants(needed, labels_of):
+        counts = Counter(words.get(name, "") for name in needed)
+        odd = {label for label, count in counts.items() if not label or count == 1}
+        if sum(counts[label] for label in odd) > ODD * len(needed):
+            continue
+        words = {name: label for name, label in words.items() if label not in odd}
+        named = [name for name in needed if name in words]
+        labels_of = [words[name] for name in named]
+        if _plausible(labels_of) and not _are_variants(named, labels_of):
             splits = {name: part for name, (_, part) in lists.labels.items()} if lists else {}
             labels = {name: (word, splits.get(name)) for name, word in words.items()}
             files = lists.files if lists and any(splits.values()) else ()
@@ -99,12 +107,10 @@ def _are_variants(pictures: Sequence[str], labels: Sequence[str]) -> bool:
 
 
 def _plausible(labels: Sequence[str]) -> bool:
-    """Whether the parts of the names of all pictures may be labels."""
+    """Whether the parts of the names of pictures may be labels."""
     counts = Counter(labels)
     return (
-        "" not in counts
-        and 2 <= len(counts) <= len(labels) / PER_NAME
-        and min(counts.values()) > 1
+        2 <= len(counts) <= len(labels) / PER_NAME
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
         and not all(role(label) and divided(label) == [label] for label in counts)
     )
