@@ -63,8 +63,8 @@ class Comparison:
     def disagreement(self) -> tuple[Finding, ...]:
         """A finding about pictures whose label in a table names another class than their folder.
 
-        Columns of which most values name no class are about something else. That is said if they
-        are neither finer nor coarser than the folders.
+        Columns of which most values name no class are about something else. That is said unless
+        they only give each class another name.
         """
         labels = {label for _, label in self.pairs}
         differ = sum(
@@ -74,10 +74,10 @@ class Comparison:
         )
         if sum(key(label) in self.named for label in labels) * 2 < len(labels):
             folders = {folder for folder, _ in self.pairs}
-            if len(self.pairs) in (len(labels), len(folders)):
+            if len(self.pairs) == len(labels) == len(folders):
                 return ()
             sentence = (
-                f"{self.source.source} has other labels than the folders: "
+                f"Other labels than those of the folders are in {self.source.source}: "
                 f"{prose.listed(sorted(labels))}. The folders were used. To use the table, put all "
                 "pictures into one folder."
             )
