@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *directory.OTHER_FORMATS)
 
-SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers", ".gsheet")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
 OTHER_FILE = "Not a picture."

@@ -85,9 +85,9 @@ class Comparison:
         if not differ:
             return ()
         sentence = (
-            f"{differ:,} of {prose.count(self.pairs.total())} have another class in "
-            f"{self.source.source} than their folder says. The folders were used. To use the "
-            "table, put all pictures into one folder."
+            f"The folders of {differ:,} of {prose.count(self.pairs.total())} say another class "
+            f"than {self.source.source}. The folders were used. To use the table, put all pictures "
+            "into one folder."
         )
         return (warns("labels_differ", sentence),)
 

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from core.dataset import levels
@@ -20,13 +20,16 @@ UNKNOWN = {"test", "unlabelled"}
 # At the start of a reversed name, where they match in linear time.
 _NUMBER = re.compile(r"[\s()]*\d+")
 _WORDS = re.compile(r"\D*")
+_SPACES = str.maketrans("._-", "   ")
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(levels.DATE)
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
-# Words that programs and cameras put into names.
-_PROGRAMS = vocabulary("""
-img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl mvimg
-pano vid wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
+# Words that programs and cameras put into names; cameras put theirs before a number.
+_CAMERAS = vocabulary("""
+img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan frame pxl mvimg pano vid
+""")
+_PROGRAMS = _CAMERAS | vocabulary("""
+screenshot wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """)
 # Words for several pictures of the same thing.
@@ -73,15 +76,27 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         if _plausible(labels_of) and not _are_variants(named, labels_of):
             splits = {name: part for name, (_, part) in lists.labels.items()} if lists else {}
             labels = {name: (word, splits.get(name)) for name, word in words.items()}
+            if divided_names := _divided(set(words.values())):
+                labels = {name: divided_names[word] for name, word in words.items()}
             files = lists.files if lists and any(splits.values()) else ()
             return Labels("the file names", labels, files=files)
     return None
 
 
+def _divided(labels: Collection[str]) -> dict[str, LabelAndSplit]:
+    """Class and split of labels such as `train_cat` and `test_cat`; empty if not all have both."""
+    pairs = {label: (divided(label)[-1], role(label)) for label in labels}
+    all_divided = all(label != name for label, (name, _) in pairs.items())
+    return dict(pairs) if all_divided and "train" in {part for _, part in pairs.values()} else {}
+
+
 def _before_number(stem: str) -> str:
-    """The label in `cat.0`, `great_dane_12` and `cat (3)`; empty without one."""
+    """The label in `cat.0`, `great_dane_12`, `cat (3)` and `cat_IMG_1`; empty without one."""
     number = _NUMBER.match(stem[::-1])
     label = stem[: len(stem) - number.end()].strip(" ._-()") if number else ""
+    start, _, last = label.translate(_SPACES).rpartition(" ")
+    if last.casefold() in _CAMERAS and _LETTER.search(start):
+        label = label[: len(start)].strip(" ._-()")
     return label if _LETTER.search(label) else ""
 
 

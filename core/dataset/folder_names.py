@@ -111,7 +111,7 @@ def role(folder: str) -> Part | None:
 
 def divided(folder: str) -> list[str]:
     """A name that has a class beside the word of a split as two: `train_cat` → `train`, `cat`."""
-    words = re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", folder)
+    words = list(filter(None, re.split(r"[\s_()-]+|(?<=[a-z])(?=[A-Z])", folder)))
     rest = [word for word in words if plain(word) not in _ROLES]
     whole = plain("".join(words)) in _ROLES  # `no_label`
     part = role(folder)

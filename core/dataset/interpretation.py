@@ -26,7 +26,18 @@ from core.settings import MEGABYTE
 from core.system import prose
 
 # Files that may have labels, but are not read.
-_UNREAD = (*SPREADSHEETS, ".parquet", ".mat", ".arrow", ".lst")
+_UNREAD = (
+    *SPREADSHEETS,
+    ".parquet",
+    ".mat",
+    ".arrow",
+    ".lst",
+    ".yaml",
+    ".yml",
+    ".pkl",
+    ".db",
+    ".csv.gz",
+)
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 

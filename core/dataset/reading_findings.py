@@ -46,12 +46,12 @@ def repeated(reasons: Mapping[str, str]) -> Iterator[Finding]:
         parents = (str(PurePosixPath(name).parent) for name in others)
         folders = sorted({"the top level" if parent == "." else parent for parent in parents})
         sentence = (
-            f"{prose.count(len(others))} in {_listed(folders)} were left out: such folders repeat "
-            "the pictures of the class folders. Pictures that are only there need a class folder."
+            f"Left out {prose.count(len(others))} in {_listed(folders)}: such folders repeat the "
+            "pictures of the class folders. Pictures that are only there need a class folder."
         )
         yield warns("repeated", sentence, files=others)
     if years:
-        sentence = f"{prose.count(len(years))} in folders by year were left out: the albums are "
+        sentence = f"Left out {prose.count(len(years))} in folders by year: the albums are "
         sentence += "the classes. Pictures that are in no album need a class folder."
         yield warns("by_year", sentence, files=years)
 

@@ -640,7 +640,7 @@ def test_labels_of_a_table_count_if_folders_are_named_like_parts(read, folders, 
     assert read({"table.csv": table}, pictures)[1].classes == tuple(classes.split())
 
 
-@pytest.mark.parametrize("file", ["labels.xlsx", "train.parquet", "imagelabels.mat"])
+@pytest.mark.parametrize("file", ["labels.xlsx", "train.parquet", "labels.yaml"])
 def test_a_file_that_may_have_the_labels_is_named(read, file):
     with pytest.raises(NoClasses, match=f"If {file} has the labels, save it as CSV"):
         read({file: "no table"})
