@@ -45,6 +45,7 @@ _GENERIC = vocabulary("""
 images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
 original originals more new old other extra misc part batch session day take shot frame frames
 folder set group site patient camera cam device user subject scan slide series copy
+thumb thumbs thumbnail thumbnails depth ir nir thermal
 color colour gray grey grayscale greyscale rgb segmented cropped crop augmented resized preprocessed
 jan feb mar apr may jun jul aug sep oct nov dec
 """)
@@ -52,7 +53,7 @@ jan feb mar apr may jun jul aug sep oct nov dec
 _COUNTED = vocabulary(
     plain("""
 hospital klinik site standort loc location transect fold split camera cam kamera study visit video
-vid clip sequence seq scene
+vid clip sequence seq scene batch round
 january february march april june july august september october november december
 januar februar märz mai juni juli oktober dezember
 janvier février mars avril juin juillet août septembre octobre novembre décembre
@@ -82,9 +83,10 @@ NAMED_COPY = re.compile(
 """What operating systems and Google Drive add to the name of a copy: `cat - Copy`."""
 COPY = re.compile(rf"{NAMED_COPY.pattern}|(?<!\s)\s*\(\d+\)$", re.IGNORECASE)
 """The same, and numbers alone, which may also be those of classes: `cat (2)`."""
-# Days, and parts of downloads from Google Drive: `1. Mai 2024`, `cats-20240501T101010Z-001`.
+# Days, and parts of downloads: `1. Mai 2024`, `cats-20240501T101010Z-001` (Google Drive).
 _DAY = re.compile(
     r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d|.+-\d{8}T\d{6}Z-[\d-]+"
+    r"|OneDrive_\d+_[\d-]+|iCloud Photos Part \d+ of \d+"
     r"|(19|20)\d\d([-_.])\d\d\4\d\d|\d\d([-_.])\d\d\5(19|20)\d\d"
 )
 # Folders of cameras are counted from 100: `100APPLE`, but not `001ROBIN`.

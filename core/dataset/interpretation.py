@@ -251,8 +251,9 @@ def _check_classes(
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
         )
     else:
+        one = "training pictures of one" if layout.NO_TRAINING in reasons else "one"
         problem = (
-            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+            f"Expected at least two classes; {name} has {one}, {classes[0]}. Add a folder "
             "with pictures of something else."
         )
     raise NoClasses(

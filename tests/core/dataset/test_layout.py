@@ -400,6 +400,11 @@ def test_a_split_without_class_folders_is_refused(read):
         read([f"{part}/{n}x.png" for part in ("train", "valid", "test") for n in range(3)])
 
 
+def test_a_split_with_training_pictures_of_one_class_is_refused_as_that(read):
+    with pytest.raises(BadDataset, match="has training pictures of one, good"):
+        read(paths("bottle/train/good", "bottle/test/good", "bottle/test/broken"))
+
+
 def test_an_archive_inside_the_archive_is_named(read):
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as target:
@@ -473,6 +478,10 @@ def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp
         ("May 2024", "June 2024"),
         ("mars 2024", "août 2024"),
         ("LOC_A01", "LOC_B02"),
+        ("batch_a", "batch_b"),
+        ("rgb", "depth"),
+        ("OneDrive_1_5-1-2024", "OneDrive_2_5-1-2024"),
+        ("iCloud Photos Part 1 of 2", "iCloud Photos Part 2 of 2"),
         ("100APPLE", "101APPLE"),
         ("pets-20240501T101010Z-001", "pets-20240501T101010Z-002"),
     ],
@@ -501,7 +510,9 @@ def test_classes_named_like_parts_of_a_collection_are_a_finding(read, labels, ex
     assert ("parts" in [note.code for note in read(paths(*labels)).notes]) is expected
 
 
-@pytest.mark.parametrize("views", [("front", "links"), ("video_1", "video_2")])
+@pytest.mark.parametrize(
+    "views", [("front", "links"), ("video_1", "video_2"), ("images", "thumbnails")]
+)
 def test_views_and_videos_of_each_class_are_no_warning(views, read):
     found = read(paths(*[f"{c}/{view}" for c in ("cat", "dog") for view in views]))
     assert found.dataset.classes == ("cat", "dog")
