@@ -84,7 +84,7 @@ NAMED_COPY = re.compile(
 COPY = re.compile(rf"{NAMED_COPY.pattern}|(?<!\s)\s*\(\d+\)$", re.IGNORECASE)
 """The same, and numbers alone, which may also be those of classes: `cat (2)`."""
 # Days, and parts of downloads: `1. Mai 2024`, `cats-20240501T101010Z-001` (Google Drive).
-_DAY = re.compile(
+_DAY_OR_DOWNLOAD = re.compile(
     r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d|.+-\d{8}T\d{6}Z-[\d-]+"
     r"|OneDrive_\d+_[\d-]+|iCloud Photos Part \d+ of \d+"
     r"|(19|20)\d\d([-_.])\d\d\4\d\d|\d\d([-_.])\d\d\5(19|20)\d\d"
@@ -129,13 +129,13 @@ def is_generic(folder: str) -> bool:
     meaningless = _GENERIC | _COUNTED if has_number or has_letter else _GENERIC
     if has_number or has_counted:  # `Hospital B`, `1a`
         words = [word for word in words if len(word) > 1]
-    is_named_so = _DAY.fullmatch(folder) or _CAMERA.fullmatch(folder)
+    is_named_so = _DAY_OR_DOWNLOAD.fullmatch(folder) or _CAMERA.fullmatch(folder)
     return meaningless.issuperset(words) or is_named_so is not None
 
 
 def is_part(folder: str) -> bool:
     """Whether a name is that of a part of a collection: `images_001`, `100APPLE`, `2024-05-01`."""
-    if _CAMERA.fullmatch(folder) or _DAY.fullmatch(folder):
+    if _CAMERA.fullmatch(folder) or _DAY_OR_DOWNLOAD.fullmatch(folder):
         return True
     return is_generic(folder) and not _PARTS.isdisjoint(words_of(folder))
 
