@@ -84,10 +84,17 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
 
 
 def _divided(labels: Collection[str]) -> dict[str, LabelAndSplit]:
-    """Class and split of labels such as `train_cat` and `test_cat`; empty if not all have both."""
+    """Class and split of `train_cat`, `train_dog`, `test_cat` and `test`; empty without a split.
+
+    The classes of all parts must be those of training: `test tube` is one beside `training shoe`.
+    """
     pairs = {label: (divided(label)[-1], role(label)) for label in labels}
-    all_divided = all(label != name for label, (name, _) in pairs.items())
-    return dict(pairs) if all_divided and "train" in {part for _, part in pairs.values()} else {}
+    pairs |= {label: ("", part) for label, (name, part) in pairs.items() if part and name == label}
+    trained = {name for name, part in pairs.values() if part == "train"} - {""}
+    is_split = all(part for _, part in pairs.values()) and len(trained) > 1
+    return (
+        dict(pairs) if is_split and {name for name, _ in pairs.values()} <= trained | {""} else {}
+    )
 
 
 def _before_number(stem: str) -> str:

@@ -83,8 +83,13 @@ def read(
         and not all(cell.endswith(extensions) for cell in column.cells)
     ]
     of_splits, splits = split_lists.find(part, columns)
-    verdict = next((c for c in columns if "accept" in c.values and c.values <= _VERDICTS), None)
-    columns = [column for column in columns if column not in (*of_splits, verdict)]
+    columns = [column for column in columns if column not in of_splits]
+    verdict = next((c for c in columns if c.title == "answer" and c.values <= _VERDICTS), None)
+    others = [column for column in columns if column is not verdict]
+    if any(is_titled(column.header) for column in others):
+        columns = others
+    else:  # they are the labels
+        verdict = None
     named = _named(columns, classes)
     may_be_marks = table.titled and not named and not classes
     found = _from_marks(name, columns) if may_be_marks else None

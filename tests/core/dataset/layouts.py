@@ -388,7 +388,8 @@ CASES = {
     ),
     "class and split in file names": Case(
         "Files that were all put into one folder",
-        [f"{s}_{c}_{{n}}.jpg" for c in ("cat", "dog") for s in ("train", "test")],
+        [f"{s}_{c}_{{n}}.jpg" for c in ("cat", "dog") for s in ("train", "test")]
+        + ["test_{n}.jpg"],
         _split("cat dog", "train", "test"),
     ),
     "a prefix before the names of a camera": Case(

@@ -569,6 +569,8 @@ def test_a_label_that_its_annotator_rejected_is_none(read):
     found, *_ = read({"export.jsonl": "\n".join(map(json.dumps, records))})
     assert list(found.values())[:6] == ["a", "b"] * 3
     assert all(reason.startswith("Without a label") for reason in list(found.values())[6:])
+    qualities = lines("file,answer", lambda n: f"p{n}.jpg,{('accept', 'reject')[n % 2]}")
+    assert read({"list.csv": qualities})[1].classes == ("accept", "reject")
 
 
 def test_labels_of_a_file_per_picture_are_said_to_be_in_all_of_them(read):

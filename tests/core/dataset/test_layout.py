@@ -295,6 +295,12 @@ def test_a_few_other_pictures_do_not_hide_labels_in_file_names(read):
         read([*names, *(f"{letter}.jpg" for letter in "abc")])
 
 
+def test_words_of_splits_in_file_names_may_be_those_of_classes(read):
+    classes = {"test tube", "test strip", "training shoe"}
+    found = read([f"{label}_{n}.jpg" for label in classes for n in range(3)])
+    assert set(found.dataset.classes) == classes and not found.dataset.predefined
+
+
 @pytest.mark.parametrize("name", layouts.CASES)
 def test_layouts_of_public_datasets_are_read_without_a_question(name, tmp_path):
     assert layouts.read(name, tmp_path) == layouts.CASES[name].expected
