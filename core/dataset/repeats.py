@@ -13,6 +13,8 @@ COVERED = 0.9
 """Share of the pictures of each other folder that such a folder has, too."""
 FEWEST = 2
 """Other folders, at least."""
+MOST = 500
+"""Folders among which a selection of the others is sought: each is compared with each."""
 _NUMBERS = re.compile(r"\d+")
 # Google Takeout has all pictures by year, beside the albums; in languages that write it so.
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
@@ -53,7 +55,8 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
                 # Folders that repeat each other are not all left out.
                 kinds = {folder: each for folder, each in kinds.items() if each != kind}
         # A selection of them, such as `best`. Of several such folders, none may be left out.
-        selections = [folder for folder in kinds if _selects(folder, small, kinds)]
+        compared = kinds if len(kinds) <= MOST else {}
+        selections = [folder for folder in compared if _selects(folder, small, kinds)]
         if len(selections) == 1:
             found |= dict.fromkeys(folders[selections[0]], REPEATED)
     found |= dict.fromkeys(_trees(names, contents), REPEATED)
