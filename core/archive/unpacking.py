@@ -8,6 +8,7 @@ skipped and reported. Files are written under generated names.
 """
 
 import bisect
+import re
 import shutil
 import time
 import zipfile
@@ -29,9 +30,13 @@ from core.system.progress import Progress, ignore
 
 SIGNATURES = (b"PK\3\4", b"PK\5\6", b"7z\xbc\xaf", *zip_directory.OTHER_FORMATS)
 
-SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers", ".gsheet")
 SPREADSHEET = "A spreadsheet. Save it as CSV."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
+OTHER_FILE = "Not a picture."
+"""Of files with the extension of something else, such as tables and texts."""
+# Documents, models and arrays are zips or compressed, too: `.docx`, `.keras`, `.npz`, `.nii.gz`.
+_PACKED = re.compile(r"(^|/)[^.]*$|\.(zip|7z|rar|tm|tar|tgz|tar\.\w+|jpe?g|png)$", re.IGNORECASE)
 DAMAGED = f"Damaged inside the archive. {MAKE_AGAIN}"
 
 
@@ -245,8 +250,9 @@ def _write(
         with path.open("xb") as out:
             for number, chunk in enumerate(chunks):
                 if number == 0 and chunk.startswith(SIGNATURES):
-                    sheet = entry.name.lower().endswith(SPREADSHEETS)
-                    return SPREADSHEET if sheet else NESTED
+                    if entry.name.lower().endswith(SPREADSHEETS):
+                        return SPREADSHEET
+                    return NESTED if _PACKED.search(entry.name) else OTHER_FILE
                 if time.monotonic() > deadline:
                     raise LimitExceeded(
                         f"Unpacking an archive may take up to {settings.intake_seconds} s. Leave "

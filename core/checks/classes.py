@@ -1,6 +1,7 @@
 """Checks of the classes: whether there are enough, with enough pictures each."""
 
 import re
+import unicodedata
 from collections import defaultdict
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from core.checks.check_input import CheckInput
 from core.dataset import Dataset
 from core.dataset.findings import Finding, Remedy, blocks, warns
-from core.dataset.folder_names import COPY, nfc
+from core.dataset.folder_names import COPY, NAMED_COPY
 from core.system.prose import count, listed
 
 MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
@@ -105,7 +106,7 @@ def similar_names(data: CheckInput) -> Finding | None:
     if not same:
         return None
     # Classes that are merged unasked come first.
-    same.sort(key=lambda names: len({name.casefold() for name in names}))
+    same.sort(key=lambda names: len({NAMED_COPY.sub("", name).casefold() for name in names}))
     first = same[0]
     pairs = [" = ".join(names) for names in same]
     return warns(
@@ -119,8 +120,12 @@ def _spelling(name: str) -> str:
     """A key that is equal for spellings of a name: `Black-cat.` and ` black cat - Copy`.
 
     Accents and signs of numbers are kept: `Bär` is not `bar`, `か` not `が`, and `-5` not `5`.
+    Characters of another width count as the same, and those that cannot be seen do not count.
     """
-    name = nfc(COPY.sub("", name.rsplit("/", maxsplit=1)[-1])).casefold()
+    name = unicodedata.normalize("NFKC", COPY.sub("", name.rsplit("/", maxsplit=1)[-1])).casefold()
+    name = "".join(
+        c for c in name if unicodedata.category(c) != "Cf" and c != "\N{VARIATION SELECTOR-16}"
+    )
     return re.sub(r"(?<=\D)(_|-(?=\s*[^\W\d]))|\s", "", name.strip(" ._"))
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from core import images
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
+from core.archive.unpacking import OTHER_FILE
 from core.checks.check_input import CheckInput
 from core.checks.near_duplicates import COMPARABLE
 from core.checks.remedies import LEFT_OUT
 from core.dataset import repeats, splitting
 from core.dataset.findings import Finding, Remedy, blocks, informs, warns
 from core.dataset.layout import Split
-from core.dataset.reading import OTHER_FILE
 from core.system.prose import count, listed
 
 TINY = 48  # shorter edge, in pixels

@@ -27,8 +27,11 @@ _CODE = re.compile(r"[a-z]{0,2}_?\d{1,15}", re.IGNORECASE)
 _WORDNET = re.compile(r"n\d{8}")
 # `n02119789 kit fox, Vulpes macrotis`, `0: cat`
 _AFTER_CODE = re.compile(r"[\s:;,=]+")
-_CLASSES = vocabulary("class classes classname classid label labels category categories species")
-_LISTS = _CLASSES | vocabulary("classnames labelmap name names")
+_CLASSES = vocabulary("""
+class classes classname classid label labels category categories species
+klasse klassen kategorie kategorien clase clases
+""")
+_LISTS = _CLASSES | vocabulary("classnames labelmap name names synsets")
 
 Rows = list[list[str]]
 
@@ -98,10 +101,18 @@ def _tables(member: Member) -> Iterator[tuple[str, Rows]]:
         yield from _of_json(path.stem, text)
         return
     lines = [line.strip() for line in tables.lines_of(text) if line.strip()]
-    if suffix == ".txt":
+    if suffix == ".txt" and not _is_table(lines):
         yield path.stem, [_AFTER_CODE.split(line, maxsplit=1) for line in lines]
         yield path.stem, [[line] for line in lines]
     yield path.stem, tables.rows_of(text)
+
+
+def _is_table(lines: Sequence[str]) -> bool:
+    """Whether lines have three columns or more, as those of names and their synonyms have not."""
+    return any(
+        {line.count(mark) for line in lines} == {lines[0].count(mark)} and lines[0].count(mark) > 1
+        for mark in ",;\t"
+    )
 
 
 def _of_json(name: str, text: str) -> Iterator[tuple[str, Rows]]:

@@ -63,8 +63,8 @@ class Comparison:
     def disagreement(self) -> tuple[Finding, ...]:
         """A finding about pictures whose label in a table names another class than their folder.
 
-        Columns of which most values name no class are about something else. That is said if they
-        are neither finer nor coarser than the folders.
+        Columns of which most values name no class are about something else. That is said unless
+        they only give each class another name.
         """
         labels = {label for _, label in self.pairs}
         differ = sum(
@@ -74,7 +74,7 @@ class Comparison:
         )
         if sum(name_key(label) in self.named for label in labels) * 2 < len(labels):
             folders = {folder for folder, _ in self.pairs}
-            if len(self.pairs) in (len(labels), len(folders)):
+            if len(self.pairs) == len(labels) == len(folders):
                 return ()
             sentence = (
                 f"Other labels than those of the folders are in {self.source.source}: "
@@ -84,8 +84,8 @@ class Comparison:
         if not differ:
             return ()
         sentence = (
-            f"{differ:,} of {prose.count(self.pairs.total())} have another class in "
-            f"{self.source.source} than their folder says. The folders were used."
+            f"The folders of {differ:,} of {prose.count(self.pairs.total())} say another class "
+            f"than {self.source.source}. The folders were used."
         )
         return (warns("labels_differ", sentence, remedy=self._relabelling()),)
 

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from core.dataset import levels
@@ -13,18 +13,23 @@ from core.dataset.label_files import Labels
 
 PER_NAME = 2
 """Pictures per class, on average, for labels in file names to be believed."""
+ODD = 0.1
+"""Share of the pictures whose names may have no label, or one that no other has: `cover.jpg`."""
 UNKNOWN = {"test", "unlabelled"}
 """Parts whose pictures may have no labels."""
 # At the start of a reversed name, where they match in linear time.
 _NUMBER = re.compile(r"[\s()]*\d+")
 _WORDS = re.compile(r"\D*")
+_SPACES = str.maketrans("._-", "   ")
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(levels.DATE)
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
-# Words that programs and cameras put into names.
-_PROGRAMS = vocabulary("""
-img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl mvimg
-pano vid wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
+# Words that programs and cameras put into names; cameras put theirs before a number.
+_CAMERAS = vocabulary("""
+img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan frame pxl mvimg pano vid
+""")
+_PROGRAMS = _CAMERAS | vocabulary("""
+screenshot wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """)
 # Words for several pictures of the same thing.
@@ -61,19 +66,44 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     stems = {name: _DATE.sub("", PurePosixPath(name).stem) for name in pictures}
     for label_of in (_before_number, _behind_number):
         words = {name: label for name, stem in stems.items() if (label := label_of(stem))}
-        labels_of = [words.get(name, "") for name in needed]
-        if _plausible(labels_of) and not _are_variants(needed, labels_of):
+        counts = Counter(words.get(name, "") for name in needed)
+        odd = {label for label, count in counts.items() if not label or count == 1}
+        if sum(counts[label] for label in odd) > ODD * len(needed):
+            continue
+        words = {name: label for name, label in words.items() if label not in odd}
+        named = [name for name in needed if name in words]
+        labels_of = [words[name] for name in named]
+        if _plausible(labels_of) and not _are_variants(named, labels_of):
             splits = {name: part for name, (_, part) in lists.labels.items()} if lists else {}
             labels = {name: (word, splits.get(name)) for name, word in words.items()}
+            if divided_names := _divided(set(words.values())):
+                labels = {name: divided_names[word] for name, word in words.items()}
             files = lists.files if lists and any(splits.values()) else ()
             return Labels("the file names", labels, files=files)
     return None
 
 
+def _divided(labels: Collection[str]) -> dict[str, LabelAndSplit]:
+    """Class and split of `train_cat`, `train_dog`, `test_cat` and `test`; empty without a split.
+
+    The classes of all parts must be those of training: `test tube` is one beside `training shoe`.
+    """
+    pairs = {label: (divide_name(label)[-1], role(label)) for label in labels}
+    pairs |= {label: ("", part) for label, (name, part) in pairs.items() if part and name == label}
+    trained = {name for name, part in pairs.values() if part == "train"} - {""}
+    is_split = all(part for _, part in pairs.values()) and len(trained) > 1
+    return (
+        dict(pairs) if is_split and {name for name, _ in pairs.values()} <= trained | {""} else {}
+    )
+
+
 def _before_number(stem: str) -> str:
-    """The label in `cat.0`, `great_dane_12` and `cat (3)`; empty without one."""
+    """The label in `cat.0`, `great_dane_12`, `cat (3)` and `cat_IMG_1`; empty without one."""
     number = _NUMBER.match(stem[::-1])
     label = stem[: len(stem) - number.end()].strip(" ._-()") if number else ""
+    start, _, last = label.translate(_SPACES).rpartition(" ")
+    if last.casefold() in _CAMERAS and _LETTER.search(start):
+        label = label[: len(start)].strip(" ._-()")
     return label if _LETTER.search(label) else ""
 
 
@@ -99,12 +129,10 @@ def _are_variants(pictures: Sequence[str], labels: Sequence[str]) -> bool:
 
 
 def _plausible(labels: Sequence[str]) -> bool:
-    """Whether the parts of the names of all pictures may be labels."""
+    """Whether the parts of the names of pictures may be labels."""
     counts = Counter(labels)
     return (
-        "" not in counts
-        and 2 <= len(counts) <= len(labels) / PER_NAME
-        and min(counts.values()) > 1
+        2 <= len(counts) <= len(labels) / PER_NAME
         and not all(set(words_of(label)) <= _PROGRAMS for label in counts)
         and not all(role(label) and divide_name(label) == [label] for label in counts)
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from core.dataset.folder_names import NAMED_COPY
 from core.dataset.nesting import ClassLevel
 
 
@@ -73,11 +74,12 @@ class Finding(BaseModel, frozen=True):
     def resolved_by_default(self) -> bool:
         """Whether its remedy is applied unasked.
 
-        The finding blocks, `Daisy` and `daisy` are merged, or classes get names for their codes.
+        The finding blocks, `Daisy`, `daisy` and `daisy - Copy` are merged, or classes get names for
+        their codes.
         """
         if self.remedy is None:
             return False
-        spellings = {name.casefold() for name in self.remedy.classes}
+        spellings = {NAMED_COPY.sub("", name).casefold() for name in self.remedy.classes}
         is_merge = self.remedy.kind == "merge" and len(spellings) == 1
         return self.severity is Severity.BLOCKS or self.remedy.kind == "rename" or is_merge
 

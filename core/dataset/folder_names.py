@@ -18,6 +18,14 @@ def vocabulary(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def unaccented(word: str) -> str:
+    """A word in lower case and without accents."""
+    if word.isascii():
+        return word.lower()
+    apart = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(char for char in apart if unicodedata.category(char) != "Mn")
+
+
 # Words of a folder's name, without accents.
 _WORDS: dict[Part, str] = {
     "train": """train training trainset trainval trn trainingsdaten trainingsbilder trainieren
@@ -30,18 +38,30 @@ _WORDS: dict[Part, str] = {
         prufen prueba pruebas teste testowe тест тестовая 测试 测试集 測試 テスト テスト用 테스트
         시험""",
     "unlabelled": """pred predict prediction predictions unlabeled unlabelled nolabel nolabels
-        submission""",
+        submission unsorted tosort unsortiert""",
 }
 # Words of folders that say nothing about what is in their pictures.
 _GENERIC = vocabulary("""
 images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
 original originals more new old other extra misc part batch session day take shot frame frames
 folder set group site patient camera cam device user subject scan slide series copy
+thumb thumbs thumbnail thumbnails depth ir nir thermal
 color colour gray grey grayscale greyscale rgb segmented cropped crop augmented resized preprocessed
 jan feb mar apr may jun jul aug sep oct nov dec
 """)
 # Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
-_COUNTED = vocabulary("hospital klinik site standort fold split camera cam kamera study visit")
+_COUNTED = vocabulary(
+    unaccented("""
+hospital klinik site standort loc location transect fold split camera cam kamera study visit video
+vid clip sequence seq scene batch round
+january february march april june july august september october november december
+januar februar märz mai juni juli oktober dezember
+janvier février mars avril juin juillet août septembre octobre novembre décembre
+enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+""")
+)
+# Words of versions of a collection: `AugmentedDataset` beside `OriginalDataset`.
+_VERSIONS = vocabulary("original originals augmented preprocessed processed backup")
 _LISTS = (".txt", ".csv", ".tsv", ".json", ".mat")
 # `photo` and `picture` may be classes.
 _PICTURES = vocabulary("images image imgs img pictures photos jpegimages input inputs")
@@ -56,15 +76,18 @@ _MASK_OF = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COPY = "(copy|kopie|copie|c[oó]pia|kopia|копия)"
-COPY = re.compile(
-    rf"((?<!\s)\s*-\s*{_COPY}(\s*\(\d+\))?|[\s_]{_COPY}[\s_]?\d*|(?<!\s)\s*\(\d+\))$"
-    rf"|^{_COPY} (of|von|van|de|di) ",
+NAMED_COPY = re.compile(
+    rf"((?<!\s)\s*-\s*{_COPY}(\s*\(\d+\))?|[\s_]{_COPY}[\s_]?\d*)$|^{_COPY} (of|von|van|de|di) ",
     re.IGNORECASE,
 )
-"""What operating systems and Google Drive add to the name of a copy."""
-# Days, and parts of downloads from Google Drive: `1. Mai 2024`, `cats-20240501T101010Z-001`.
-_DAY = re.compile(
+"""What operating systems and Google Drive add to the name of a copy: `cat - Copy`."""
+COPY = re.compile(rf"{NAMED_COPY.pattern}|(?<!\s)\s*\(\d+\)$", re.IGNORECASE)
+"""The same, and numbers alone, which may also be those of classes: `cat (2)`."""
+# Days, and parts of downloads: `1. Mai 2024`, `cats-20240501T101010Z-001` (Google Drive).
+_DAY_OR_DOWNLOAD = re.compile(
     r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d|.+-\d{8}T\d{6}Z-[\d-]+"
+    r"|OneDrive_\d+_[\d-]+|iCloud Photos Part \d+ of \d+"
+    r"|(19|20)\d\d([-_.])\d\d\4\d\d|\d\d([-_.])\d\d\5(19|20)\d\d"
 )
 # Folders of cameras are counted from 100: `100APPLE`, but not `001ROBIN`.
 _CAMERA = re.compile(r"[1-9]\d\d[A-Z\d_]{5}")
@@ -90,7 +113,7 @@ def role(folder: str) -> Part | None:
 
 def divide_name(folder: str) -> list[str]:
     """Split a name of a part and a class, `train_cat` → `train`, `cat`; others stay as they are."""
-    words = re.split(r"[\s_-]+|(?<=[a-z])(?=[A-Z])", folder)
+    words = list(filter(None, re.split(r"[\s_()-]+|(?<=[a-z])(?=[A-Z])", folder)))
     rest = [word for word in words if unaccented(word) not in _ROLES]
     is_role = unaccented("".join(words)) in _ROLES  # `no_label`
     part = role(folder)
@@ -106,14 +129,20 @@ def is_generic(folder: str) -> bool:
     meaningless = _GENERIC | _COUNTED if has_number or has_letter else _GENERIC
     if has_number or has_counted:  # `Hospital B`, `1a`
         words = [word for word in words if len(word) > 1]
-    is_named_so = _DAY.fullmatch(folder) or _CAMERA.fullmatch(folder)
+    is_named_so = _DAY_OR_DOWNLOAD.fullmatch(folder) or _CAMERA.fullmatch(folder)
     return meaningless.issuperset(words) or is_named_so is not None
 
 
 def is_part(folder: str) -> bool:
-    """Whether a name is that of a part of a collection: `images_001`, `100APPLE`."""
-    has_word = not _PARTS.isdisjoint(words_of(folder))
-    return (has_word and is_generic(folder)) or _CAMERA.fullmatch(folder) is not None
+    """Whether a name is that of a part of a collection: `images_001`, `100APPLE`, `2024-05-01`."""
+    if _CAMERA.fullmatch(folder) or _DAY_OR_DOWNLOAD.fullmatch(folder):
+        return True
+    return is_generic(folder) and not _PARTS.isdisjoint(words_of(folder))
+
+
+def holds_classes(folder: str) -> bool:
+    """Whether a folder with the subfolders of others is no class: `part 2`, `AugmentedDataset`."""
+    return is_generic(folder) or not _VERSIONS.isdisjoint(words_of(folder))
 
 
 def words_of(folder: str) -> list[str]:
@@ -145,14 +174,6 @@ def printable(label: str) -> str:
 def nfc(name: str) -> str:
     """A name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
-
-
-def unaccented(word: str) -> str:
-    """A word in lower case and without accents."""
-    if word.isascii():
-        return word.lower()
-    apart = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(char for char in apart if unicodedata.category(char) != "Mn")
 
 
 _ROLES: dict[str, Part] = {

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from core.archive.inspection import LINKED_FOLDER
 from core.archive.sources import is_archive
-from core.archive.unpacking import NESTED, SPREADSHEETS, Extraction, Member
+from core.archive.unpacking import NESTED, OTHER_FILE, SPREADSHEETS, Extraction, Member
 from core.dataset import (
     combining,
     file_names,
@@ -26,7 +26,18 @@ from core.settings import MEGABYTE
 from core.system import prose
 
 # Files that may have labels, but are not read.
-_UNREAD = (*SPREADSHEETS, ".parquet", ".mat", ".arrow", ".lst")
+_UNREAD = (
+    *SPREADSHEETS,
+    ".parquet",
+    ".mat",
+    ".arrow",
+    ".lst",
+    ".yaml",
+    ".yml",
+    ".pkl",
+    ".db",
+    ".csv.gz",
+)
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
@@ -203,8 +214,10 @@ def _check_classes(
             "upload its class folders."
         )
     if not inferred.assignments:
-        largest = max(others, key=lambda member: member.path.stat().st_size, default=None)
-        packed = f" {largest.name} holds none that can be read." if largest else ""
+        largest = sorted(others, key=lambda member: -member.path.stat().st_size)
+        unread = [member.name for member in largest]
+        unread += [entry.name for entry in files.skipped if entry.reason == OTHER_FILE]
+        packed = f" {unread[0]} holds none that can be read." if unread else ""
         raise BadDataset(
             f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
             f"its own folder.{_about_links(files)}"
@@ -240,8 +253,9 @@ def _check_classes(
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
         )
     else:
+        one = "training pictures of one" if layout.NO_TRAINING in reasons else "one"
         problem = (
-            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+            f"Expected at least two classes; {name} has {one}, {classes[0]}. Add a folder "
             "with pictures of something else."
         )
     advice = _about_tables(pictures, others, files, source) or _about_links(files)

@@ -16,9 +16,14 @@ from core.system import prose
 
 _CLEAREST = ("label", "labels", "class")
 """Titles that are preferred to the others."""
-_LAST_WORDS = vocabulary("label labels class category categories species breed diagnosis tags")
+_LAST_WORDS = vocabulary("""
+label labels class classes category categories species breed diagnosis tags klasse kategorie clase
+categoria etiqueta especie espece etiquette
+""")
 """Last words of titles of several words, such as `Finding Labels`."""
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
+_VERDICTS = vocabulary("accept reject ignore")
+"""Prodigy's answers to whether a label is right."""
 _LIST = re.compile(r"\[(.*)\]", re.DOTALL)
 
 LabelAndSplit = tuple[str, Part | None]
@@ -79,12 +84,21 @@ def read(
     ]
     of_splits, splits = split_lists.find(part, columns)
     columns = [column for column in columns if column not in of_splits]
+    verdict = next((c for c in columns if c.title == "answer" and c.values <= _VERDICTS), None)
+    others = [column for column in columns if column is not verdict]
+    if any(is_titled(column.header) for column in others):
+        columns = others
+    else:  # they are the labels
+        verdict = None
     named = _named(columns, classes)
     may_be_marks = table.titled and not named and not classes
     marked = _from_marks(name, columns) if may_be_marks else None
     title, labels, trust = marked or _from_one_column(
         name, table, columns, named, guess=not (classes or strict)
     )
+    if verdict:
+        pairs_of = zip(labels, verdict.cells, strict=True)
+        labels = [label if mark(cell) == "accept" else "" for label, cell in pairs_of]
     rows = zip(table.pictures, zip(labels, splits, strict=False), strict=True)
     pairs = [row for row in rows if any(row[1])]
     titled = {column.title for column in of_splits} - split_lists.FOLDS
@@ -100,7 +114,7 @@ def _named(columns: list[TableColumn], classes: Collection[str]) -> list[TableCo
     if titled and len({column.partition for column in named}) > 1:
         named = titled  # another one repeats the folders
     return named or [
-        c for c in columns if c.title.rpartition("_")[2] in _LAST_WORDS and not c.is_marks
+        c for c in columns if re.split("[_'’]", c.title)[-1] in _LAST_WORDS and not c.is_marks
     ]
 
 
@@ -123,7 +137,7 @@ def _from_marks(name: str, columns: list[TableColumn]) -> tuple[str, list[str], 
     exclusive = all(len(marked) == 1 for marked in rows)
     if len(marks) < 2 or not (exclusive or all(c.is_marks for c in _guessed(columns))):
         return None
-    labels = [marked[0] if len(marked) == 1 else "" for marked in rows]
+    labels = [marked[0] if len(marked) == 1 and is_value(marked[0]) else "" for marked in rows]
     if not any(labels):
         raise BadDataset(
             f"{name} gives no picture exactly one of the classes "

@@ -160,7 +160,8 @@ def _merged(name: str, sources: dict[tuple[str, ...], TableLabels], count: int) 
                 pairs_of[picture].add((label if trusted else "", split))
                 used[files] = source
         if trusted and labelled:
-            titles.append(source.title)
+            more = prose.count(len(files) - 1, "file like it", "files like it")
+            titles.append(f"{source.title} and {more}" if len(files) > 1 else source.title)
     titles = titles or [source.title for source in used.values()]
     labels: dict[str, LabelAndSplit] = {}
     contradictions = set()

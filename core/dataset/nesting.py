@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
-from core.dataset.folder_names import COPY, is_generic, name_key, nfc, words_of
+from core.dataset.folder_names import COPY, holds_classes, is_generic, name_key, nfc, words_of
 
 ClassLevel = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
@@ -36,7 +36,7 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
         if folder:
             top, inner = name_key(folder[0]), innermost(folder)
             tops.setdefault(top, folder[0])
-            if name_key(inner) != top:
+            if name_key(inner) != top and not _is_counted(inner, folder[0]):
                 below[top][name_key(inner)] = name_key(_CASE.sub("", inner))
     # Without the numbers of patients, `SOB_14-22549AB` and `SOB_14-29960CD` are the same name.
     counts = Counter(name for names in below.values() for name in names.values())
@@ -44,10 +44,16 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
         return _level_of_numbers(folders, tops)
     if max(counts.values()) > 1:
         # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
+        unnamed = sum(map(holds_classes, tops.values())) * 2 > len(tops)
         copies = len({COPY.sub("", top) for top in tops}) < len(tops)
         return "inner" if unnamed or copies else "top", unnamed
     return "inner", False
+
+
+def _is_counted(inner: str, top: str) -> bool:
+    """Whether a folder is named after the one above it and numbered: `Golf/v_Golf_g01_c02`."""
+    words = {word for word in words_of(inner) if len(word) > 1}
+    return bool(words) and words <= set(words_of(top)) and any(map(str.isdigit, inner))
 
 
 def _level_of_numbers(folders: list[list[str]], tops: dict[str, str]) -> tuple[ClassLevel, bool]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from core.archive.sources import is_archive, is_picture, list_files
 from core.archive.unpacking import (
     NESTED,
+    OTHER_FILE,
     SPREADSHEET,
     SPREADSHEETS,
     Member,
@@ -31,8 +32,6 @@ from core.system import threads
 from core.system.progress import Progress, ignore
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
-OTHER_FILE = "Not a picture."
-"""Reason for files with another extension than pictures, such as tables and texts."""
 SAME_FILE = "A copy of a file with the same name in another folder."
 _KEPT = ("sha256", "width", "height", "format", "size", "day", "device")  # of fingerprints
 REPORT_EVERY = 0.2  # seconds between two calls of progress

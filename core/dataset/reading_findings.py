@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
 from core.archive.name_encodings import ENCODINGS, decode_again
 from core.archive.unpacking import Extraction
-from core.dataset import folder_names, label_files, layout, repeats
+from core.dataset import folder_names, label_files, layout, repeats, split_lists
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.system import prose
 
@@ -46,12 +46,12 @@ def repeated(reasons: Mapping[str, str]) -> Iterator[Finding]:
         parents = (str(PurePosixPath(name).parent) for name in others)
         folders = sorted({"the top level" if parent == "." else parent for parent in parents})
         sentence = (
-            f"{prose.count(len(others))} in {_listed(folders)} were left out: such folders repeat "
-            "the pictures of the class folders. Pictures that are only there need a class folder."
+            f"Left out {prose.count(len(others))} in {_listed(folders)}: such folders repeat the "
+            "pictures of the class folders. Pictures that are only there need a class folder."
         )
         yield warns("repeated", sentence, files=others)
     if years:
-        sentence = f"{prose.count(len(years))} in folders by year were left out: the albums are "
+        sentence = f"Left out {prose.count(len(years))} in folders by year: the albums are "
         sentence += "the classes. Pictures that are in no album need a class folder."
         yield warns("by_year", sentence, files=years)
 
@@ -118,6 +118,17 @@ def interpreted(
             f"{lists[0]} may say which pictures are for testing, but not in a form that can be "
             "read, so the split is random. To use it, list them in test.txt or move them into a "
             "test folder.",
+        )
+    roles = {folder_names.role(folder) for folder in folders - set(inferred.classes)}
+    if (
+        {"train"} < roles & split_lists.SPLITS
+        and not (source or inferred.predefined)
+        and not any(assigned.reason for assigned in inferred.assignments)
+    ):
+        yield warns(
+            "split_not_read",
+            "The training folder has no class in common with those for validation and test, so the "
+            "split is random.",
         )
     if inferred.level == "top":
         yield informs(
@@ -199,7 +210,7 @@ def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding
     if any(label for label, _ in source.labels.values()):
         sentence = f"Labels were read from {source.source}: {_listed(inferred.classes)}."
         others = [file for file in source.files if file not in source.source]
-        if others and any(split for _, split in source.labels.values()):
+        if others and inferred.predefined:
             sentence += f" The split was read from {_listed(others)}."
     else:
         splits = Counter(str(assigned.split) for assigned in inferred.assignments)

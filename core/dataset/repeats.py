@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from core.dataset.folder_names import role
 
@@ -13,6 +13,8 @@ COVERED = 0.9
 """Share of the pictures of each other folder that a repeating folder has, too."""
 FEWEST = 2
 """Smallest number of other folders."""
+MOST = 500
+"""Folders among which a selection of the others is sought: each is compared with each."""
 _NUMBERS = re.compile(r"\d+")
 # Google Takeout has all pictures by year, beside the albums; in languages that write it so.
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
@@ -52,6 +54,11 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
                 repeated |= dict.fromkeys(held, REPEATED)
                 # Folders that repeat each other are not all left out.
                 kinds = {folder: each for folder, each in kinds.items() if each != kind}
+        # A selection of them, such as `best`. Of several such folders, none may be left out.
+        compared = kinds if len(kinds) <= MOST else {}
+        selections = [folder for folder in compared if _selects(folder, small, kinds)]
+        if len(selections) == 1:
+            repeated |= dict.fromkeys(folders[selections[0]], REPEATED)
     repeated |= dict.fromkeys(_trees(names, contents), REPEATED)
     return repeated | years
 
@@ -72,6 +79,18 @@ def _trees(names: Sequence[str], contents: Sequence[str]) -> Iterator[str]:
         if len({folder for folder, *_ in own}) > 1 and all(counts[f] > own[f] for f in own):
             counts -= own
             yield from tree
+
+
+def _selects(folder: str, held: Mapping[str, set[str]], beside: Collection[str]) -> bool:
+    """Whether all pictures of a folder are in others, a part of each of several."""
+    others = [held[other] for other in beside if other != folder]
+    sources = [other for other in others if not held[folder].isdisjoint(other)]
+    return (
+        len(sources) >= FEWEST
+        and held[folder] <= set().union(*sources)
+        and not any(other <= held[folder] for other in sources)
+        and not role(folder)
+    )
 
 
 def _covers(large: set[str], small: set[str]) -> bool:

@@ -99,4 +99,6 @@ def is_unlabelled(folder: str) -> bool:
     """Whether a name can only mean pictures without labels: not `blood test`, `eval`, `prueba`."""
     first, *rest = words_of(folder) or [""]
     test = first in ("test", "testing") and all(map(is_generic, rest))
-    return test or (role(folder) == "unlabelled" and "label" in folder.casefold())
+    test |= "testset" in (first, *rest)
+    says_so = any(word in folder.casefold() for word in ("label", "sort"))
+    return test or (role(folder) == "unlabelled" and says_so)

@@ -10,8 +10,9 @@ from core.dataset.folder_names import unaccented, vocabulary
 LABEL_COLUMNS = vocabulary(
     unaccented("""
 label labels class classname class_name classid class_id category categories target dx diagnosis
-species breed variety type y choice choices tag tags tagname annotation annotations answer
-radio_answer displayname diagnostic disease finding grade klasse kategorie art
+species breed variety scientificname scientific_name type y choice choices tag tags tagname
+annotation annotations answer radio_answer displayname diagnostic disease finding grade klasse
+kategorie art sorte krankheit maladie enfermedad doenca malattia
 classe categorie etiquette espece clase categoria etiqueta especie etichetta rotulo klasa kategoria
 etykieta класс категория метка вид 标签 类别 分类 種類 ラベル クラス カテゴリ 라벨 레이블 클래스
 """)
@@ -21,7 +22,7 @@ ON = vocabulary(
     "1 true yes x ✓ ✔ ja wahr oui vrai si sí sì verdadero vero sim verdadeiro tak да 是"
 )
 _OFF = {"", *vocabulary("0 false no nein falsch non faux falso nao não nie nee нет 否")}
-_NO_VALUE = {"", "nan", "null", "n/a", "#n/a", "<na>", "nat"}
+_NO_VALUE = {"", "nan", "null", "n/a", "#n/a", "<na>", "nat", "?", "unlabeled", "unlabelled"}
 
 
 @dataclass(frozen=True, eq=False)

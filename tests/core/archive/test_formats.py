@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.inspection import CLUTTER
-from core.archive.unpacking import NESTED, extract
+from core.archive.unpacking import NESTED, OTHER_FILE, extract
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 from tests.core import sevenzips
@@ -101,9 +101,13 @@ def test_large_files_clutter_and_archives_inside_are_left_out(pack: Pack, tmp_pa
         "a/._1.jpg": b"of macOS",
         "a/3.zip": b"PK\3\4 and more",
         "a/4.7z": b"7z\xbc\xaf\x27\x1c and more",
+        "5.docx": b"PK\3\4 and more",
+        "6.npz": b"PK\3\4 and more",
+        "7.nii.gz": b"\x1f\x8b and more",
     }
     found = extract(pack(files), tmp_path / "out", Settings(picture_megabytes=1))
     assert [member.name for member in found.members] == ["a/1.jpg"]
     reasons = {each.name: each.reason for each in found.skipped}
     assert "TUSKER_PICTURE_MEGABYTES" in reasons.pop("a/2.jpg")
+    assert {reasons.pop(name) for name in ("5.docx", "6.npz", "7.nii.gz")} == {OTHER_FILE}
     assert reasons == {"a/._1.jpg": CLUTTER, "a/3.zip": NESTED, "a/4.7z": NESTED}

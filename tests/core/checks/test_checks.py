@@ -425,6 +425,8 @@ def test_fewer_than_two_classes_block(tmp_path):
             (("ant", name), True)
             for name in ("Copy of ant", "ant - Kopie", "ants", "ant.", "a - nt")
         ),
+        *((("ant", name), True) for name in ("an\u200bt", "ａｎｔ")),
+        (("❤", "❤\ufe0f"), True),
         *((("ant", name), False) for name in ("Änt", "pant", "antics", "ant-")),
         *(((first, second), False) for first, second in ("かが", "ИЙ")),
         (("dioptre 5", "dioptre -5"), False),
@@ -450,6 +452,15 @@ def test_all_similar_names_are_reported_and_those_merged_unasked_are_the_first(t
     finding = examine_files(files, tmp_path)[1]["similar_names"]
     assert "Ant = ant and bee = bees" in finding.sentence
     assert finding.remedy.classes == ("Ant", "ant") and finding.resolved_by_default
+
+
+def test_a_copy_of_a_class_folder_is_merged_unasked_and_a_number_is_not(tmp_path):
+    for number, (label, merged) in enumerate({"ant - Copy": True, "ant (2)": False}.items()):
+        files = sound_files(4)
+        files |= {f"{label}/{n}.jpg": files[f"ant/{n}.jpg"] for n in range(4)}
+        findings = examine_files(files, tmp_path / str(number))[1]
+        assert "in_two_classes" in findings
+        assert findings["similar_names"].resolved_by_default is merged
 
 
 def test_classes_with_similar_names_can_be_merged_and_separated_again(tmp_path):

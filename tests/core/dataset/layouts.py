@@ -365,6 +365,22 @@ CASES = {
         ["trainA/{n}.jpg", "trainB/{n}.jpg", "testA/{n}.jpg", "testB/{n}.jpg"],
         _split("A B", "train", "test"),
     ),
+    "the word of a split behind the class": Case(
+        "Folders of a class each",
+        [f"{c} ({s})/{{n}}.jpg" for c in ("cat", "dog") for s in ("train", "test")],
+        _split("cat dog", "train", "test"),
+    ),
+    "class and split in file names": Case(
+        "Files that were all put into one folder",
+        [f"{s}_{c}_{{n}}.jpg" for c in ("cat", "dog") for s in ("train", "test")]
+        + ["test_{n}.jpg"],
+        _split("cat dog", "train", "test"),
+    ),
+    "a prefix before the names of a camera": Case(
+        "Files that were renamed in groups",
+        ["cat_IMG_2{n}.jpg", "hot dog - DSC_3{n}.jpg"],
+        _split("cat", None) | {("hot dog", None): 3},
+    ),
     "masks beside pictures in class folders": Case(
         "Kaggle, breast-ultrasound-images-dataset",
         [

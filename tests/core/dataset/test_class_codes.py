@@ -50,6 +50,13 @@ NAMED = {
         "signnames__csv",
         "ClassId,SignName\n0,rose\n1,lily\n2,x y\n14,iris\n",
     ),
+    "a table whose name ends in txt": (
+        "n0 n1 n2",
+        "labels__txt",
+        "Label, Latin Name , Images\nn0 , rose\t, 131\nn1 , lily\t, 1\nn2 , iris, 3\n",
+    ),
+    "a list of synsets": ("0 1 2", "synsets__txt", "rose\nlily\niris\n"),
+    "a table in German": ("0 1 2", "Klassen__csv", "Nr;Name\n0;rose\n1;lily\n2;iris\n"),
     "a table with other columns": (
         "0 1 2",
         "t__csv",

@@ -13,8 +13,8 @@ from PIL import Image
 from core import dataset
 from core.archive import sources
 from core.archive.inspection import CLOSED, CLUTTER, LINKED_FOLDER
-from core.archive.unpacking import NESTED, SPREADSHEET
-from core.dataset import Dataset, reading
+from core.archive.unpacking import NESTED, OTHER_FILE, SPREADSHEET
+from core.dataset import Dataset
 from core.errors import BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings
 from tests.core.dataset.layouts import picture
@@ -87,7 +87,7 @@ def test_archives_and_tables_in_a_folder_are_named_as_in_an_archive(tmp_path):
     result = dataset.read(folder, tmp_path / "pictures", LIMITS).dataset
     reasons = {s.name: s.reason for s in result.skipped}
     assert reasons["labels.xlsx"] == SPREADSHEET and reasons["train.zip"] == NESTED
-    assert reasons["notes.txt"] == reading.OTHER_FILE
+    assert reasons["notes.txt"] == OTHER_FILE
 
 
 def test_unreadable_files_are_listed_with_the_reason(tmp_path):

@@ -327,6 +327,9 @@ def test_masks_without_classes_are_refused_as_segmentation(read):
         ("meta.csv", "# exported||file,animal|p98.jpg,x|{0},{1}", "ab", "animal"),
         ("meta.csv", ",file,animal|7,p98.jpg,x|7,{0},{1}", "ab", "animal"),
         ("meta.csv", "file,a,b|p98.jpg,0,1|{0},{2},{3}", "ab", "meta.csv"),
+        ("meta.csv", "fichier;lieu;Nom de l'espèce|{0};s{2};{1}", "ab", "Nom de l'espèce"),
+        ("meta.csv", "archivo;finca;enfermedad|{0};s{2};{1}", "ab", "enfermedad"),
+        ("meta.csv", "file,genus,scientificName|{0},s{2},{1}", "ab", "scientificName"),
         ("meta.tsv", "file\tlabel\tcaption|{0}\t{1}\tone, two, three, four", "ab", "label"),
         ("meta.csv", "file;label|{0};{1}, big, red", ("a, big, red", "b, big, red"), ""),
     ],
@@ -543,9 +546,45 @@ def test_a_key_of_a_record_does_not_replace_the_name_of_its_picture(read):
     ids=["separators", "brackets", "digits", "spaces"],
 )
 def test_a_long_odd_name_takes_no_longer_than_others(odd, read):
-    names = [f"{label}_{n}{odd}.jpg" for label in ("cat", "dog") for n in range(20)]
+    names = [f"{label}_{n}{odd}.jpg" for label in ("cat", "dog") for n in range(4)]
     with pytest.raises(BadDataset):
         read({}, [*names, f"{odd}.jpg"])
+
+
+def test_a_word_for_no_label_is_no_class(read):
+    found, layout, _ = read({"labels.csv": rows(p0="?", p1="unlabeled", p2="Unlabelled")})
+    assert layout.classes == ("a", "b") and sum("label" in each for each in found.values()) == 3
+    marks = lines(
+        "file,a,b,Unlabeled", lambda n: f"p{n}.jpg,{n % 3 // 2},{n % 3 % 2},{n % 3 < 1:d}"
+    )
+    assert read({"_classes.csv": marks})[1].classes == ("a", "b")
+
+
+def test_a_label_that_its_annotator_rejected_is_none(read):
+    answers = ["accept"] * 6 + ["reject", "ignore"]
+    records = [
+        {"image": f"p{n}.jpg", "label": "ab"[n % 2], "answer": answer}
+        for n, answer in enumerate(answers)
+    ]
+    found, *_ = read({"export.jsonl": "\n".join(map(json.dumps, records))})
+    assert list(found.values())[:6] == ["a", "b"] * 3
+    assert all(reason.startswith("Without a label") for reason in list(found.values())[6:])
+    qualities = lines("file,answer", lambda n: f"p{n}.jpg,{('accept', 'reject')[n % 2]}")
+    assert read({"list.csv": qualities})[1].classes == ("accept", "reject")
+
+
+def test_labels_of_a_file_per_picture_are_said_to_be_in_all_of_them(read):
+    files = {f"p{n}.json": json.dumps({"label": "ab"[n % 2]}) for n in range(8)}
+    found, _, notes = read(files)
+    assert found == LABELS and "p0.json and 7 files like it" in notes["labels_from"].sentence
+
+
+def test_a_list_of_pictures_without_labels_is_no_split(read):
+    table = lines("file,label", lambda n: f"p{n}.jpg,{'ab'[n % 2]}")
+    _, layout, notes = read(
+        {"train.csv": table, "test.csv": "file\nx0.jpg\nx1.jpg\n"}, [*FILES, "x0.jpg", "x1.jpg"]
+    )
+    assert not layout.predefined and "split" not in notes["labels_from"].sentence
 
 
 def test_days_are_no_labels(read):
@@ -589,6 +628,12 @@ def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read, rep
     _, layout, notes = read({"list.csv": table}, pictures)
     assert layout.classes == ("forest", "meadow")
     assert "deer and fox" in notes["other_labels"].sentence
+    finer = lines("file,species", lambda n: f"{pictures[n]},{pictures[n][0]}{n % 2}")
+    assert (
+        "f0, f1, m0 and 1 more" in read({"list.csv": finer}, pictures)[2]["other_labels"].sentence
+    )
+    codes = lines("file,class_id", lambda n: f"{pictures[n]},{n // 4}")
+    assert "other_labels" not in read({"list.csv": codes}, pictures)[2]
 
 
 @pytest.mark.parametrize(
@@ -601,7 +646,7 @@ def test_labels_of_a_table_count_if_folders_are_named_like_parts(read, folders, 
     assert read({"table.csv": table}, pictures)[1].classes == tuple(classes.split())
 
 
-@pytest.mark.parametrize("file", ["labels.xlsx", "train.parquet", "imagelabels.mat"])
+@pytest.mark.parametrize("file", ["labels.xlsx", "train.parquet", "labels.yaml"])
 def test_a_file_that_may_have_the_labels_is_named(read, file):
     with pytest.raises(NoClasses, match=f"If {file} has the labels, save it as CSV"):
         read({file: "no table"})

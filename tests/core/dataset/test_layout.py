@@ -79,7 +79,21 @@ def test_class_folders_beside_a_labelled_test_folder_are_for_training():
     assert [a.reason for a in found.assignments[-2:]] == [layout.NO_TRAINING] * 2
 
 
-@pytest.mark.parametrize("folder", ["test", "Test1", "testing", "test images"])
+@pytest.mark.parametrize("folder", ["unsorted", "To sort", "unlabelled"])
+def test_a_folder_of_pictures_that_are_to_be_sorted_is_no_class(folder, read):
+    found = read(paths("cat", "dog", folder, each=3))
+    assert found.dataset.classes == ("cat", "dog")
+    assert [n.reason for n in found.dataset.skipped] == [layout.UNLABELLED] * 3
+
+
+def test_folders_of_a_split_without_a_class_in_common_are_a_finding(read):
+    notes = read(paths("train/cat", "train/dog", "val/fox", "test/bird")).notes
+    assert [note.code for note in notes] == ["split_not_read", "subfolders"]
+    notes = read(paths("train", "bus", "test tube")).notes
+    assert not notes
+
+
+@pytest.mark.parametrize("folder", ["test", "Test1", "testing", "test images", "kaggle_x_testset"])
 def test_a_test_folder_beside_classes_is_left_out_with_a_warning_that_names_it(folder, read):
     found = read(paths("control", "placebo", folder, each=3))
     assert found.dataset.classes == ("control", "placebo")
@@ -199,6 +213,10 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
             "top",
         ),
         (["images/001.Tern", "images/002.Gull"], "001.Tern 002.Gull", None),
+        (["Golf/v_Golf_g01_c01", "Golf/v_Golf_g01_c02", "Polo/v_Polo_g01_c01"], "Golf Polo", "top"),
+        (["AugmentedMRI/a", "AugmentedMRI/b", "OriginalMRI/a", "OriginalMRI/b"], "a b", "inner"),
+        (["data/a", "data/b", "backup/a", "backup/b"], "a b", "inner"),
+        (["original/left", "fake/left", "fake/right"], "fake original", "top"),
     ],
 )
 def test_nested_folders_are_read_as_their_names_suggest(folders, classes, level):
@@ -266,6 +284,21 @@ NUMBERED = {
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
         read([f"pictures/{file}.png" for file in files])
+
+
+def test_a_few_other_pictures_do_not_hide_labels_in_file_names(read):
+    names = [f"{label}_{n}.jpg" for label in ("cat", "dog") for n in range(9)]
+    found = read([*names, "cover.jpg", "IMG_9999.jpg"])
+    assert set(labels(found).values()) == {"cat", "dog"}
+    assert {each.name for each in found.dataset.skipped} == {"cover.jpg", "IMG_9999.jpg"}
+    with pytest.raises(BadDataset):
+        read([*names, *(f"{letter}.jpg" for letter in "abc")])
+
+
+def test_words_of_splits_in_file_names_may_be_those_of_classes(read):
+    classes = {"test tube", "test strip", "training shoe"}
+    found = read([f"{label}_{n}.jpg" for label in classes for n in range(3)])
+    assert set(found.dataset.classes) == classes and not found.dataset.predefined
 
 
 @pytest.mark.parametrize("name", layouts.CASES)
@@ -373,6 +406,11 @@ def test_a_split_without_class_folders_is_refused(read):
         read([f"{part}/{n}x.png" for part in ("train", "valid", "test") for n in range(3)])
 
 
+def test_a_split_with_training_pictures_of_one_class_is_refused_as_that(read):
+    with pytest.raises(BadDataset, match="has training pictures of one, good"):
+        read(paths("bottle/train/good", "bottle/test/good", "bottle/test/broken"))
+
+
 def test_an_archive_inside_the_archive_is_named(read):
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as target:
@@ -443,6 +481,13 @@ def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp
         ("Cam A", "Cam B"),
         ("1. Mai 2024", "12. Juni 2024"),
         ("May 1, 2024", "June 12, 2024"),
+        ("May 2024", "June 2024"),
+        ("mars 2024", "août 2024"),
+        ("LOC_A01", "LOC_B02"),
+        ("batch_a", "batch_b"),
+        ("rgb", "depth"),
+        ("OneDrive_1_5-1-2024", "OneDrive_2_5-1-2024"),
+        ("iCloud Photos Part 1 of 2", "iCloud Photos Part 2 of 2"),
         ("100APPLE", "101APPLE"),
         ("pets-20240501T101010Z-001", "pets-20240501T101010Z-002"),
     ],
@@ -457,6 +502,9 @@ def test_folders_inside_numbered_ones_are_the_classes(outer):
     [
         (["100APPLE", "101APPLE"], True),
         (["images_001", "images_002"], True),
+        (["2024-05-01", "2024-05-02"], True),
+        (["01.05.2024", "02.05.2024"], True),
+        (["2023", "2024"], False),
         (["c0", "c1"], False),
         (["001ROBIN", "002EAGLE"], False),
         (["Day 1", "Day 2"], False),
@@ -468,8 +516,11 @@ def test_classes_named_like_parts_of_a_collection_are_a_finding(read, labels, ex
     assert ("parts" in [note.code for note in read(paths(*labels)).notes]) is expected
 
 
-def test_views_of_each_class_are_no_warning(read):
-    found = read(paths(*[f"{c}/{view}" for c in ("cat", "dog") for view in ("front", "links")]))
+@pytest.mark.parametrize(
+    "views", [("front", "links"), ("video_1", "video_2"), ("images", "thumbnails")]
+)
+def test_views_and_videos_of_each_class_are_no_warning(views, read):
+    found = read(paths(*[f"{c}/{view}" for c in ("cat", "dog") for view in views]))
     assert found.dataset.classes == ("cat", "dog")
     assert [note.code for note in found.notes] == ["subfolders"]
 

@@ -64,6 +64,9 @@ def test_of_folders_that_repeat_each_other_some_stay():
         ({"cat": "abc", "dog": "def", "Photos": "abcdefgh"}, {"Photos"}),
         ({"class1": "abc", "class2": "def", "all": "abcdef"}, {"all"}),
         ({"cat": "abc", "dog": "def", "x2022": "ab", "x2023": "cdef"}, {"x2022", "x2023"}),
+        ({"cat": "abc", "dog": "def", "best": "ad"}, {"best"}),
+        ({"cat": "abc", "dog": "def", "test": "ad"}, set()),
+        ({"Anna": "abc", "Ben": "def", "red": "ad", "blue": "bcef"}, set()),
         ({"cat": "abc", "dog": "def", "cow": "adg"}, set()),
         ({"cat": "abc", "dog": "def", "cow": "adgh"}, set()),
         ({"cat": "abc", "cat_copy": "abcd"}, set()),  # which is which cannot be known
