@@ -365,7 +365,7 @@ def test_columns_of_one_name_in_several_tables_are_one(tmp_path):
 
 def test_a_table_in_which_most_patients_have_one_picture_groups(tmp_path):
     source = shapes.sites_zip(tmp_path, sites=6, per_site=12)
-    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    examined = intake.ingest(source, "x", tmp_path / "in", Settings())
     names = [example.name for example in examined.dataset.examples]
     patients = [max(n, 24) for n in range(len(names))]  # one of 25 pictures, 47 of one
     table = tmp_path / "patients.csv"

@@ -36,7 +36,7 @@ def test_labels_of_a_table_replace_folders_that_are_sites(tmp_path: Path) -> Non
     table = "\n".join(["file,site,species", *rows]).encode()
     (tmp_path / "upload.zip").write_bytes(zipped({**members, "list.csv": table}))
     folder = tmp_path / "intake"
-    examined = intake.take_in(tmp_path / "upload.zip", "x", folder, LIMITS)
+    examined = intake.ingest(tmp_path / "upload.zip", "x", folder, LIMITS)
     assert examined.dataset.classes == sites
     (remedy,) = [f.remedy for f in examined.findings if f.code == "other_labels" and f.remedy]
     after = intake.apply_remedies(folder, [remedy], LIMITS)
