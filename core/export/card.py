@@ -33,6 +33,7 @@ class RunDetails:
         seconds: from the first picture to the report.
         backbone: None if this version of Tusker does not know it.
         kept: what the training kept, as sentences.
+        failed: what could not be done after the report, as sentences.
         counts: of each class, its name and its pictures by split, in the order of the report.
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
@@ -66,7 +67,7 @@ class RunDetails:
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
-        self.kept = describe_choices(run)
+        self.kept, self.failed = describe_choices(run), run.failed_steps
         self.threshold = _threshold(run, self.report)
         self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
         scores = self.report.per_class

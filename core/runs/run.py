@@ -13,7 +13,7 @@ from core.runs import filenames
 from core.runs.artifacts import RunArtifacts
 from core.runs.manifest import Manifest
 from core.settings import Settings
-from core.system import files, visitors
+from core.system import files, prose, visitors
 
 SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
@@ -105,9 +105,17 @@ class Run(RunArtifacts):
         """Which epoch each phase kept."""
         return tuple(event for event in self.events() if isinstance(event, Kept))
 
+    @property
+    def failed_steps(self) -> tuple[str, ...]:
+        """What could not be done after the report, in sentences."""
+        return tuple(e.sentence for e in self.events() if isinstance(e, Note) and e.lasting)
+
     def missing_results(self, settings: Settings) -> tuple[str, ...]:
         """Why results of a complete run may be missing that follow the report, in sentences."""
-        sentences = [e.sentence for e in self.events() if isinstance(e, Note) and e.lasting]
+        sentences = [*self.failed_steps]
+        if lost := [name for name in self.manifest().files if not (self.path / name).is_file()]:
+            have = "file is" if len(lost) == 1 else "files are"
+            sentences.append(f"{len(lost):,} {have} missing in its folder: {prose.listed(lost)}.")
         with contextlib.suppress(OSError, ValueError):  # it was not trained here
             state = self.status(settings).state
             if state.ended and state is not State.FINISHED:

@@ -9,7 +9,7 @@ from core.checks import Finding, Severity
 from core.evaluation import Estimate, describe
 from core.evaluation.report import Footprint, OodScores
 from core.export import card
-from core.jobs.events import Kept
+from core.jobs.events import Kept, Note
 from core.runs.annotations import Correction, Origin
 from core.runs.filenames import FOOTPRINT, LABEL_ISSUES, LEARNING_CURVE, OOD_SCORES
 from core.runs.run import Run
@@ -161,6 +161,11 @@ def test_a_run_whose_fine_tuning_was_left_out_is_described_as_it_was_trained(run
     text = card.card(run)
     assert FROZEN not in text
     assert re.findall(VIEWS, text) == ["4"]
+
+
+def test_steps_that_failed_after_the_report_are_listed(run: Run) -> None:
+    run.job.events.append(Note(sentence="Labels were not looked at.", lasting=True))
+    assert "Labels were not looked at." in rendered_text(card.card(run))
 
 
 def test_a_continued_run_names_the_earlier_model(run: Run) -> None:
