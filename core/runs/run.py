@@ -139,8 +139,10 @@ class Run(RunArtifacts):
         """SHA-256 of the pictures that its model learned from.
 
         Raises:
-            RunDamaged: the dataset cannot be read.
+            RunDamaged: the dataset cannot be read, or the manifest lists other files.
         """
+        if self.complete:
+            self.check_listed([self.dataset.path, self.model_folder / storage.LEARNED])
         learned = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
         return learned | storage.load_learned(self.model_folder)
 

@@ -197,10 +197,20 @@ def test_changed_copies_of_what_an_earlier_model_learned_from_are_left_out_too(
     trained = trained_run()
     run, (picture, *others) = trained.run, trained.run.dataset().of("test")
     storage.save_learned(run.model_folder, run.learned() | {picture.sha256})
+    run.complete_with("again", 1, 2)
     run.keep_fingerprints(trained.pictures)
     changed = zip_of_changed_copies(trained, tmp_path)
     report = lookup.evaluate_on(str(run.path), changed, trained.settings)
     assert report.pictures == len(others)
+
+
+def test_a_run_whose_split_was_changed_is_not_evaluated(trained_run, tmp_path):
+    trained = trained_run()
+    dataset = trained.run.dataset()
+    trained.run.dataset.write(dataset.with_each("split", ("test" for _ in dataset.examples)))
+    pictures = zip_of_splits(trained, tmp_path / "learned.zip", ["test"])
+    with pytest.raises(RunDamaged, match=r"^dataset\.json of this run is not the file"):
+        lookup.evaluate_on(str(trained.run.path), pictures, trained.settings)
 
 
 def test_it_is_said_where_changed_copies_are_not_recognised(trained_run, tmp_path):
@@ -211,11 +221,13 @@ def test_it_is_said_where_changed_copies_are_not_recognised(trained_run, tmp_pat
     assert "cropped by up to a tenth" in sentence
     dataset = run.dataset()
     run.dataset.write(dataset.with_each("width", (20 for _ in dataset.examples)))
+    run.complete_with("again", 1, 2)
     (sentence,) = lookup.reservations(str(run.path), settings)
     learned = len(run.learned())
     assert sentence.startswith(f"Of {learned} pictures that the model learned from, only"), "small"
-    run.dataset.write(dataset)
     storage.save_learned(run.model_folder, run.learned() | {"0" * 64})
+    run.dataset.write(dataset)
+    run.complete_with("again", 1, 2)
     (sentence,) = lookup.reservations(str(run.path), settings)
     assert sentence.startswith("Of 1 picture that")
     (run.path / fingerprints.FILE).unlink()
