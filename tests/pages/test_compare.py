@@ -89,7 +89,7 @@ def test_the_better_run_is_named_with_its_figures(
     assert rows["Accuracy"][1].startswith(accuracies[1])
     assert rows["Macro F1"][1].endswith("better")
     assert rows["Model size"][0] == rows["Model size"][1], "equal, so neither is called smaller"
-    assert rows["Pictures trained on"] == [str(len(worse.dataset().of("train")))] * 2
+    assert rows["Training pictures"] == [str(len(worse.dataset().of("train")))] * 2
     assert cells(visitor, "Against A")["B"][:2] == ["7", "0"]
     recalls = visitor.table("Class", "Recall of A", "Recall of B")
     assert [row[0] for row in recalls] == list(worse.report().classes)

@@ -115,7 +115,7 @@ def table(columns: Sequence[Column]) -> None:
         "Time per picture": [f.time if f else "–" for f in footprints],
         "Model size": _sizes(footprints),
         "Test pictures": [f"{report.pictures:,}" for report in reports],
-        "Pictures trained on": [f"{run.learned_from:,}" for run in measured],
+        "Training pictures": [f"{run.learned_from:,}" for run in measured],
         "Backbone": [text.plain(_backbone(run.config.backbone)) for run in measured],
         "Training time": [text.duration(run.manifest.seconds) for run in measured],
     }

@@ -58,10 +58,13 @@ def _threshold(view: CompleteRun) -> None:
     if chosen is None:
         return
     st.markdown(_describe(chosen, in_force=chosen.value == annotations.threshold))
+    unseen = (
+        " The error on test pictures is shown for the current threshold only, so that nobody "
+        "chooses a threshold by it."
+    )
     st.caption(
-        "Thresholds come from validation pictures. The error on test pictures is shown for the "
-        "current threshold only, so that nobody chooses a threshold by it. The answer “Not like "
-        "the training pictures” is not counted here."
+        f"Thresholds come from validation pictures.{unseen if measured.validation else ''} The "
+        "answer “Not like the training pictures” is not counted here."
     )
     if chosen.value == annotations.threshold:
         st.caption(":material/check: This is the current threshold.")
