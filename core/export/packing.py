@@ -13,7 +13,6 @@ from core.export.card import card
 from core.export.formats import FORMATS, LABELS, Format, size
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
 from core.model import storage
-from core.runs import filenames
 from core.runs.run import BUNDLED, Run
 from core.settings import Settings
 
@@ -38,7 +37,7 @@ MODEL_FILES = {
     storage.APPEARANCE: "Brightness, colour and sharpness of the training pictures",
 }
 """Files of the model folder beside the formats, with what each is for."""
-REWRITTEN = (LABELS, PROGRAM, SPLIT_FILE, filenames.VERIFICATION)
+REWRITTEN = (LABELS, PROGRAM, SPLIT_FILE)
 """Files that every export writes again, before the manifest lists them as they are then."""
 DESCRIPTIONS = {
     **MODEL_FILES,
@@ -90,7 +89,7 @@ def write_bundle(
     others = other_files(run, settings)
     paths = [run.model_folder / form.file for form in forms]
     paths += [path for name, path in others.items() if name not in (BACKBONE_FILE, *REWRITTEN)]
-    run.check_listed(paths)
+    run.check_listed(path for path in paths if path != run.verification.path)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for form in forms:
             _add(archive, run.model_folder / form.file, form.file)

@@ -13,7 +13,7 @@ from core.runs import filenames
 from core.runs.artifacts import RunArtifacts
 from core.runs.manifest import Manifest
 from core.settings import Settings
-from core.system import files, visitors
+from core.system import files, prose, visitors
 
 SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
@@ -113,6 +113,9 @@ class Run(RunArtifacts):
     def missing_results(self, settings: Settings) -> tuple[str, ...]:
         """Why results of a complete run may be missing that follow the report, in sentences."""
         sentences = [*self.failed_steps]
+        if lost := [name for name in self.manifest().files if not (self.path / name).is_file()]:
+            have = "file is" if len(lost) == 1 else "files are"
+            sentences.append(f"{len(lost):,} {have} missing in its folder: {prose.listed(lost)}.")
         with contextlib.suppress(OSError, ValueError):  # it was not trained here
             state = self.status(settings).state
             if state.ended and state is not State.FINISHED:

@@ -77,6 +77,14 @@ def test_a_result_that_was_lost_is_damage_and_one_that_never_was_is_not(trained_
     assert run.learning_curve() is None
 
 
+def test_files_that_were_lost_are_named(trained_run):
+    trained = trained_run()
+    assert not trained.run.missing_results(trained.settings)
+    trained.run.learning_curve.path.unlink()
+    (sentence,) = trained.run.missing_results(trained.settings)
+    assert sentence == "1 file is missing in its folder: learning_curve.json."
+
+
 def test_a_run_without_a_manifest_is_unfinished(trained_run):
     trained = trained_run()
     (trained.run.path / "manifest.json").unlink()
