@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from core.dataset.folder_names import Part, divide_name, is_generic, name_key, nfc, role, words_of
 
+_UNLABELLED = {"unlabeled", "unlabelled", "unsorted"}
+
 
 class Place(NamedTuple):
     """Where a picture is.
@@ -43,9 +45,17 @@ def _has_subfolders(paths: list[list[str]]) -> bool:
 
 
 def parts_of(paths: list[list[str]]) -> list[Part | None]:
-    """The part of each path: that of the first of its folders that stands for one."""
+    """The part of each path: that of the first of its folders that stands for one.
+
+    `train/unlabeled` is no class.
+    """
     known = cache(role)
-    return [next(filter(None, map(known, path[:-1])), None) for path in paths]
+    return [
+        next(filter(None, map(known, path[:-1])), None)
+        if _UNLABELLED.isdisjoint(map(str.casefold, path[:-1]))
+        else "unlabelled"
+        for path in paths
+    ]
 
 
 def placed(paths: list[list[str]], parts: Sequence[Part | None]) -> list[Place]:

@@ -84,6 +84,8 @@ def test_a_folder_of_pictures_that_are_to_be_sorted_is_no_class(folder, read):
     found = read(paths("cat", "dog", folder, each=3))
     assert found.dataset.classes == ("cat", "dog")
     assert [n.reason for n in found.dataset.skipped] == [layout.UNLABELLED] * 3
+    inside = paths("train/cat", "train/dog", "train/unlabeled", "test/cat", "test/dog")
+    assert counts(layout.infer(inside)) == split("cat", "dog")
 
 
 def test_folders_of_a_split_without_a_class_in_common_are_a_finding(read):
