@@ -126,6 +126,8 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))
+                for note in row.notes:
+                    st.caption(f":material/info: {note}")
 
 
 def _row(picture: Picture, answer: Answer | str, classifier: Classifier) -> Row:
