@@ -30,7 +30,7 @@ HDR = (
 )
 LEFT_BY_CROP = 0.95
 """Share of an edge below which an AVIF is cropped; what some encoders pad it by is less."""
-ZEROS = bytes(64)
+ZEROS = bytes(512)
 """What no coded frame ends in, but an interrupted copy does."""
 _PQ = b"\0\x10"  # transfer characteristics of ITU-T H.273, table 3
 

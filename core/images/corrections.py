@@ -28,6 +28,8 @@ def correct_decoder(opened: ImageFile.ImageFile) -> None:
     """
     if isinstance(opened, TiffImageFile):
         _correct_tiff_decoder(opened)
+    elif opened.format == "AVIF":  # turned by its properties only, which Pillow gives as EXIF
+        opened.info.pop("xmp", None)
     elif opened.format == "PNG" and "transparency" in opened.info and opened.mode == "L":
         encoding: Any = opened.tile[0].args
         opened.info["transparency"] *= _LEVEL_STEPS.get(encoding, 1)

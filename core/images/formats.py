@@ -1,6 +1,7 @@
 """The formats that are read, and the files of pictures."""
 
 import ctypes
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,8 @@ DAMAGED = "Damaged or incomplete picture. Export or download it again."
 # Editors store their history beside a picture, in megabytes; Pillow limits the sum of all texts.
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20
 
-# libtiff reports damage on standard error, which is the host's log; Pillow raises it, too.
+# Pillow and libtiff report damage on standard error, which is the host's log; it is raised, too.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 for library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
     with suppress(OSError, AttributeError):
         for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):

@@ -131,3 +131,5 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))
+                for note in row.notes:
+                    st.caption(f":material/info: {note}")

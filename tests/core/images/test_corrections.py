@@ -167,6 +167,13 @@ def test_the_orientation_may_be_in_xmp(kind, text):
     assert decode_with_info(saved(Image.fromarray(COLOURS), kind, xmp=text)).width == HEIGHT
 
 
+def test_xmp_does_not_turn_an_avif_which_has_properties_for_that():
+    orientation = b'<x tiff:Orientation="6"/>'
+    content = saved(Image.fromarray(COLOURS), "AVIF", xmp=orientation)
+    assert orientation in content
+    assert decode_with_info(content).width == WIDTH
+
+
 @pytest.mark.parametrize(("headings", "size"), [(0, (60, 40)), (1, (60, 40)), (9, (40, 60))])
 def test_exif_of_png_may_have_the_heading_of_jpeg_once(headings, size):
     # Removing a million headings one by one would take minutes.
