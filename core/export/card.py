@@ -1,7 +1,6 @@
 """The model card: training data, evaluation and limits of a model, as Markdown."""
 
 import time
-from collections import Counter
 from importlib import metadata
 from platform import python_version
 from typing import Any
@@ -33,8 +32,8 @@ class RunDetails:
         seconds: from the first picture to the report.
         backbone: None if this version of Tusker does not know it.
         kept: what the training kept, as sentences.
-        counts: of each class, its name and its pictures by split, in the order of the report.
-        parts: number of training, validation and test pictures.
+        counts: of each class, its name and its training, validation and test pictures.
+        totals: number of training, validation and test pictures.
         duplicates: pictures that look the same as another one.
         divided_duplicates: those of them whose near-duplicate is in another split.
         origin: the run whose training was repeated. Never show its id: it is a permission.
@@ -56,12 +55,9 @@ class RunDetails:
         self.fine_tuned = run.fine_tuned
         effective = self.config if self.fine_tuned else self.config.without_fine_tuning()
         self.views = effective.augmentation.views
-        counted = Counter((example.label, example.split) for example in self.dataset.examples)
-        self.counts = tuple(
-            {"name": name} | {split: counted[label, split] for split in SPLITS}
-            for label, name in enumerate(self.dataset.classes)
-        )
-        self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
+        counts = [self.dataset.counts(split) for split in SPLITS]
+        self.counts = tuple(zip(self.dataset.classes, *counts, strict=True))
+        self.totals = tuple(map(sum, counts))
         self.duplicates, self.divided_duplicates = _duplicates(self.dataset)
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
