@@ -138,10 +138,7 @@ def _singulars(plural: str) -> list[str]:
 
 def _counts(dataset: Dataset) -> list[int]:
     """Pictures of each class; of a predefined split, its training pictures."""
-    counts = [0] * len(dataset.classes)
-    for example in dataset.examples:
-        counts[example.label] += not dataset.predefined or example.split == "train"
-    return counts
+    return dataset.counts("train" if dataset.predefined else None)
 
 
 def _with_counts(dataset: Dataset, low: int, high: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from pydantic import BaseModel
@@ -79,9 +80,10 @@ class Dataset(BaseModel, frozen=True):
     grouped_by: str = ""
     scale: Scale = AS_DECLARED
 
-    def count(self, label: int, split: Split | None = None) -> int:
-        """Number of pictures of a class, in all or in one split."""
-        return sum(e.label == label and split in (None, e.split) for e in self.examples)
+    def counts(self, split: Split | None = None) -> list[int]:
+        """Number of pictures of each class, in all or in one split."""
+        counted = Counter(e.label for e in self.examples if split in (None, e.split))
+        return [counted[label] for label in range(len(self.classes))]
 
     def of(self, split: Split) -> tuple[Example, ...]:
         """The pictures of one split, in order."""

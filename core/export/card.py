@@ -1,7 +1,6 @@
 """The model card: training data, evaluation and limits of a model, as Markdown."""
 
 import time
-from collections import Counter
 from importlib import metadata
 from platform import python_version
 from typing import Any
@@ -34,7 +33,7 @@ class RunDetails:
         backbone: None if this version of Tusker does not know it.
         choices: what the training chose and kept, in sentences.
         failed: what could not be done after the report, as sentences.
-        counts: of each class, its name and its pictures by split, in the order of the report.
+        counts: of each class, its name and its training, validation and test pictures.
         split_sizes: number of training, validation and test pictures.
         near_duplicates: number of pictures that look the same as another one.
         divided_duplicates: number of those whose duplicate is in another split.
@@ -57,12 +56,9 @@ class RunDetails:
         self.fine_tuned = run.fine_tuned
         effective = self.config if self.fine_tuned else self.config.without_fine_tuning()
         self.views = effective.augmentation.views
-        counted = Counter((example.label, example.split) for example in self.dataset.examples)
-        self.counts = tuple(
-            {"name": name} | {split: counted[label, split] for split in SPLITS}
-            for label, name in enumerate(self.dataset.classes)
-        )
-        self.split_sizes = tuple(len(self.dataset.of(split)) for split in SPLITS)
+        counts = [self.dataset.counts(split) for split in SPLITS]
+        self.counts = tuple(zip(self.dataset.classes, *counts, strict=True))
+        self.split_sizes = tuple(map(sum, counts))
         self.near_duplicates, self.divided_duplicates = _near_duplicates(self.dataset)
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()

@@ -78,7 +78,7 @@ def _change(upload: Upload, examined: Intake, settings: Settings) -> None:
     st.data_editor(
         {
             "Class": list(names),
-            "Pictures": [dataset.count(label) for label in range(len(names))],
+            "Pictures": dataset.counts(),
             "Include": [True] * len(names),
         },
         column_config={"Class": st.column_config.TextColumn(max_chars=class_names.LONGEST)},

@@ -170,12 +170,12 @@ def preview(
 
 def _strips(upload: Upload, examined: Intake) -> None:
     dataset = examined.dataset
-    most = max((dataset.count(label) for label in range(len(dataset.classes))), default=1)
-    for label, name in islice(enumerate(dataset.classes), CLASSES):
-        number = dataset.count(label)
+    counts = dataset.counts()
+    for label, name in enumerate(dataset.classes[:CLASSES]):
+        number = counts[label]
         title, strip = st.columns([1, 4], vertical_alignment="center")
         with title:
-            widgets.bar(name, number / most, f"{number:,}")
+            widgets.bar(name, number / max(counts), f"{number:,}")
         first = islice((e for e in dataset.examples if e.label == label), STRIP)
         with strip:
             gallery.strip(

@@ -146,7 +146,7 @@ def test_a_chosen_group_is_never_divided_and_every_class_is_in_every_part():
         for example in result.examples:
             parts[example.group_name].add(example.split)
         assert all(len(found) == 1 for found in parts.values())
-        assert all(result.count(label, part) for label in (0, 1) for part in SPLITS)
+        assert all(result.counts(part)[label] for label in (0, 1) for part in SPLITS)
         tested = sum(part == {"test"} for part in parts.values())
         assert known_groups.new(result) == (tested, 0)
         assert splitting.leaked(result) == 0
@@ -180,7 +180,7 @@ def test_classes_come_close_to_their_shares_though_sites_differ():
     for seed in range(30):
         result = split(pictures, validation=0.2, test=0.2, seed=seed)
         for label in (0, 1):
-            share = result.count(label, "test") / result.count(label)
+            share = result.counts("test")[label] / result.counts()[label]
             assert 0.15 <= share <= 0.25
 
 

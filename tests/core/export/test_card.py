@@ -54,7 +54,7 @@ def test_the_figures_are_those_of_the_report(run: Run) -> None:
 def test_classes_are_listed_with_their_pictures_in_each_part(run: Run) -> None:
     dataset, text = run.dataset(), card.card(run)
     for label, name in enumerate(dataset.classes):
-        counts = [dataset.count(label, split) for split in PARTS]
+        counts = [dataset.counts(split)[label] for split in PARTS]
         assert f"| {name} | {' | '.join(map(str, counts))} |" in text
     assert "| Class | " + " | ".join(PARTS.values()) + " |" in text
 

@@ -320,7 +320,7 @@ def test_a_class_of_one_picture_can_be_trained(tiny, settings, shapes_dataset, t
         ImportedDataset(rare, shapes_dataset.pictures), run_config, tmp_path / "run", settings
     )
     assert trained.run.complete
-    assert trained.run.dataset().count(2, "train") == 1
+    assert trained.run.dataset().counts("train")[2] == 1
 
 
 def is_epoch(event):

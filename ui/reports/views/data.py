@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import runs
 from core.checks import Severity
-from core.dataset import Dataset, known_groups
+from core.dataset import Dataset, Split, known_groups
 from core.dataset.grouping import GroupSource
 from core.evaluation import describe
 from core.evaluation.wording import difference
@@ -13,7 +13,7 @@ from ui import resources, state, text, widgets
 from ui.reports.views import label_issues
 from ui.reports.views.complete_run import CompleteRun
 
-SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
+SPLITS: dict[Split, str] = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def show(view: CompleteRun) -> None:
@@ -44,10 +44,7 @@ def _origin(view: CompleteRun) -> None:
 
 def _counts(dataset: Dataset) -> None:
     st.header("Pictures by class")
-    counts = {split: [0] * len(dataset.classes) for split in SPLITS}
-    for example in dataset.examples:
-        if example.split is not None:
-            counts[example.split][example.label] += 1
+    counts = {split: dataset.counts(split) for split in SPLITS}
     st.dataframe(
         {
             "Class": ["All", *dataset.classes],  # in sight without scrolling
