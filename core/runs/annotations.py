@@ -92,7 +92,7 @@ class JsonFile(Generic[Value]):
 
     Args:
         kind: type of the content.
-        missing: value if there is none that this version can read; without it, that is an error.
+        missing: value if the file is missing or damaged; without it, that is an error.
         checked: whether the file of a complete run must be the one that the manifest lists.
     """
 
@@ -116,8 +116,8 @@ class JsonFile(Generic[Value]):
         """Read the file.
 
         Raises:
-            RunDamaged: the file cannot be read, and there is no value for that or the manifest
-                lists another file; or it is `checked` and differs.
+            RunDamaged: the file cannot be read and there is no value for that, or it is not the
+                file that the manifest lists.
         """
         if self._checked:
             self._run.check_files(self._name)
@@ -125,9 +125,6 @@ class JsonFile(Generic[Value]):
             return self._adapter.validate_json(self.path.read_bytes())
         except (OSError, ValidationError) as error:
             if self._missing is not _REQUIRED:
-                # A result that was lost is not one that never was.
-                if self._run.complete and self._name != ANNOTATIONS:
-                    self._run.check_listed([self.path])
                 return self._missing
             raise RunDamaged(
                 f"{self._name} of this run cannot be read: the run is unfinished, or the file is "

@@ -60,20 +60,10 @@ def test_files_that_cannot_be_read_are_damage(trained_run, content):
         path = run.path / name
         path.unlink() if content is None else path.write_bytes(content)
     (run.path / "probabilities.npy").write_bytes(content or b"")
+    (run.path / "learning_curve.json").write_bytes(content or b"")
     for read in (run.config, run.dataset, run.report, run.probabilities, run.manifest):
         with pytest.raises(RunDamaged):
             read()
-
-
-def test_a_result_that_was_lost_is_damage_and_one_that_never_was_is_not(trained_run):
-    run = trained_run().run
-    assert run.inflation() is None
-    for damage in (lambda path: path.write_bytes(b"{"), Path.unlink):
-        damage(run.learning_curve.path)
-        with pytest.raises(RunDamaged, match=r"^learning_curve\.json of this run is not the file"):
-            run.learning_curve()
-    run.learning_curve.path.write_text('{"of": "another version"}')
-    run.complete_with("again", 1, 2)
     assert run.learning_curve() is None
 
 
