@@ -84,8 +84,7 @@ def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit)
     with run.job.lock():  # the last steps of the training write the same files
         manifest, available = run.manifest(), available_formats(run)
         # The new manifest lists every file as it is then: damage would no longer show.
-        written = WRITTEN | {run.verification.path.name}
-        run.check_files(*(name for name in manifest.files if written.isdisjoint(name.split("/"))))
+        run.check_results(WRITTEN)
         run.check_listed(run.model_folder / form.file for form in available)
         missing = [form for form in forms if form not in available]
         if not missing:

@@ -1,6 +1,7 @@
 """One run folder: its contents, and when it is complete."""
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 
 from core import __version__
@@ -22,6 +23,8 @@ EXPORT_JOB = "export-"
 """Prefix of the folder of the export job; the run's id follows."""
 OWNED = (filenames.ANNOTATIONS, filenames.ANNOTATIONS_LOCK, visitors.OWNER, filenames.PUBLISHED)
 """Files of the owner, which the manifest does not list."""
+SUFFIXES = (".json", ".npy", ".npz", "")
+"""Of results beside the folders of the model and the thumbnails."""
 REQUEST = (filenames.CONFIG, filenames.DATASET, filenames.FINDINGS, filenames.ORIGIN)
 """Files from which a training starts."""
 BUNDLED = {
@@ -194,6 +197,19 @@ class Run(RunArtifacts):
             )
         )
 
+    def check_results(self, written: Collection[str]) -> None:
+        """Compare the files of a complete run with its manifest, but for those of exports.
+
+        Args:
+            written: names of the files and folders that exports write; the verification is one.
+
+        Raises:
+            RunDamaged: a file is missing or differs, or the manifest cannot be read.
+        """
+        of_exports = {filenames.VERIFICATION, *written}
+        names = (name for name in self.manifest().files if of_exports.isdisjoint(name.split("/")))
+        self.check_files(*(name for name in names if self._is_result(self.path / name)))
+
     def _argument(self, name: str) -> Path | None:
         """A folder among the arguments of the job; None if there is none of that name."""
         try:
@@ -205,4 +221,6 @@ class Run(RunArtifacts):
         parts = path.relative_to(self.path).parts
         hidden = any(part.startswith(".") for part in parts)
         hidden |= parts[0].startswith(EXPORT_JOB)
+        # A bundle or a table that somebody wrote here.
+        hidden |= len(parts) == 1 and path.suffix not in SUFFIXES
         return not hidden and parts[0] not in (*PRIVATE, *OWNED, EVENTS, LOG, filenames.MANIFEST)

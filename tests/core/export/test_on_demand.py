@@ -170,6 +170,17 @@ def test_files_of_an_export_that_was_killed_are_written_again(litert_only):
     run.check_files(*run.manifest().files)
 
 
+def test_files_that_somebody_else_wrote_into_the_folder_do_not_matter(litert_only):
+    run, settings = litert_only
+    (run.path / "bundle.zip").write_text("first")
+    manifest = run.manifest()
+    earlier = {**manifest.files, "bundle.zip": "0" * 64}  # as earlier versions listed it
+    run.manifest.write(manifest.model_copy(update={"files": earlier}))
+    ordering.prepare(run, named(["onnx"]), settings, lambda _: None)
+    assert "bundle.zip" not in run.manifest().files
+    assert not run.missing_results(settings)
+
+
 def test_exports_by_a_later_version_leave_the_version_that_trained(litert_only):
     run, settings = litert_only
     run.manifest.write(run.manifest().model_copy(update={"tusker": "0.9"}))
