@@ -22,6 +22,10 @@ MOST_ZEROS = 1 / 8
 """Share of a WebP below which zeros may be at its end: up to 8 % in one of a single colour."""
 _PQ = re.compile(rb"\x00\x00\x00\x04cICP.\x10", re.DOTALL)
 _LONGEST_START = 512
+MOST_SEGMENTS = 10_000
+_SEGMENT = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+"""A marker of JPEG that is followed by a length; one of the others is the end."""
+_SCAN, _END = b"\xda", b"\xd9"
 _IN_PYTHON = {"ppm", "ppm_plain", "bmp_rle"}
 """Decoders that Pillow runs in Python."""
 
@@ -63,9 +67,9 @@ def check_decoder(opened: ImageFile.ImageFile, content: bytes) -> None:
             f"Pictures with this encoding may have up to {PLAIN_PIXELS:,} pixels; this one has "
             f"{size[0]} × {size[1]}. Save it as PNG or JPEG."
         )
-    if not isinstance(opened, JpegImageFile):
+    if not isinstance(opened, JpegImageFile) or not opened.fp:
         return
-    scans = content.count(b"\xff\xda")
+    scans = _scans(content, opened.fp.tell())
     if scans * area(size) > SCAN_PIXELS and scans > 20:
         raise BadImage(
             f"This JPEG draws its {area(size):,} pixels {scans} times over. Save it again as an "
@@ -93,6 +97,22 @@ def cost_of_tables(size: tuple[int, int], content: bytes) -> int:
         return 0
     most = 8 * len(content) // GROUP_BITS
     return GROUP_COST * min(MOST_GROUPS, area(size) // GROUP_AREA, most)
+
+
+def _scans(content: bytes, at: int) -> int:
+    """Scans of a JPEG; what follows its end, such as the film of a motion photo, has none.
+
+    Args:
+        at: end of the first scan header.
+    """
+    scans = 1
+    for _ in range(MOST_SEGMENTS):
+        marker = _SEGMENT.search(content, at)
+        if not marker or marker[1] == _END:
+            return scans
+        scans += marker[1] == _SCAN
+        at = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+    return MOST_SEGMENTS
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from core.errors import BadImage
 
-TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
+# All tags of a TIFF or EXIF directory together; Photoshop stores layers in one.
+TAG_BYTES = 32 << 20
 TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}

@@ -270,8 +270,18 @@ def test_pictures_whose_decoder_reads_pixel_by_pixel_are_read():
 
 def test_bytes_between_the_segments_of_a_jpeg_hide_nothing():
     content = jpeg_of_many_scans()
+    second = content.index(b"\xff\xda", content.index(b"\xff\xda") + 2)
     with pytest.raises(BadImage, match="times over"):
         decode(content[:20] + b"\0" + content[20:])
+    for between in (b"\xff\x01", b"\xff\xfe\0\4\xff\xd9"):
+        with pytest.raises(BadImage, match="times over"):
+            decode(content[:second] + between + content[second:])
+
+
+def test_the_film_of_a_motion_photo_has_no_scans():
+    photo = saved(Image.new("RGB", (4_000, 4_000)), "JPEG")
+    film = b"\0\0\0\x18ftypmp42" + b"\xff\xda\1\2" * 1_000
+    assert decode(photo + film, shorter_edge=100).shape == (500, 500, 3)
 
 
 def test_a_jpeg_that_is_damaged_after_its_last_row_is_read_once_more_only(monkeypatch):

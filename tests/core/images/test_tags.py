@@ -104,6 +104,17 @@ def test_long_directories_that_overlap_are_not_read_over_and_over(tmp_path: Path
     assert read_by_has_pages(path) < 10_000
 
 
+def test_a_tiff_with_layers_of_photoshop_is_read_and_one_of_larger_tags_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "layers.tif"
+    Image.new("L", (64, 16)).save(path, "TIFF", tiffinfo={37_724: bytes(20 << 20)})
+    assert images.decode(path, limits=Settings()).shape == (16, 64, 3)
+    Image.new("L", (64, 16)).save(path, "TIFF", tiffinfo={37_724: bytes(40 << 20)})
+    with pytest.raises(BadImage, match="too large tags"):
+        images.decode(path, limits=Settings())
+
+
 def test_a_raw_file_is_refused_wherever_its_tags_are(tmp_path: Path) -> None:
     sub_directories = struct.pack("<HHII", 330, 4, 1, 0)
     tags = [sub_directories, *[NO_TAG] * 40, REDUCED]
