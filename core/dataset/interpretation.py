@@ -85,6 +85,7 @@ def interpret(
     )
     inferred = replace(labels.layout, assignments=assignments)
     interpretation = labels._replace(layout=inferred)
+    _check_pictures(name, pictures, files, others)
     fewest = 2 if expect_classes == "several" else 1
     _check_classes(name, pictures, interpretation, files, others, fewest)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
@@ -185,6 +186,27 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
     return None not in roles and "train" in roles
 
 
+def _check_pictures(
+    name: str, pictures: Sequence[str], files: Extraction, others: Sequence[Member]
+) -> None:
+    """Check that there are pictures."""
+    if pictures:
+        return
+    nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
+    nested += [member.name for member in others if is_archive(member.name)]  # of a folder
+    if nested:
+        raise BadDataset(
+            f"{name} contains an archive, {nested[0]}, and no pictures. Unpack that archive and "
+            "upload its class folders."
+        )
+    largest = max(others, key=lambda member: member.path.stat().st_size, default=None)
+    packed = f" {largest.name} holds none that can be read." if largest else ""
+    raise BadDataset(
+        f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
+        f"its own folder.{_about_links(files)}"
+    )
+
+
 def _check_classes(
     name: str,
     pictures: Sequence[str],
@@ -195,20 +217,6 @@ def _check_classes(
 ) -> None:
     """Check that there are enough classes."""
     inferred, _, source, _ = interpretation
-    nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
-    nested += [member.name for member in others if is_archive(member.name)]  # of a folder
-    if not inferred.assignments and nested:
-        raise BadDataset(
-            f"{name} contains an archive, {nested[0]}, and no pictures. Unpack that archive and "
-            "upload its class folders."
-        )
-    if not inferred.assignments:
-        largest = max(others, key=lambda member: member.path.stat().st_size, default=None)
-        packed = f" {largest.name} holds none that can be read." if largest else ""
-        raise BadDataset(
-            f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
-            f"its own folder.{_about_links(files)}"
-        )
     classes = inferred.classes
     pictures_found = prose.count(len(inferred.assignments))
     enough = len(classes) >= fewest_classes
