@@ -6,9 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from core.archive.inspection import LINKED_FOLDER
-from core.archive.sources import is_archive
-from core.archive.unpacking import NESTED, OTHER_FILE, SPREADSHEETS, Extraction, Member
+from core.archive.unpacking import Extraction, Member
 from core.dataset import (
     combining,
     file_names,
@@ -16,28 +14,12 @@ from core.dataset import (
     label_files,
     layout,
     reading_findings,
+    refusals,
     repeats,
-    tables,
 )
 from core.dataset.findings import Finding, warns
-from core.errors import BadDataset, NoClasses
-from core.images.formats import READABLE
-from core.settings import MEGABYTE
-from core.system import prose
+from core.errors import BadDataset
 
-# Files that may have labels, but are not read.
-_UNREAD = (
-    *SPREADSHEETS,
-    ".parquet",
-    ".mat",
-    ".arrow",
-    ".lst",
-    ".yaml",
-    ".yml",
-    ".pkl",
-    ".db",
-    ".csv.gz",
-)
 # Columns that rather say something about the pictures of a class than name it.
 _REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
@@ -96,8 +78,9 @@ def interpret(
     )
     inferred = replace(labels.layout, assignments=assignments)
     interpretation = labels._replace(layout=inferred)
+    refusals.check_pictures(name, pictures, files, others)
     fewest = 2 if expect_classes == "several" else 1
-    _check_classes(name, pictures, interpretation, files, others, fewest)
+    refusals.check_classes(name, pictures, inferred, labels.source, files, others, fewest)
     lists = [member.name for member in others if folder_names.may_list_split(member.name)]
     notes = (
         *labels.notes,
@@ -136,7 +119,7 @@ def _find_labels(
 
 def _are_enough(folders: layout.Layout, expectation: ClassExpectation) -> bool:
     """Whether no other labels than those of folders are needed."""
-    if _is_flat_split(folders):
+    if refusals.is_flat_split(folders):
         return False
     if len(folders.classes) == 1:
         return expectation == "any" and not folder_names.is_generic(folders.classes[0])
@@ -188,113 +171,3 @@ def _are_parts(comparison: combining.Comparison) -> bool:
 def _are_numbered(labels: Iterable[str]) -> bool:
     """Whether names differ only in their numbers."""
     return len({re.sub(r"\d+", "", label) for label in labels}) == 1
-
-
-def _is_flat_split(inferred: layout.Layout) -> bool:
-    """Whether all classes are named like parts of a split."""
-    roles = {folder_names.role(label) for label in inferred.classes}
-    return None not in roles and "train" in roles
-
-
-def _check_classes(
-    name: str,
-    pictures: Sequence[str],
-    interpretation: Interpretation,
-    files: Extraction,
-    others: Sequence[Member],
-    fewest_classes: int,
-) -> None:
-    """Check that there are enough classes."""
-    inferred, _, source, _ = interpretation
-    nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
-    nested += [member.name for member in others if is_archive(member.name)]  # of a folder
-    if not inferred.assignments and nested:
-        raise BadDataset(
-            f"{name} contains an archive, {nested[0]}, and no pictures. Unpack that archive and "
-            "upload its class folders."
-        )
-    if not inferred.assignments:
-        largest = sorted(others, key=lambda member: -member.path.stat().st_size)
-        unread = [member.name for member in largest]
-        unread += [entry.name for entry in files.skipped if entry.reason == OTHER_FILE]
-        packed = f" {unread[0]} holds none that can be read." if unread else ""
-        raise BadDataset(
-            f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
-            f"its own folder.{_about_links(files)}"
-        )
-    classes = inferred.classes
-    pictures_found = prose.count(len(inferred.assignments))
-    enough = len(classes) >= fewest_classes
-    reasons = {assigned.reason for assigned in inferred.assignments}
-    if not enough and layout.MASK in reasons:
-        raise BadDataset(
-            f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
-            "Leave the masks out, and put the pictures of each class into one folder."
-        )
-    if enough and (source or not _is_flat_split(inferred)):
-        return
-    if source:
-        only = f", and only {prose.listed(classes)}" if classes else ""
-        labelled = sum(bool(label) for label, _ in source.labels.values())
-        problem = (
-            f"Expected labels of at least two classes in {source.source} of {name}; it gives a "
-            f"label to {labelled:,} of {pictures_found}{only}. Add the other rows, or use one "
-            "folder per class."
-        )
-    elif not classes:
-        where = "in folders by year" if repeats.BY_YEAR in reasons else "at the top level"
-        problem = (
-            f"No class folders in {name}. Found {pictures_found} {where}. Put each class in its "
-            "own folder: flowers/rose/…, flowers/tulip/…"
-        )
-    elif _is_flat_split(inferred):
-        problem = (
-            f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
-            "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
-        )
-    else:
-        one = "training pictures of one" if layout.NO_TRAINING in reasons else "one"
-        problem = (
-            f"Expected at least two classes; {name} has {one}, {classes[0]}. Add a folder "
-            "with pictures of something else."
-        )
-    advice = _about_tables(pictures, others, files, source) or _about_links(files)
-    raise NoClasses(problem + advice)
-
-
-def _about_tables(
-    pictures: Sequence[str],
-    others: Sequence[Member],
-    files: Extraction,
-    source: label_files.Labels | None,
-) -> str:
-    """Advice about a file that may have the labels, but was not understood; empty without one."""
-    names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
-    if unread := next((name for name in names if name.lower().endswith(_UNREAD)), ""):
-        return f" If {unread} has the labels, save it as CSV."
-    large = (m for m in others if m.name.lower().endswith(label_files.TABLES))
-    if table := next((m.name for m in large if not tables.is_small(m.path)), ""):
-        most = tables.LARGEST // MEGABYTE
-        return f" If {table} has the labels, leave rows or columns out: at most {most} MB are read."
-    of_one = {PurePosixPath(picture).stem for picture in pictures}  # `1.json`, `1.jpg.json`
-    used = source.files if source else ()
-    unused = (
-        name
-        for name in names
-        if name.lower().endswith(label_files.TABLES)
-        and name not in used
-        and folder_names.role(PurePosixPath(name).stem) != "unlabelled"
-        and PurePosixPath(name).name.split(".")[0] not in of_one
-    )
-    if table := next(unused, ""):
-        return (
-            f" If {table} has the labels, give each of its rows the name of a file, such as "
-            f"{pictures[0]}, and a label."
-        )
-    return ""
-
-
-def _about_links(files: Extraction) -> str:
-    """Advice if class folders may be missing because they are links; empty without links."""
-    link = next((entry.name for entry in files.skipped if entry.reason == LINKED_FOLDER), "")
-    return f" {link} is a link, which is not followed: put what it leads to there." if link else ""

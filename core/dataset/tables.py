@@ -17,7 +17,7 @@ from core.archive.sources import is_picture
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
 from core.dataset.folder_names import printable
-from core.dataset.lookup import Lookup, Match, without_zeros
+from core.dataset.picture_lookup import Lookup, Match, without_zeros
 from core.dataset.table_columns import TableColumn, is_value
 from core.settings import MEGABYTE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import BadImage, NotEnoughResources
 from core.settings import Settings
-from core.system import malloc
+from core.system import files, malloc
 
 # Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
 SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG, or frames of AVIF and HEIC
@@ -72,7 +72,8 @@ class Budget:
         Raises:
             NotEnoughResources: the others take too long.
         """
-        if isinstance(source, bytes) or self._most is None or not _is_large(source):
+        size = 0 if isinstance(source, bytes) else files.modified(source)[1]
+        if self._most is None or size <= LARGE_FILE:
             yield
             return
         if not self._file.acquire(timeout=PATIENCE_SECONDS):
@@ -106,13 +107,6 @@ class Budget:
         if self._most is None or pixels <= WITHOUT_WAITING * self._most:
             return True
         return not self._held or self._held + pixels <= self._most
-
-
-def _is_large(path: Path) -> bool:
-    try:
-        return path.stat().st_size > LARGE_FILE
-    except OSError:  # reading it says why
-        return False
 
 
 BUDGET = Budget()
