@@ -55,7 +55,7 @@ def check_raw(file: bytes) -> None:
     entries = tiff.entries()
     tags = {tag for tag, *_ in entries}
     partial = tiff.subfile_type(entries) & _COPY_OR_MASK
-    if _DNG_VERSION in tags or (partial and _SUB_IFDS in tags) or file[8:10] == b"CR":
+    if _DNG_VERSION in tags or (partial and _SUB_IFDS in tags) or file[8:11] == b"CR\2":
         raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
     if partial and tiff.has_pages():
         raise BadImage(
