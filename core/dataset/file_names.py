@@ -24,11 +24,11 @@ _SPACES = str.maketrans("._-", "   ")
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(levels.DATE)
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
-# Words that programs and cameras put into names; cameras put theirs before a number.
-_CAMERAS = vocabulary("""
-img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan frame pxl mvimg pano vid
-""")
+# Words that cameras put before a number, but that no class ends in, unlike `door frame`.
+_CAMERAS = vocabulary("img image dsc dscn dscf dcim pict pic pxl mvimg vid")
+# Words that programs and cameras put into names.
 _PROGRAMS = _CAMERAS | vocabulary("""
+imagen bild photo picture foto scan frame pano
 screenshot wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """)
@@ -63,6 +63,7 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         }
         return Labels("the file names of a Teachable Machine project", projected)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
+    needed = needed or [*pictures]  # all are in `unsorted`
     stems = {name: _DATE.sub("", PurePosixPath(name).stem) for name in pictures}
     for label_of in (_before_number, _behind_number):
         words = {name: label for name, stem in stems.items() if (label := label_of(stem))}
