@@ -64,7 +64,7 @@ class Comparison:
         """A finding about pictures whose label in a table names another class than their folder.
 
         Columns of which most values name no class are about something else. That is said unless
-        they only give each class another name.
+        they only give each class another name, or hardly divide the pictures into classes.
         """
         labels = {label for _, label in self.pairs}
         differ = sum(
@@ -74,7 +74,8 @@ class Comparison:
         )
         if sum(name_key(label) in self.named for label in labels) * 2 < len(labels):
             folders = {folder for folder, _ in self.pairs}
-            if len(self.pairs) == len(labels) == len(folders):
+            renames = len(self.pairs) == len(labels) == len(folders)
+            if renames or not 1 < len(labels) <= self.pairs.total() / 2:
                 return ()
             sentence = (
                 f"Other labels than those of the folders are in {self.source.source}: "
