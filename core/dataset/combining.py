@@ -81,22 +81,28 @@ class Comparison:
                 f"Other labels than those of the folders are in {self.source.source}: "
                 f"{prose.listed(sorted(labels))}. The folders were used."
             )
-            return (informs("other_labels", sentence, remedy=self._relabelling()),)
+            return (informs("other_labels", sentence, remedy=self._relabelling({})),)
         if not differ:
             return ()
         sentence = (
             f"The folders of {differ:,} of {prose.count(self.pairs.total())} say another class "
             f"than {self.source.source}. The folders were used."
         )
-        return (warns("labels_differ", sentence, remedy=self._relabelling()),)
+        pairs = zip(self.pictures, self.folders.assignments, strict=True)
+        of_folders = {picture: assigned.label for picture, assigned in pairs if assigned.label}
+        return (warns("labels_differ", sentence, remedy=self._relabelling(of_folders)),)
 
-    def _relabelling(self) -> Remedy:
-        """The labels of the table instead of the classes of the folders."""
-        labels = {
-            picture: printable(self.source.labels[picture][0])
-            for picture in self.pictures
-            if self.source.labels.get(picture, ("", None))[0]
-        }
+    def _relabelling(self, others: dict[str, str]) -> Remedy:
+        """The labels of the table instead of the classes of the folders.
+
+        Args:
+            others: labels of pictures that have none in the table; without one, they are left out.
+        """
+        labels = {**others}
+        for picture in self.pictures:
+            label, _ = self.source.labels.get(picture, ("", None))
+            if label:
+                labels[picture] = self.named.get(name_key(label), printable(label))
         label = f"Use {self.source.source}"
         return Remedy(
             kind="relabel", label=label, files=tuple(labels), names=tuple(labels.values())

@@ -231,6 +231,9 @@ def test_a_table_that_contradicts_the_folders_is_a_finding(read):
     swapped = lines("file,label", lambda n: f"{pictures[n]},{('dog', 'cat')[n // 4]}")
     found, _, notes = read({"labels.csv": swapped}, pictures)
     assert found["cat/cat0.jpg"] == "cat" and "8 of 8" in notes["labels_differ"].sentence
+    corrections = "file,label\ncat0.jpg,Dog\ncat1.jpg,cat\ndog0.jpg,dog\n"
+    remedy = read({"labels.csv": corrections}, pictures)[2]["labels_differ"].remedy
+    assert remedy.files == tuple(pictures) and remedy.names == ("dog", *["cat"] * 3, *["dog"] * 4)
     finer = lines("file,breed", lambda n: f"{pictures[n]},{pictures[n][:3]}{n % 2}")
     assert "labels_differ" not in read({"breeds.csv": finer}, pictures)[2]
 
