@@ -89,13 +89,13 @@ def _divided(labels: Collection[str]) -> dict[str, LabelAndSplit]:
 
     The classes of all parts must be those of training: `test tube` is one beside `training shoe`.
     """
-    pairs = {label: (divide_name(label)[-1], role(label)) for label in labels}
-    pairs |= {label: ("", part) for label, (name, part) in pairs.items() if part and name == label}
+    pairs: dict[str, LabelAndSplit] = {}
+    for label in labels:
+        part, name = role(label), divide_name(label)[-1]
+        pairs[label] = ("" if part and name == label else name, part)
     trained = {name for name, part in pairs.values() if part == "train"} - {""}
-    is_split = all(part for _, part in pairs.values()) and len(trained) > 1
-    return (
-        dict(pairs) if is_split and {name for name, _ in pairs.values()} <= trained | {""} else {}
-    )
+    is_split = all(part and name in {*trained, ""} for name, part in pairs.values())
+    return pairs if is_split and len(trained) > 1 else {}
 
 
 def _before_number(stem: str) -> str:
