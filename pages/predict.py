@@ -10,10 +10,7 @@ frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(
-        "Name what you see, train your own classes, and know how far to trust the answer.",
-        width="content",
-    )
+    st.caption("Name what you see, and know how far to trust the answer.", width="content")
     st.page_link("pages/train.py", label="Train your own classes", icon=":material/school:")
 
 inputs, outputs = st.columns([2, 3], gap="large")

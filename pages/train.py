@@ -47,7 +47,12 @@ st.header("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
 compare = partial(bakeoff.offer, upload, examined, settings) if model is None else None
-chosen = settings_form.choose(forecast, intake.preview(upload, examined, settings), compare)
+chosen = settings_form.choose(
+    forecast,
+    intake.preview(upload, examined, settings),
+    compare,
+    expanded=upload.comparison.exists,
+)
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
 

@@ -142,7 +142,6 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     st.dataframe(
         {
             "Format": [TITLES[result.file] for result in passed],
-            "Test pictures": [result.pictures for result in passed],
             "Same class": [text.percent(result.agreement) for result in passed],
             "Same verdict": [text.percent(result.verdicts) for result in passed],
             "Largest difference": [_difference(result) for result in passed],

@@ -10,7 +10,7 @@ from core import intake
 from core.errors import RunDamaged, TuskerError
 from core.estimating import estimate
 from core.evaluation import Report
-from core.evaluation.wording import figures
+from core.evaluation.wording import figures, is_better
 from core.export import card
 from core.jobs import State, Status
 from core.jobs.events import Epoch, Event, Kept, Step
@@ -133,12 +133,12 @@ def finished(run: Run, settings: Settings) -> None:
             f"**Accuracy {value} %** on {text.count(report.pictures, 'picture')} that the training "
             f"has not seen (95 % confidence interval: {low}–{high} %)."
         )
-        if report.baseline.gain.low > 0:
+        if is_better(report.accuracy, report.baseline):
             st.success(accuracy, icon=":material/check_circle:")
         else:
             common = text.plain(report.classes[report.baseline.label])
             st.info(
-                f"{accuracy} Not shown to be better than always answering {common}.",
+                f"{accuracy} Not shown to be better than always predicting {common}.",
                 icon=":material/info:",
             )
     with st.container(horizontal=True):

@@ -133,6 +133,14 @@ def promise(level: float) -> str:
     return f"the right class is in the set for {rounded(100 * level, 0)} % of pictures"
 
 
+def is_better(accuracy: Estimate, baseline: Baseline) -> bool:
+    """Whether an accuracy is shown to be better than that of the most common class.
+
+    Either interval may show it. In small test sets, that of the paired gain is too wide.
+    """
+    return baseline.gain.low > 0 or accuracy.low > baseline.accuracy.value
+
+
 def headline(
     correct: int,
     accuracy: Estimate,
@@ -163,7 +171,7 @@ def headline(
         sentence += f" on {prose.count(new_groups.groups, 'group')} not seen in training"
         if new_groups.alone:
             sentence += f" and {prose.count(new_groups.alone)} without a group"
-    if baseline.gain.low <= 0:
+    if not is_better(accuracy, baseline):
         common = classes[baseline.label]
         sentence += f", not shown to be better than always predicting {common}"
     if leaked:

@@ -116,7 +116,8 @@ class Run(RunArtifacts):
     def missing_results(self, settings: Settings) -> tuple[str, ...]:
         """Why results of a complete run may be missing that follow the report, in sentences."""
         sentences = [*self.failed_steps]
-        if lost := [name for name in self.manifest().files if not (self.path / name).is_file()]:
+        listed = ((name, self.path / name) for name in self.manifest().files)
+        if lost := [n for n, path in listed if self._is_result(path) and not path.is_file()]:
             have = "file is" if len(lost) == 1 else "files are"
             sentences.append(f"{len(lost):,} {have} missing in its folder: {prose.listed(lost)}.")
         with contextlib.suppress(OSError, ValueError):  # it was not trained here

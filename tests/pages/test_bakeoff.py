@@ -80,7 +80,9 @@ def test_a_comparison_starts_with_one_press_and_is_there_for_the_next_visit(
     assert job.recorded().state is State.QUEUED
     assert job.spec().arguments["config"]["seed"] == 5
     assert COMPARE not in visitor.buttons()
-    next_visit = Visitor().open("train", upload=upload.id)
+    next_visit = Visitor()
+    del next_visit.at.session_state["advanced"]  # which is folded in a new session
+    next_visit.open("train", upload=upload.id)
     assert COMPARE not in next_visit.buttons()
     assert "Cancel" in next_visit.buttons()
 

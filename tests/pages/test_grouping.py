@@ -13,9 +13,10 @@ from core.runs import Run
 from core.settings import Settings
 from tests.pages.conftest import finish_intake
 from tests.pages.visitor import Visitor
-from tests.shapes import sites_zip
+from tests.shapes import draw, encoded, sites_zip, zipped
 
 TOGETHER = "Keep together in training or test"
+PLACES = ("bay", "hill", "lake", "mill", "north", "port")
 
 
 @pytest.fixture
@@ -73,6 +74,25 @@ def test_a_table_beside_the_pictures_groups_them(
     visitor.press("Start training")
     groups = [example.group_name for example in run_of_visitor(visitor).dataset().examples]
     assert groups == [f"w{number // 2 % 7}" for number in range(len(groups))]
+
+
+def test_folders_are_no_groups_any_more_once_they_are_classes_again(
+    visitor: Visitor, host: Settings, tmp_path: Path
+) -> None:
+    names = [f"{place}/{number}.jpg" for place in PLACES for number in range(8)]
+    members = {name: encoded(draw(i % 2, i)) for i, name in enumerate(names)}
+    rows = "".join(f"{name},{('circle', 'square')[i % 2]}\n" for i, name in enumerate(names))
+    archive = tmp_path / "places.zip"
+    archive.write_bytes(zipped(members | {"labels.csv": f"file,species\n{rows}".encode()}))
+    upload = Upload(host.home / "uploads" / ("0b" * 16))
+    intake.ingest(archive, "Sites", upload.path, host)
+    finish_intake(upload.job)
+    visitor.open("train", upload=upload.id).press("Use the column species of labels.csv")
+    visitor.fill(TOGETHER, "folder").press("Undo")
+    assert "6 classes" in visitor.text()
+    assert not visitor.at.error
+    visitor.press("Use the column species of labels.csv")
+    assert visitor.value(TOGETHER) == "folder"
 
 
 def test_each_table_of_another_tab_groups_the_pictures_of_this_one(

@@ -21,7 +21,8 @@ WHY = (
 def grouped(upload: Upload, examined: Intake) -> Intake:
     """The intake with its pictures grouped as this visitor chose."""
     current = choices.read(upload.path)
-    if not current.group:
+    # What is no longer offered was a folder that is a class again.
+    if current.group not in {suggestion.by for suggestion in examined.groupings}:
         return examined
     try:
         stored = files.modified(upload.path / intake.FILE)

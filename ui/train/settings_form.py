@@ -27,12 +27,15 @@ Render = Callable[[TrainingConfig, int], list[np.ndarray]]
 Compare = Callable[[TrainingConfig | None], None]
 
 
-def choose(forecast: Forecast, render: Render, compare: Compare | None) -> TrainingConfig | None:
+def choose(
+    forecast: Forecast, render: Render, compare: Compare | None, *, expanded: bool
+) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
         render: renders the views of one of the pictures, with the edge in pixels, as a preview.
         compare: offers to compare backbones; None if there is no choice of them.
+        expanded: whether Advanced is open at first.
     """
     chosen = widgets.choice(
         "How thoroughly?",
@@ -57,7 +60,9 @@ def choose(forecast: Forecast, render: Render, compare: Compare | None) -> Train
         )
     advanced = AdvancedSettings(chosen, forecast)
     config = advanced.config
-    box = st.expander("Advanced", icon=":material/tune:", key="advanced", on_change="rerun")
+    box = st.expander(
+        "Advanced", expanded, icon=":material/tune:", key="advanced", on_change="rerun"
+    )
     if box.open:  # a browser draws the rest of the page in half the time
         with box:
             _draw(advanced, render)
