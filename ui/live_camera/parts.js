@@ -64,7 +64,7 @@ async function writeCache(hash, content) {
 }
 
 /**
- * The reverse of `core.live.parts.squeeze`.
+ * The reverse of `core.live.parts.compress`.
  * @param {BlobPart} squeezed
  */
 export async function expand(squeezed) {
