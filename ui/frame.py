@@ -1,4 +1,4 @@
-"""The start of every page through `app.py`, and what a page says that cannot go on."""
+"""The start of every page through `app.py`, old links, and what a page says that cannot go on."""
 
 import errno
 import secrets
@@ -8,7 +8,7 @@ from filelock import Timeout
 
 from core.errors import TuskerError
 from core.system import log
-from ui import internals, widgets
+from ui import internals, state, widgets
 
 SORRY = (
     "Sorry, something went wrong. Try again. If it happens again, tell the host of this server: "
@@ -25,6 +25,7 @@ def enter() -> None:
     """
     if internals.opened_without_navigation():
         st.rerun()
+    state.translate_old_link()
 
 
 def name_tab(name: str) -> None:

@@ -48,6 +48,13 @@ STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
 LIST_PARAMETERS = (FIND, SORT, STATE, TAG, LIST_PAGE)
+OLD_VALUES = {
+    ONLY: {"Right": "Correct"},
+    VERDICT: {"sure": "Sure", "not sure": "Not sure", "unlike": "Not like the training pictures"},
+    STATE: {"waiting": "Queued", "learning": "Training"}
+    | {n.lower(): n for n in ("Any", "Finished", "Failed", "Cancelled", "Interrupted", "Damaged")},
+}
+"""Values in links from earlier versions, by parameter, with their present names."""
 
 # Session-state keys.
 ARRIVED = "arrived"
@@ -84,6 +91,14 @@ PICTURE = "report_picture"
 def parameter(name: str) -> str:
     """A query parameter, or an empty string."""
     return str(st.query_params.get(name, ""))
+
+
+def translate_old_link() -> None:
+    """Give widgets the present names of values in links from earlier versions."""
+    for name, values in OLD_VALUES.items():
+        # Widgets take their first value from the address unless it is in the session state.
+        if parameter(name) in values and name not in st.session_state:
+            st.session_state[name] = values[parameter(name)]
 
 
 def show_run(run_id: str = "") -> None:

@@ -181,8 +181,8 @@ def test_every_picture_is_listed_the_wrong_ones_first(
         assert f"Actual: {report.classes[prediction.label]}" in visitor.text()
 
 
-@pytest.mark.parametrize("only", ["Wrong", "Correct"])
-def test_the_address_holds_the_filters(
+@pytest.mark.parametrize("only", ["Wrong", "Right"])
+def test_the_address_and_old_links_hold_the_filters(
     visitor: Visitor, run: Run, report: Report, only: str
 ) -> None:
     file_name = report.predictions[0].name.rpartition("/")[2]
@@ -193,7 +193,7 @@ def test_the_address_holds_the_filters(
     expected = [
         prediction
         for prediction in report.predictions
-        if (prediction.label == prediction.predicted) == (only == "Correct")
+        if (prediction.label == prediction.predicted) == (only == "Right")
         and prediction.label == report.predictions[0].label
         and file_name in prediction.name
     ]
@@ -209,7 +209,7 @@ def test_pictures_are_filtered_by_probability_and_by_verdict(
     ]
     run.annotate(lambda prediction: prediction.model_copy(update={"threshold": middle}))
     ood_scores = run.ood_scores()
-    visitor.open("reports", run=run.id, view="Pictures", answered="Not sure")
+    visitor.open("reports", run=run.id, view="Pictures", answered="not sure")
     unsure = [
         prediction
         for index, prediction in enumerate(report.predictions)

@@ -105,7 +105,7 @@ def test_the_address_says_in_which_order(
         ({"find": "alert(1)"}, ["Cars", "Birds", "Flowers"]),  # of a class
         ({"find": "odd_names"}, ["Cars", "Birds", "Flowers"]),  # of the data
         ({"find": "digits"}, [samples.DIGITS]),
-        ({"state": "Failed"}, ["Cars"]),
+        ({"state": "failed"}, ["Cars"]),
         ({"tag": "garden"}, ["Birds", "Flowers"]),
         ({"tag": "garden", "find": "bird"}, ["Birds"]),
         ({"state": "no such state"}, ["Cars", "Birds", "Flowers", samples.DIGITS]),
@@ -122,7 +122,7 @@ def test_runs_are_found_by_the_address(
 def test_without_matches_all_runs_are_one_press_away(
     visitor: Visitor, three_runs: dict[str, Run]
 ) -> None:
-    visitor.open("reports", find="nothing of the kind", state="Failed")
+    visitor.open("reports", find="nothing of the kind", state="failed")
     assert "No run matches." in visitor.text()
     visitor.press("Show all runs")
     assert len(listed(visitor)) == 4
