@@ -1,4 +1,4 @@
-"""Exports are ordered per run, prepared behind all trainings, and listed in the manifest."""
+"""Exports are requested per run, prepared behind all trainings, and listed in the manifest."""
 
 from threading import Thread
 
