@@ -91,7 +91,7 @@ def predict(
                     labels[row.predictions[0].label] += 1
                 for add in adds:
                     add(row)
-                for note in row.notes:
+                for note in () if tables else row.notes:
                     warn(f"{row.file}: {note}")
                 if row.verdict is None:
                     warn(f"{row.file}: {row.problem}")

@@ -64,7 +64,7 @@ class Comparison:
         """A finding about pictures whose label in a table names another class than their folder.
 
         Columns of which most values name no class are about something else. That is said unless
-        they only give each class another name.
+        they only give each class another name, or hardly divide the pictures into classes.
         """
         labels = {label for _, label in self.pairs}
         differ = sum(
@@ -74,28 +74,35 @@ class Comparison:
         )
         if sum(name_key(label) in self.named for label in labels) * 2 < len(labels):
             folders = {folder for folder, _ in self.pairs}
-            if len(self.pairs) == len(labels) == len(folders):
+            renames = len(self.pairs) == len(labels) == len(folders)
+            if renames or not 1 < len(labels) <= self.pairs.total() / 2:
                 return ()
             sentence = (
                 f"Other labels than those of the folders are in {self.source.source}: "
                 f"{prose.listed(sorted(labels))}. The folders were used."
             )
-            return (informs("other_labels", sentence, remedy=self._relabelling()),)
+            return (informs("other_labels", sentence, remedy=self._relabelling({})),)
         if not differ:
             return ()
         sentence = (
             f"The folders of {differ:,} of {prose.count(self.pairs.total())} say another class "
             f"than {self.source.source}. The folders were used."
         )
-        return (warns("labels_differ", sentence, remedy=self._relabelling()),)
+        pairs = zip(self.pictures, self.folders.assignments, strict=True)
+        of_folders = {picture: assigned.label for picture, assigned in pairs if assigned.label}
+        return (warns("labels_differ", sentence, remedy=self._relabelling(of_folders)),)
 
-    def _relabelling(self) -> Remedy:
-        """The labels of the table instead of the classes of the folders."""
-        labels = {
-            picture: printable(self.source.labels[picture][0])
-            for picture in self.pictures
-            if self.source.labels.get(picture, ("", None))[0]
-        }
+    def _relabelling(self, others: dict[str, str]) -> Remedy:
+        """The labels of the table instead of the classes of the folders.
+
+        Args:
+            others: labels of pictures that have none in the table; without one, they are left out.
+        """
+        labels = {**others}
+        for picture in self.pictures:
+            label, _ = self.source.labels.get(picture, ("", None))
+            if label:
+                labels[picture] = self.named.get(name_key(label), printable(label))
         label = f"Use {self.source.source}"
         return Remedy(
             kind="relabel", label=label, files=tuple(labels), names=tuple(labels.values())

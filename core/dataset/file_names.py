@@ -24,11 +24,11 @@ _SPACES = str.maketrans("._-", "   ")
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE = re.compile(levels.DATE)
 _TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
-# Words that programs and cameras put into names; cameras put theirs before a number.
-_CAMERAS = vocabulary("""
-img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan frame pxl mvimg pano vid
-""")
+# Words that cameras put before a number, but that no class ends in, unlike `door frame`.
+_CAMERAS = vocabulary("img image dsc dscn dscf dcim pict pic pxl mvimg vid")
+# Words that programs and cameras put into names.
 _PROGRAMS = _CAMERAS | vocabulary("""
+imagen bild photo picture foto scan frame pano
 screenshot wp wa file untitled unnamed images download p at copy edited edit final hdr burst night
 portrait am pm thumb thumbnail orig original small large scaled cropped whatsapp
 """)
@@ -63,6 +63,7 @@ def find(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
         }
         return Labels("the file names of a Teachable Machine project", projected)
     needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
+    needed = needed or [*pictures]  # all are in `unsorted`
     stems = {name: _DATE.sub("", PurePosixPath(name).stem) for name in pictures}
     for label_of in (_before_number, _behind_number):
         words = {name: label for name, stem in stems.items() if (label := label_of(stem))}
@@ -88,13 +89,13 @@ def _divided(labels: Collection[str]) -> dict[str, LabelAndSplit]:
 
     The classes of all parts must be those of training: `test tube` is one beside `training shoe`.
     """
-    pairs = {label: (divide_name(label)[-1], role(label)) for label in labels}
-    pairs |= {label: ("", part) for label, (name, part) in pairs.items() if part and name == label}
+    pairs: dict[str, LabelAndSplit] = {}
+    for label in labels:
+        part, name = role(label), divide_name(label)[-1]
+        pairs[label] = ("" if part and name == label else name, part)
     trained = {name for name, part in pairs.values() if part == "train"} - {""}
-    is_split = all(part for _, part in pairs.values()) and len(trained) > 1
-    return (
-        dict(pairs) if is_split and {name for name, _ in pairs.values()} <= trained | {""} else {}
-    )
+    is_split = all(part and name in {*trained, ""} for name, part in pairs.values())
+    return pairs if is_split and len(trained) > 1 else {}
 
 
 def _before_number(stem: str) -> str:

@@ -75,7 +75,7 @@ class Finding(BaseModel, frozen=True):
         """Whether its remedy is applied unasked.
 
         The finding blocks, `Daisy`, `daisy` and `daisy - Copy` are merged, or classes get names for
-        their codes.
+        their codes. `banknote copy` may be a class.
         """
         if self.remedy is None:
             return False

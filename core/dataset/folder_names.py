@@ -77,12 +77,14 @@ _MASK_OF = re.compile(
 )
 _COPY = "(copy|kopie|copie|c[oó]pia|kopia|копия)"
 NAMED_COPY = re.compile(
-    rf"((?<!\s)\s*-\s*{_COPY}(\s*\(\d+\))?|[\s_]{_COPY}[\s_]?\d*)$|^{_COPY} (of|von|van|de|di) ",
-    re.IGNORECASE,
+    rf"(?<!\s)\s+-\s+{_COPY}(\s*\(\d+\))?$|^{_COPY} (of|von|van|de|di) ", re.IGNORECASE
 )
 """What operating systems and Google Drive add to the name of a copy: `cat - Copy`."""
-COPY = re.compile(rf"{NAMED_COPY.pattern}|(?<!\s)\s*\(\d+\)$", re.IGNORECASE)
-"""The same, and numbers alone, which may also be those of classes: `cat (2)`."""
+COPY = re.compile(
+    rf"{NAMED_COPY.pattern}|((?<!\s)\s*-|[\s_]){_COPY}[\s_]?\d*$|(?<!\s)\s*\(\d+\)$",
+    re.IGNORECASE,
+)
+"""The same, and what classes may be named, too: `banknote copy`, `cat (2)`."""
 # Days, and parts of downloads: `1. Mai 2024`, `cats-20240501T101010Z-001` (Google Drive).
 _DAY_OR_DOWNLOAD = re.compile(
     r"\d{1,2}\.? [^\W\d_]+\.? (19|20)\d\d|[^\W\d_]+ \d{1,2}, (19|20)\d\d|.+-\d{8}T\d{6}Z-[\d-]+"

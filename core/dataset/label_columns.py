@@ -86,7 +86,7 @@ def read(
     columns = [column for column in columns if column not in of_splits]
     verdict = next((c for c in columns if c.title == "answer" and c.values <= _VERDICTS), None)
     others = [column for column in columns if column is not verdict]
-    if any(is_titled(column.header) for column in others):
+    if any(is_titled(column.header) and len(column.values) > 1 for column in others):
         columns = others
     else:  # they are the labels
         verdict = None

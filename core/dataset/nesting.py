@@ -13,6 +13,7 @@ ClassLevel = Literal["top", "inner", "path"]
 _NUMBER = re.compile(r"\d{1,3}")
 # Numbers of patients, and days: `10253` and `2024-05-01`. Years may be classes.
 _LONG_NUMBER = re.compile(r"(?!(?:19|20)\d\d$)\d{4}")
+_PADDED = re.compile(r"(?<!\d)0\d")
 # Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
 _CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
 
@@ -51,9 +52,12 @@ def class_level(folders: list[list[str]]) -> tuple[ClassLevel, bool]:
 
 
 def _is_counted(inner: str, top: str) -> bool:
-    """Whether a folder is named after the one above it and numbered: `Golf/v_Golf_g01_c02`."""
+    """Whether a folder is named after the one above it and numbered: `Golf/v_Golf_g01_c02`.
+
+    Such numbers are padded; those of models, as in `Mazda/Mazda 3`, are not.
+    """
     words = {word for word in words_of(inner) if len(word) > 1}
-    return bool(words) and words <= set(words_of(top)) and any(map(str.isdigit, inner))
+    return bool(words) and words <= set(words_of(top)) and _PADDED.search(inner) is not None
 
 
 def _level_of_numbers(folders: list[list[str]], tops: dict[str, str]) -> tuple[ClassLevel, bool]:

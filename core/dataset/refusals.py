@@ -13,18 +13,8 @@ from core.settings import MEGABYTE
 from core.system import prose
 
 # Files that may have labels, but are not read.
-_UNREAD = (
-    *SPREADSHEETS,
-    ".parquet",
-    ".mat",
-    ".arrow",
-    ".lst",
-    ".yaml",
-    ".yml",
-    ".pkl",
-    ".db",
-    ".csv.gz",
-)
+_OTHERS = ".parquet .mat .arrow .lst .yaml .yml .pkl .db .csv.gz"
+_UNREAD = (*SPREADSHEETS, *_OTHERS.split())
 
 
 def is_flat_split(inferred: layout.Layout) -> bool:

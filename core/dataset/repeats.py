@@ -14,7 +14,7 @@ COVERED = 0.9
 FEWEST = 2
 """Smallest number of other folders."""
 MOST = 500
-"""Folders among which a selection of the others is sought: each is compared with each."""
+"""Folders that may be a selection of the others, each of which is compared with all."""
 _NUMBERS = re.compile(r"\d+")
 # Google Takeout has all pictures by year, beside the albums; in languages that write it so.
 _TAKEOUT = re.compile(r"(^|/)google (ph|f)oto[^/]*/(ph|f)oto('?s)? \w{2,4} \d{4}/", re.IGNORECASE)
@@ -55,7 +55,9 @@ def find(names: Sequence[str], contents: Sequence[str] = ()) -> dict[str, str]:
                 # Folders that repeat each other are not all left out.
                 kinds = {folder: each for folder, each in kinds.items() if each != kind}
         # A selection of them, such as `best`. Of several such folders, none may be left out.
-        compared = kinds if len(kinds) <= MOST else {}
+        counts = Counter(content for folder in kinds for content in small[folder])
+        covered = [each for each in kinds if all(counts[content] > 1 for content in small[each])]
+        compared = covered if len(covered) <= MOST else ()
         selections = [folder for folder in compared if _selects(folder, small, kinds)]
         if len(selections) == 1:
             repeated |= dict.fromkeys(folders[selections[0]], REPEATED)
@@ -82,12 +84,11 @@ def _trees(names: Sequence[str], contents: Sequence[str]) -> Iterator[str]:
 
 
 def _selects(folder: str, held: Mapping[str, set[str]], beside: Collection[str]) -> bool:
-    """Whether all pictures of a folder are in others, a part of each of several."""
+    """Whether a folder, whose pictures are all in others, has a part of each of several."""
     others = [held[other] for other in beside if other != folder]
     sources = [other for other in others if not held[folder].isdisjoint(other)]
     return (
         len(sources) >= FEWEST
-        and held[folder] <= set().union(*sources)
         and not any(other <= held[folder] for other in sources)
         and not role(folder)
     )

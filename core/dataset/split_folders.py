@@ -47,15 +47,19 @@ def _has_subfolders(paths: list[list[str]]) -> bool:
 def parts_of(paths: list[list[str]]) -> list[Part | None]:
     """The part of each path: that of the first of its folders that stands for one.
 
-    `train/unlabeled` is no class.
+    `train/unlabeled` is a class only beside a single other one. If all pictures are in `unsorted`,
+    it says nothing.
     """
     known = cache(role)
-    return [
+    classes = {folder.casefold() for path in paths for folder in path[1:-1]}
+    unlabelled = _UNLABELLED if len(classes - _UNLABELLED) > 1 else set()
+    parts: list[Part | None] = [
         next(filter(None, map(known, path[:-1])), None)
-        if _UNLABELLED.isdisjoint(map(str.casefold, path[:-1]))
+        if unlabelled.isdisjoint(map(str.casefold, path[:-1]))
         else "unlabelled"
         for path in paths
     ]
+    return [None] * len(paths) if set(parts) == {"unlabelled"} else parts
 
 
 def placed(paths: list[list[str]], parts: Sequence[Part | None]) -> list[Place]:
@@ -106,9 +110,11 @@ def _leaves_a_rest(places: list[Place]) -> bool:
 
 
 def is_unlabelled(folder: str) -> bool:
-    """Whether a name can only mean pictures without labels: not `blood test`, `eval`, `prueba`."""
+    """Whether a name can only mean pictures without labels: not `blood test`, `eval`, `prueba`,
+    `unsorted waste`."""
     first, *rest = words_of(folder) or [""]
     test = first in ("test", "testing") and all(map(is_generic, rest))
     test |= "testset" in (first, *rest)
     says_so = any(word in folder.casefold() for word in ("label", "sort"))
-    return test or (role(folder) == "unlabelled" and says_so)
+    is_unlabelled = role(folder) == "unlabelled" and all(map(is_generic, divide_name(folder)[1:]))
+    return test or (says_so and is_unlabelled)

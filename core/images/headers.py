@@ -21,6 +21,7 @@ GROUP_COST = 800  # pixels that take as much memory as a group
 MOST_ZEROS = 1 / 8
 """Share of a WebP below which zeros may be at its end: up to 8 % in one of a single colour."""
 _PQ = re.compile(rb"\x00\x00\x00\x04cICP.\x10", re.DOTALL)
+_WEBP_METADATA = re.compile(rb"EXIF|XMP ")
 _LONGEST_START = 512
 MOST_SEGMENTS = 10_000
 _SEGMENT = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
@@ -41,7 +42,9 @@ def check(content: bytes, limits: Settings) -> None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         check_size(_webp_size(head), limits, "WEBP")
         end = min(8 + int.from_bytes(head[4:8], "little"), len(content))
-        if not content[int(end - MOST_ZEROS * end) : end].strip(b"\0"):
+        # Metadata come last, and may be padded with zeros.
+        is_cut = not content[int(end - MOST_ZEROS * end) : end].strip(b"\0")
+        if is_cut and not _WEBP_METADATA.search(content, 0, end):
             raise BadImage(DAMAGED)
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         check_tags(content)

@@ -246,13 +246,15 @@ def _columns(
         BadInput: there are none.
     """
     names = [example.name for part in parts for example in part.examples]
-    columns = tables.columns(names, [Member(name=name, path=table)], wanted)
+    files = [Member(name=name, path=table)]
+    columns = tables.columns(names, files, wanted)
     if not columns:
         other = f"the column {wanted.rpartition(':')[2]}" if wanted else "one"
+        titles = [column.name.rpartition(":")[2] for column in tables.columns(names, files)]
         raise BadInput(
             f"Expected a table (.csv or .tsv) of up to {tables.LARGEST // MEGABYTE} MB with a "
             f"column of file names, such as {names[0]}, and {other} that gives several of them the "
-            f"same value; found none in {name}."
+            f"same value; found {listed(titles) or 'none'} in {name}."
         )
     return columns
 

@@ -455,7 +455,8 @@ def test_all_similar_names_are_reported_and_those_merged_unasked_are_the_first(t
 
 
 def test_a_copy_of_a_class_folder_is_merged_unasked_and_a_number_is_not(tmp_path):
-    for number, (label, merged) in enumerate({"ant - Copy": True, "ant (2)": False}.items()):
+    labels = {"ant - Copy": True, "ant (2)": False, "ant copy": False}
+    for number, (label, merged) in enumerate(labels.items()):
         files = sound_files(4)
         files |= {f"{label}/{n}.jpg": files[f"ant/{n}.jpg"] for n in range(4)}
         findings = examine_files(files, tmp_path / str(number))[1]

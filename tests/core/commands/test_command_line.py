@@ -133,6 +133,9 @@ def test_a_nearly_black_picture_is_a_warning(command: Command, tmp_path: Path) -
     assert f"{path}: This picture is nearly black" in command("predict", path).stderr
     (note,) = json.loads(command("predict", path, "--json").stdout)["notes"]
     assert note.startswith("This picture is nearly black")
+    table = tmp_path / "table.csv"
+    assert command("predict", path, "--csv", table).stderr == ""
+    assert note in table.read_text()
 
 
 def test_a_prediction_imports_nothing_heavy(

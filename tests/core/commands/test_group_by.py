@@ -150,7 +150,7 @@ def test_an_evaluation_of_a_grouped_run_uses_only_new_groups(
         ("day", "Expected the day in the EXIF data of the pictures, found none."),
         ("nowhere.csv:site", "Expected a table at nowhere.csv; found none there."),
         ("prefix:x", "found 'prefix:x'"),
-        ("{table}:plaice", "the column plaice that gives several of them the same value; found"),
+        ("{table}:plaice", "the same value; found place in sites.csv."),
     ],
 )
 def test_bad_group_by_options_are_refused(

@@ -231,6 +231,9 @@ def test_a_table_that_contradicts_the_folders_is_a_finding(read):
     swapped = lines("file,label", lambda n: f"{pictures[n]},{('dog', 'cat')[n // 4]}")
     found, _, notes = read({"labels.csv": swapped}, pictures)
     assert found["cat/cat0.jpg"] == "cat" and "8 of 8" in notes["labels_differ"].sentence
+    corrections = "file,label\ncat0.jpg,Dog\ncat1.jpg,cat\ndog0.jpg,dog\n"
+    remedy = read({"labels.csv": corrections}, pictures)[2]["labels_differ"].remedy
+    assert remedy.files == tuple(pictures) and remedy.names == ("dog", *["cat"] * 3, *["dog"] * 4)
     finer = lines("file,breed", lambda n: f"{pictures[n]},{pictures[n][:3]}{n % 2}")
     assert "labels_differ" not in read({"breeds.csv": finer}, pictures)[2]
 
@@ -571,6 +574,22 @@ def test_a_label_that_its_annotator_rejected_is_none(read):
     assert all(reason.startswith("Without a label") for reason in list(found.values())[6:])
     qualities = lines("file,answer", lambda n: f"p{n}.jpg,{('accept', 'reject')[n % 2]}")
     assert read({"list.csv": qualities})[1].classes == ("accept", "reject")
+    of_one = lines("file,label,answer", lambda n: f"p{n}.jpg,cat,{('accept', 'reject')[n % 2]}")
+    assert read({"list.csv": of_one})[1].classes == ("accept", "reject")
+
+
+@pytest.mark.parametrize("folder", ["unsorted", "to sort", "unlabeled"])
+def test_labels_of_pictures_that_are_all_unsorted_are_read(folder, read):
+    pictures = [f"{folder}/p{n}.jpg" for n in range(8)]
+    assert read({"labels.csv": rows()}, pictures)[1].classes == ("a", "b")
+    named = [f"{folder}/{label}_{n}.jpg" for label in ("cat", "dog") for n in range(4)]
+    assert read({}, named)[1].classes == ("cat", "dog")
+
+
+def test_words_before_a_number_may_be_those_of_classes(read):
+    classes = ("door", "door_frame", "mri_scan")
+    names = [f"{label}_{n}.jpg" for label in classes for n in range(4)]
+    assert read({}, names)[1].classes == classes
 
 
 def test_labels_of_a_file_per_picture_are_said_to_be_in_all_of_them(read):
@@ -634,6 +653,9 @@ def test_labels_that_have_nothing_to_do_with_the_folders_are_mentioned(read, rep
     )
     codes = lines("file,class_id", lambda n: f"{pictures[n]},{n // 4}")
     assert "other_labels" not in read({"list.csv": codes}, pictures)[2]
+    for cell in ("jpg", "tag {}"):
+        others = lines("file,tag", lambda n, cell=cell: f"{pictures[n]},{cell.format(n)}")
+        assert "other_labels" not in read({"list.csv": others}, pictures)[2]
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,14 @@ def test_a_folder_of_pictures_that_are_to_be_sorted_is_no_class(folder, read):
     assert counts(layout.infer(inside)) == split("cat", "dog")
 
 
+def test_unlabelled_or_unsorted_things_are_a_class():
+    for classes in (("labeled", "unlabeled"), ("sorted", "unsorted")):
+        folders = paths(*(f"{part}/{label}" for part in ("train", "test") for label in classes))
+        assert counts(layout.infer(folders)) == split(*classes)
+    classes = ("folded laundry", "sorted laundry", "unsorted laundry")
+    assert layout.infer(paths(*classes)).classes == classes
+
+
 def test_folders_of_a_split_without_a_class_in_common_are_a_finding(read):
     notes = read(paths("train/cat", "train/dog", "val/fox", "test/bird")).notes
     assert [note.code for note in notes] == ["split_not_read", "subfolders"]
@@ -216,6 +224,7 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
         ),
         (["images/001.Tern", "images/002.Gull"], "001.Tern 002.Gull", None),
         (["Golf/v_Golf_g01_c01", "Golf/v_Golf_g01_c02", "Polo/v_Polo_g01_c01"], "Golf Polo", "top"),
+        (["Mazda/Mazda_3", "Mazda/Mazda_6", "VW/VW_181"], "Mazda_3 Mazda_6 VW_181", "inner"),
         (["AugmentedMRI/a", "AugmentedMRI/b", "OriginalMRI/a", "OriginalMRI/b"], "a b", "inner"),
         (["data/a", "data/b", "backup/a", "backup/b"], "a b", "inner"),
         (["original/left", "fake/left", "fake/right"], "fake original", "top"),

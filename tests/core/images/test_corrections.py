@@ -241,3 +241,9 @@ def test_a_file_of_which_only_the_first_part_was_copied_is_damaged(kind):
 def test_a_webp_of_a_single_colour_may_end_in_zeros(edge, options):
     white = Image.new("RGB", (edge, edge), "white")
     assert decode(saved(white, "WEBP", **options)).min() > 250
+
+
+@pytest.mark.parametrize("metadata", ["exif", "xmp"])
+def test_the_metadata_of_a_webp_may_be_padded_with_zeros(metadata):
+    padded = {metadata: b"II*\0" + bytes(2048)}
+    assert decode(saved(Image.new("RGB", (64, 64), "white"), "WEBP", **padded)).min() > 250
