@@ -135,8 +135,8 @@ def pack(zips: list[Path], count: int, target: Path) -> dict[str, str]:
     return truth
 
 
-def take_in(source: Path, settings: Settings) -> tuple[labelling.Pile, float, float]:
-    """Have a worker take in a pile.
+def ingest(source: Path, settings: Settings) -> tuple[labelling.Pile, float, float]:
+    """Have a worker ingest a pile.
 
     Returns:
         The pile, the seconds until its groups are there, and the CPU seconds until then.
@@ -167,7 +167,7 @@ def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, 
     settings = jobs.new_home(folder / "home", archive_megabytes=2_000)
     jobs.prepare(backbones.DEFAULT, settings)
     truth = pack(zips, count, folder / "pile.zip")
-    pile, seconds, used = take_in(folder / "pile.zip", settings)
+    pile, seconds, used = ingest(folder / "pile.zip", settings)
     visitor = Visitor(Labels(pile), truth)
     correct = Labels(pile.model_copy(update={"folder": folder}))
     for name in sorted(set(visitor.actual)):

@@ -10,8 +10,8 @@ of one core each.
 - extraction: features of photographs of 500 × 375 pixels are extracted by a training on one core,
   and by the same training with a node of another core; joining the cluster is counted. The speed-up
   is the ratio of the medians.
-- overhead: seconds of a small job (taking in a zip of a few pictures) from its order to its end on
-  the cluster, less the seconds without one.
+- overhead: seconds of a small job (ingesting a zip of a few pictures) from its request to its end
+  on the cluster, less the seconds without one.
 - fine-tuning: two stages are trained on stored activations on one core and on two. Rates are those
   of the epochs after the first; the time before the first step (joining the cluster, starting
   TensorFlow) is shown separately. The speed-up is the median over the rounds.

@@ -99,7 +99,9 @@ def _rows(run: Run, settings: Settings) -> None:
                 elif (waits := form in waiting) or may_prepare:
                     widgets.button(
                         "Preparing" if waits else "Prepare",
-                        partial(on_demand.request, run, [form], settings, by=state.mark(settings)),
+                        partial(
+                            on_demand.request, run, [form], settings, by=state.visitor_id(settings)
+                        ),
                         icon="" if waits else "build",
                         key=f"prepare {form.name}",
                         disabled=waits or not run.complete or run.at_work(settings),

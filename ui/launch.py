@@ -51,7 +51,7 @@ def start(
         examined.findings,
         runs.training_spec(upload.pictures, start_from),
         settings,
-        by=state.mark(settings),
+        by=state.visitor_id(settings),
         prepare=prepare,
     )
     if name:  # not the name of the next run on these pictures
@@ -110,8 +110,8 @@ def _upload_of(run: Run, settings: Settings) -> Upload | None:
 
 def _resume(run: Run, _upload: Upload, settings: Settings) -> None:
     if state.may_change(run.id, settings):
-        quotas.check_minutes(state.mark(settings), settings)
-        resuming.resume(run, settings, by=state.mark(settings))
+        quotas.check_minutes(state.visitor_id(settings), settings)
+        resuming.resume(run, settings, by=state.visitor_id(settings))
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:

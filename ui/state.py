@@ -162,8 +162,8 @@ def lasting() -> bool:
     return visitors.is_token(_cookie())
 
 
-def mark(settings: Settings) -> str:
-    """The mark of this visitor on their runs and uploads; empty in personal mode."""
+def visitor_id(settings: Settings) -> str:
+    """The id of this visitor, who owns their runs and uploads; empty in personal mode."""
     if settings.mode == "personal":
         return ""
     if lasting():
@@ -188,8 +188,8 @@ def owning(settings: Settings) -> Callable[[Path], bool]:
     """A function that says whether a folder of a run or imported model is this visitor's."""
     if settings.mode == "personal":
         return lambda _: True
-    own_mark = mark(settings)
-    return lambda folder: visitors.owner(folder) == own_mark
+    own_id = visitor_id(settings)
+    return lambda folder: visitors.owner(folder) == own_id
 
 
 def may_change(run_id: str, settings: Settings) -> bool:

@@ -49,7 +49,7 @@ def export(
         result = verification.of(form.file) if verification else None
         if form in withheld:
             warn(result.reason if result else f"{form.file} was not made.")
-        elif result and result.reservation:
-            warn(f"Note: {result.reservation}")
+        elif result and result.caveat:
+            warn(f"Note: {result.caveat}")
     if withheld:
         raise typer.Exit(1)

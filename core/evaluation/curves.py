@@ -56,7 +56,7 @@ def _roc(tp: Ints, fp: Ints) -> Curve:
 def _precision_recall(tp: Ints, fp: Ints) -> Curve:
     precision, recall = tp / (tp + fp), tp / tp[-1]
     area = float(np.sum(np.diff(recall, prepend=0) * precision))
-    # Between two hits, precision only falls, so the ends of each fall are enough.
+    # Between two true positives, precision only falls, so the ends of each fall are enough.
     rises = np.diff(tp, prepend=0) > 0
     ends = rises | np.append(rises[1:], True)
     x, y = np.append(0, recall[ends]), np.append(1, precision[ends])

@@ -20,12 +20,12 @@ from core.evaluation import prediction_sets
 from core.evaluation.wording import percent
 from core.export import programs
 from core.export.formats import Format, size
-from core.jobs.events import StepReporter
 from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
 from core.settings import MEGABYTE
+from core.system.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class HeldOut:
 
 
 def verify(
-    exported: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: StepReporter
+    exported: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, progress: Progress
 ) -> list[FileVerification]:
     """Compare the predictions of exported files with those of the report, in one fresh process.
 
@@ -72,10 +72,10 @@ def verify(
 
     Args:
         exported: files, or folders of a SavedModel, that are opened with the same library.
-        count: called with the number of pictures done; if it raises, the process is ended.
+        progress: if it raises, the process is ended.
     """
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        _run_programs(exported, model, held_out, Path(scratch), count)
+        _run_programs(exported, model, held_out, Path(scratch), progress)
         return [
             _verify(form, path, model, held_out, Path(scratch) / form.name)
             for form, path in exported.items()
@@ -170,7 +170,7 @@ def _run_programs(
     model: ModelFile,
     held_out: HeldOut,
     scratch: Path,
-    count: StepReporter,
+    progress: Progress,
 ) -> None:
     """Run the program of each format on the pictures; its answers go to a folder in `scratch`."""
     tasks = []
@@ -202,7 +202,7 @@ def _run_programs(
             assert process.stdout is not None
             for line in process.stdout:
                 if line.strip().isdecimal():
-                    count(step, int(line), len(names) * len(exported))
+                    progress(step, int(line), len(names) * len(exported))
         except BaseException:
             process.kill()
             raise

@@ -161,7 +161,7 @@ def decode_squares(
     with as_bad_image(), ExitStack() as held:
         held.enter_context(BUDGET.hold_file(source))
         content = read(source, limits)
-        image, kind, whole, orientation, depth, cropped, frames = load(
+        image, kind, whole, orientation, depth, cut, frames = load(
             content, shorter_edge, scale, limits, held
         )
         # True of most pictures: colours are converted last, without an array of the whole picture.
@@ -177,7 +177,7 @@ def decode_squares(
         del image, pixels  # before their part of the budget is free
     if transform is not None:
         views = [np.asarray(transform.apply(Image.fromarray(view))) for view in views]
-    return Squares(views, whole, cropped, frames)
+    return Squares(views, whole, cut, frames)
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -74,9 +74,9 @@ def _prepare(context: TrainingContext) -> None:
     network, backbone, settings = context.network, context.backbone, context.settings
     if network.retrained is None and serving.locate(backbone, settings) is None:
         context.say(f"{backbone.title} is prepared first. This happens once.")
-        count = StepReporter(context.emit)
+        progress = StepReporter(context.emit)
         serving.prepare(
             backbone,
             settings,
-            lambda step, done, total: count(f"{step} ({backbone.title})", done, total),
+            lambda step, done, total: progress(f"{step} ({backbone.title})", done, total),
         )

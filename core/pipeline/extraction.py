@@ -38,13 +38,13 @@ def extract(
             view of the others; not while TensorFlow starts, which slows them down.
     """
     serving_engine = engines.litert(context.network, stage, depths)
-    count = StepReporter(context.emit)
     extracted: dict[Split, Features] = {}
     passed, seconds = 0, 0.0
     for split in splits:
         augmentation = Augmentation()
         engine: Engine = serving_engine
-        progress = functools.partial(count, f"Extracting features of {SPLIT_NAMES[split]} pictures")
+        step = f"Extracting features of {SPLIT_NAMES[split]} pictures"
+        progress = functools.partial(StepReporter(context.emit), step)
         if split == "train":
             augmentation = context.config.augmentation
             if views is not None:

@@ -47,10 +47,10 @@ def predict_test(
         name = context.dataset.name
         return storage.classifier(run.model_folder, name, context.settings, on_one_thread)
 
-    count, examples, rows = StepReporter(context.emit), context.of("test"), []
+    progress, examples, rows = StepReporter(context.emit), context.of("test"), []
     for row in batch.map_parallel(build, examples, predict):
         rows.append(row)
-        count(description, len(rows), len(examples))
+        progress(description, len(rows), len(examples))
     probabilities, embeddings, heatmaps = (np.stack(column) for column in zip(*rows, strict=True))
     return probabilities, embeddings, heatmaps
 

@@ -180,7 +180,7 @@ def run_job(folder: JobFolder, settings: Settings, watch: Emit | None = None) ->
             except BaseException as error:
                 _record(folder, error)
             else:
-                # An export records its end itself, and may have been ordered again since.
+                # An export records its end itself, and may have been requested again since.
                 if folder.recorded().state is State.RUNNING:
                     folder.end(State.FINISHED)
 

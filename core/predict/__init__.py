@@ -1,1 +1,1 @@
-"""Find a model by name, and write predictions on many pictures as a table."""
+"""Find a model by name, evaluate it, and write predictions on many pictures as a table."""

@@ -53,7 +53,7 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
         return pictures
 
     @property
-    def reservation(self) -> str:
+    def caveat(self) -> str:
         """Says what it was verified on if that is not the original files; empty if it is."""
         if not (self.thumbnails or self.unopened):
             return ""

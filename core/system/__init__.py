@@ -1,1 +1,1 @@
-"""Files, threads, memory and logging for all other packages."""
+"""Files, threads, memory, logging and progress for all other packages."""

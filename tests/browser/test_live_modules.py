@@ -150,8 +150,8 @@ def test_compressed_parts_are_expanded_again(run: Run) -> None:
     content = np.random.default_rng(3).bytes(1_003)
     result = run(
         "parts.js",
-        """async (parts, squeezed) => {
-            const bytes = Uint8Array.from(atob(squeezed), c => c.charCodeAt(0));
+        """async (parts, compressed) => {
+            const bytes = Uint8Array.from(atob(compressed), c => c.charCodeAt(0));
             return Array.from(new Uint8Array(await parts.expand(bytes)));
         }""",
         base64.b64encode(compress(content)).decode(),

@@ -88,7 +88,7 @@ def test_the_results_of_an_old_verification_are_read(run: Run) -> None:
     )
 
 
-def test_an_old_order_can_be_resumed(run: Run, tmp_path: Path) -> None:
+def test_an_old_job_can_be_resumed(run: Run, tmp_path: Path) -> None:
     order = json.loads((OLD / "order.json").read_text())
     order["arguments"]["pictures"] = str(tmp_path)
     (run.path / "order.json").write_text(json.dumps(order))

@@ -1,4 +1,4 @@
-"""Visitors, and what they find on the machine: pictures taken in, runs in every state."""
+"""Visitors, and what they find on the machine: ingested pictures, runs in every state."""
 
 import shutil
 import zipfile

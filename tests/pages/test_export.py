@@ -121,7 +121,7 @@ def test_each_format_is_shown_with_its_verification_and_withheld_ones_with_the_r
     assert "Verified on 12 test pictures" in visitor.text()
 
 
-def test_a_press_orders_a_format_and_it_can_be_cancelled(
+def test_a_press_requests_a_format_and_it_can_be_cancelled(
     visitor: Visitor, verified_run: Run, host: Settings
 ) -> None:
     Queue("train", host).add(verified_run.path.with_name("f" * 32))  # so that it waits

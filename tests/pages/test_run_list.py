@@ -34,7 +34,7 @@ def tick(visitor: Visitor, *chosen: Run) -> None:
 
 @pytest.fixture
 def three_runs(run_in: Callable[..., Run]) -> dict[str, Run]:
-    """Two finished runs and a failed one, the last of them ordered last."""
+    """Two finished runs and a failed one, the last of them queued last."""
     created = {
         "Flowers": named(run_in(), "Flowers", "garden", "keep"),
         "Birds": named(run_in(), "Birds", "garden"),

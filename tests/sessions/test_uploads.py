@@ -62,8 +62,8 @@ def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server
         assert host.memory() - before < 50 * MEGABYTE
         (stored,) = host.home.glob("uploads/*/upload.zip")
         assert hashlib.sha256(stored.read_bytes()).digest() == hashlib.sha256(content).digest()
-        orders = [json.loads(path.read_text()) for path in stored.parent.glob("*.json")]
-        assert "ü “a”" in [order["arguments"]["name"] for order in orders if "arguments" in order]
+        specs = [json.loads(path.read_text()) for path in stored.parent.glob("*.json")]
+        assert "ü “a”" in [spec["arguments"]["name"] for spec in specs if "arguments" in spec]
         assert not spooled(host)
 
 

@@ -64,11 +64,11 @@ async function writeCache(hash, content) {
 }
 
 /**
- * The reverse of `core.live.parts.squeeze`.
- * @param {BlobPart} squeezed
+ * The reverse of `core.live.parts.compress`.
+ * @param {BlobPart} compressed
  */
-export async function expand(squeezed) {
-  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("gzip"));
+export async function expand(compressed) {
+  const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
   const count = planes.length / 4;
   const words = new Uint8Array(planes.length);

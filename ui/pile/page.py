@@ -66,7 +66,7 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
         archive.replace(path)
 
     def take() -> None:
-        upload = uploads.store(move, name, settings, by=state.mark(settings), unsorted=True)
+        upload = uploads.store(move, name, settings, by=state.visitor_id(settings), unsorted=True)
         files.remove(refused.path)
         _go_to(upload.id)
 
@@ -119,7 +119,7 @@ def store(files: list[Uploaded], settings: Settings, **more: Any) -> Upload:
         else:
             unpacking.pack(_named(files), path, settings)
 
-    return uploads.store(write, name, settings, by=state.mark(settings), **more)
+    return uploads.store(write, name, settings, by=state.visitor_id(settings), **more)
 
 
 def _named(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:

@@ -156,5 +156,5 @@ def _next(remaining: object, message: str, step: str) -> None:
 
 
 def _save(labels: Labels, settings: Settings) -> None:
-    upload = saving.save(labels, settings, by=state.mark(settings))
+    upload = saving.save(labels, settings, by=state.visitor_id(settings))
     st.query_params[state.UPLOAD] = upload.id

@@ -149,7 +149,7 @@ def _begin(batch: Batch, batch_id: Hashable, model: str, settings: Settings) -> 
                     prefix = f"{file.name}/" if len(batch.files) > 1 else ""
                     with file.open() as stream:
                         upload, sources = uploads.unpack(
-                            stream, settings, prefix=prefix, by=state.mark(settings)
+                            stream, settings, prefix=prefix, by=state.visitor_id(settings)
                         )
                     progress.unpacked.append(upload)
                     pictures += sources

@@ -47,7 +47,7 @@ def offer(chosen: str, settings: Settings) -> None:
 def _import(bundle: Uploaded, settings: Settings) -> None:
     name = bundle.name.removesuffix(".zip")
     with bundle.open() as stream:
-        model = imported.import_bundle(stream, name, settings, by=state.mark(settings))
+        model = imported.import_bundle(stream, name, settings, by=state.visitor_id(settings))
     state.remember_opened(model.id)
     st.query_params.pop(state.RUN, None)
     st.query_params[state.MODEL] = model.id

@@ -128,7 +128,7 @@ def ready(model: str, settings: Settings) -> bool:
     if backbones.known(model) or state.may_change(model, settings):
         widgets.button(
             "Try again" if failed else label,
-            partial(start, settings, by=state.mark(settings)),
+            partial(start, settings, by=state.visitor_id(settings)),
             icon="download",
             type="primary",
             about=("prepare", model),

@@ -57,7 +57,7 @@ def offer(
 
 def _start(upload: Upload, examined: Intake, config: TrainingConfig, settings: Settings) -> None:
     uploads.get(settings, upload.id)
-    job.start(upload, examined.dataset, config, settings, by=state.mark(settings))
+    job.start(upload, examined.dataset, config, settings, by=state.visitor_id(settings))
 
 
 def _show(compared: Comparison, chosen: str) -> None:

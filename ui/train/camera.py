@@ -130,7 +130,7 @@ def _take(class_id: int, files: list[Uploaded]) -> None:
 
 
 def _save(settings: Settings, *, at_once: bool) -> None:
-    upload = save(capture_view.session(), settings, by=state.mark(settings))
+    upload = save(capture_view.session(), settings, by=state.visitor_id(settings))
     st.query_params[state.UPLOAD] = upload.id
     if at_once:
         st.session_state[state.TRAIN_AT_ONCE] = upload.id

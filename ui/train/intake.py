@@ -85,7 +85,11 @@ def offer(settings: Settings) -> None:
         st.caption(f"No pictures at hand? Try {samples.PER_CLASS * 10} handwritten digits.")
 
         def use_digits() -> None:
-            _take(uploads.store(samples.digits, samples.DIGITS, settings, by=state.mark(settings)))
+            _take(
+                uploads.store(
+                    samples.digits, samples.DIGITS, settings, by=state.visitor_id(settings)
+                )
+            )
 
         widgets.button("Use the sample", use_digits, icon="science", about=("upload",))
     st.caption(

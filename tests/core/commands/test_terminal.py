@@ -79,9 +79,9 @@ def test_progress_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     reader, writer = pty.openpty()
     with os.fdopen(writer, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        for watcher in (TerminalProgress(), TerminalProgress(silent=True)):
+        for progress in (TerminalProgress(), TerminalProgress(silent=True)):
             for event in EVENTS:
-                watcher(event)
+                progress(event)
         TerminalProgress.close()
     # The other end is closed: what was written is followed by an input/output error.
     written = b""
@@ -97,9 +97,9 @@ def test_progress_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_progress_is_not_written_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
-    watcher = TerminalProgress()
+    progress = TerminalProgress()
     for event in EVENTS:
-        watcher(event)
+        progress(event)
     assert capfd.readouterr().err == ""
 
 

@@ -243,7 +243,7 @@ def zipped(folder: Path, pictures: dict[str, int]) -> Path:
     return folder / "flowers.zip"
 
 
-def taken_in(folder: Path, pictures: dict[str, int]) -> intake.Intake:
+def ingested(folder: Path, pictures: dict[str, int]) -> intake.Intake:
     return intake.ingest(zipped(folder, pictures), "f", folder / "intake", Settings())
 
 
@@ -432,7 +432,7 @@ def test_an_archive_inside_the_archive_is_named(read):
 
 def test_a_folder_that_is_there_twice_counts_once(read, tmp_path):
     names = [f"{top}/{'ab'[n % 2]}/{n}.png" for n in range(6) for top in ("x", "x/x")]
-    found = taken_in(tmp_path, {name: int(name[-5]) for name in names})
+    found = ingested(tmp_path, {name: int(name[-5]) for name in names})
     assert found.dataset.counts() == [3, 3]
     assert not [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
     assert "6 pictures" in next(f.sentence for f in found.findings if f.code == "repeated")
@@ -440,7 +440,7 @@ def test_a_folder_that_is_there_twice_counts_once(read, tmp_path):
 
 def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
     names = paths("a/left", "a/right", "b/left", "b/right", each=3)
-    found = taken_in(tmp_path, {name: n for n, name in enumerate(names)})
+    found = ingested(tmp_path, {name: n for n, name in enumerate(names)})
     finding = next(f for f in found.findings if f.code == "subfolders")
     assert found.dataset.classes == ("a", "b")
     other = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
@@ -449,7 +449,7 @@ def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
 
 
 def test_no_remedy_leaves_nothing(tmp_path):
-    found = taken_in(tmp_path, {f"{c}/{c}{n}.png": n for n in range(4) for c in "ab"})
+    found = ingested(tmp_path, {f"{c}/{c}{n}.png": n for n in range(4) for c in "ab"})
     blocking = [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
     assert [f.code for f in blocking] == ["in_two_classes"]
     assert blocking[0].remedy is None
@@ -475,7 +475,7 @@ def test_a_class_folder_without_a_readable_picture_is_a_finding(top, others, wit
 def test_the_inner_folders_are_offered_if_several_outer_ones_have_them(read, tmp_path):
     people = ("Anna", "Ben", "Cem", "Dora", "Emil")
     names = paths(*[f"{p}/{pet}" for p in people for pet in ("cat", "dog")], "Ben/cow", each=3)
-    found = taken_in(tmp_path, {name: n for n, name in enumerate(names)})
+    found = ingested(tmp_path, {name: n for n, name in enumerate(names)})
     finding = next(f for f in found.findings if f.code == "repeated_subfolders")
     assert found.dataset.classes == people
     assert "have subfolders named cat and dog." in finding.sentence
@@ -630,7 +630,7 @@ def test_names_that_could_be_of_another_language_are_ambiguous(encoding, word):
     assert len(found) > 1 and word in found
 
 
-def taken_in_unsaid(tmp_path, names, encoding, *words):
+def ingest_unsaid(tmp_path, names, encoding, *words):
     """The intake of a zip whose names have words in an encoding that it does not say."""
     signs = {word: "@#"[at] * len(word.encode(encoding)) for at, word in enumerate(words)}
     for word, sign in signs.items():
@@ -645,7 +645,7 @@ def taken_in_unsaid(tmp_path, names, encoding, *words):
 
 def test_another_encoding_that_fits_is_offered(tmp_path):
     names = [f"{('장미', '튤립')[n % 2]}/{n}.png" for n in range(6)]
-    found = taken_in_unsaid(tmp_path, names, "cp949", "장미", "튤립")
+    found = ingest_unsaid(tmp_path, names, "cp949", "장미", "튤립")
     finding = next(f for f in found.findings if f.code == "encoding")
     assert finding.severity is checks.Severity.WARNS
     used, other = finding.remedy.names
@@ -656,7 +656,7 @@ def test_another_encoding_that_fits_is_offered(tmp_path):
 
 def test_every_encoding_that_fits_is_offered(tmp_path):
     names = [f"{('כלב', 'dog')[n % 2]}/{n}.png" for n in range(6)]
-    found = taken_in_unsaid(tmp_path, names, "cp1255", "כלב")
+    found = ingest_unsaid(tmp_path, names, "cp1255", "כלב")
     offered = [f for f in found.findings if f.remedy and f.remedy.kind == "decode"]
     assert len({f.code for f in offered}) == len(offered) > 1
     remedy = next(f.remedy for f in offered if f.remedy.names[1] == "cp1255")
@@ -667,7 +667,7 @@ def test_every_encoding_that_fits_is_offered(tmp_path):
 
 def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
     names = [f"{('kočka', 'café')[n % 2]}/{n}.png" for n in range(6)]
-    found = taken_in_unsaid(tmp_path, names, "cp852", "kočka")
+    found = ingest_unsaid(tmp_path, names, "cp852", "kočka")
     assert found.dataset.classes == ("café", "kočka")
     offered = [f.remedy for f in found.findings if f.remedy and f.remedy.kind == "decode"]
     assert offered
@@ -678,7 +678,7 @@ def test_another_encoding_changes_no_name_that_says_how_it_is_encoded(tmp_path):
 
 def test_encodings_of_names_do_not_matter_where_no_class_has_them(tmp_path):
     names = [f"{('cat', 'dog')[n % 2]}/כלב{n}.png" for n in range(6)]
-    found = taken_in_unsaid(tmp_path, names, "cp862", "כלב")
+    found = ingest_unsaid(tmp_path, names, "cp862", "כלב")
     assert not any(f.code.startswith("encoding") for f in found.findings)
 
 

@@ -22,7 +22,7 @@ def tiff(values: np.ndarray) -> bytes:
 
 
 def taken(tmp_path, pictures: list[bytes], scale: Scale | None = None) -> intake.Intake:
-    """Two classes of pictures in turn, taken in."""
+    """Two classes of pictures in turn, ingested."""
     source = tmp_path / "set.zip"
     with zipfile.ZipFile(source, "w") as target:
         for number, content in enumerate(pictures):

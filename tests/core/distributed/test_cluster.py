@@ -205,7 +205,7 @@ def test_jobs_skip_a_machine_that_does_not_have_their_folder(
     assert [(end.state, end.sentence) for end in ends] == [(State.FINISHED, "")] * 3
 
 
-def test_a_restarted_job_keeps_its_order_log_and_cancel_request(tmp_path: Path) -> None:
+def test_a_restarted_job_keeps_its_specification_log_and_cancel_request(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
     job.open(JobSpec(kind="train", arguments={"pictures": "here"}))
     queued_at = job.recorded().queued_at

@@ -200,11 +200,11 @@ def test_pictures_that_the_program_cannot_open_are_left_out_and_named(trained_ru
     assert result.passed and result.unopened == (whole.formats[0],)
     assert result.pictures == len(some.paths) - 1
     assert f"5 test pictures; its program cannot open the others ({whole.formats[0]})" in (
-        result.reservation
+        result.caveat
     )
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
     (result,) = verify.verify(paths, saved, whole, lambda *_: None)
-    assert result.passed and not result.reservation
+    assert result.passed and not result.caveat
     none = replace(whole, paths=(tmp_path / "cut.png",) * 6)
     (result,) = verify.verify(paths, saved, none, lambda *_: None)
     assert not result.passed and "could not be verified" in result.reason
@@ -215,7 +215,7 @@ def test_without_the_pictures_the_thumbnails_of_the_run_are_used(trained_run):
     before = trained.run.verification()
     build.export(trained.run, named(["litert", "int8"]), None, trained.settings, lambda _: None)
     results = [trained.run.verification().of(name) for name in (storage.LITERT, INT8)]
-    assert all(result.passed and "small copies of 6" in result.reservation for result in results)
+    assert all(result.passed and "small copies of 6" in result.caveat for result in results)
     assert results[0].difference <= 1e-3
     after = trained.run.verification()
     assert [result.file for result in after.results] == [form.file for form in FORMATS]

@@ -1,4 +1,4 @@
-"""Exports are ordered per run, prepared behind all trainings, and listed in the manifest."""
+"""Exports are requested per run, prepared behind all trainings, and listed in the manifest."""
 
 from threading import Thread
 
@@ -40,7 +40,7 @@ def offered_formats(run):
     return [form.name for form in packing.available_formats(run)]
 
 
-def test_an_ordered_format_is_prepared_by_a_worker_and_listed(litert_only):
+def test_a_requested_format_is_prepared_by_a_worker_and_listed(litert_only):
     run, settings = litert_only
     assert offered_formats(run) == ["litert"]
     job = on_demand.request(run, named(["onnx"]), settings)
@@ -55,7 +55,7 @@ def test_an_ordered_format_is_prepared_by_a_worker_and_listed(litert_only):
     assert not run.job.exists, "the job is not the training's"
 
 
-def test_a_second_order_joins_the_waiting_one(litert_only):
+def test_a_second_request_joins_the_waiting_one(litert_only):
     run, settings = litert_only
     Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
     job = on_demand.request(run, named(["onnx"]), settings)
@@ -74,8 +74,8 @@ def begin(run, *names):
     return job
 
 
-def test_a_format_ordered_as_the_job_ends_starts_another_one(litert_only, monkeypatch):
-    """The page orders when the last format is done, and the worker has not yet said so."""
+def test_a_format_requested_as_the_job_ends_starts_another_one(litert_only, monkeypatch):
+    """The page makes a request when the last format is done, and the worker has not yet said so."""
     run, settings = litert_only
     job = run.export_job
     job.open(JobSpec(kind="export", arguments={"formats": ["litert"]}))
@@ -94,7 +94,7 @@ def test_a_format_ordered_as_the_job_ends_starts_another_one(litert_only, monkey
     cancel(job, settings)
 
 
-def test_a_failed_format_that_is_ordered_again_is_tried_again(litert_only, monkeypatch):
+def test_a_failed_format_that_is_requested_again_is_tried_again(litert_only, monkeypatch):
     run, settings = litert_only
     job, tried = begin(run, "onnx"), []
 
@@ -110,7 +110,7 @@ def test_a_failed_format_that_is_ordered_again_is_tried_again(litert_only, monke
     assert job.recorded().state is State.FINISHED
 
 
-def test_two_orders_at_once_are_both_kept(litert_only):
+def test_two_requests_at_once_are_both_kept(litert_only):
     run, settings = litert_only
     with begin(run, "litert").lock():
         forms = named(["onnx", "keras", "saved-model", "int8"])

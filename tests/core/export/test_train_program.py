@@ -340,7 +340,7 @@ def accuracy(output):
 
 
 def shapes_on_disk(folder, per_class=14):
-    """The pictures of `shapes_dataset`, one folder deeper than they were taken in."""
+    """The pictures of `shapes_dataset`, one folder deeper than when they were ingested."""
     for label, name in enumerate(("circle", "square", "triangle")):
         (folder / "all" / name).mkdir(parents=True)
         for number in range(per_class):

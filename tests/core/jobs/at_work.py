@@ -118,8 +118,8 @@ def enqueue_intake(settings: Settings, name: str, source: Path) -> JobFolder:
 
 def enqueue_stalled_preparation(settings: Settings) -> JobFolder:
     """Queue the preparation of ResNet50, which never ends on an `unresponsive_network`."""
-    order = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
-    return enqueue(serving.folder_of(get("resnet50"), settings), order, settings)
+    spec = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
+    return enqueue(serving.folder_of(get("resnet50"), settings), spec, settings)
 
 
 def create_run(settings: Settings, pictures: Path, **options: object) -> Run:

@@ -24,7 +24,7 @@ def run_for(job: JobFolder, seconds: float) -> None:
     job.write(job.recorded().model_copy(update=started))
 
 
-def test_an_order_is_read_back_and_queued(job: JobFolder) -> None:
+def test_a_specification_is_read_back_and_queued(job: JobFolder) -> None:
     assert job.spec() == SPEC
     assert job.recorded().state is State.QUEUED
     assert job.exists
@@ -55,7 +55,7 @@ def test_files_of_older_versions_are_read(job: JobFolder) -> None:
     assert job.spec() == JobSpec(kind="import")
 
 
-def test_a_new_order_removes_the_files_of_the_last_job(job: JobFolder) -> None:
+def test_a_new_job_removes_the_files_of_the_last_one(job: JobFolder) -> None:
     job.request_cancel()
     job.events.append(Note(sentence="Old."))
     job.log_path.write_text("old")
@@ -125,7 +125,7 @@ def test_the_seconds_of_interrupted_attempts_are_added_up(tmp_path: Path) -> Non
     job.reopen()
     assert job.earlier_seconds == pytest.approx(180, abs=30)
     job.open(JobSpec(kind="train"))
-    assert job.earlier_seconds == 0, "another order"
+    assert job.earlier_seconds == 0, "another job"
 
 
 def test_the_time_of_a_lost_worker_ends_with_its_last_activity(job: JobFolder) -> None:

@@ -62,7 +62,7 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
         ).start()
 
     monkeypatch.setattr(scheduling, "start_dispatcher", dispatch_here)
-    monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BESIDE_BYTES)
+    monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BYTES_BESIDE_OTHERS)
     options = {"preset": "quick", "backbone": tiny.name}
     first, run = (
         at_work.enqueue_training(job_settings, tmp_path / "pictures", **options) for _ in range(2)

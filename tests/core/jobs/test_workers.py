@@ -74,8 +74,8 @@ def test_on_a_public_host_a_worker_is_nice_its_memory_is_limited_and_it_gets_no_
 @linux
 def test_a_worker_that_needs_more_memory_than_allowed_fails(job_settings: Settings) -> None:
     settings = job_settings.model_copy(update={"worker_megabytes": 600})
-    order = JobSpec(kind="prepare", arguments={"backbone": "tiny"})
-    job = enqueue(serving.folder_of(backbones.get("tiny"), settings), order, settings)
+    spec = JobSpec(kind="prepare", arguments={"backbone": "tiny"})
+    job = enqueue(serving.folder_of(backbones.get("tiny"), settings), spec, settings)
     status = at_work.wait_until_ended(job, settings)
     assert status.state is State.FAILED
     assert "emory" in status.sentence, (status.sentence, job.log_tail())

@@ -32,9 +32,9 @@ from tests.shapes import draw, encoded
 AGREES = 1e-3
 
 
-def expand(squeezed: bytes) -> bytes:
+def expand(compressed: bytes) -> bytes:
     """What `expand` of `ui/live_camera/parts.js` does."""
-    planes = np.frombuffer(gzip.decompress(squeezed), np.uint8).reshape(4, -1)
+    planes = np.frombuffer(gzip.decompress(compressed), np.uint8).reshape(4, -1)
     return planes.T.tobytes()
 
 

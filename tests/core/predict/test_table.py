@@ -1,4 +1,4 @@
-"""Answers about many pictures as CSV, JSON lines and Excel: inert, and whole or absent."""
+"""Answers about many pictures as CSV, JSON lines and Excel: no formulas, and whole or absent."""
 
 import csv
 import io

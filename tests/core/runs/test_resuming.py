@@ -21,7 +21,7 @@ from tests.core.trainings import ImportedDataset, TrainedRun, tiny_config
 
 @pytest.fixture(autouse=True)
 def no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is ordered stays in its queue."""
+    """Jobs stay in their queue."""
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
 
@@ -38,15 +38,15 @@ def interrupted(shapes_dataset: ImportedDataset, settings: Settings) -> Run:
     return run
 
 
-def test_a_resumed_run_is_queued_with_its_order_and_keeps_its_annotations(
+def test_a_resumed_run_is_queued_as_the_same_job_and_keeps_its_annotations(
     interrupted: Run, settings: Settings
 ) -> None:
-    run_config, dataset, order = interrupted.config(), interrupted.dataset(), interrupted.job.spec()
+    run_config, dataset, spec = interrupted.config(), interrupted.dataset(), interrupted.job.spec()
     assert resuming.resumable(interrupted, settings)
     resuming.resume(interrupted, settings, by="a" * 32)
     assert interrupted.status(settings).state is State.QUEUED
     assert (interrupted.config(), interrupted.dataset()) == (run_config, dataset)
-    assert interrupted.job.spec() == order
+    assert interrupted.job.spec() == spec
     assert interrupted.title == "Mine"
     assert not (interrupted.path / "report.json").exists()
     assert not (interrupted.path / "thumbnails").exists()
@@ -57,11 +57,11 @@ def test_a_resumed_run_is_queued_with_its_order_and_keeps_its_annotations(
 def test_concurrent_requests_resume_a_run_once(
     interrupted: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    barrier, ordered = threading.Barrier(4), []
+    barrier, requested = threading.Barrier(4), []
     assert interrupted.status(settings).state is State.INTERRUPTED
 
     def enqueue(*arguments: object, **options: object) -> None:
-        ordered.append(arguments)
+        requested.append(arguments)
         time.sleep(0.2)  # so that the others come meanwhile
         jobs.enqueue(*arguments, **options)  # type: ignore[arg-type]
 
@@ -76,7 +76,7 @@ def test_concurrent_requests_resume_a_run_once(
         tab.start()
     for tab in tabs:
         tab.join()
-    assert len(ordered) == len(Queue("train", settings).tickets()) == 1
+    assert len(requested) == len(Queue("train", settings).tickets()) == 1
 
 
 def test_a_run_without_its_pictures_cannot_be_resumed(

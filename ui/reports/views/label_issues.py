@@ -121,6 +121,6 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
 
 
 def _train(view: CompleteRun) -> None:
-    run = corrections.train_again(view.run, view.settings, by=state.mark(view.settings))
+    run = corrections.train_again(view.run, view.settings, by=state.visitor_id(view.settings))
     state.remember_opened(run.id)
     state.show_run(run.id)
