@@ -57,7 +57,7 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
     best = predictions[0]
     shown = preview(picture.content, classifier.scale)
     with right:
-        show_preview(shown, f"{picture.name}: {best.label}")
+        show_preview(*shown, f"{picture.name}: {best.label}")
     with left:
         verdict = classifier.verdict(answer)
         _warn(verdict, best, classifier)
@@ -76,7 +76,7 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
             last = len(classifier.labels) - 1
             about.insert(0, f"Class number {best.index} (0 to {last:,})")
         st.caption(" · ".join(about))
-    why.offer(model, picture, shown, predictions)
+    why.offer(model, picture, shown.jpeg, predictions)
 
 
 def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
@@ -117,7 +117,7 @@ def _grid(pictures: Sequence[Picture], rows: list[Row], scale: Scale, chosen: in
                     st.caption(f":material/broken_image: {text.plain(row.problem, 400)}")
                 else:
                     st.image(
-                        preview(picture.content, scale, square=True),
+                        preview(picture.content, scale, square=True).jpeg,
                         width="stretch",
                         alt=picture.name,
                     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -36,6 +37,13 @@ class Picture:
     name: str
     content: bytes | Path
     """The file, or where it is on the disk."""
+
+
+class Preview(NamedTuple):
+    """A picture as the screen shows it, and its height and width."""
+
+    jpeg: bytes
+    edges: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def offer_samples(settings: Settings, model: str) -> None:
     with st.grid(3, min_column_width=100, gap="small", width=540) as grid:
         for number, sample in enumerate(offered):
             with grid.cell(), widgets.reserved(SAMPLE):
-                st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
+                st.image(preview(sample.content, square=True).jpeg, width="stretch", alt=sample.alt)
                 _sample_button(sample, f"sample {number}")
     trained = not backbones.known(model)
     st.caption(
@@ -116,7 +124,7 @@ def offer_samples(settings: Settings, model: str) -> None:
     show_spinner=False,
     hash_funcs={**resources.BY_PATH, Scale: repr},
 )
-def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool = False) -> bytes:
+def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool = False) -> Preview:
     """A picture as the screen can show it, whatever its format.
 
     Args:
@@ -130,14 +138,14 @@ def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool =
         content, limits=resources.settings(), shorter_edge=edge, scale=scale, for_screen=True
     )
     if square:
-        return images.thumbnail(images.crop_and_resize(picture, edge), edge=edge)
-    return images.thumbnail(picture, edge=edge)
+        picture = images.crop_and_resize(picture, edge)
+    return Preview(images.thumbnail(picture, edge=edge), picture.shape[:2])
 
 
-def show_preview(picture: bytes, alt: str) -> None:
+def show_preview(jpeg: bytes, edges: tuple[int, ...], alt: str) -> None:
     """Show a preview as wide as its place; one of a long screenshot would be many screens high."""
-    height, width, _ = images.decode(picture, limits=resources.settings()).shape
-    st.image(picture, width="content" if height > TALL * width else "stretch", alt=alt)
+    height, width = edges
+    st.image(jpeg, width="content" if height > TALL * width else "stretch", alt=alt)
 
 
 def _sample_button(sample: Sample, key: str) -> None:

@@ -55,6 +55,7 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
     with drawn:
         show_preview(
             images.thumbnail(overlaid, edge=max(overlaid.shape)),
+            overlaid.shape[:2],
             f"Heat map of {picture.name} for {label}, strongest {_where(heat)}",
         )
 
