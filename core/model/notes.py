@@ -23,12 +23,13 @@ def notes(picture: Squares) -> tuple[str, ...]:
     """
     view, (short, long) = picture.views[0], sorted(picture.size)
     share = max(1, round(100 * short / long))
+    sample = view[::4, ::4]  # 16 times as fast
     is_black = nearly_black(view)
     about = {
         FIRST_ONLY: picture.has_frames,
         CUT_SHORT: picture.cut_short,
         f"The model sees only the central square, {share} % of this picture.": long > LONG * short,
         NEARLY_BLACK: is_black,
-        ONE_COLOUR: not is_black and view.std((0, 1)).max() < UNIFORM,
+        ONE_COLOUR: not is_black and sample.std((0, 1)).max() < UNIFORM,
     }
     return tuple(sentence for sentence, holds in about.items() if holds)
