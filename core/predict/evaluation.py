@@ -50,7 +50,8 @@ def evaluate(
         BadDataset: a folder has no class of the model as its name, or no picture is left.
     """
     model = lookup.find_trained(name, settings)
-    build = functools.partial(lookup.find, name, settings, on_one_thread)
+    opening = functools.partial(lookup.find, name) if model is None else model.classifier
+    build = functools.partial(opening, settings, on_one_thread)
     classifier = build()
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
