@@ -110,7 +110,7 @@ class Session:
         self._send(message)
         self._receive_until(_finished)
         with contextlib.suppress(TimeoutError):
-            while True:  # the second request may have a run of its own
+            while True:  # the page may run again, for the second request
                 self._receive_until(_begun, timeout=QUIET_SECONDS)
                 self._receive_until(_finished)
 
